@@ -1,0 +1,253 @@
+"""State is a fold of the journal: `fold(state, entry) -> state`, pure, total, and the only writer.
+
+Flows in: one entry at a time, in the journal's order, live or replayed after a restart.
+Flows out: the next StackState. An entry about something unknown changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+from everup.model import entries as e
+from everup.model.incident import Attempt, Incident
+from everup.model.kinds import ActionKind, Origin, Purpose, is_known
+from everup.model.state import Freeze, InFlight, PastAction, Phase, StackState
+
+PAST_ACTIONS_MOST = 32
+EXITS_MOST = 16
+PLAN_STARTS_MOST = 32
+
+
+def fold(state: StackState, entry: e.Entry) -> StackState:
+    """The state after one more entry."""
+    return _FOLDS[type(entry)](state, entry)
+
+
+def fold_all(state: StackState, entries: Iterable[e.Entry]) -> StackState:
+    """The state after these entries, in order."""
+    for entry in entries:
+        state = fold(state, entry)
+    return state
+
+
+def _with_service(state: StackState, name: str, **changes: Any) -> StackState:
+    service = replace(state.service(name), **changes)
+    return replace(state, services={**state.services, name: service})
+
+
+def _with_incident(state: StackState, incident: Incident) -> StackState:
+    return replace(state, incidents={**state.incidents, incident.id: incident})
+
+
+def _without(mapping: Any, key: object) -> Any:
+    return {k: v for k, v in mapping.items() if k != key}
+
+
+def _started(state: StackState, entry: e.ControllerStarted) -> StackState:
+    return replace(state, started_at_s=entry.at_s, monitor_fault="")
+
+
+def _stopped(state: StackState, entry: e.ControllerStopped) -> StackState:
+    return state
+
+
+def _purpose(state: StackState, entry: e.PurposeSet) -> StackState:
+    state = _with_service(
+        state,
+        entry.service,
+        purpose=entry.purpose,
+        purpose_by=entry.by,
+        purpose_at_s=entry.at_s,
+        with_a_person=None,
+    )
+    if entry.purpose is Purpose.RUN:
+        return _with_service(state, entry.service, exits=())
+    return state
+
+
+def _exit(state: StackState, entry: e.ExitSeen) -> StackState:
+    exits = (*state.service(entry.service).exits, entry.exit)[-EXITS_MOST:]
+    return _with_service(state, entry.service, exits=exits)
+
+
+def _opened(state: StackState, entry: e.IncidentOpened) -> StackState:
+    incident = Incident(
+        id=entry.incident_id,
+        service=entry.service,
+        cause=entry.cause,
+        reason=entry.reason,
+        opened_at_s=entry.at_s,
+        victims=entry.victims,
+        seen_at_s=entry.seen_at_s,
+    )
+    return _with_incident(state, incident)
+
+
+def _changed(state: StackState, entry: e.IncidentChanged) -> StackState:
+    incident = state.incidents.get(entry.incident_id)
+    if incident is None:
+        return state
+    return _with_incident(
+        state,
+        replace(
+            incident,
+            cause=entry.cause,
+            reason=entry.reason,
+            victims=entry.victims,
+            waiting_for=entry.waiting_for,
+        ),
+    )
+
+
+def _resolved(state: StackState, entry: e.IncidentResolved) -> StackState:
+    state = replace(state, incidents=_without(state.incidents, entry.incident_id))
+    return _with_service(state, entry.service, healed_at_s=entry.at_s, with_a_person=None)
+
+
+def _escalated(state: StackState, entry: e.IncidentEscalated) -> StackState:
+    state = replace(state, incidents=_without(state.incidents, entry.incident_id))
+    return _with_service(state, entry.service, with_a_person=entry.incident_id)
+
+
+def _answered(state: StackState, entry: e.PersonAnswered) -> StackState:
+    return _with_service(state, entry.service, with_a_person=None, healed_at_s=entry.at_s)
+
+
+def _intended(state: StackState, entry: e.Intended) -> StackState:
+    service = entry.step.target
+    flight = InFlight(
+        action_id=entry.action_id,
+        incident_id=entry.incident_id,
+        key=entry.key,
+        origin=entry.origin,
+        cause=entry.cause,
+        step=entry.step,
+        intended_at_s=entry.at_s,
+        before=entry.before,
+        expectation=entry.expectation,
+        on_running=entry.on_running,
+        rung=entry.rung,
+        by=entry.by,
+    )
+    state = replace(state, in_flight={**state.in_flight, service: flight})
+    if entry.origin is not Origin.PERSON:
+        starts = (*state.plan_starts_s, entry.at_s)[-PLAN_STARTS_MOST:]
+        state = replace(state, plan_starts_s=starts)
+    elif state.service(service).with_a_person is not None:
+        state = _with_service(state, service, with_a_person=None)
+    incident = state.incidents.get(entry.incident_id or "")
+    if incident is None:
+        return state
+    attempt = Attempt(entry.action_id, entry.step.kind, entry.at_s)
+    return _with_incident(
+        state, replace(incident, attempts=(*incident.attempts, attempt), waiting_for="")
+    )
+
+
+def _finished(state: StackState, entry: e.Finished) -> StackState:
+    flight = state.in_flight.get(entry.service)
+    if flight is None or flight.action_id != entry.action_id:
+        return state
+    if entry.outcome == "done":
+        done = replace(flight, phase=Phase.VERIFYING, done_at_s=entry.at_s)
+        return replace(state, in_flight={**state.in_flight, entry.service: done})
+    if entry.outcome == "unknown":
+        return state
+    return _end(state, flight, entry.at_s, has_passed=False, error=entry.error)
+
+
+def _verified(state: StackState, entry: e.Verified) -> StackState:
+    flight = state.in_flight.get(entry.service)
+    if flight is None or flight.action_id != entry.action_id:
+        return state
+    error = "" if entry.has_passed else entry.reason
+    return _end(state, flight, entry.at_s, has_passed=entry.has_passed, error=error)
+
+
+def _end(
+    state: StackState, flight: InFlight, at_s: float, *, has_passed: bool, error: str
+) -> StackState:
+    service = flight.step.target
+    past = PastAction(
+        action_id=flight.action_id,
+        service=service,
+        kind=flight.step.kind,
+        origin=flight.origin,
+        cause=flight.cause,
+        started_at_s=flight.intended_at_s,
+        ended_at_s=at_s,
+        has_passed=has_passed,
+        on_running=flight.on_running,
+        incident_id=flight.incident_id,
+        rung=flight.rung,
+    )
+    kept = (*state.service(service).past, past)[-PAST_ACTIONS_MOST:]
+    state = replace(state, in_flight=_without(state.in_flight, service))
+    changes: dict[str, Any] = {"past": kept}
+    if has_passed and flight.step.kind is not ActionKind.STOP:
+        changes["healed_at_s"] = at_s
+    state = _with_service(state, service, **changes)
+    incident = state.incidents.get(flight.incident_id or "")
+    if incident is None:
+        return state
+    attempts = tuple(
+        replace(a, result="passed" if has_passed else "failed", error=error)
+        if a.action_id == flight.action_id
+        else a
+        for a in incident.attempts
+    )
+    return _with_incident(state, replace(incident, attempts=attempts))
+
+
+def _froze(state: StackState, entry: e.FreezeSet) -> StackState:
+    freeze = Freeze(entry.scope, entry.reason, entry.by, entry.at_s, entry.until_s)
+    return replace(state, freezes={**state.freezes, entry.scope: freeze})
+
+
+def _lifted(state: StackState, entry: e.FreezeLifted) -> StackState:
+    return replace(state, freezes=_without(state.freezes, entry.scope))
+
+
+def _blind(state: StackState, entry: e.MonitorFaultSeen) -> StackState:
+    since_s = state.monitor_fault_since_s if state.monitor_fault else entry.at_s
+    since_s = since_s if is_known(since_s) else entry.at_s
+    return replace(state, monitor_fault=entry.fault, monitor_fault_since_s=since_s)
+
+
+def _sighted(state: StackState, entry: e.MonitorFaultOver) -> StackState:
+    return replace(state, monitor_fault="")
+
+
+def _gate(state: StackState, entry: e.GateAnswered) -> StackState:
+    incident = state.incidents.get(entry.incident_id or "")
+    if incident is None:
+        return state
+    waiting = f"{entry.check}: {entry.reason}"
+    return _with_incident(state, replace(incident, waiting_for=waiting))
+
+
+_FOLDS: dict[type, Callable[[StackState, Any], StackState]] = {
+    e.ControllerStarted: _started,
+    e.ControllerStopped: _stopped,
+    e.PurposeSet: _purpose,
+    e.ExitSeen: _exit,
+    e.IncidentOpened: _opened,
+    e.IncidentChanged: _changed,
+    e.IncidentResolved: _resolved,
+    e.IncidentEscalated: _escalated,
+    e.PersonAnswered: _answered,
+    e.Intended: _intended,
+    e.Finished: _finished,
+    e.Verified: _verified,
+    e.FreezeSet: _froze,
+    e.FreezeLifted: _lifted,
+    e.MonitorFaultSeen: _blind,
+    e.MonitorFaultOver: _sighted,
+    e.GateAnswered: _gate,
+}
+
+assert set(_FOLDS) == set(e.ENTRY_TYPES.values()), "every entry has its fold"
+
+__all__ = ["fold", "fold_all"]

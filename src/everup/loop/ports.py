@@ -1,0 +1,208 @@
+"""The doors of the loop: what it needs of the world, as protocols.
+
+Everything with an effect comes in through one of these: `runtimes`, `signals`, `journal`, `history`
+implement them live, `simulation` on a virtual clock. Each call that leaves the process has a
+deadline, and raises only `everup.model.errors`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from everup.model.entries import Entry
+from everup.model.evidence import Sighting
+from everup.model.incident import Incident
+from everup.model.observation import HostObservation, Instance, ProbeResult
+from everup.model.runtime import Captured, Listing, RuntimeEvent, RuntimeManifest
+from everup.model.stack import HookSpec, Limits, ProbeSpec, ServiceSpec
+from everup.model.state import StackState
+
+
+class Clock(Protocol):
+    """Time as a value. `now` never jumps within one process, whatever is done to the wall clock."""
+
+    def now(self) -> float:
+        """Seconds since the epoch, advancing with the boot clock (suspend shows as a gap)."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait; on a virtual clock the time jumps."""
+
+
+class Ids(Protocol):
+    """Fresh identifiers, in an order that can be repeated in simulation."""
+
+    def new(self, prefix: str) -> str:
+        """`inc-…`, `act-…`: short, unique within the stack's journal, sortable by time."""
+
+
+class Random(Protocol):
+    """Jitter."""
+
+    def uniform(self, low: float, high: float) -> float:
+        """A float in [low, high]."""
+
+
+class Runtime(Protocol):
+    """Runs the services' instances. Calls that are not in the manifest raise `NotSupported`.
+
+    Raises (all verbs): `TryAgain` for what passes, `GiveUp` for what does not. A verb returns when
+    the runtime has done its part; that the service is well is the verifier's business. A call that
+    is cancelled or times out leaves the truth to the next `list`.
+    """
+
+    manifest: RuntimeManifest
+
+    async def list(self) -> Listing:
+        """Every instance of the stack with accounting, dead ones included until replaced."""
+
+    def watch(self) -> AsyncIterator[RuntimeEvent]:
+        """Events from now on; ends only when the runtime is closed."""
+
+    async def start(self, service: str, instance: str | None = None) -> None:
+        """Start what is not running (one instance, or all declared); running ones are left alone."""
+
+    async def stop(
+        self, service: str, instance: str | None = None, *, grace_s: float, may_kill: bool = True
+    ) -> None:
+        """Stop signal, then after `grace_s` a kill if allowed, else `GiveUp` and it still runs."""
+
+    async def kill(self, service: str, instance: str | None = None) -> None:
+        """SIGKILL at once."""
+
+    async def restart(
+        self, service: str, instance: str | None = None, *, grace_s: float, may_kill: bool = True
+    ) -> None:
+        """One call: stop as above, then start. Dead instances are started."""
+
+    async def recreate(self, service: str, instance: str | None = None, *, grace_s: float) -> None:
+        """Replace the instance by a fresh one of the same declaration."""
+
+    async def set_instances(self, service: str, count: int) -> None:
+        """Have exactly `count` instances; the highest-numbered ones leave first."""
+
+    async def set_limits(self, service: str, limits: Limits) -> None:
+        """Change limits of running instances; NaN leaves one as it is."""
+
+    async def run_hook(self, service: str, name: str, hook: HookSpec) -> str:
+        """Run an owner's declared hook for each running instance; returns its output, bounded."""
+
+    async def logs(self, service: str, instance: str | None = None, *, lines: int) -> Sequence[str]:
+        """The last lines that the service wrote, oldest first."""
+
+    async def capture(self, service: str) -> Captured:
+        """The declared configuration that runs now."""
+
+    async def apply(self, captured: Captured) -> None:
+        """Make the service's configuration be this one, for its next start."""
+
+    async def pin_image(self, service: str, reference: str) -> str:
+        """Keep the running image from being pruned; returns its content address."""
+
+    async def isolate(self, service: str) -> None:
+        """Cut the service off from its peers."""
+
+    async def rejoin(self, service: str) -> None:
+        """Undo `isolate`."""
+
+    async def close(self, *, stop_services: bool = False) -> None:
+        """Let go. Services live on unless asked otherwise."""
+
+
+class Prober(Protocol):
+    """Asks one instance whether it is well. Never raises; our own trouble is verdict `unknown`."""
+
+    async def probe(
+        self, spec: ProbeSpec, service: ServiceSpec, instance: Instance, timeout_s: float
+    ) -> ProbeResult:
+        """One answer within `timeout_s`."""
+
+    async def close(self) -> None:
+        """Drop pooled connections."""
+
+
+class HostSense(Protocol):
+    """Reads the machine and our own canaries."""
+
+    async def host(self) -> HostObservation:
+        """Memory, CPU, pressure."""
+
+    async def canaries(self, timeout_s: float) -> Sequence[str]:
+        """Names and reasons of failing canaries (loopback HTTP, exec, DNS); empty: all sing."""
+
+    async def close(self) -> None:
+        """Stop the canaries' server."""
+
+
+class Journal(Protocol):
+    """Append-only, hash-chained per stack, with projections for incidents and actions.
+
+    Every method raises `JournalUnavailable` when the store cannot answer in time; a write either
+    happens whole or not at all.
+    """
+
+    async def open(self, stack: str, holder: str) -> int:
+        """Migrate, check the chain's end, take the lease; returns the fence."""
+
+    async def append(self, entries: Sequence[Entry], fence: int) -> None:
+        """All of them in one transaction. Raises FenceLost when the fence is not ours any more."""
+
+    async def begin(self, entries: Sequence[Entry], fence: int) -> None:
+        """Like append, for a batch with one `Intended`: checks in the same transaction that no
+        other action of this service lacks its outcome and verdict, else FenceLost."""
+
+    async def load(self) -> StackState:
+        """The state that all entries fold into."""
+
+    async def incidents(
+        self, *, limit: int = 100, before: str | None = None, state: str | None = None
+    ) -> Sequence[Incident]:
+        """Newest first."""
+
+    async def incident(self, incident_id: str) -> Incident | None:
+        """One incident with its attempts."""
+
+    async def actions(
+        self, *, limit: int = 100, before: str | None = None, service: str | None = None
+    ) -> Sequence[ActionRecord]:
+        """Newest first."""
+
+    async def action(self, action_id: str) -> ActionRecord | None:
+        """One action with its evidence."""
+
+    async def entries(
+        self, *, after: int = 0, limit: int = 1000, incident_id: str | None = None
+    ) -> Sequence[tuple[int, str, Entry]]:
+        """(sequence, hash, entry) in order."""
+
+    async def verify_chain(self) -> str:
+        """Empty when the chain is whole; else what is wrong, naming the sequence."""
+
+    async def close(self) -> None:
+        """Give the lease back."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActionRecord:
+    """The projection of one action: intent, outcome and verdict."""
+
+    id: str
+    service: str
+    kind: str
+    origin: str
+    cause: str
+    reason: str
+    by: str
+    incident_id: str | None
+    intended_at_s: float
+    state: str  # acting | verifying | verified | failed
+    parameters: Mapping[str, object]
+    finished_at_s: float | None = None
+    outcome: str = ""
+    error: str = ""
+    ended_at_s: float | None = None
+    verdict: str = ""
+    before: Sighting | None = None
+    after: Sighting | None = None
+    during: tuple[str, ...] = ()

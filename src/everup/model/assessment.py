@@ -1,0 +1,114 @@
+"""What an observation means: health, relations, causes, predictions.
+
+`predictive_monitor` fills OwnHealth and Predictions, `dependency_monitor` fills Relations; `loop`
+puts them together. Nothing here decides anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from everup.model.kinds import UNKNOWN, Cause, Condition
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """One signal's share of the lost health. `loss` of all contributions sums to 1 − score."""
+
+    signal: str
+    value: float
+    loss: float
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceHealth:
+    """Health score 0–1 (NaN: nothing is known) with the contributions that make it up."""
+
+    service: str
+    score: float
+    condition: Condition
+    contributions: tuple[Contribution, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OwnHealth:
+    """Each service by itself, without regard to its dependencies."""
+
+    services: Mapping[str, ServiceHealth]
+
+    def score(self, service: str) -> float:
+        """NaN when the service is not known."""
+        health = self.services.get(service)
+        return UNKNOWN if health is None else health.score
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One service is unwell, and why. `is_confirmed` False: seen, but not yet for long enough.
+
+    `explained_by` names the unwell dependencies that account for it; empty for a root.
+    `is_proven` (hang): the process cannot progress by the kernel's own word, or both proofs hold.
+    """
+
+    service: str
+    cause: Cause
+    reason: str
+    since_s: float
+    score: float
+    confidence: float = 1.0
+    is_confirmed: bool = True
+    is_proven: bool = False
+    process_state: str | None = None
+    explained_by: tuple[str, ...] = ()
+    instances: tuple[str, ...] = ()  # names of the instances concerned; empty: all
+
+    @property
+    def is_root(self) -> bool:
+        """Nothing unwell that it depends on explains it."""
+        return not self.explained_by
+
+
+@dataclass(frozen=True, slots=True)
+class Relations:
+    """Who hurts whom. `victims`: unwell service → the roots that explain it."""
+
+    propagated: Mapping[str, float]
+    findings: Mapping[str, Finding]
+    roots: tuple[str, ...] = ()
+    victims: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def victims_of(self, root: str) -> tuple[str, ...]:
+        """Services hurt by this root, sorted by name."""
+        return tuple(sorted(v for v, roots in self.victims.items() if root in roots))
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """Probability that a service fails within the horizon, with cause and evidence."""
+
+    service: str
+    cause: Cause
+    probability: float
+    earliest_s: float
+    likely_s: float
+    evidence: tuple[str, ...]
+    model_version: str
+    made_at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """At most one prediction per service and cause."""
+
+    items: tuple[Prediction, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """All that one look understood."""
+
+    own: OwnHealth
+    relations: Relations
+    predictions: Predictions = Predictions()

@@ -1,0 +1,230 @@
+"""The journal's entries: everything that was decided or learned, each a frozen dataclass.
+
+The journal stores them as canonical JSON in a hash chain; `loop.fold` turns them into state. Add
+fields only with a default, and never rename: old journals must still be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from everup.model.decision import Expectation, Step
+from everup.model.evidence import Evidence, OutcomeState, Sighting
+from everup.model.kinds import UNKNOWN, Cause, Origin, Purpose
+from everup.model.observation import Exit
+
+
+@dataclass(frozen=True, slots=True)
+class ControllerStarted:
+    """A controller took the stack; `boot_id` tells a host reboot from a restart of ours."""
+
+    at_s: float
+    version: str
+    stack_digest: str
+    boot_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ControllerStopped:
+    """The controller gave the stack back in order."""
+
+    at_s: float
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PurposeSet:
+    """Somebody wants the service to run, or to stay stopped."""
+
+    at_s: float
+    service: str
+    purpose: Purpose
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExitSeen:
+    """An instance of a service died."""
+
+    at_s: float
+    service: str
+    instance: str
+    exit: Exit
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentOpened:
+    """Something is confirmed to be wrong with a root."""
+
+    at_s: float
+    incident_id: str
+    service: str
+    cause: Cause
+    reason: str
+    victims: tuple[str, ...] = ()
+    seen_at_s: float = UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentChanged:
+    """A better diagnosis, other victims, or another answer of the gate."""
+
+    at_s: float
+    incident_id: str
+    cause: Cause
+    reason: str
+    victims: tuple[str, ...] = ()
+    waiting_for: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentResolved:
+    """Healed, by us or by itself, with the reason to believe so."""
+
+    at_s: float
+    incident_id: str
+    service: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentEscalated:
+    """Nothing more will be tried; `case` is what a person needs to know."""
+
+    at_s: float
+    incident_id: str
+    service: str
+    case: str
+
+
+@dataclass(frozen=True, slots=True)
+class PersonAnswered:
+    """An escalated service is back in Everup's care: it recovered, or a person acted on it."""
+
+    at_s: float
+    service: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Intended:
+    """Written before an action touches the world."""
+
+    at_s: float
+    action_id: str
+    incident_id: str | None
+    key: str
+    origin: Origin
+    cause: Cause
+    step: Step
+    reason: str
+    before: Sighting
+    expectation: Expectation
+    on_running: bool = False
+    rung: int = 0
+    by: str = "everup"
+    overrides: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Written after it. `settled`: found by looking at the world after a crash or a time-out."""
+
+    at_s: float
+    action_id: str
+    service: str
+    outcome: OutcomeState
+    error: str = ""
+    settled: bool = False
+    during: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """The verifier's word on a finished action."""
+
+    at_s: float
+    action_id: str
+    service: str
+    has_passed: bool
+    reason: str
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class FreezeSet:
+    """Nothing is done for this scope ("" = the stack)."""
+
+    at_s: float
+    scope: str
+    reason: str
+    by: str
+    until_s: float = UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class FreezeLifted:
+    """The scope is free again."""
+
+    at_s: float
+    scope: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorFaultSeen:
+    """We cannot trust our own eyes; nothing is done until `ends_when`."""
+
+    at_s: float
+    fault: str
+    ends_when: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorFaultOver:
+    """We can see again."""
+
+    at_s: float
+    fault: str
+    lasted_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class GateAnswered:
+    """The gate did not allow a proposal; written when its answer changes, not in every look."""
+
+    at_s: float
+    key: str
+    service: str
+    kind: str
+    answer: str  # delayed | refused
+    check: str
+    reason: str
+    incident_id: str | None = None
+
+
+Entry = (
+    ControllerStarted
+    | ControllerStopped
+    | PurposeSet
+    | ExitSeen
+    | IncidentOpened
+    | IncidentChanged
+    | IncidentResolved
+    | IncidentEscalated
+    | PersonAnswered
+    | Intended
+    | Finished
+    | Verified
+    | FreezeSet
+    | FreezeLifted
+    | MonitorFaultSeen
+    | MonitorFaultOver
+    | GateAnswered
+)
+
+ENTRY_TYPES: Mapping[str, type[Entry]] = {
+    cls.__name__: cls
+    for cls in Entry.__args__
+}

@@ -1,0 +1,52 @@
+"""Errors named after what the caller does next.
+
+    EverupError
+    ├── TryAgain        it may work later; says when
+    ├── GiveUp          it will not work; the next rung, please
+    │   └── NotSupported   this runtime cannot do that, by name
+    ├── AskAHuman       somebody has to decide or repair something
+    ├── JournalUnavailable   nothing was written; stop acting, keep the entries, try again
+    └── FenceLost       somebody else acts here; stop acting, look again
+"""
+
+from __future__ import annotations
+
+
+class EverupError(Exception):
+    """Anything Everup raises on purpose."""
+
+
+class TryAgain(EverupError):
+    """The call failed in a way that passes."""
+
+    def __init__(self, message: str, retry_after_s: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class GiveUp(EverupError):
+    """The call failed for good; the same call will fail again."""
+
+
+class NotSupported(GiveUp):
+    """A runtime refuses by name what its manifest does not list."""
+
+    def __init__(self, runtime: str, capability: str, fix: str = "") -> None:
+        super().__init__(
+            f"the {runtime} runtime cannot {capability}" + (f": {fix}" if fix else "")
+        )
+        self.runtime = runtime
+        self.capability = capability
+
+
+class AskAHuman(EverupError):
+    """Only a person can take the next step; the message says which one."""
+
+
+class JournalUnavailable(EverupError):
+    """The journal cannot be written now (disk full, locked, gone). A write happens whole or not
+    at all: this one did not."""
+
+
+class FenceLost(EverupError):
+    """Another controller holds this stack, or an action is already in flight for the service."""

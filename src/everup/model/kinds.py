@@ -1,0 +1,131 @@
+"""The closed vocabularies: what can be done, what can be wrong, who may ask.
+
+A value here is part of the journal and the API: add, never rename.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+UNKNOWN: float = float("nan")
+
+
+def is_known(value: float) -> bool:
+    """True for a measured number; NaN means that nobody looked."""
+    return value == value
+
+
+class ActionKind(StrEnum):
+    """One step of a known kind applied to one service.
+
+    The first ten are recovery's; `scale_in` and `scale_down` are scaling's alone. `start`, `stop`
+    and `rejoin` are never proposed by a ladder: a person asks for the first two, and `rejoin` is
+    the undo of `isolate`.
+    """
+
+    GRACEFUL_RESTART = "graceful_restart"
+    CONTAINER_RESTART = "container_restart"
+    RECREATE = "recreate"
+    CACHE_CLEAR = "cache_clear"
+    SCALE_OUT = "scale_out"
+    SCALE_UP = "scale_up"
+    DEPENDENCY_RECOVERY = "dependency_recovery"
+    ISOLATE = "isolate"
+    FAILOVER = "failover"
+    EMERGENCY_ROLLBACK = "emergency_rollback"
+    SCALE_IN = "scale_in"
+    SCALE_DOWN = "scale_down"
+    START = "start"
+    STOP = "stop"
+    REJOIN = "rejoin"
+
+
+RECOVERY_KINDS: tuple[ActionKind, ...] = tuple(ActionKind)[:10]
+
+
+class Cause(StrEnum):
+    """Why a service is unwell. The cause picks the ladder, the score only bounds it."""
+
+    CRASH = "crash"
+    CRASH_LOOP = "crash_loop"
+    HANG = "hang"
+    UNHEALTHY = "unhealthy"  # its own check says no, its process works, no dependency explains it
+    DEPENDENCY_DOWN = "dependency_down"
+    STOPPED_ON_PURPOSE = "stopped_on_purpose"
+    LEAK = "leak"
+    MEMORY_PRESSURE = "memory_pressure"
+    OVERLOAD = "overload"
+    BAD_DEPLOY = "bad_deploy"
+    CORRUPT_CONFIG = "corrupt_config"
+    DISK_FULL = "disk_full"
+    NETWORK_CUT = "network_cut"
+    SLOW = "slow"
+    REQUESTED = "requested"  # a person asked; nothing needs to be wrong
+
+
+class Origin(StrEnum):
+    """Who proposes. The order is the rank when proposals compete, first wins."""
+
+    PERSON = "person"
+    ROLLBACK = "rollback"
+    RECOVERY = "recovery"
+    SCALING = "scaling"
+
+    @property
+    def rank(self) -> int:
+        """0 is the strongest."""
+        return tuple(Origin).index(self)
+
+
+class Mode(StrEnum):
+    """How far Everup may go by itself."""
+
+    OBSERVE = "observe"
+    APPROVE = "approve"
+    AUTO = "auto"
+
+
+class Purpose(StrEnum):
+    """What somebody wants of a service, independent of what it does."""
+
+    RUN = "run"
+    STOPPED = "stopped"
+
+
+class InstanceState(StrEnum):
+    """What the runtime says of one instance."""
+
+    RUNNING = "running"
+    EXITED = "exited"
+    RESTARTING = "restarting"  # the engine's own policy is at work
+    PAUSED = "paused"
+
+
+class ProbeVerdict(StrEnum):
+    """One answer of one probe. `recovering` is not sick: it says that it is coming."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    RECOVERING = "recovering"
+    UNKNOWN = "unknown"
+
+
+class Condition(StrEnum):
+    """What a service is, in one word."""
+
+    HEALTHY = "healthy"
+    DEGRADED = "degraded"
+    UNHEALTHY = "unhealthy"
+    DOWN = "down"
+    STARTING = "starting"
+    RECOVERING = "recovering"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+    UNKNOWN = "unknown"
+
+
+class DependencyKind(StrEnum):
+    """`hard`: A fails without B. `soft`: A degrades without B."""
+
+    HARD = "hard"
+    SOFT = "soft"

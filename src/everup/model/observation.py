@@ -1,0 +1,141 @@
+"""What was seen of every instance at one moment, with the age of each value.
+
+Written by `loop.observe` from runtimes, probes and accounting; read by assess and verify.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from everup.model.kinds import UNKNOWN, InstanceState, ProbeVerdict
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """One death. `code` None: nobody could read it (an adopted process, say)."""
+
+    at_s: float
+    code: int | None = None
+    is_out_of_memory: bool = False
+    was_witnessed: bool = True
+    ran_s: float = UNKNOWN
+
+    @property
+    def text(self) -> str:
+        """As a person would say it."""
+        if self.is_out_of_memory:
+            return "killed for memory"
+        if self.code is None:
+            return "exited (code unknown)"
+        return f"killed by signal {-self.code}" if self.code < 0 else f"exited with {self.code}"
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One running or ended copy of a service, as its runtime describes it.
+
+    `identity` changes whenever the copy is another life of the same thing: it is what settles
+    whether a restart happened. `process_state` is the kernel's letter (R S D T Z) of the main
+    process, None where it cannot be read. Counters are totals since the start; NaN is unknown.
+    """
+
+    service: str
+    name: str
+    identity: str
+    state: InstanceState
+    started_at_s: float = UNKNOWN
+    port: int | None = None
+    exit: Exit | None = None
+    process_state: str | None = None
+    cpu_seconds: float = UNKNOWN
+    io_bytes: float = UNKNOWN
+    memory_bytes: float = UNKNOWN
+    memory_limit_bytes: float = UNKNOWN
+    accept_queue: float = UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    """One answer."""
+
+    verdict: ProbeVerdict
+    at_s: float
+    latency_s: float = UNKNOWN
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeReading:
+    """The answers of one instance, folded: the latest one and the run it belongs to."""
+
+    verdict: ProbeVerdict = ProbeVerdict.UNKNOWN
+    at_s: float = UNKNOWN
+    latency_s: float = UNKNOWN
+    detail: str = ""
+    failures_in_a_row: int = 0
+    successes_in_a_row: int = 0
+    since_s: float = UNKNOWN  # start of the present run of equal verdicts
+    error_ratio: float = UNKNOWN  # failed share of the last 20 answers
+    has_ever_passed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceObservation:
+    """One instance with everything known of it. Ratios are of one core and of its limit."""
+
+    instance: Instance
+    probe: ProbeReading | None = None
+    cpu_ratio: float = UNKNOWN
+    memory_ratio: float = UNKNOWN
+    idle_since_s: float = UNKNOWN  # no CPU and no I/O since then; NaN: it works, or unknown
+    read_at_s: float = UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceObservation:
+    """All instances of one service. `is_known` is False until the runtime listed it once, and
+    again when the last listing is older than two intervals."""
+
+    service: str
+    instances: tuple[InstanceObservation, ...] = ()
+    is_known: bool = True
+    exits: tuple[Exit, ...] = ()  # deaths within the crash-loop window, oldest first
+
+
+@dataclass(frozen=True, slots=True)
+class HostObservation:
+    """The machine below. NaN is unknown."""
+
+    memory_total_bytes: float = UNKNOWN
+    memory_available_bytes: float = UNKNOWN
+    cpu_ratio: float = UNKNOWN
+    pressure_ratio: float = UNKNOWN  # share of time in which runnable work waited for CPU
+    loop_lag_s: float = UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorObservation:
+    """Whether we ourselves can see. `faults` names each failing canary or blind sense."""
+
+    faults: tuple[str, ...] = ()
+    stale: tuple[str, ...] = ()  # services whose values are older than two intervals
+    gap_s: float = 0.0  # time since the previous look
+    engine_fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """The whole stack at one moment. `at_s` is seconds since the epoch by the loop's clock.
+
+    `is_complete`: every service and every probe has been read at least once since the start or
+    the last break in history.
+    """
+
+    at_s: float
+    services: Mapping[str, ServiceObservation]
+    monitor: MonitorObservation = MonitorObservation()
+    host: HostObservation = HostObservation()
+    is_complete: bool = True
+    changes: Mapping[str, float] = field(default_factory=dict)
+    """Service → time of the latest event of a change that was not ours."""

@@ -1,0 +1,86 @@
+"""What a runtime can do and what it reports: the vocabulary of the Runtime port."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from everup.model.observation import Exit, Instance
+
+
+class Capability(StrEnum):
+    """One verb of the Runtime port. A runtime lists those it has; the rest it refuses by name."""
+
+    LIST = "list"
+    WATCH = "watch"
+    START = "start"
+    STOP = "stop"
+    KILL = "kill"
+    RESTART = "restart"
+    RECREATE = "recreate"
+    SET_INSTANCES = "set_instances"
+    SET_LIMITS = "set_limits"
+    RUN_HOOK = "run_hook"
+    LOGS = "logs"
+    CAPTURE = "capture"
+    APPLY = "apply"
+    PIN_IMAGE = "pin_image"
+    ISOLATE = "isolate"
+    REJOIN = "rejoin"
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeManifest:
+    """What this runtime can do, and what one must know about how it does it."""
+
+    name: str
+    capabilities: frozenset[Capability]
+    notes: Mapping[str, str] = field(default_factory=dict)
+    why_not: Mapping[Capability, str] = field(default_factory=dict)  # a reason for each refusal
+
+    def can(self, capability: Capability) -> bool:
+        """Is this verb supported?"""
+        return capability in self.capabilities
+
+
+class EventKind(StrEnum):
+    """Something happened to an instance. An event only says *look now*."""
+
+    STARTED = "started"
+    DIED = "died"
+    OUT_OF_MEMORY = "out_of_memory"
+    HEALTH = "health"
+    PAUSED = "paused"
+    CHANGED = "changed"
+    ENGINE_LOST = "engine_lost"
+    ENGINE_BACK = "engine_back"
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeEvent:
+    """One event with the time at which the runtime saw it."""
+
+    kind: EventKind
+    at_s: float
+    service: str = ""
+    instance: str = ""
+    exit: Exit | None = None
+    is_ours: bool = False  # caused by a call of this controller
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """All instances of the stack in one pass. `fault`: the engine did not answer properly."""
+
+    at_s: float
+    instances: tuple[Instance, ...]
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """A service's whole declared configuration as the runtime sees it, JSON-able."""
+
+    service: str
+    content: Mapping[str, object]

@@ -1,0 +1,103 @@
+"""Every constant of time and count in one value, with its default and where the default comes from.
+
+Tests and demos scale all times together with `scaled`; no code path knows that it was scaled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Knobs of the loop, the gate and the verifier. Names end in their unit.
+
+    Sources of the defaults: thresholds from Docker and Kubernetes probes; backoff from the kubelet
+    and Nomad; restart budget from systemd and Nomad; mass-failure freeze from MachineHealthCheck,
+    Kubernetes zones and Envoy; rate from Kubernetes eviction; cooldowns from the users' own table.
+    """
+
+    # three clocks
+    sample_interval_s: float = 5.0
+    close_sample_interval_s: float = 1.0
+    probe_timeout_s: float = 2.0
+    tick_s: float = 30.0
+    # assess
+    health_threshold: float = 0.7
+    failure_threshold: int = 3
+    success_threshold: int = 2
+    hang_lasts_s: float = 8.0
+    busy_lasts_s: float = 60.0
+    crash_loop_exits: int = 3
+    crash_loop_window_s: float = 300.0
+    start_period_unknown_s: float = 60.0
+    # ladders
+    graceful_restart_below: float = 0.4
+    container_restart_below: float = 0.3
+    rollback_below: float = 0.2
+    cache_clear_memory_above: float = 0.85
+    stateful_wait_s: float = 60.0
+    stateful_grace_s: float = 60.0
+    # gate
+    cooldown_s: float = 300.0
+    cache_clear_cooldown_s: float = 180.0
+    rollback_cooldown_s: float = 600.0
+    backoff_first_s: float = 10.0
+    backoff_most_s: float = 300.0
+    backoff_jitter: float = 0.25
+    backoff_reset_s: float = 600.0
+    budget_actions: int = 5
+    budget_window_s: float = 300.0
+    budget_per_incident: int = 3
+    rate_interval_s: float = 10.0
+    rate_burst: int = 3
+    blast_ratio: float = 0.10
+    mass_failure_ratio: float = 0.40
+    mass_failure_least: int = 3
+    mass_failure_window_s: float = 60.0
+    startup_hold_s: float = 60.0
+    change_quiet_s: float = 10.0
+    change_most_s: float = 300.0
+    freeze_notify_s: float = 600.0
+    headroom_ratio: float = 0.15
+    headroom_bytes: int = 512 * 1024 * 1024
+    # act and verify
+    action_deadline_s: float = 120.0
+    verify_window_s: float = 10.0
+    verify_probes: int = 3
+    verify_deadline_s: float = 90.0
+    request_lives_s: float = 60.0
+    # bounds
+    history_slots: int = 240
+    gap_ticks: int = 3
+    pending_entries_most: int = 1000
+    evidence_log_lines: int = 40
+    evidence_deadline_s: float = 2.0
+    time_scale: float = 1.0
+
+    def scaled(self, time_scale: float) -> Settings:
+        """The same settings at another pace: 0.2 makes everything five times as fast.
+
+        A network answers no faster because a test is in a hurry, so probe timeouts and the time
+        for evidence never go under one second.
+
+        Raises:
+            ValueError: the scale is not above 0.
+        """
+        if not time_scale > 0:
+            raise ValueError(f"time_scale must be above 0, got {time_scale!r}")
+        changes: dict[str, float] = {
+            f.name: getattr(self, f.name) * time_scale
+            for f in fields(self)
+            if f.name.endswith("_s")
+        }
+        changes["time_scale"] = self.time_scale * time_scale
+        if time_scale < 1:
+            for name in ("probe_timeout_s", "evidence_deadline_s"):
+                changes[name] = max(changes[name], min(getattr(self, name), 1.0))
+        return replace(self, **changes)  # type: ignore[arg-type]
+
+    @property
+    def two_windows_s(self) -> float:
+        """How long a healed root must hold before its victims may be touched."""
+        return 2 * self.verify_window_s

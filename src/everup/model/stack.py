@@ -1,0 +1,155 @@
+"""The stack as declared: services, their dependencies, limits, probes and what may be done to them.
+
+Built by `everup.stackfile` from `everup.yaml` (later also from containers), read by everyone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from everup.model.kinds import UNKNOWN, ActionKind, DependencyKind, Mode
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeSpec:
+    """How to ask one instance whether it is well. Exactly one of http, tcp, command is set.
+
+    `{port}` in a target stands for the port of the instance that is asked.
+    """
+
+    http: str | None = None
+    tcp: str | None = None
+    command: tuple[str, ...] = ()
+    interval_s: float = 5.0
+    timeout_s: float = 2.0
+    expect_status: tuple[int, int] = (200, 399)
+
+    @property
+    def kind(self) -> str:
+        """`http`, `tcp` or `exec`."""
+        return "http" if self.http else "tcp" if self.tcp else "exec"
+
+
+@dataclass(frozen=True, slots=True)
+class HookSpec:
+    """An owner's own way of doing something: a command, or an HTTP call `"POST http://…"`."""
+
+    command: tuple[str, ...] = ()
+    http: str | None = None
+    timeout_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """The dependent needs `target`. `is_critical` edges carry a circuit breaker."""
+
+    target: str
+    kind: DependencyKind = DependencyKind.HARD
+    weight: float = 1.0
+    is_critical: bool = False
+    source: str = "declared"
+    confidence: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one instance may use. NaN: no limit is known, and then it never triggers anything."""
+
+    memory_bytes: float = UNKNOWN
+    cpus: float = UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class StopSpec:
+    """How an instance is asked to end: the signal, and how long it may take."""
+
+    signal: str = "SIGTERM"
+    grace_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A daily window in local time, minutes since midnight; may wrap over midnight.
+
+    `days` are 0 (Monday) to 6; `services` empty means the whole stack.
+    """
+
+    from_minute: int
+    to_minute: int
+    days: tuple[int, ...] = (0, 1, 2, 3, 4, 5, 6)
+    services: tuple[str, ...] = ()
+
+    def covers(self, minute: int, weekday: int, service: str) -> bool:
+        """Is this minute of this weekday inside of the window, for this service?"""
+        if self.services and service not in self.services:
+            return False
+        if self.from_minute <= self.to_minute:
+            return weekday in self.days and self.from_minute <= minute < self.to_minute
+        if minute >= self.from_minute:
+            return weekday in self.days
+        return minute < self.to_minute and (weekday - 1) % 7 in self.days
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSpec:
+    """One service as its owner declared it. Durations in seconds at true pace."""
+
+    name: str
+    command: tuple[str, ...] = ()
+    directory: str | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+    user: str | None = None
+    port: int | None = None
+    instances: int = 1
+    min_instances: int = 1
+    max_instances: int = 1
+    probe: ProbeSpec | None = None
+    depends_on: tuple[Dependency, ...] = ()
+    limits: Limits = Limits()
+    priority: int = 0
+    is_stateful: bool = False
+    is_one_shot: bool = False
+    start_period_s: float = 0.0  # 0: not declared
+    stop: StopSpec = StopSpec()
+    hooks: Mapping[str, HookSpec] = field(default_factory=dict)
+    mode: Mode | None = None
+    modes: Mapping[ActionKind, Mode] = field(default_factory=dict)
+    health_threshold: float | None = None
+    heal_when_stopped: bool = False
+
+    @property
+    def has_instances_to_spare(self) -> bool:
+        """More than one copy is declared."""
+        return self.instances > 1
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """Services that belong together."""
+
+    name: str
+    services: Mapping[str, ServiceSpec]
+    mode: Mode = Mode.OBSERVE
+    modes: Mapping[ActionKind, Mode] = field(default_factory=dict)
+    runtime: str = "processes"
+    maintenance: tuple[Window, ...] = ()
+    digest: str = ""
+
+    def mode_for(self, service: str, kind: ActionKind) -> Mode:
+        """The narrowest word wins: service and kind, service, stack and kind, stack."""
+        spec = self.services.get(service)
+        if spec is not None:
+            if kind in spec.modes:
+                return spec.modes[kind]
+            if spec.mode is not None:
+                return spec.mode
+        return self.modes.get(kind, self.mode)
+
+    def dependents_of(self, service: str) -> tuple[str, ...]:
+        """Services that declare a dependency on this one, by name."""
+        return tuple(
+            name
+            for name, spec in self.services.items()
+            if any(edge.target == service for edge in spec.depends_on)
+        )

@@ -1,0 +1,142 @@
+"""What the loop remembers: a fold of the journal's entries, so that a restart forgets nothing.
+
+Only `loop.fold` makes new states; components and the gate read them. `Memory` is the part that
+every look can see again and that therefore is not journaled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from everup.model.decision import Expectation, Step
+from everup.model.evidence import Sighting
+from everup.model.incident import Incident
+from everup.model.kinds import UNKNOWN, ActionKind, Cause, Origin, Purpose
+from everup.model.observation import Exit
+
+
+class Phase(StrEnum):
+    """Where an action is: intent written, or done and being proven."""
+
+    ACTING = "acting"
+    VERIFYING = "verifying"
+
+
+@dataclass(frozen=True, slots=True)
+class InFlight:
+    """The one action of a service: intent written, outcome or verdict outstanding."""
+
+    action_id: str
+    incident_id: str | None
+    key: str
+    origin: Origin
+    cause: Cause
+    step: Step
+    intended_at_s: float
+    before: Sighting
+    expectation: Expectation
+    on_running: bool = False
+    phase: Phase = Phase.ACTING
+    done_at_s: float = UNKNOWN
+    rung: int = 0
+    by: str = "everup"
+
+
+@dataclass(frozen=True, slots=True)
+class PastAction:
+    """An ended action, kept while a cooldown, budget or backoff may still ask for it."""
+
+    action_id: str
+    service: str
+    kind: ActionKind
+    origin: Origin
+    cause: Cause
+    started_at_s: float
+    ended_at_s: float
+    has_passed: bool
+    on_running: bool
+    incident_id: str | None = None
+    rung: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze:
+    """Nothing is proposed or done for this scope ("" = the stack) until it ends (NaN: by hand)."""
+
+    scope: str
+    reason: str
+    by: str
+    since_s: float
+    until_s: float = UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceState:
+    """What is remembered of one service across restarts."""
+
+    purpose: Purpose = Purpose.RUN
+    purpose_by: str = ""
+    purpose_at_s: float = UNKNOWN
+    exits: tuple[Exit, ...] = ()
+    past: tuple[PastAction, ...] = ()  # oldest first, bounded
+    healed_at_s: float = UNKNOWN  # when the last incident on it ended resolved
+    with_a_person: str | None = None  # id of the escalated incident nobody has answered yet
+
+
+@dataclass(frozen=True, slots=True)
+class StackState:
+    """All that the journal says is true now."""
+
+    services: Mapping[str, ServiceState] = field(default_factory=dict)
+    incidents: Mapping[str, Incident] = field(default_factory=dict)  # open ones, by id
+    in_flight: Mapping[str, InFlight] = field(default_factory=dict)  # by service
+    freezes: Mapping[str, Freeze] = field(default_factory=dict)  # by scope
+    plan_starts_s: tuple[float, ...] = ()  # of Everup's own plans, newest last, bounded
+    started_at_s: float = UNKNOWN  # of this controller
+    monitor_fault: str = ""
+    monitor_fault_since_s: float = UNKNOWN
+
+    def service(self, name: str) -> ServiceState:
+        """An empty memory for a service never heard of."""
+        return self.services.get(name, _NOTHING_YET)
+
+    def incident_on(self, service: str) -> Incident | None:
+        """The open incident whose root is this service."""
+        for incident in self.incidents.values():
+            if incident.service == service:
+                return incident
+        return None
+
+
+_NOTHING_YET = ServiceState()
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceMemory:
+    """What the looks since the start say of one service. NaN: never."""
+
+    first_seen_s: float = UNKNOWN
+    bad_since_s: float = UNKNOWN  # start of the present unwell run
+    last_bad_s: float = UNKNOWN  # latest look in which it was not healthy
+    healthy_since_s: float = UNKNOWN
+    was_ever_healthy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Volatile: rebuilt by looking, lost on a restart or when history breaks."""
+
+    services: Mapping[str, ServiceMemory] = field(default_factory=dict)
+    looks: int = 0
+    first_look_s: float = UNKNOWN
+    complete_since_s: float = UNKNOWN  # first complete observation after the start or a break
+    root_onsets_s: Mapping[str, float] = field(default_factory=dict)
+
+    def service(self, name: str) -> ServiceMemory:
+        """An empty memory for a service never seen."""
+        return self.services.get(name, _NEVER_SEEN)
+
+
+_NEVER_SEEN = ServiceMemory()
