@@ -61,7 +61,7 @@ class Runtime(Protocol):
         """Events from now on; ends only when the runtime is closed."""
 
     async def start(self, service: str, instance: str | None = None) -> None:
-        """Start what is not running (one instance, or all declared); running ones are left alone."""
+        """Start what is not running (one instance, or all declared); running ones stay."""
 
     async def stop(
         self, service: str, instance: str | None = None, *, grace_s: float, may_kill: bool = True

@@ -4,5 +4,5 @@ Lives here: the stack as declared, the observation as seen, what assess, decide,
 return, the journal's entries and the state they fold into. Standard library and numpy only; no I/O,
 no clock, no randomness. Everyone may import it; it imports nothing of Everup.
 
-Unknown is a value: NaN for numbers (`UNKNOWN`), `None` for things, never zero and never "unhealthy".
+Unknown is a value: NaN for numbers (`UNKNOWN`), `None` for things, never zero, never "unhealthy".
 """
