@@ -32,12 +32,16 @@ class Capability(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RuntimeManifest:
-    """What this runtime can do, and what one must know about how it does it."""
+    """What this runtime can do, and what one must know about how it does it.
+
+    `exempt`: contract case → why this runtime need not meet it. Never silent, never without reason.
+    """
 
     name: str
     capabilities: frozenset[Capability]
     notes: Mapping[str, str] = field(default_factory=dict)
     why_not: Mapping[Capability, str] = field(default_factory=dict)  # a reason for each refusal
+    exempt: Mapping[str, str] = field(default_factory=dict)
 
     def can(self, capability: Capability) -> bool:
         """Is this verb supported?"""
