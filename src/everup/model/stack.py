@@ -1,6 +1,6 @@
 """The stack as declared: services, their dependencies, limits, probes and what may be done to them.
 
-Built by `everup.stackfile` from `everup.yaml` (later also from containers), read by everyone.
+Built by `everup.config` from `everup.yaml` (later also from containers), read by everyone.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class ServiceSpec:
     name: str
     command: tuple[str, ...] = ()
     directory: str | None = None
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)  # may hold secrets
     user: str | None = None
     port: int | None = None
     instances: int = 1

@@ -1,0 +1,87 @@
+"""What belongs to this run of Everup rather than to the stack: address, pace, state folder.
+
+Called by `load` with one mapping of fields per layer (file, environment, flags); the last layer that
+names an option wins, and every layer is checked.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from everup.config.addresses import host_and_port
+from everup.config.reading import Field, Reader, choice, maybe, number, text
+from everup.model.kinds import Mode
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 8010
+STATE_FOLDER = ".everup"
+TIME_SCALE_LEAST, TIME_SCALE_MOST = 0.01, 100.0
+
+T = TypeVar("T")
+Layers = Sequence[Mapping[str, Field]]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Where Everup listens, at what pace it lives, where it keeps its state, what it read."""
+
+    file: Path
+    state_dir: Path
+    host: str = DEFAULT_HOST
+    port: int = DEFAULT_PORT
+    time_scale: float = 1.0
+
+    @property
+    def is_loopback(self) -> bool:
+        """Can only this machine reach us?"""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+def read_options(layers: Layers, file: Path) -> Options:
+    """The options of all layers together."""
+    host, port = last(layers, "listen", listen) or (DEFAULT_HOST, DEFAULT_PORT)
+    state_dir = last(layers, "state_dir", text)
+    time_scale = last(layers, "time_scale", number(TIME_SCALE_LEAST, TIME_SCALE_MOST))
+    return Options(
+        file=file,
+        state_dir=Path(state_dir).absolute() if state_dir else file.parent / STATE_FOLDER,
+        host=host,
+        port=port,
+        time_scale=1.0 if time_scale is None else time_scale,
+    )
+
+
+def read_mode(layers: Layers) -> Mode:
+    """The stack's mode; whoever says nothing only observes."""
+    return last(layers, "mode", choice(Mode)) or Mode.OBSERVE
+
+
+def last(layers: Layers, name: str, reader: Reader[T]) -> T | None:
+    """The value of the last layer that has one; all of them are read, so all are checked."""
+    found: T | None = None
+    for layer in layers:
+        value = maybe(layer, name, reader)
+        found = found if value is None else value
+    return found
+
+
+def listen(field: Field) -> tuple[str, int] | None:
+    """`127.0.0.1:8010`, `[::1]:8010`, or a port alone, which means loopback."""
+    line = text(field)
+    if line is None:
+        return None
+    try:
+        host, port = host_and_port(line, default_host=DEFAULT_HOST)
+        return host, int(port)
+    except ValueError as error:
+        field.wrong(str(error).replace("127.0.0.1:5432", f"{DEFAULT_HOST}:{DEFAULT_PORT}"))
+        return None

@@ -1,0 +1,176 @@
+"""One service of the file → a ServiceSpec, with its short forms and what a person should know.
+
+Called by `load` for each service. What needs more than one service (edges, ports) is checked there.
+"""
+
+from __future__ import annotations
+
+import os.path
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from everup.config import parts
+from everup.config.addresses import PORT_MARK
+from everup.config.databases import known_database
+from everup.config.dependencies import Edge, depends_on
+from everup.config.probe import HOOKS, probe
+from everup.config.reading import (
+    Field,
+    choice,
+    duration,
+    flag,
+    maybe,
+    spoken_s,
+    take,
+    text,
+    whole,
+    words,
+)
+from everup.model.kinds import Mode
+from everup.model.settings import Settings
+from everup.model.stack import Limits, ProbeSpec, ServiceSpec, StopSpec
+
+FIELDS = (
+    *("command", "directory", "env", "user", "port", "instances", "probe", "depends_on"),
+    *("limits", "priority", "stateful", "one_shot", "start_period_s", "stop", "hooks"),
+    *("mode", "modes", "thresholds", "when_stopped"),
+)
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+NAME_LENGTH_MOST = 63
+NAME_RULE = "begin with a small letter or digit and use only these, - and _, at most 63 together"
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A service as read. `notes` are sentences without an address."""
+
+    spec: ServiceSpec
+    field: Field
+    given: Mapping[str, Field]
+    edges: tuple[Edge, ...]
+    notes: tuple[str, ...]
+
+
+def is_name(text: str) -> bool:
+    """May a stack or service be called so?"""
+    return len(text) <= NAME_LENGTH_MOST and NAME.fullmatch(text) is not None
+
+
+def service(name: str, field: Field, settings: Settings, folder: Path) -> Read:
+    """Read one service. `settings` give its probe's defaults; `folder` is where the file lies."""
+    if not is_name(name):
+        field.wrong("is not a name for a service", NAME_RULE, has_value=False)
+    edges: tuple[Edge, ...] = ()
+    given: Mapping[str, Field] = {}
+    if field.node.is_empty:
+        spec = ServiceSpec(name)
+    elif field.node.kind == "scalar":
+        spec = ServiceSpec(name, probe=probe(field, settings))
+    else:
+        given = field.fields(FIELDS, "a probe, or fields like command: and probe:")
+        edges = tuple(take(given, "depends_on", depends_on, []))
+        spec = _described(name, given, edges, settings, folder)
+    spec, notes = _guessed(spec, given)
+    _check_port_marks(spec, given)
+    return Read(spec, field, given, edges, (*notes, *_notes(spec)))
+
+
+def _described(
+    name: str,
+    given: Mapping[str, Field],
+    edges: tuple[Edge, ...],
+    settings: Settings,
+    folder: Path,
+) -> ServiceSpec:
+    def read_probe(field: Field) -> ProbeSpec | None:
+        return probe(field, settings)
+
+    count, least, most = take(given, "instances", parts.instances, (1, 1, 1))
+    directory = maybe(given, "directory", text)
+    when_stopped = maybe(given, "when_stopped", choice(parts.WhenStopped))
+    return ServiceSpec(
+        name=name,
+        command=take(given, "command", words, ()),
+        directory=os.path.normpath(folder / directory) if directory else None,
+        env=take(given, "env", parts.env, {}),
+        user=maybe(given, "user", text),
+        port=maybe(given, "port", whole(1, 65535)),
+        instances=count,
+        min_instances=least,
+        max_instances=most,
+        probe=maybe(given, "probe", read_probe),
+        depends_on=tuple(edge.dependency for edge in edges),
+        limits=take(given, "limits", parts.limits, Limits()),
+        priority=take(given, "priority", whole(-1000, 1000), 0),
+        is_stateful=take(given, "stateful", flag, False),
+        is_one_shot=take(given, "one_shot", flag, False),
+        start_period_s=take(given, "start_period_s", duration(0.0, 86400.0), 0.0),
+        stop=take(given, "stop", parts.stop, StopSpec()),
+        hooks=take(given, "hooks", parts.hooks, {}),
+        mode=maybe(given, "mode", choice(Mode)),
+        modes=take(given, "modes", parts.modes, {}),
+        health_threshold=maybe(given, "thresholds", parts.health_score),
+        heal_when_stopped=when_stopped is parts.WhenStopped.HEAL,
+    )
+
+
+def _guessed(spec: ServiceSpec, given: Mapping[str, Field]) -> tuple[ServiceSpec, list[str]]:
+    """Known databases are stateful unless their owner says something else."""
+    product = known_database(spec.name, spec.command)
+    if product is None:
+        return spec, []
+    if "stateful" not in given:
+        note = f"looks like {product}, so it is handled as stateful; write stateful: true or false"
+        return replace(spec, is_stateful=True), [note]
+    if not spec.is_stateful:
+        return spec, [
+            f"looks like {product} and is declared stateful: false; it gets no extra care"
+        ]
+    return spec, []
+
+
+def _check_port_marks(spec: ServiceSpec, given: Mapping[str, Field]) -> None:
+    if spec.port is not None or "port" in given:
+        return
+    hook_targets = [target for hook in spec.hooks.values() for target in (hook.http, *hook.command)]
+    for name, targets in (("probe", _targets(spec.probe)), ("hooks", hook_targets)):
+        if name in given and any(PORT_MARK in (target or "") for target in targets):
+            given[name].wrong(
+                f"uses {PORT_MARK}, but the service has no port",
+                "add port: to the service, or write the number",
+                has_value=False,
+            )
+
+
+def _targets(spec: ProbeSpec | None) -> tuple[str | None, ...]:
+    return () if spec is None else (spec.http, spec.tcp, *spec.command)
+
+
+def _notes(spec: ServiceSpec) -> list[str]:
+    notes = []
+    probe = spec.probe
+    if not spec.command:
+        notes.append("has no command: it is watched, but cannot be started or restarted")
+    if probe is None and not spec.is_one_shot:
+        notes.append("has no probe: only whether its process lives is seen")
+    if probe is not None and probe.timeout_s > probe.interval_s:
+        notes.append(
+            f"its probe may take {spoken_s(probe.timeout_s)}, longer than its interval of "
+            f"{spoken_s(probe.interval_s)}: a slow answer delays the next question"
+        )
+    is_shared = not any(PORT_MARK in (target or "") for target in _targets(probe))
+    if probe is not None and spec.instances > 1 and is_shared:
+        notes.append(
+            f"its probe asks all {spec.instances} instances at the same address; "
+            f"write {PORT_MARK} to ask each one"
+        )
+    if spec.directory is not None and not os.path.isdir(spec.directory):
+        notes.append(f"its directory {spec.directory} does not exist yet")
+    notes += [
+        f"its hook '{name}' is asked for by no action; known hooks are {', '.join(HOOKS)}"
+        for name in spec.hooks
+        if name not in HOOKS
+    ]
+    return notes

@@ -1,0 +1,125 @@
+"""Which values each field of `Settings` may have, and how they must stand to each other.
+
+Called by `load` with fields from the file, the environment and the flags, in this order; the last
+one wins. `THRESHOLD_NAMES` are the names under `thresholds:` in the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from itertools import pairwise
+
+from everup.config.errors import Problems
+from everup.config.reading import Field, Reader, duration, number, size, spoken_s, whole
+from everup.model.settings import Settings
+
+LONGEST_S = 30 * 86400.0
+COUNT_MOST = 100_000
+
+NAMES: tuple[str, ...] = tuple(f.name for f in fields(Settings) if f.name != "time_scale")
+"""`time_scale` is an option of its own, since it also scales what services declare."""
+
+THRESHOLD_NAMES: Mapping[str, str] = {
+    "health_score": "health_threshold",
+    "graceful_restart_below": "graceful_restart_below",
+    "container_restart_below": "container_restart_below",
+    "rollback_below": "rollback_below",
+    "cache_clear_memory_above": "cache_clear_memory_above",
+    "failure_threshold": "failure_threshold",
+    "success_threshold": "success_threshold",
+}
+
+_AT_LEAST_S = {
+    # Where a promise to the owner names a time, a setting may lengthen it and not shorten it.
+    "hang_lasts_s": 8.0,
+    "stateful_wait_s": 60.0,
+    "stateful_grace_s": 60.0,
+    "verify_window_s": 1.0,
+    # Nothing may wait for nothing, ten times a second.
+    "tick_s": 1.0,
+    "backoff_first_s": 1.0,
+}
+_MAY_BE_ZERO_S = {
+    "cooldown_s",
+    "cache_clear_cooldown_s",
+    "rollback_cooldown_s",
+    "startup_hold_s",
+    "start_period_unknown_s",
+    "rate_interval_s",
+}
+_COUNTS = {"history_slots": (20, COUNT_MOST), "pending_entries_most": (10, COUNT_MOST)}
+
+_IN_ORDER: tuple[tuple[str, ...], ...] = (
+    ("rollback_below", "container_restart_below", "graceful_restart_below", "health_threshold"),
+    ("close_sample_interval_s", "sample_interval_s"),
+    ("backoff_first_s", "backoff_most_s"),
+    ("verify_window_s", "verify_deadline_s"),
+    ("change_quiet_s", "change_most_s"),
+    ("evidence_deadline_s", "action_deadline_s"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A value that somebody chose, and where, so that a later check can point at it."""
+
+    value: float
+    field: Field
+
+
+def reader_of(name: str) -> Reader[int] | Reader[float]:
+    """How the settings field `name` is read: by its unit, within its bounds."""
+    if name == "headroom_bytes":
+        return size(0, 2.0**44)
+    if name.endswith("_s"):
+        return duration(_least_s(name), LONGEST_S)
+    if isinstance(getattr(Settings(), name), int):
+        return whole(*_COUNTS.get(name, (1, 1000)))
+    return number(0.0, 1.0)
+
+
+def read_settings(given: Mapping[str, Field]) -> dict[str, Chosen]:
+    """The chosen values among fields that are already known to be settings."""
+    chosen = {}
+    for name, field in given.items():
+        value = reader_of(name)(field)
+        if value is not None:
+            whole_number = isinstance(getattr(Settings(), name), int)
+            chosen[name] = Chosen(int(value) if whole_number else value, field)
+    return chosen
+
+
+def build_settings(chosen: Mapping[str, Chosen], problems: Problems) -> Settings:
+    """The defaults with these values in place, at true pace; broken orders are problems."""
+    values = {name: choice.value for name, choice in chosen.items()}
+    settings = replace(Settings(), **values)  # type: ignore[arg-type]
+    for names in _IN_ORDER:
+        for low, high in pairwise(names):
+            if getattr(settings, low) > getattr(settings, high):
+                _out_of_order(settings, low, high, chosen, problems)
+    return settings
+
+
+def _out_of_order(
+    settings: Settings, low: str, high: str, chosen: Mapping[str, Chosen], problems: Problems
+) -> None:
+    """Point at the value that was chosen; the other one may be a default."""
+    at = chosen.get(high) or chosen.get(low)
+    if at is None:
+        return
+    problems.add(
+        at.field.where,
+        at.field.path,
+        f"{low} is {_spoken(settings, low)}, above {high}, which is {_spoken(settings, high)}",
+        fix=f"keep {low} at or below {high}",
+    )
+
+
+def _spoken(settings: Settings, name: str) -> str:
+    value = getattr(settings, name)
+    return spoken_s(value) if name.endswith("_s") else f"{value:g}"
+
+
+def _least_s(name: str) -> float:
+    return _AT_LEAST_S.get(name, 0.0 if name in _MAY_BE_ZERO_S else 0.1)
