@@ -132,6 +132,7 @@ class Memory:
     looks: int = 0
     first_look_s: float = UNKNOWN
     complete_since_s: float = UNKNOWN  # first complete observation after the start or a break
+    hold_until_s: float = UNKNOWN  # history broke, or the host is new: only watch until then
     root_onsets_s: Mapping[str, float] = field(default_factory=dict)
 
     def service(self, name: str) -> ServiceMemory:

@@ -1,0 +1,45 @@
+"""For each cause a ladder, gentlest rung first; a person comes after the last one.
+
+The users' table bounds the rungs on running instances: a rung may be used below its score, which
+says nothing about whether it comes first. Starting what is dead has no bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from everup.model.kinds import ActionKind, Cause
+from everup.model.settings import Settings
+
+START_DEAD = ActionKind.CONTAINER_RESTART
+
+LADDERS: Mapping[Cause, tuple[ActionKind, ...]] = {
+    Cause.CRASH: (START_DEAD, START_DEAD, START_DEAD),
+    Cause.CRASH_LOOP: (START_DEAD, START_DEAD, START_DEAD),
+    Cause.HANG: (ActionKind.GRACEFUL_RESTART, ActionKind.CONTAINER_RESTART),
+    Cause.UNHEALTHY: (ActionKind.GRACEFUL_RESTART, ActionKind.CONTAINER_RESTART),
+    Cause.DEPENDENCY_DOWN: (
+        ActionKind.DEPENDENCY_RECOVERY,
+        ActionKind.GRACEFUL_RESTART,
+        ActionKind.CONTAINER_RESTART,
+    ),
+}
+
+STATEFUL_RUNNING: tuple[ActionKind, ...] = (ActionKind.GRACEFUL_RESTART,)
+
+
+def ladder(cause: Cause, *, is_stateful: bool, on_running: bool) -> tuple[ActionKind, ...]:
+    """The rungs for this cause; a running stateful instance only ever gets the graceful one."""
+    rungs = LADDERS.get(cause, ())
+    if is_stateful and on_running:
+        return STATEFUL_RUNNING if rungs else ()
+    return rungs
+
+
+def score_limit(kind: ActionKind, settings: Settings) -> float:
+    """The score below which this kind may be used on a running instance."""
+    return {
+        ActionKind.GRACEFUL_RESTART: settings.graceful_restart_below,
+        ActionKind.CONTAINER_RESTART: settings.container_restart_below,
+        ActionKind.EMERGENCY_ROLLBACK: settings.rollback_below,
+    }.get(kind, settings.health_threshold)

@@ -1,0 +1,207 @@
+"""From findings to proposals: root first, gentlest rung first, and a person after the last one.
+
+Flows in: the assessment, the remembered state, the time. Flows out, for each finding, exactly one
+of: a Proposal, a Hold with its reason, or Escalate with the case.
+"""
+
+from __future__ import annotations
+
+from everup.automated_recovery.ladders import ladder, score_limit
+from everup.automated_recovery.steps import expectation_for, step_for
+from everup.model.assessment import Assessment, Finding
+from everup.model.decision import (
+    Escalate,
+    Expectation,
+    Hold,
+    HoldReason,
+    Proposal,
+    Step,
+    proposal_key,
+)
+from everup.model.incident import Incident
+from everup.model.kinds import ActionKind, Cause, InstanceState, Origin, is_known
+from everup.model.observation import Observation
+from everup.model.settings import Settings
+from everup.model.stack import ServiceSpec, Stack
+from everup.model.state import Memory, StackState
+
+Decided = Proposal | Hold | Escalate
+
+
+def propose(
+    stack: Stack,
+    observation: Observation,
+    assessment: Assessment,
+    state: StackState,
+    memory: Memory,
+    settings: Settings,
+) -> list[Decided]:
+    """One answer for each finding, most important service first."""
+    findings = sorted(
+        assessment.relations.findings.values(),
+        key=lambda f: (-stack.services[f.service].priority, f.service),
+    )
+    return [
+        _decide(_Case(stack, observation, assessment, state, memory, settings, found))
+        for found in findings
+    ]
+
+
+class _Case:
+    """One finding with all that bears on it."""
+
+    def __init__(
+        self,
+        stack: Stack,
+        observation: Observation,
+        assessment: Assessment,
+        state: StackState,
+        memory: Memory,
+        settings: Settings,
+        found: Finding,
+    ) -> None:
+        self.stack = stack
+        self.assessment = assessment
+        self.state = state
+        self.memory = memory
+        self.settings = settings
+        self.found = found
+        self.now_s = observation.at_s
+        self.spec: ServiceSpec = stack.services[found.service]
+        self.incident: Incident | None = state.incident_on(found.service)
+        self.on_running = found.cause not in (Cause.CRASH, Cause.CRASH_LOOP)
+        seen = observation.services.get(found.service)
+        self.engine_restarts = seen is not None and any(
+            i.instance.state is InstanceState.RESTARTING for i in seen.instances
+        )
+
+    def hold(self, reason: HoldReason, text: str, until_s: float = float("nan")) -> Hold:
+        return Hold(self.found.service, reason, text, until_s)
+
+
+def _decide(case: _Case) -> Decided:
+    for rule in (_somebody_has_it, _purpose, _not_yet, _not_the_root, _stateful_wait):
+        answer = rule(case)
+        if answer is not None:
+            return answer
+    return _climb(case)
+
+
+def _somebody_has_it(case: _Case) -> Decided | None:
+    name = case.found.service
+    escalated = case.state.service(name).with_a_person
+    if escalated is not None:
+        return case.hold(HoldReason.WITH_A_PERSON, f"escalated as {escalated}; a person decides")
+    flight = case.state.in_flight.get(name)
+    if flight is not None:
+        return case.hold(HoldReason.IN_FLIGHT, f"{flight.step.kind} {flight.action_id} runs")
+    return None
+
+
+def _purpose(case: _Case) -> Decided | None:
+    found = case.found
+    if found.cause is not Cause.STOPPED_ON_PURPOSE:
+        return None
+    victims = case.assessment.relations.victims_of(found.service)
+    if not victims:
+        return case.hold(HoldReason.STOPPED_ON_PURPOSE, f"{found.reason}; nobody suffers")
+    return Escalate(
+        found.service,
+        found.cause,
+        f"{found.service} was {found.reason}, so it is left alone. Suffering: {', '.join(victims)}."
+        f" To bring it back: everup start {found.service}",
+    )
+
+
+def _not_yet(case: _Case) -> Decided | None:
+    found = case.found
+    if not found.is_confirmed:
+        return case.hold(HoldReason.NOT_CONFIRMED, f"not proven yet: {found.reason}")
+    if case.engine_restarts and found.cause is not Cause.CRASH_LOOP:
+        return case.hold(HoldReason.ENGINE_RESTARTS, "the engine's restart policy is at work")
+    return None
+
+
+def _not_the_root(case: _Case) -> Decided | None:
+    found = case.found
+    if found.explained_by:
+        roots = case.assessment.relations.victims.get(found.service, found.explained_by)
+        return case.hold(HoldReason.VICTIM, f"explained by {', '.join(roots)}, left alone")
+    return None
+
+
+def _stateful_wait(case: _Case) -> Decided | None:
+    if not (case.spec.is_stateful and case.on_running):
+        return None
+    due_s = case.found.since_s + case.settings.stateful_wait_s
+    if case.now_s < due_s:
+        text = f"stateful: nothing before it lasted {case.settings.stateful_wait_s:g} s"
+        return case.hold(HoldReason.STATEFUL_WAIT, text, due_s)
+    return None
+
+
+def _healed_dependency(case: _Case) -> str | None:
+    """A hard dependency that was healed after this trouble began, if there is one."""
+    for edge in case.spec.depends_on:
+        healed_s = case.state.service(edge.target).healed_at_s
+        if is_known(healed_s) and case.found.since_s <= healed_s:
+            if case.now_s - healed_s <= case.settings.backoff_reset_s:
+                return edge.target
+    return None
+
+
+def _climb(case: _Case) -> Decided:
+    found, settings = case.found, case.settings
+    cause, reason = found.cause, found.reason
+    attempts = case.incident.attempts if case.incident is not None else ()
+    if case.on_running:
+        healed = _healed_dependency(case)
+        if healed is not None:
+            cause, reason = Cause.DEPENDENCY_DOWN, f"still sick after {healed} was healed: {reason}"
+    rungs = ladder(cause, is_stateful=case.spec.is_stateful, on_running=case.on_running)
+    tried = len([a for a in attempts if a.result])
+    rung = min(tried, settings.budget_per_incident)
+    if rung >= len(rungs) or tried >= settings.budget_per_incident:
+        return Escalate(found.service, cause, case_text(found, cause, case.incident))
+    kind = rungs[rung]
+    limit = score_limit(kind, settings)
+    if case.on_running and not found.score < limit:
+        text = f"score {found.score:.2f} is not below {limit:g}, from where {kind} is allowed"
+        return case.hold(HoldReason.ABOVE_LIMIT, text)
+    steps: tuple[Step, ...] = (
+        step_for(kind, case.spec, found, settings, on_running=case.on_running),
+    )
+    expectation: Expectation = expectation_for(
+        case.spec, cause, case.assessment, case.stack, settings
+    )
+    following: ActionKind | None = rungs[rung + 1] if rung + 1 < len(rungs) else None
+    return Proposal(
+        key=proposal_key(case.stack.name, found.service, cause, steps),
+        origin=Origin.RECOVERY,
+        service=found.service,
+        cause=cause,
+        steps=steps,
+        reason=reason,
+        expectation=expectation,
+        incident_id=case.incident.id if case.incident is not None else None,
+        rung=rung,
+        next_kind=following,
+        on_running=case.on_running,
+    )
+
+
+def case_text(found: Finding, cause: Cause, incident: Incident | None) -> str:
+    """What a person needs to know: what happened, what was tried, what to do next."""
+    parts = [f"{found.service}: {cause}. {found.reason}."]
+    attempts = incident.attempts if incident is not None else ()
+    for number, attempt in enumerate(attempts, 1):
+        outcome = attempt.result or "under way"
+        parts.append(
+            f"Attempt {number}: {attempt.kind} {outcome}"
+            + (f" ({attempt.error})" if attempt.error else "")
+            + "."
+        )
+    if not attempts:
+        parts.append("Nothing was tried: no rung of the ladder fits.")
+    parts.append(f"Nothing more will be tried. After mending it: everup heal {found.service}")
+    return " ".join(parts)

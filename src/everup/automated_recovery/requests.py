@@ -1,0 +1,58 @@
+"""A person's wish as a proposal: same steps, same proof, without the ladder's limits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from everup.automated_recovery.steps import expectation_for
+from everup.model.assessment import Assessment
+from everup.model.decision import ParameterValue, Proposal, Step, proposal_key
+from everup.model.kinds import ActionKind, Cause, Origin
+from everup.model.request import Request, Verb
+from everup.model.settings import Settings
+from everup.model.stack import Stack
+
+KIND_OF_VERB = {Verb.START: ActionKind.START, Verb.STOP: ActionKind.STOP}
+
+
+def proposal_for(
+    request: Request,
+    stack: Stack,
+    assessment: Assessment,
+    settings: Settings,
+    *,
+    is_running: bool,
+    incident_id: str | None,
+) -> Proposal:
+    """What the person asked for. `restart` (kind None) is a graceful restart that names
+    container_restart as what follows if it fails."""
+    spec = stack.services[request.service]
+    kind = KIND_OF_VERB.get(request.verb) or request.kind or ActionKind.GRACEFUL_RESTART
+    grace_s = spec.stop.grace_s
+    if spec.is_stateful:
+        grace_s = max(grace_s, settings.stateful_grace_s)
+    parameters: dict[str, ParameterValue] = {}
+    if kind is not ActionKind.START:
+        parameters = {"grace_s": grace_s, "may_kill": not spec.is_stateful}
+    following = None
+    if request.verb is Verb.HEAL and request.kind is None:
+        following = ActionKind.CONTAINER_RESTART
+        parameters["then"] = following.value
+    steps = (Step(kind, spec.name, parameters),)
+    expectation = expectation_for(spec, Cause.REQUESTED, assessment, stack, settings)
+    if kind is ActionKind.STOP:
+        expectation = replace(expectation, is_up=False, dependents_before={})
+    return Proposal(
+        key=proposal_key(stack.name, spec.name, Cause.REQUESTED, steps),
+        origin=Origin.PERSON,
+        service=spec.name,
+        cause=Cause.REQUESTED,
+        steps=steps,
+        reason=request.reason or f"{request.by} asked for it",
+        expectation=expectation,
+        incident_id=incident_id,
+        next_kind=following,
+        by=request.by,
+        overrides=dict(request.overrides),
+        on_running=is_running,
+    )

@@ -1,0 +1,66 @@
+"""How a rung becomes a Step: grace, the right to kill, and which instance."""
+
+from __future__ import annotations
+
+from everup.model.assessment import Assessment, Finding
+from everup.model.decision import Expectation, ParameterValue, Step
+from everup.model.kinds import ActionKind, Cause
+from everup.model.settings import Settings
+from everup.model.stack import ServiceSpec, Stack
+
+CANNOT_HEAR = frozenset("TtZ")
+RESTARTS = (
+    ActionKind.GRACEFUL_RESTART,
+    ActionKind.CONTAINER_RESTART,
+    ActionKind.DEPENDENCY_RECOVERY,
+)
+
+
+def step_for(
+    kind: ActionKind, spec: ServiceSpec, found: Finding, settings: Settings, *, on_running: bool
+) -> Step:
+    """One step on the service, or on its first sick instance where it has several.
+
+    A stateless process that is stopped or a zombie cannot hear a signal: grace 0. A stateful one
+    always gets its full grace, and is killed after it only when it is proven hung.
+    """
+    parameters: dict[str, ParameterValue] = {}
+    if spec.has_instances_to_spare and found.instances:
+        parameters["instance"] = found.instances[0]
+    if on_running and kind in RESTARTS:
+        if spec.is_stateful:
+            parameters["grace_s"] = max(spec.stop.grace_s, settings.stateful_grace_s)
+            parameters["may_kill"] = found.is_proven
+        elif (found.process_state or "?") in CANNOT_HEAR:
+            parameters["grace_s"] = 0.0
+            parameters["may_kill"] = True
+        else:
+            parameters["grace_s"] = spec.stop.grace_s
+            parameters["may_kill"] = True
+    return Step(kind, spec.name, parameters, is_repeatable=not on_running)
+
+
+def expectation_for(
+    spec: ServiceSpec, cause: Cause, assessment: Assessment, stack: Stack, settings: Settings
+) -> Expectation:
+    """Running, probes in a row over the window, score back, no dependent worse than before.
+
+    After a crash loop the window is as long as an unknown start-up: one good moment proves nothing.
+    """
+    window_s = settings.verify_window_s
+    if cause is Cause.CRASH_LOOP:
+        window_s = max(window_s, settings.start_period_unknown_s)
+    threshold = (
+        settings.health_threshold if spec.health_threshold is None else spec.health_threshold
+    )
+    start_s = spec.start_period_s or settings.start_period_unknown_s
+    return Expectation(
+        service=spec.name,
+        deadline_s=settings.verify_deadline_s + window_s + start_s,
+        window_s=window_s,
+        probes=settings.verify_probes,
+        score_least=threshold,
+        dependents_before={
+            name: assessment.own.score(name) for name in stack.dependents_of(spec.name)
+        },
+    )

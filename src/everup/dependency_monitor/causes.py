@@ -1,0 +1,165 @@
+"""What is wrong with one service by its own symptoms: crash, crash loop, hang, or failing check.
+
+Flows in: one service's observation and health. Flows out: a Finding, or None. Whether another
+service explains it is decided in `relate`; what may be done about it is decided elsewhere.
+
+Hung means proven: a failing probe *and* a process that cannot progress, for `hang_lasts_s`. A
+process that uses CPU or I/O is busy, and a busy one gets `busy_lasts_s` before its owner's own
+check alone is believed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from everup.model.assessment import Finding, ServiceHealth
+from everup.model.kinds import Cause, Condition, InstanceState, ProbeVerdict, is_known
+from everup.model.observation import Exit, InstanceObservation, ServiceObservation
+from everup.model.settings import Settings
+from everup.model.stack import ServiceSpec
+
+STUCK_STATES = frozenset("TtZD")
+PRESUMED_WISHES = frozenset({0, 130, 143, 137})
+SETTLING = (Condition.STARTING, Condition.RECOVERING, Condition.PAUSED, Condition.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What is known around the service: do hard dependents suffer, and the time."""
+
+    now_s: float
+    has_suffering_dependent: bool
+
+
+def find(
+    spec: ServiceSpec,
+    seen: ServiceObservation,
+    health: ServiceHealth,
+    around: Surroundings,
+    settings: Settings,
+) -> Finding | None:
+    """The service's own finding, with no regard to what it depends on."""
+    if health.condition is Condition.STOPPED:
+        return Finding(
+            spec.name,
+            Cause.STOPPED_ON_PURPOSE,
+            "it was stopped on purpose",
+            around.now_s,
+            0.0,
+            is_confirmed=True,
+        )
+    if health.condition in (Condition.PAUSED, Condition.UNKNOWN):
+        return None
+    dead = [i for i in seen.instances if i.instance.state is InstanceState.EXITED]
+    if dead or health.condition is Condition.DOWN:
+        found = _dead(spec, seen, dead, around, settings)
+        if found is not None:
+            return found
+    if health.condition in SETTLING:
+        return None
+    return _not_answering(spec, seen, health, around, settings)
+
+
+def _dead(
+    spec: ServiceSpec,
+    seen: ServiceObservation,
+    dead: list[InstanceObservation],
+    around: Surroundings,
+    settings: Settings,
+) -> Finding | None:
+    exits = [i.instance.exit for i in dead if i.instance.exit is not None]
+    last = max(exits, key=lambda e: e.at_s) if exits else None
+    if spec.is_one_shot and (last is None or last.code in (0, None)):
+        return None
+    since_s = last.at_s if last is not None else around.now_s
+    names = tuple(sorted(i.instance.name for i in dead))
+    how = last.text if last is not None else "it is not running"
+    doubt = _may_be_a_wish(last, around, settings)
+    if doubt:
+        return Finding(
+            spec.name,
+            Cause.CRASH,
+            f"{how}; {doubt}",
+            since_s,
+            0.0,
+            is_confirmed=False,
+            confidence=0.3,
+            instances=names,
+        )
+    recent = [e for e in seen.exits if around.now_s - e.at_s <= settings.crash_loop_window_s]
+    if len(recent) >= settings.crash_loop_exits:
+        text = f"{how}, {len(recent)} times within {settings.crash_loop_window_s:g} s"
+        return Finding(spec.name, Cause.CRASH_LOOP, text, since_s, 0.0, instances=names)
+    return Finding(spec.name, Cause.CRASH, how, since_s, 0.0, instances=names)
+
+
+def _may_be_a_wish(last: Exit | None, around: Surroundings, settings: Settings) -> str:
+    if last is None or last.is_out_of_memory:
+        return ""
+    if not last.was_witnessed and last.code is not None and abs(last.code) in PRESUMED_WISHES:
+        return "nobody saw it happen, so it is presumed to be intended"
+    if last.code == 0:
+        ran_long = not is_known(last.ran_s) or last.ran_s > settings.start_period_unknown_s
+        if not (ran_long and around.has_suffering_dependent):
+            return "an exit with 0 is a fault only when it ran for long and a dependent suffers"
+    return ""
+
+
+def _not_answering(
+    spec: ServiceSpec,
+    seen: ServiceObservation,
+    health: ServiceHealth,
+    around: Surroundings,
+    settings: Settings,
+) -> Finding | None:
+    sick: list[tuple[InstanceObservation, Cause, float, bool, bool]] = []
+    for observed in seen.instances:
+        if observed.instance.state is not InstanceState.RUNNING:
+            continue
+        judged = _judge_instance(spec, observed, around, settings)
+        if judged is not None:
+            sick.append((observed, *judged))
+    if not sick:
+        return None
+    first, cause, since_s, is_confirmed, is_proven = min(sick, key=lambda s: (not s[4], s[2]))
+    detail = first.probe.detail if first.probe is not None else "its dependents fail"
+    letter = first.instance.process_state
+    stuck = f", its process is in state {letter}" if letter and letter in STUCK_STATES else ""
+    text = f"{first.instance.name}: {detail or 'its check fails'}{stuck}"
+    return Finding(
+        spec.name,
+        cause,
+        text,
+        since_s,
+        health.score if len(seen.instances) == 1 else min(health.score, 0.15),
+        is_confirmed=is_confirmed,
+        is_proven=is_proven,
+        process_state=letter,
+        instances=tuple(sorted(s[0].instance.name for s in sick if s[1] is cause)),
+    )
+
+
+def _judge_instance(
+    spec: ServiceSpec, observed: InstanceObservation, around: Surroundings, settings: Settings
+) -> tuple[Cause, float, bool, bool] | None:
+    """(cause, since, is_confirmed, is_proven) of one running instance, None when it is well."""
+    probe = observed.probe
+    stuck = (observed.instance.process_state or "?") in STUCK_STATES
+    if spec.probe is None or probe is None:
+        if stuck and around.has_suffering_dependent and is_known(observed.idle_since_s):
+            since_s = observed.idle_since_s
+            return Cause.HANG, since_s, around.now_s - since_s >= settings.hang_lasts_s, True
+        return None
+    if probe.verdict is not ProbeVerdict.FAIL:
+        return None
+    lasted_s = around.now_s - probe.since_s
+    is_idle = is_known(observed.idle_since_s) and observed.idle_since_s <= around.now_s
+    queue_grows = observed.instance.accept_queue > 0
+    answers = is_known(probe.latency_s) and "time" not in probe.detail.lower()
+    often = probe.failures_in_a_row >= settings.failure_threshold
+    if stuck or (is_idle and queue_grows and not answers):
+        return Cause.HANG, probe.since_s, lasted_s >= settings.hang_lasts_s, True
+    if answers:
+        return Cause.UNHEALTHY, probe.since_s, often and lasted_s >= settings.hang_lasts_s, False
+    wait_s = settings.hang_lasts_s if is_idle else settings.busy_lasts_s
+    return Cause.HANG, probe.since_s, often and lasted_s >= wait_s, False

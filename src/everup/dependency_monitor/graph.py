@@ -1,0 +1,66 @@
+"""The dependency graph of a stack, built once per declaration and only read afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import networkx as nx
+
+from everup.model.kinds import DependencyKind
+from everup.model.stack import Dependency, Stack
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """`order`: dependencies before dependents. `ring`: service → number of its strongly connected
+    component, equal numbers mean that the services depend on each other in a circle."""
+
+    edges: Mapping[str, tuple[Dependency, ...]]
+    order: tuple[str, ...]
+    ring: Mapping[str, int]
+    hard: Mapping[str, tuple[str, ...]]
+    hard_dependents: Mapping[str, tuple[str, ...]]
+    cycles: tuple[tuple[str, ...], ...]
+
+    def hard_closure(self, service: str) -> tuple[str, ...]:
+        """Everything it needs, directly or not, sorted; never the service itself."""
+        seen: set[str] = set()
+        queue = list(self.hard.get(service, ()))
+        while queue:
+            target = queue.pop()
+            if target not in seen:
+                seen.add(target)
+                queue.extend(self.hard.get(target, ()))
+        seen.discard(service)
+        return tuple(sorted(seen))
+
+
+def build_graph(stack: Stack) -> Graph:
+    """Edges point from a dependent to what it needs; edges to undeclared services are left out."""
+    names = stack.services
+    edges = {
+        name: tuple(d for d in spec.depends_on if d.target in names and d.target != name)
+        for name, spec in names.items()
+    }
+    digraph: nx.DiGraph[str] = nx.DiGraph()
+    digraph.add_nodes_from(names)
+    digraph.add_edges_from((name, d.target) for name, found in edges.items() for d in found)
+    rings = list(nx.strongly_connected_components(digraph))  # dependencies come first
+    ring = {name: number for number, members in enumerate(rings) for name in members}
+    hard = {
+        name: tuple(d.target for d in found if d.kind is DependencyKind.HARD)
+        for name, found in edges.items()
+    }
+    dependents: dict[str, list[str]] = {name: [] for name in names}
+    for name, targets in hard.items():
+        for target in targets:
+            dependents[target].append(name)
+    return Graph(
+        edges=edges,
+        order=tuple(name for members in rings for name in sorted(members)),
+        ring=ring,
+        hard=hard,
+        hard_dependents={name: tuple(sorted(found)) for name, found in dependents.items()},
+        cycles=tuple(tuple(sorted(members)) for members in rings if len(members) > 1),
+    )

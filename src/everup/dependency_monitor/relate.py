@@ -1,0 +1,147 @@
+"""Roots and victims: which finding explains which, and how health propagates along the edges.
+
+Flows in: observation, own health, graph, what is remembered. Flows out: Relations. A service is a
+victim when a hard dependency of it is unwell, be it only suspected: its own check is then no proof
+against it. A process that the kernel calls stopped is its own proof and stays a root. In a circle
+of dependencies the one with its own proof, then the one that fell first, explains the others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from everup.dependency_monitor.causes import STUCK_STATES, Surroundings, find
+from everup.dependency_monitor.graph import Graph
+from everup.model.assessment import Finding, OwnHealth, Relations
+from everup.model.kinds import Cause, Condition, DependencyKind, ProbeVerdict, Purpose, is_known
+from everup.model.observation import Observation
+from everup.model.settings import Settings
+from everup.model.stack import Stack
+from everup.model.state import StackState
+
+UNWELL = frozenset(
+    {
+        Condition.UNHEALTHY,
+        Condition.DOWN,
+        Condition.STOPPED,
+        Condition.PAUSED,
+        Condition.STARTING,
+        Condition.RECOVERING,
+    }
+)
+SOFT_SHARE = 0.5  # a soft dependency hurts half as much as its weight says
+
+
+def relate(
+    stack: Stack,
+    observation: Observation,
+    own: OwnHealth,
+    graph: Graph,
+    state: StackState,
+    settings: Settings,
+) -> Relations:
+    """Findings of all services with what explains each."""
+    unwell = {name for name in stack.services if _is_unwell(name, observation, own)}
+    findings: dict[str, Finding] = {}
+    for name, spec in stack.services.items():
+        seen = observation.services.get(name)
+        if seen is None:
+            continue
+        suffers = any(d in unwell for d in graph.hard_dependents.get(name, ()))
+        around = Surroundings(observation.at_s, suffers)
+        found = find(spec, seen, own.services[name], around, settings)
+        if found is not None:
+            if found.cause is Cause.STOPPED_ON_PURPOSE:
+                found = _named(found, state)
+            findings[name] = found
+    explained = {n: _explain(f, findings, unwell, graph) for n, f in findings.items()}
+    findings = {n: replace(f, explained_by=explained[n]) for n, f in findings.items()}
+    roots_of = {n: _roots_of(n, findings) for n in findings}
+    return Relations(
+        propagated=propagate(own, graph),
+        findings=findings,
+        roots=tuple(n for n in graph.order if n in findings and findings[n].is_root),
+        victims={n: roots_of[n] for n in graph.order if n in findings and not findings[n].is_root},
+    )
+
+
+def _named(found: Finding, state: StackState) -> Finding:
+    purpose = state.service(found.service)
+    since_s = purpose.purpose_at_s if is_known(purpose.purpose_at_s) else found.since_s
+    by = purpose.purpose_by if purpose.purpose is Purpose.STOPPED else ""
+    return replace(found, reason=f"stopped on purpose by {by or 'somebody'}", since_s=since_s)
+
+
+def _is_unwell(name: str, observation: Observation, own: OwnHealth) -> bool:
+    """Unwell, or under suspicion: the latest answer of one of its probes was a failure."""
+    if own.services[name].condition in UNWELL:
+        return True
+    seen = observation.services.get(name)
+    return seen is not None and any(
+        (i.probe is not None and i.probe.verdict is ProbeVerdict.FAIL)
+        or (i.instance.process_state or "?") in "Tt"
+        for i in seen.instances
+    )
+
+
+def _strength(found: Finding | None, name: str) -> tuple[int, float, str]:
+    if found is None:
+        return (1, 0.0, name)
+    is_dead = found.cause in (Cause.CRASH, Cause.CRASH_LOOP, Cause.STOPPED_ON_PURPOSE)
+    return (0 if is_dead or found.is_proven else 1, found.since_s, name)
+
+
+def _explain(
+    found: Finding, findings: dict[str, Finding], unwell: set[str], graph: Graph
+) -> tuple[str, ...]:
+    if found.cause is Cause.STOPPED_ON_PURPOSE:
+        return ()
+    if found.cause is Cause.HANG and (found.process_state or "?") in STUCK_STATES:
+        return ()
+    name = found.service
+    mine = _strength(found, name)
+    return tuple(
+        target
+        for target in graph.hard.get(name, ())
+        if target in unwell
+        and (
+            graph.ring[target] != graph.ring[name] or _strength(findings.get(target), target) < mine
+        )
+    )
+
+
+def _roots_of(name: str, findings: dict[str, Finding]) -> tuple[str, ...]:
+    roots: set[str] = set()
+    seen = {name}
+    queue = [name]
+    while queue:
+        found = findings.get(queue.pop())
+        for target in found.explained_by if found is not None else ():
+            if target in seen:
+                continue
+            seen.add(target)
+            further = findings.get(target)
+            if further is None or further.is_root:
+                roots.add(target)
+            else:
+                queue.append(target)
+    return tuple(sorted(roots))
+
+
+def propagate(own: OwnHealth, graph: Graph) -> dict[str, float]:
+    """Health as its users feel it: own × product over dependencies of (1 − w × (1 − h)).
+
+    Unknown dependencies take nothing away; an unknown service stays unknown. One pass in graph
+    order; inside of a circle a member counts with its own health only.
+    """
+    felt: dict[str, float] = {}
+    for name in graph.order:
+        health = own.score(name)
+        if is_known(health):
+            for edge in graph.edges[name]:
+                there = felt.get(edge.target, own.score(edge.target))
+                if is_known(there):
+                    share = 1.0 if edge.kind is DependencyKind.HARD else SOFT_SHARE
+                    health *= 1.0 - share * edge.weight * (1.0 - there)
+        felt[name] = health
+    return felt

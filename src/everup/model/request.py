@@ -1,0 +1,57 @@
+"""What a person asks of the loop, and what the loop answers.
+
+The API and the CLI make Requests; `loop` turns them into proposals of origin *person*, which skip
+mode, cooldown, backoff, health limits and approval, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from everup.model.kinds import ActionKind
+
+
+class Verb(StrEnum):
+    """What may be asked."""
+
+    HEAL = "heal"
+    START = "start"
+    STOP = "stop"
+    FREEZE = "freeze"
+    UNFREEZE = "unfreeze"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One wish. `kind` None with HEAL means `restart`: graceful_restart, then container_restart
+    if that fails. `overrides`: check name → typed reason. `for_s` None: until lifted by hand."""
+
+    verb: Verb
+    by: str
+    service: str = ""
+    kind: ActionKind | None = None
+    reason: str = ""
+    for_s: float | None = None
+    overrides: Mapping[str, str] = field(default_factory=dict)
+
+
+class AnswerState(StrEnum):
+    """How far a wish got. `accepted`: an action began; `done`: nothing had to be acted upon."""
+
+    ACCEPTED = "accepted"
+    DONE = "done"
+    DELAYED = "delayed"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The loop's answer, with the gate's check and reason where it said no."""
+
+    state: AnswerState
+    text: str
+    action_id: str | None = None
+    check: str = ""
+    retry_after_s: float | None = None

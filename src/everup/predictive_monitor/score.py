@@ -1,0 +1,184 @@
+"""Health score 0–1 of every service, with the named contributions that make it up.
+
+Flows in: the observation, the stack as declared, who is stopped on purpose. Flows out: OwnHealth.
+An instance scores the product of (1 − weight × badness) over its known signals, so each signal's
+influence is bounded by its weight and the score is smooth in its inputs. A dead instance is 0, an
+instance nobody could look at is unknown. A service scores the mean of its declared instances.
+"""
+
+from __future__ import annotations
+
+import math
+
+from everup.model.assessment import Contribution, OwnHealth, ServiceHealth
+from everup.model.kinds import (
+    UNKNOWN,
+    Condition,
+    InstanceState,
+    ProbeVerdict,
+    Purpose,
+    is_known,
+)
+from everup.model.observation import InstanceObservation, Observation, ServiceObservation
+from everup.model.settings import Settings
+from everup.model.stack import ServiceSpec, Stack
+from everup.model.state import StackState
+
+PROBE_WEIGHT = 0.85
+LATENCY_WEIGHT = 0.25
+MEMORY_WEIGHT = 0.25
+EXITS_WEIGHT = 0.15
+MEMORY_COMFORT = 0.85
+HARMLESS_LATENCY = 0.5  # share of the probe's time-out that counts as quick enough
+
+
+def score(
+    stack: Stack, observation: Observation, state: StackState, settings: Settings
+) -> OwnHealth:
+    """Score every declared service."""
+    return OwnHealth(
+        {
+            name: _score_service(spec, observation, state, settings)
+            for name, spec in stack.services.items()
+        }
+    )
+
+
+def _score_service(
+    spec: ServiceSpec, observation: Observation, state: StackState, settings: Settings
+) -> ServiceHealth:
+    seen = observation.services.get(spec.name)
+    if seen is None or not seen.is_known:
+        return ServiceHealth(spec.name, UNKNOWN, Condition.UNKNOWN)
+    if not any(_is_up(i) for i in seen.instances):
+        return _not_running(spec, seen, state)
+    starting = [i for i in seen.instances if is_starting(i, spec, observation.at_s, settings)]
+    factors: dict[str, tuple[float, float]] = {}
+    total = 0.0
+    for instance in seen.instances:
+        for signal, value, factor in _factors(instance, spec, seen, settings):
+            worst = factors.get(signal)
+            if worst is None or factor < worst[1]:
+                factors[signal] = (value, factor)
+        total += instance_score(instance, spec, seen, settings)
+    declared = max(spec.instances, len(seen.instances))
+    value = total / declared
+    contributions = _contributions(value, factors)
+    return ServiceHealth(
+        spec.name, value, _condition(spec, seen, starting, value, settings), contributions
+    )
+
+
+def _not_running(spec: ServiceSpec, seen: ServiceObservation, state: StackState) -> ServiceHealth:
+    dead = (Contribution("running", 0.0, 1.0, "no instance is running"),)
+    if state.service(spec.name).purpose is Purpose.STOPPED:
+        return ServiceHealth(spec.name, 0.0, Condition.STOPPED, dead)
+    if any(i.instance.state is InstanceState.PAUSED for i in seen.instances):
+        return ServiceHealth(spec.name, 0.0, Condition.PAUSED, dead)
+    exits = [i.instance.exit for i in seen.instances if i.instance.exit is not None]
+    if spec.is_one_shot and exits and all(e.code in (0, None) for e in exits):
+        return ServiceHealth(spec.name, 1.0, Condition.HEALTHY)
+    return ServiceHealth(spec.name, 0.0, Condition.DOWN, dead)
+
+
+def _condition(
+    spec: ServiceSpec,
+    seen: ServiceObservation,
+    starting: list[InstanceObservation],
+    value: float,
+    settings: Settings,
+) -> Condition:
+    threshold = (
+        settings.health_threshold if spec.health_threshold is None else spec.health_threshold
+    )
+    verdicts = [i.probe.verdict for i in seen.instances if i.probe is not None]
+    if ProbeVerdict.RECOVERING in verdicts:
+        return Condition.RECOVERING
+    if starting:
+        return Condition.STARTING
+    if value >= threshold:
+        return Condition.HEALTHY
+    return Condition.DEGRADED if value >= settings.graceful_restart_below else Condition.UNHEALTHY
+
+
+def is_starting(
+    observed: InstanceObservation, spec: ServiceSpec, now_s: float, settings: Settings
+) -> bool:
+    """Running, has a probe that never passed in this life, and its start period is not over."""
+    if not _is_up(observed) or spec.probe is None:
+        return False
+    if observed.probe is not None and observed.probe.has_ever_passed:
+        return False
+    started_s = observed.instance.started_at_s
+    period_s = spec.start_period_s or settings.start_period_unknown_s
+    return is_known(started_s) and now_s - started_s < period_s
+
+
+def instance_score(
+    observed: InstanceObservation, spec: ServiceSpec, seen: ServiceObservation, settings: Settings
+) -> float:
+    """0–1 for one instance; a dead one is 0."""
+    if not _is_up(observed):
+        return 0.0
+    return math.prod(f for _, _, f in _factors(observed, spec, seen, settings))
+
+
+def _is_up(observed: InstanceObservation) -> bool:
+    return observed.instance.state is InstanceState.RUNNING
+
+
+def _factors(
+    observed: InstanceObservation, spec: ServiceSpec, seen: ServiceObservation, settings: Settings
+) -> list[tuple[str, float, float]]:
+    if not _is_up(observed):
+        return [("running", 0.0, 0.0)]
+    found: list[tuple[str, float, float]] = []
+
+    def add(signal: str, value: float, badness: float, weight: float) -> None:
+        if is_known(badness):
+            found.append((signal, value, 1.0 - weight * min(1.0, max(0.0, badness))))
+
+    probe = observed.probe
+    if probe is not None:
+        badness = probe_badness(observed, settings)
+        add("probe", float(probe.failures_in_a_row), badness, PROBE_WEIGHT)
+        if spec.probe is not None and probe.verdict is ProbeVerdict.PASS:
+            quick_s = HARMLESS_LATENCY * spec.probe.timeout_s
+            late = (probe.latency_s - quick_s) / max(1e-9, spec.probe.timeout_s - quick_s)
+            add("response_time", probe.latency_s, late, LATENCY_WEIGHT)
+    full = (observed.memory_ratio - MEMORY_COMFORT) / (1.0 - MEMORY_COMFORT)
+    add("memory", observed.memory_ratio, full, MEMORY_WEIGHT)
+    exits = len(seen.exits)
+    if exits:
+        add("exits", float(exits), exits / settings.crash_loop_exits, EXITS_WEIGHT)
+    return found
+
+
+def probe_badness(observed: InstanceObservation, settings: Settings) -> float:
+    """0 well … 1 failing for the whole threshold; NaN while nothing is known."""
+    probe = observed.probe
+    if probe is None or probe.verdict is ProbeVerdict.UNKNOWN:
+        return UNKNOWN
+    if probe.verdict is ProbeVerdict.RECOVERING:
+        return 0.5
+    if probe.verdict is ProbeVerdict.FAIL:
+        return min(1.0, probe.failures_in_a_row / settings.failure_threshold)
+    if probe.successes_in_a_row >= settings.success_threshold or not probe.error_ratio > 0:
+        return 0.0
+    return 1.0 - probe.successes_in_a_row / settings.success_threshold
+
+
+def _contributions(
+    value: float, factors: dict[str, tuple[float, float]]
+) -> tuple[Contribution, ...]:
+    """Split the lost health over the signals by their share of its logarithm."""
+    logs = {s: -math.log(max(f, 1e-6)) for s, (_, f) in factors.items()}
+    total = sum(logs.values())
+    lost = 1.0 - value
+    if total <= 0:
+        return ()
+    return tuple(
+        Contribution(signal, factors[signal][0], lost * share / total)
+        for signal, share in sorted(logs.items(), key=lambda item: -item[1])
+        if share > 0
+    )

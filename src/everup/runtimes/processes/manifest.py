@@ -1,0 +1,39 @@
+"""What the processes runtime can do, what it refuses and why, and what one must know of it."""
+
+from __future__ import annotations
+
+from everup.model.runtime import Capability, RuntimeManifest
+
+NAME = "processes"
+
+_REFUSED = {
+    Capability.RECREATE: "a process has no layer to replace; restart makes a fresh one already",
+    Capability.PIN_IMAGE: "a process has no image; its program is a file that its owner installs",
+    Capability.ISOLATE: "processes of one host share its network; nothing here can cut one off",
+    Capability.REJOIN: "nothing can have been isolated",
+}
+
+CPUS_REFUSED = "the kernel limits processors for groups of processes that this runtime does not make"
+
+MANIFEST = RuntimeManifest(
+    name=NAME,
+    capabilities=frozenset(Capability) - _REFUSED.keys(),
+    why_not=_REFUSED,
+    notes={
+        "lives": "Instances have sessions of their own and outlive Everup. A supervisor that ends "
+        "Everup's whole group ends them too: under systemd set KillMode=process.",
+        "adoption": "After a restart of Everup they are known by boot id, pid, start time and a "
+        "mark in their environment. The exit code of an adopted one cannot be read.",
+        "memory_limit": "Enforced by looking every second while Everup runs: an instance above its "
+        "limit is killed and its exit says so. Fast growth can overshoot in between.",
+        "memory": "Private memory of all processes of the instance, plus their largest shared part "
+        "once.",
+        "cpus": f"limits.cpus is not enforced: {CPUS_REFUSED}.",
+        "io": "Bytes to and from block devices; unknown for other accounts unless run as root.",
+        "accept_queue": "Of the listening TCP sockets on the instance's declared port.",
+        "stop": "The signal goes to the main process; what it leaves behind gets SIGTERM, then "
+        "SIGKILL where a kill is allowed.",
+        "logs": "Standard output and error together, kept to some megabytes per instance.",
+        "capture": "Holds the values of `env`, which may be secrets.",
+    },
+)

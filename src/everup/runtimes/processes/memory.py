@@ -1,0 +1,103 @@
+"""Enforces declared memory limits by looking, and keeps the output files bounded on the way.
+
+The kernel's own limits for groups need privileges and a hierarchy that a plain host does not offer;
+its per-process limits count address space, not memory. So this looks, and kills what is above.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from everup.loop.ports import Clock
+from everup.model.kinds import is_known
+from everup.model.runtime import EventKind, RuntimeEvent
+from everup.runtimes.processes import leftovers, output
+from everup.runtimes.processes.accounting import Usage
+from everup.runtimes.processes.events import Events
+from everup.runtimes.processes.records import Key
+from everup.runtimes.processes.roster import Life, Roster
+
+POLL_S = 1.0
+"""How often memory is compared with its limit, at true pace; scaled like every other time."""
+
+POLL_LEAST_S = 0.1
+LOGS_EVERY_TURNS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """`watch` runs until it is cancelled."""
+
+    roster: Roster
+    events: Events
+    clock: Clock
+    poll_s: float
+    measure: Callable[[], Awaitable[Mapping[Key, Usage]]]
+    in_thread: Callable[..., Awaitable[object]]
+    log_of: Callable[[Key], Path]
+
+    async def watch(self) -> None:
+        """Look, for ever. A look that fails is said and followed by the next one."""
+        turn = 0
+        while True:
+            await self.clock.sleep(self.poll_s)
+            turn += 1
+            try:
+                await self.look()
+                if turn % LOGS_EVERY_TURNS == 0:
+                    await self._cut_logs()
+            except (OSError, TimeoutError) as error:
+                _log.warning("memory_not_looked_at", error=str(error))
+
+    async def look(self) -> None:
+        """Kill every running instance that is above its limit."""
+        limited = [
+            life
+            for life in self.roster
+            if life.is_running and is_known(life.record.memory_limit_bytes)
+        ]
+        if not limited:
+            return
+        usage = await self.measure()
+        for life in limited:
+            used = usage.get(life.record.key)
+            if used is not None and used.memory_bytes > life.record.memory_limit_bytes:
+                await self._kill(life)
+
+    async def _kill(self, life: Life) -> None:
+        handle = life.handle
+        if handle is None:
+            return
+        life.is_over_limit = True
+        self.events.tell(
+            RuntimeEvent(
+                EventKind.OUT_OF_MEMORY,
+                self.clock.now(),
+                service=life.record.service,
+                instance=life.record.name,
+            )
+        )
+        try:
+            handle.send(signal.SIGKILL)
+        except PermissionError as error:
+            _log.warning("memory_limit_not_enforced", instance=life.record.name, error=str(error))
+            return
+        await self.in_thread(leftovers.send, life.members, signal.SIGKILL)
+
+    async def _cut_logs(self) -> None:
+        for life in self.roster:
+            if life.is_running:
+                await asyncio.shield(
+                    asyncio.ensure_future(
+                        self.in_thread(output.cut_when_large, self.log_of(life.record.key))
+                    )
+                )
+
+
+_log = structlog.get_logger(__name__)

@@ -1,0 +1,10 @@
+"""The gate: the one place that allows, delays or refuses an action, whoever proposed it. Pure.
+
+`judge(proposal, context)` asks every check of `CHECKS` in its fixed order and returns the first
+objection. Called by `loop.decide` and once more by `loop.act` before each step. Imports `model`.
+"""
+
+from everup.safety.context import Context
+from everup.safety.judge import CHECKS, judge
+
+__all__ = ["CHECKS", "Context", "judge"]

@@ -1,0 +1,82 @@
+"""In which order, and with which care: stateful services, and dependencies before dependents."""
+
+from __future__ import annotations
+
+from everup.model.decision import Check, Delayed, Proposal, Refused, Verdict
+from everup.model.kinds import ActionKind, Condition, Origin, is_known
+from everup.safety.context import Context
+
+TOUCHES = frozenset(
+    {
+        ActionKind.GRACEFUL_RESTART,
+        ActionKind.CONTAINER_RESTART,
+        ActionKind.RECREATE,
+        ActionKind.DEPENDENCY_RECOVERY,
+        ActionKind.EMERGENCY_ROLLBACK,
+    }
+)
+WELL = frozenset({Condition.HEALTHY, Condition.DEGRADED})
+
+
+def stateful_care(proposal: Proposal, context: Context) -> Verdict | None:
+    """A running stateful service: long proof, long grace, and a kill only when proven hung."""
+    if proposal.origin is Origin.PERSON or not proposal.on_running:
+        return None
+    settings = context.settings
+    for step in proposal.steps:
+        if not context.stack.services[step.target].is_stateful:
+            continue
+        if step.kind is not ActionKind.GRACEFUL_RESTART:
+            continue  # everything else asks for approval at the end of the line
+        found = context.assessment.relations.findings.get(step.target)
+        if found is None or not found.is_confirmed:
+            return Refused(Check.STATEFUL_CARE, f"{step.target} is stateful and nothing is proven")
+        due_s = found.since_s + settings.stateful_wait_s
+        if context.now_s < due_s:
+            text = f"{step.target} is stateful: not before {settings.stateful_wait_s:g} s"
+            return Delayed(Check.STATEFUL_CARE, text, due_s)
+        if float(step.parameters.get("grace_s", 0.0)) < settings.stateful_grace_s:
+            text = f"{step.target} is stateful and needs {settings.stateful_grace_s:g} s of grace"
+            return Refused(Check.STATEFUL_CARE, text)
+        if step.parameters.get("may_kill") and not found.is_proven:
+            text = f"{step.target} is stateful and not proven hung, so it may not be killed"
+            return Refused(Check.STATEFUL_CARE, text)
+    return None
+
+
+def dependency_order(proposal: Proposal, context: Context) -> Verdict | None:
+    """Not before all that the service needs has been verified healthy for two windows."""
+    for step in proposal.steps:
+        if step.kind not in TOUCHES:
+            continue
+        for target in context.hard_closure.get(step.target, ()):
+            if step.target in context.hard_closure.get(target, ()):
+                continue  # a circle: relate has already chosen who explains whom
+            verdict = _is_settled(target, step.target, context)
+            if verdict is not None:
+                return verdict
+    return None
+
+
+def _is_settled(target: str, service: str, context: Context) -> Verdict | None:
+    health = context.assessment.own.services[target]
+    if health.condition not in WELL:
+        if health.condition is Condition.UNKNOWN:
+            text = f"{service} needs {target}, of which nothing is known"
+        else:
+            text = f"{service} needs {target}, which is {health.condition}"
+        return Delayed(Check.DEPENDENCY_ORDER, text)
+    if target in context.state.in_flight:
+        return Delayed(
+            Check.DEPENDENCY_ORDER, f"{service} needs {target}, which is being acted upon"
+        )
+    remembered = context.memory.service(target)
+    healed_s = context.state.service(target).healed_at_s
+    last_bad_s = max(
+        (s for s in (remembered.last_bad_s, healed_s) if is_known(s)), default=float("-inf")
+    )
+    due_s = last_bad_s + context.settings.two_windows_s
+    if context.now_s < due_s:
+        text = f"{service} needs {target}, which was sick until a moment ago"
+        return Delayed(Check.DEPENDENCY_ORDER, text, due_s)
+    return None

@@ -1,0 +1,130 @@
+"""How often and how much at once: cooldown, backoff and budget, one per service, blast radius."""
+
+from __future__ import annotations
+
+from everup.model.decision import Check, Delayed, Proposal, Verdict
+from everup.model.kinds import ActionKind, Cause, InstanceState, Origin
+from everup.model.settings import Settings
+from everup.model.state import PastAction
+from everup.safety.context import Context
+
+
+def cooldown_for(kind: ActionKind, settings: Settings) -> float:
+    """Seconds between two actions of this kind on one running service."""
+    return {
+        ActionKind.CACHE_CLEAR: settings.cache_clear_cooldown_s,
+        ActionKind.EMERGENCY_ROLLBACK: settings.rollback_cooldown_s,
+        ActionKind.SCALE_OUT: 0.0,
+    }.get(kind, settings.cooldown_s)
+
+
+def cooldown(proposal: Proposal, context: Context) -> Verdict | None:
+    """Per service and action kind, from the verified end, for actions on a running instance."""
+    if proposal.origin is Origin.PERSON or not proposal.on_running:
+        return None
+    for step in proposal.steps:
+        wait_s = cooldown_for(step.kind, context.settings)
+        for past in context.state.service(step.target).past:
+            due_s = past.ended_at_s + wait_s
+            if past.kind is step.kind and past.on_running and context.now_s < due_s:
+                text = f"{step.kind} on {step.target} ended less than {wait_s:g} s ago"
+                return Delayed(Check.COOLDOWN, text, due_s)
+    return None
+
+
+def streak(past: tuple[PastAction, ...], now_s: float, reset_s: float) -> list[PastAction]:
+    """Recovery's actions since the service was last left in peace for `reset_s`, newest first."""
+    found: list[PastAction] = []
+    next_start_s = now_s
+    for action in reversed(past):
+        if action.origin is Origin.PERSON:
+            break
+        if next_start_s - action.ended_at_s > reset_s:
+            break
+        found.append(action)
+        next_start_s = action.started_at_s
+    return found
+
+
+def backoff_s(attempts: int, key: str, settings: Settings) -> float:
+    """first × 2^(attempts − 1), capped, ± jitter drawn from the proposal's key and the attempt, so
+    that the same question has the same answer in every look."""
+    if attempts == 0:
+        return 0.0
+    plain_s = min(settings.backoff_most_s, settings.backoff_first_s * 2.0 ** (attempts - 1))
+    draw = (int(key[:8], 16) * 2654435761 + attempts * 40503) % 10_000 / 10_000
+    return plain_s * (1.0 + settings.backoff_jitter * (2.0 * draw - 1.0))
+
+
+def budget(proposal: Proposal, context: Context) -> Verdict | None:
+    """Backoff since the last attempt, and no more than the budget within its window."""
+    if proposal.origin is Origin.PERSON:
+        return None
+    settings, now_s = context.settings, context.now_s
+    past = context.state.service(proposal.service).past
+    recent = streak(past, now_s, settings.backoff_reset_s)
+    if recent:
+        due_s = recent[0].ended_at_s + backoff_s(len(recent), proposal.key, settings)
+        if now_s < due_s:
+            text = f"backing off after {len(recent)} attempts on {proposal.service}"
+            return Delayed(Check.BUDGET, text, due_s)
+    window = [
+        a.started_at_s
+        for a in past
+        if a.origin is not Origin.PERSON and now_s - a.started_at_s < settings.budget_window_s
+    ]
+    if len(window) >= settings.budget_actions:
+        due_s = window[-settings.budget_actions] + settings.budget_window_s
+        text = f"{len(window)} actions within {settings.budget_window_s:g} s is the budget"
+        return Delayed(Check.BUDGET, text, due_s)
+    return None
+
+
+def one_per_service(proposal: Proposal, context: Context) -> Verdict | None:
+    """At most one action in flight per service, and one plan per cause."""
+    flight = context.state.in_flight.get(proposal.service)
+    if flight is not None:
+        text = f"{flight.step.kind} {flight.action_id} is in flight on {proposal.service}"
+        return Delayed(Check.ONE_PER_SERVICE, text)
+    if proposal.cause is Cause.REQUESTED or proposal.incident_id is None:
+        return None
+    for other in context.state.in_flight.values():
+        if other.incident_id == proposal.incident_id:
+            text = f"{other.action_id} is under way for the same incident"
+            return Delayed(Check.ONE_PER_SERVICE, text)
+    return None
+
+
+def tokens(starts_s: tuple[float, ...], now_s: float, settings: Settings) -> float:
+    """What is left in the bucket: `rate_burst` at most, one more every `rate_interval_s`."""
+    level, at_s = float(settings.rate_burst), float("-inf")
+    for start_s in (*starts_s, now_s):
+        gained = (start_s - at_s) / settings.rate_interval_s if at_s > float("-inf") else 0.0
+        level = min(float(settings.rate_burst), level + gained) - 1.0
+        level, at_s = max(0.0, level) if start_s is not now_s else level, start_s
+    return level + 1.0
+
+
+def blast_radius(proposal: Proposal, context: Context) -> Verdict | None:
+    """The stack's rate of plans, and how many instances of one service go at once."""
+    settings = context.settings
+    if proposal.origin is not Origin.PERSON:
+        left = tokens(context.state.plan_starts_s, context.now_s, settings)
+        if left < 1.0:
+            due_s = context.now_s + (1.0 - left) * settings.rate_interval_s
+            text = f"at most one plan per {settings.rate_interval_s:g} s for the stack"
+            return Delayed(Check.BLAST_RADIUS, text, due_s)
+    if proposal.origin is Origin.PERSON or not proposal.on_running:
+        return None
+    seen = context.observation.services.get(proposal.service)
+    running = sum(
+        1
+        for i in (seen.instances if seen is not None else ())
+        if i.instance.state is InstanceState.RUNNING
+    )
+    most = max(1, int(settings.blast_ratio * running))
+    taken = sum(1 if "instance" in s.parameters else running for s in proposal.steps)
+    if taken > most:
+        text = f"would take {taken} of {running} running instances at once, at most {most}"
+        return Delayed(Check.BLAST_RADIUS, text)
+    return None

@@ -1,0 +1,79 @@
+"""Can we trust what we see: our own senses, mass failures, changes that somebody else makes."""
+
+from __future__ import annotations
+
+from everup.model.decision import Check, Delayed, Proposal, Verdict
+from everup.model.kinds import ActionKind, Cause, Origin, is_known
+from everup.safety.context import Context
+
+SEEN_DEATHS = frozenset({Cause.CRASH, Cause.CRASH_LOOP, Cause.STOPPED_ON_PURPOSE})
+PERSONS_OWN = frozenset({ActionKind.START, ActionKind.STOP})
+
+
+def monitor_sane(proposal: Proposal, context: Context) -> Verdict | None:
+    """Nothing is done while we, the host or the engine are the likely fault.
+
+    A person's start and stop say what is wanted and need no diagnosis.
+    """
+    if proposal.origin is Origin.PERSON and proposal.kind in PERSONS_OWN:
+        return None
+    fault = monitor_fault(context)
+    if fault:
+        return Delayed(Check.MONITOR_SANE, fault)
+    memory = context.memory
+    if not is_known(memory.complete_since_s):
+        return Delayed(Check.MONITOR_SANE, "no complete observation yet")
+    if is_known(memory.hold_until_s) and context.now_s < memory.hold_until_s:
+        text = "history broke (suspend, clock jump or new host): watching one window first"
+        return Delayed(Check.MONITOR_SANE, text, memory.hold_until_s)
+    return None
+
+
+def monitor_fault(context: Context) -> str:
+    """Why we cannot trust our eyes now, with what would end it; "" when we can."""
+    monitor = context.observation.monitor
+    if monitor.engine_fault:
+        return f"the engine does not answer ({monitor.engine_fault}); ends when it does"
+    if monitor.faults:
+        return f"our own senses fail ({'; '.join(monitor.faults)}); ends when they work again"
+    stale = len(monitor.stale)
+    total = max(1, len(context.stack.services))
+    settings = context.settings
+    if stale >= settings.mass_failure_least and stale / total > settings.mass_failure_ratio:
+        return f"{stale} of {total} services could not be read; ends when they can"
+    return _mass_failure(context)
+
+
+def _mass_failure(context: Context) -> str:
+    """Too many independent roots at once, none of them a death that the engine reported."""
+    settings = context.settings
+    relations = context.assessment.relations
+    recent = [
+        name
+        for name in relations.roots
+        if relations.findings[name].cause not in SEEN_DEATHS
+        and context.now_s - relations.findings[name].since_s <= settings.mass_failure_window_s
+    ]
+    independent = sum(1 for closure in context.hard_closure.values() if not closure) or 1
+    total = max(independent, len(context.stack.services))
+    if len(recent) >= settings.mass_failure_least and len(recent) / total > (
+        settings.mass_failure_ratio
+    ):
+        return (
+            f"{len(recent)} of {total} services fell ill by themselves within "
+            f"{settings.mass_failure_window_s:g} s, which looks like our fault or the host's; "
+            "ends when fewer are, or when it lasts longer than that"
+        )
+    return ""
+
+
+def someone_elses_change(proposal: Proposal, context: Context) -> Verdict | None:
+    """Wait until somebody else's change to this service has been quiet for a while."""
+    at_s = context.observation.changes.get(proposal.service)
+    if at_s is None or proposal.origin is Origin.PERSON and proposal.kind in PERSONS_OWN:
+        return None
+    due_s = at_s + context.settings.change_quiet_s
+    if context.now_s < due_s:
+        text = f"somebody else is changing {proposal.service}"
+        return Delayed(Check.SOMEONE_ELSES_CHANGE, text, due_s)
+    return None
