@@ -55,15 +55,18 @@ class Context:
     stats: Stats = field(default_factory=Stats)
     ballast: Ballast = field(default_factory=Ballast)
     peers: dict[str, Peer] = field(default_factory=dict)
+    sessions: list[Postgres | Redis] = field(default_factory=list)
 
     @cached_property
     def postgres(self) -> Postgres:
-        return Postgres(
+        session = Postgres(
             self.environment["DATABASE_URL"],
             _secret(self.environment["DATABASE_PASSFILE"]),
             f"{self.name}/{self.instance}",
             self._may_reopen,
         )
+        self.sessions.append(session)
+        return session
 
     @cached_property
     def redis(self) -> Redis:
@@ -72,7 +75,9 @@ class Context:
     def new_redis(self) -> Redis:
         """A Redis session of one's own, for commands that wait."""
         password = _secret(self.environment["REDIS_PASSWORD_FILE"])
-        return Redis(self.environment["REDIS_URL"], password, self._may_reopen)
+        session = Redis(self.environment["REDIS_URL"], password, self._may_reopen)
+        self.sessions.append(session)
+        return session
 
     def peer(self, name: str) -> Peer:
         """The client of another service that this one is declared to need."""
@@ -103,18 +108,16 @@ class Context:
             timeout_s = health.STORE_TIMEOUT_S if stateful else health.SERVICE_TIMEOUT_S
             await self.peer(name).check(CHECK_PATHS.get(name, "/health"), timeout_s)
 
-    async def reconnect(self) -> list[str]:
-        """Drops and reopens every session; returns which ones."""
-        names: list[str] = [name for name in ("postgres", "redis") if name in self.__dict__]
-        for name in names:
-            await getattr(self, name).reconnect(timeout_s=1.0)
+    async def reconnect(self) -> int:
+        """Drops and reopens every session; returns how many there are."""
+        for session in self.sessions:
+            await session.reconnect(timeout_s=1.0)
         self.peers.clear()
-        return names
+        return len(self.sessions)
 
     def close(self) -> None:
-        for name in ("postgres", "redis"):
-            if name in self.__dict__:
-                getattr(self, name).close()
+        for session in self.sessions:
+            session.close()
 
     def _may_reopen(self) -> bool:
         return not self.knobs.stale

@@ -165,7 +165,7 @@ class Service:
         return {"freed_mib": context.ballast.clear_cache()}
 
     async def _reconnect(self, context: Context, request: Request) -> Json:
-        return {"reconnected": await context.reconnect()}
+        return {"reconnected_sessions": await context.reconnect()}
 
 
 async def grow_ballast(context: Context) -> None:

@@ -22,16 +22,13 @@ async def _take_jobs(context: Context) -> None:
     """The background task: for ever, one job after the other."""
     queue = context.new_redis()
     mine = f"{JOBS}:taken:{context.instance}"
-    try:
-        while True:
-            try:
-                await _finish_taken(context, queue, mine)
-                wait = ("BLMOVE", JOBS, mine, "RIGHT", "LEFT", WAIT_S)
-                await queue.command(*wait, timeout_s=WAIT_S + 1.0)
-            except Unavailable:
-                await asyncio.sleep(PAUSE_AFTER_FAILURE_S)
-    finally:
-        queue.close()
+    while True:
+        try:
+            await _finish_taken(context, queue, mine)
+            wait = ("BLMOVE", JOBS, mine, "RIGHT", "LEFT", WAIT_S)
+            await queue.command(*wait, timeout_s=WAIT_S + 1.0)
+        except Unavailable:
+            await asyncio.sleep(PAUSE_AFTER_FAILURE_S)
 
 
 async def _finish_taken(context: Context, queue: Redis, mine: str) -> None:
