@@ -145,10 +145,11 @@ class Journal(Protocol):
     async def open(self, stack: str, holder: str) -> int:
         """Migrate, check the chain's end, take the lease; returns the fence."""
 
-    async def append(self, entries: Sequence[Entry], fence: int) -> None:
-        """All of them in one transaction. Raises FenceLost when the fence is not ours any more."""
+    async def append(self, entries: Sequence[Entry], fence: int, *, batch_id: str = "") -> None:
+        """All of them in one transaction. Raises FenceLost when the fence is not ours any more.
+        A batch whose id is already written is not written again."""
 
-    async def begin(self, entries: Sequence[Entry], fence: int) -> None:
+    async def begin(self, entries: Sequence[Entry], fence: int, *, batch_id: str = "") -> None:
         """Like append, for a batch with one `Intended`: checks in the same transaction that no
         other action of this service lacks its outcome and verdict, else FenceLost."""
 

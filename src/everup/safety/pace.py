@@ -97,12 +97,12 @@ def one_per_service(proposal: Proposal, context: Context) -> Verdict | None:
 
 def tokens(starts_s: tuple[float, ...], now_s: float, settings: Settings) -> float:
     """What is left in the bucket: `rate_burst` at most, one more every `rate_interval_s`."""
-    level, at_s = float(settings.rate_burst), float("-inf")
-    for start_s in (*starts_s, now_s):
-        gained = (start_s - at_s) / settings.rate_interval_s if at_s > float("-inf") else 0.0
-        level = min(float(settings.rate_burst), level + gained) - 1.0
-        level, at_s = max(0.0, level) if start_s is not now_s else level, start_s
-    return level + 1.0
+    most = float(settings.rate_burst)
+    level, at_s = most, now_s
+    for start_s in starts_s:
+        level = min(most, level + max(0.0, start_s - at_s) / settings.rate_interval_s)
+        level, at_s = max(0.0, level - 1.0), start_s
+    return min(most, level + max(0.0, now_s - at_s) / settings.rate_interval_s)
 
 
 def blast_radius(proposal: Proposal, context: Context) -> Verdict | None:

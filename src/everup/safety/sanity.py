@@ -70,7 +70,7 @@ def _mass_failure(context: Context) -> str:
 def someone_elses_change(proposal: Proposal, context: Context) -> Verdict | None:
     """Wait until somebody else's change to this service has been quiet for a while."""
     at_s = context.observation.changes.get(proposal.service)
-    if at_s is None or proposal.origin is Origin.PERSON and proposal.kind in PERSONS_OWN:
+    if at_s is None or (proposal.origin is Origin.PERSON and proposal.kind in PERSONS_OWN):
         return None
     due_s = at_s + context.settings.change_quiet_s
     if context.now_s < due_s:

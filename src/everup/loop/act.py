@@ -1,0 +1,67 @@
+"""Act: judge once more on fresh state, write the intent, then one task per service.
+
+Flows in: allowed decisions. Flows out: actions begun; each one's end comes back as an event and is
+written by `verify`. An intent that the journal did not take is not acted upon.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from everup.loop.context import gate_context
+from everup.loop.look import Decision, Look
+from everup.loop.sighting import sight
+from everup.loop.wishes import answer_for
+from everup.model.decision import Allowed
+from everup.model.entries import Intended
+from everup.safety import judge
+
+if TYPE_CHECKING:
+    from everup.loop.control import Control
+
+
+async def act(control: Control, look: Look) -> Look:
+    """Begin what is allowed, strongest first; answer whoever asked."""
+    begun: list[str] = []
+    decisions: list[Decision] = []
+    for decision in look.decisions:
+        action_id: str | None = None
+        if decision.proposal is not None and isinstance(decision.verdict, Allowed):
+            verdict = judge(decision.proposal, gate_context(control, look))
+            decision = replace(decision, verdict=verdict)
+            if isinstance(verdict, Allowed):
+                action_id = await _begin(control, look, decision)
+        if action_id is not None:
+            begun.append(action_id)
+        decisions.append(decision)
+        if decision.ticket is not None:
+            answer = answer_for(decision.verdict, action_id, look.at_s)
+            control.desk_of_wishes.answer(decision.ticket, answer)
+    return replace(look, decisions=tuple(decisions), begun=tuple(begun))
+
+
+async def _begin(control: Control, look: Look, decision: Decision) -> str | None:
+    proposal = decision.proposal
+    assert proposal is not None
+    action_id = control.ids.new("act")
+    intent = Intended(
+        at_s=look.at_s,
+        action_id=action_id,
+        incident_id=proposal.incident_id,
+        key=proposal.key,
+        origin=proposal.origin,
+        cause=proposal.cause,
+        step=proposal.steps[0],
+        reason=proposal.reason,
+        before=sight(control.stack, look.observation, look.assessment, proposal.service),
+        expectation=proposal.expectation,
+        on_running=proposal.on_running,
+        rung=proposal.rung,
+        by=proposal.by,
+        overrides=proposal.overrides,
+    )
+    if not await control.write_intent(intent):
+        return None
+    control.perform(intent)
+    return action_id

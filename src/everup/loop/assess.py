@@ -1,0 +1,24 @@
+"""Assess: health, relations and memory, each a pure function of what was seen and remembered."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from everup.dependency_monitor import relate
+from everup.loop.look import Look
+from everup.loop.remember import remember
+from everup.model.assessment import Assessment
+from everup.predictive_monitor import score
+
+if TYPE_CHECKING:
+    from everup.loop.control import Control
+
+
+async def assess(control: Control, look: Look) -> Look:
+    """Fill in the assessment; the control's memory takes the look in."""
+    stack, settings, state = control.stack, control.settings, control.state
+    own = score(stack, look.observation, state, settings)
+    relations = relate(stack, look.observation, own, control.graph, state, settings)
+    control.memory = remember(control.memory, look.observation, own, settings)
+    return replace(look, assessment=Assessment(own, relations))

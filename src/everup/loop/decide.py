@@ -1,0 +1,89 @@
+"""Decide: incidents follow the findings, proposals follow the incidents, the gate answers each.
+
+Flows in: the assessment and what people asked for. Flows out: for each finding and each request a
+Decision. What starts, changes or ends an incident is written down before anything is proposed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from everup.automated_recovery import propose
+from everup.loop import incidents, wishes
+from everup.loop.context import gate_context
+from everup.loop.look import Decision, Look
+from everup.model.decision import Allowed, Escalate, Hold, Proposal, Verdict
+from everup.model.entries import Entry, MonitorFaultOver, MonitorFaultSeen
+from everup.model.kinds import is_known
+from everup.safety import judge
+from everup.safety.sanity import monitor_fault
+
+if TYPE_CHECKING:
+    from everup.loop.control import Control
+
+
+async def decide(control: Control, look: Look) -> Look:
+    """Fill in the decisions, strongest first."""
+    fault = await _own_eyes(control, look)
+    if not fault and is_known(control.memory.complete_since_s):
+        entries = incidents.follow(
+            control.stack,
+            look.assessment,
+            control.state,
+            control.memory,
+            control.settings,
+            look.at_s,
+            control.ids,
+        )
+        if entries:
+            await control.write(entries)
+    decided = wishes.decide_requests(control, look)
+    for answer in propose(
+        control.stack,
+        look.observation,
+        look.assessment,
+        control.state,
+        control.memory,
+        control.settings,
+    ):
+        decided.append(_judged(control, look, answer))
+    decided.sort(key=_rank)
+    return replace(look, decisions=tuple(decided), again_at_s=_again(decided))
+
+
+def _judged(control: Control, look: Look, answer: Proposal | Hold | Escalate) -> Decision:
+    if isinstance(answer, Hold):
+        return Decision(answer.service, hold=answer)
+    if isinstance(answer, Escalate):
+        return Decision(answer.service, escalate=answer)
+    verdict: Verdict = judge(answer, gate_context(control, look))
+    return Decision(answer.service, proposal=answer, verdict=verdict)
+
+
+def _rank(decision: Decision) -> tuple[int, int]:
+    if decision.proposal is None:
+        return (9, 0)
+    return (decision.proposal.rank, 0 if isinstance(decision.verdict, Allowed) else 1)
+
+
+def _again(decided: list[Decision]) -> float:
+    """The earliest time at which one of the answers changes by waiting."""
+    times = [d.hold.until_s for d in decided if d.hold is not None]
+    times += [getattr(d.verdict, "until_s", float("nan")) for d in decided]
+    return min((t for t in times if is_known(t)), default=float("nan"))
+
+
+async def _own_eyes(control: Control, look: Look) -> str:
+    """Say it when we cannot trust our own eyes, and say it when we can again."""
+    fault = monitor_fault(gate_context(control, look))
+    known = control.state.monitor_fault
+    entries: list[Entry] = []
+    if fault and not known:
+        entries.append(MonitorFaultSeen(look.at_s, fault, fault.rpartition("; ends ")[2]))
+    elif known and not fault:
+        lasted_s = look.at_s - control.state.monitor_fault_since_s
+        entries.append(MonitorFaultOver(look.at_s, known, lasted_s))
+    if entries:
+        await control.write(entries)
+    return fault

@@ -1,0 +1,130 @@
+"""The life of incidents: one per root, its victims attached, and none is forgotten. Pure.
+
+Flows in: assessment, state, memory, time. Flows out: entries that open, change and resolve them.
+Escalation is written where the ladder ends, in `record`.
+"""
+
+from __future__ import annotations
+
+from everup.loop.ports import Ids
+from everup.model import entries as e
+from everup.model.assessment import Assessment, Finding
+from everup.model.incident import Incident
+from everup.model.kinds import Cause, Purpose, is_known
+from everup.model.settings import Settings
+from everup.model.stack import Stack
+from everup.model.state import Memory, StackState
+
+
+def follow(
+    stack: Stack,
+    assessment: Assessment,
+    state: StackState,
+    memory: Memory,
+    settings: Settings,
+    now_s: float,
+    ids: Ids,
+) -> list[e.Entry]:
+    """Entries for all that changed since the last look."""
+    found: list[e.Entry] = []
+    for incident in state.incidents.values():
+        found += _follow_open(incident, stack, assessment, state, memory, settings, now_s)
+    found += _given_back(stack, state, memory, settings, now_s)
+    for service in assessment.relations.roots:
+        finding = assessment.relations.findings[service]
+        if _deserves_one(finding, assessment, state):
+            found.append(
+                e.IncidentOpened(
+                    now_s,
+                    ids.new("inc"),
+                    service,
+                    finding.cause,
+                    finding.reason,
+                    assessment.relations.victims_of(service),
+                    finding.since_s,
+                )
+            )
+    return found
+
+
+def _deserves_one(finding: Finding, assessment: Assessment, state: StackState) -> bool:
+    if not finding.is_confirmed or state.incident_on(finding.service) is not None:
+        return False
+    remembered = state.service(finding.service)
+    if remembered.with_a_person is not None:
+        return False
+    if finding.cause is Cause.STOPPED_ON_PURPOSE:
+        return bool(assessment.relations.victims_of(finding.service))
+    return True
+
+
+def _follow_open(
+    incident: Incident,
+    stack: Stack,
+    assessment: Assessment,
+    state: StackState,
+    memory: Memory,
+    settings: Settings,
+    now_s: float,
+) -> list[e.Entry]:
+    service = incident.service
+    if service not in stack.services:
+        return [e.IncidentResolved(now_s, incident.id, service, "no longer declared")]
+    if service in state.in_flight:
+        return []
+    ending = _ending(incident, state, memory, settings, now_s)
+    if ending:
+        return [e.IncidentResolved(now_s, incident.id, service, ending)]
+    finding = assessment.relations.findings.get(service)
+    if finding is None:
+        return []
+    if not finding.is_root and not incident.attempts:
+        roots = ", ".join(assessment.relations.victims.get(service, ()))
+        text = f"explained by {roots}: {service} is a victim and was left alone"
+        return [e.IncidentResolved(now_s, incident.id, service, text)]
+    victims = tuple(sorted({*incident.victims, *assessment.relations.victims_of(service)}))
+    if finding.is_confirmed and finding.is_root:
+        if (finding.cause, victims) != (incident.cause, incident.victims):
+            return [
+                e.IncidentChanged(
+                    now_s,
+                    incident.id,
+                    finding.cause,
+                    finding.reason,
+                    victims,
+                    incident.waiting_for,
+                )
+            ]
+    return []
+
+
+def _ending(
+    incident: Incident, state: StackState, memory: Memory, settings: Settings, now_s: float
+) -> str:
+    """How it ended, or "" while it has not: healthy for a whole window, or stopped on purpose."""
+    purpose = state.service(incident.service)
+    if purpose.purpose is Purpose.STOPPED and incident.cause is not Cause.STOPPED_ON_PURPOSE:
+        return f"stopped on purpose by {purpose.purpose_by}"
+    since_s = memory.service(incident.service).healthy_since_s
+    if not is_known(since_s) or now_s - since_s < settings.verify_window_s:
+        return ""
+    done = [a for a in incident.attempts if a.result == "passed"]
+    if done:
+        return f"healed by {done[-1].kind} ({done[-1].action_id}), verified"
+    if incident.attempts:
+        return "healthy again, though no action was proven to be the reason"
+    return "recovered by itself; nothing was done"
+
+
+def _given_back(
+    stack: Stack, state: StackState, memory: Memory, settings: Settings, now_s: float
+) -> list[e.Entry]:
+    """Escalated services that are healthy again come back into our care."""
+    found: list[e.Entry] = []
+    for service in stack.services:
+        if state.service(service).with_a_person is None:
+            continue
+        since_s = memory.service(service).healthy_since_s
+        if is_known(since_s) and now_s - since_s >= settings.verify_window_s:
+            found.append(e.PersonAnswered(now_s, service, "it is healthy again"))
+    return found

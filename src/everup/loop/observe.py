@@ -1,0 +1,50 @@
+"""Observe: copy the desk's latest readings into one Observation, and learn of deaths.
+
+Flows in: what the samplers keep. Flows out: an observation of the whole stack, in which everything
+that was not refreshed keeps its value and age, and is unknown after two intervals.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from everup.loop.look import Look
+from everup.model.entries import Entry, ExitSeen
+from everup.model.kinds import Purpose
+from everup.model.observation import Observation
+
+if TYPE_CHECKING:
+    from everup.loop.control import Control
+
+
+async def observe(control: Control, look: Look) -> Look:
+    """Fill in the observation; journal deaths that were not ours."""
+    seen = control.desk.observation(look.at_s)
+    entries: list[Entry] = []
+    for service, name, death in control.desk.take_deaths():
+        if _is_ours(control, service) or _is_written(control, service, death.at_s):
+            continue
+        entries.append(ExitSeen(look.at_s, service, name, death))
+    if entries:
+        await control.write(entries)
+    return replace(look, observation=_with_exits(control, seen))
+
+
+def _is_ours(control: Control, service: str) -> bool:
+    state = control.state
+    return service in state.in_flight or state.service(service).purpose is Purpose.STOPPED
+
+
+def _is_written(control: Control, service: str, at_s: float) -> bool:
+    return any(abs(e.at_s - at_s) < 0.01 for e in control.state.service(service).exits)
+
+
+def _with_exits(control: Control, seen: Observation) -> Observation:
+    since_s = seen.at_s - control.settings.crash_loop_window_s
+    services = dict(seen.services)
+    for name, service in seen.services.items():
+        exits = tuple(e for e in control.state.service(name).exits if e.at_s >= since_s)
+        if exits:
+            services[name] = replace(service, exits=exits)
+    return replace(seen, services=services)

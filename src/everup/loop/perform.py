@@ -1,0 +1,99 @@
+"""Perform one step on the world, with a deadline, and say how it went. The only place that acts.
+
+Flows in: an Intended that is already in the journal. Flows out: a Finished. A step that ran out of
+time is *unknown*: the next listing settles it, and nothing is done on top of it before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from everup.loop.ports import Clock, Runtime
+from everup.model.decision import Step
+from everup.model.entries import Finished, Intended
+from everup.model.errors import EverupError
+from everup.model.evidence import OutcomeState
+from everup.model.kinds import ActionKind
+from everup.model.settings import Settings
+from everup.model.stack import ServiceSpec
+
+KILLS = frozenset(
+    {
+        ActionKind.GRACEFUL_RESTART,
+        ActionKind.CONTAINER_RESTART,
+        ActionKind.DEPENDENCY_RECOVERY,
+        ActionKind.STOP,
+        ActionKind.RECREATE,
+    }
+)
+RECONNECT_HOOK = "reconnect"
+CACHE_CLEAR_HOOK = "cache_clear"
+
+
+async def perform(
+    runtime: Runtime, clock: Clock, settings: Settings, spec: ServiceSpec, intent: Intended
+) -> Finished:
+    """Never raises but for cancellation; evidence that a kill would destroy is taken first."""
+    during: list[str] = []
+    grace_s = float(intent.step.parameters.get("grace_s", spec.stop.grace_s))
+    deadline_s = settings.action_deadline_s + grace_s
+    try:
+        if intent.step.kind in KILLS:
+            during.extend(await _last_words(runtime, settings, spec.name))
+        async with asyncio.timeout(deadline_s):
+            said = await _call(runtime, spec, intent.step, grace_s)
+        if said:
+            during.append(said)
+        state, error = OutcomeState.DONE, ""
+    except TimeoutError:
+        state, error = OutcomeState.UNKNOWN, f"no answer within {deadline_s:g} s"
+    except EverupError as failure:
+        state, error = OutcomeState.FAILED, str(failure)
+    except Exception as failure:  # noqa: BLE001 - a foreign error must not leave no outcome
+        state, error = OutcomeState.UNKNOWN, f"{type(failure).__name__}: {failure}"
+    return Finished(
+        clock.now(), intent.action_id, spec.name, state, error=error, during=tuple(during)
+    )
+
+
+async def _last_words(runtime: Runtime, settings: Settings, service: str) -> Sequence[str]:
+    """The service's last lines before it is killed; skipped, and said, when they take too long."""
+    try:
+        async with asyncio.timeout(settings.evidence_deadline_s):
+            return list(await runtime.logs(service, lines=settings.evidence_log_lines))
+    except Exception as failure:  # noqa: BLE001 - evidence must never stop a healing
+        return [f"(no logs taken: {type(failure).__name__} {failure})"]
+
+
+async def _call(runtime: Runtime, spec: ServiceSpec, step: Step, grace_s: float) -> str:
+    name = spec.name
+    target = step.parameters.get("instance")
+    instance = str(target) if target is not None else None
+    may_kill = bool(step.parameters.get("may_kill", True))
+    match step.kind:
+        case ActionKind.START:
+            await runtime.start(name)
+        case ActionKind.STOP:
+            await runtime.stop(name, grace_s=grace_s, may_kill=may_kill)
+        case ActionKind.GRACEFUL_RESTART | ActionKind.CONTAINER_RESTART:
+            await runtime.restart(name, instance, grace_s=grace_s, may_kill=may_kill)
+        case ActionKind.DEPENDENCY_RECOVERY:
+            hook = spec.hooks.get(RECONNECT_HOOK)
+            if hook is not None:
+                return await runtime.run_hook(name, RECONNECT_HOOK, hook)
+            await runtime.restart(name, instance, grace_s=grace_s, may_kill=may_kill)
+        case ActionKind.RECREATE:
+            await runtime.recreate(name, instance, grace_s=grace_s)
+        case ActionKind.CACHE_CLEAR:
+            hook = spec.hooks.get(CACHE_CLEAR_HOOK)
+            if hook is None:
+                raise EverupError(f"{name} declares no {CACHE_CLEAR_HOOK} hook")
+            return await runtime.run_hook(name, CACHE_CLEAR_HOOK, hook)
+        case ActionKind.ISOLATE:
+            await runtime.isolate(name)
+        case ActionKind.REJOIN:
+            await runtime.rejoin(name)
+        case _:
+            raise EverupError(f"{step.kind} needs a component that is not part of this version")
+    return ""

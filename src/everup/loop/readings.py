@@ -1,0 +1,60 @@
+"""Folding single answers and listings into readings. Pure; called by the desk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from everup.model.kinds import UNKNOWN, InstanceState, ProbeVerdict, is_known
+from everup.model.observation import Instance, ProbeReading, ProbeResult
+
+IDLE_CPU_RATIO = 0.005
+ERROR_MEMORY = 20  # answers over which the error ratio is smoothed
+
+
+def fold_probe(known: ProbeReading | None, result: ProbeResult) -> ProbeReading:
+    """The reading after one more answer. An unknown answer breaks no run: it says nothing."""
+    if known is None or not is_known(known.at_s):
+        known = ProbeReading(since_s=result.at_s)
+    if result.verdict is ProbeVerdict.UNKNOWN:
+        return replace(known, verdict=ProbeVerdict.UNKNOWN, at_s=result.at_s, detail=result.detail)
+    failed = result.verdict is ProbeVerdict.FAIL
+    passed = result.verdict is ProbeVerdict.PASS
+    is_same = (failed and known.failures_in_a_row > 0) or (passed and known.successes_in_a_row > 0)
+    ratio = known.error_ratio if is_known(known.error_ratio) else 0.0
+    return ProbeReading(
+        verdict=result.verdict,
+        at_s=result.at_s,
+        latency_s=result.latency_s,
+        detail=result.detail,
+        failures_in_a_row=known.failures_in_a_row + 1 if failed else 0,
+        successes_in_a_row=known.successes_in_a_row + 1 if passed else 0,
+        since_s=known.since_s if is_same else result.at_s,
+        error_ratio=ratio + (float(failed) - ratio) / ERROR_MEMORY,
+        has_ever_passed=known.has_ever_passed or passed,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What two listings of the same life say."""
+
+    cpu_ratio: float = UNKNOWN
+    memory_ratio: float = UNKNOWN
+    idle_since_s: float = UNKNOWN
+
+
+def fold_usage(
+    known: Usage, before: Instance | None, before_at_s: float, now: Instance, at_s: float
+) -> Usage:
+    """CPU of one core and idleness between two listings, memory against its limit."""
+    memory = now.memory_bytes / now.memory_limit_bytes if now.memory_limit_bytes > 0 else UNKNOWN
+    span_s = at_s - before_at_s
+    if before is None or before.identity != now.identity or not span_s > 0:
+        return Usage(memory_ratio=memory)
+    cpu = (now.cpu_seconds - before.cpu_seconds) / span_s
+    io_bytes = now.io_bytes - before.io_bytes
+    works = cpu > IDLE_CPU_RATIO or io_bytes > 0
+    if now.state is not InstanceState.RUNNING or not is_known(cpu) or works:
+        return Usage(cpu, memory)
+    since_s = known.idle_since_s if is_known(known.idle_since_s) else before_at_s
+    return Usage(cpu, memory, since_s)

@@ -1,0 +1,76 @@
+"""Record: escalations with their case, and the gate's answers when they change.
+
+Flows in: the decisions of this look. Flows out: journal entries. An answer that has not changed is
+not written again, so that a long wait is one line.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from everup.loop.look import Decision, Look
+from everup.model.decision import Delayed, Refused
+from everup.model.entries import Entry, GateAnswered, IncidentChanged, IncidentEscalated
+
+if TYPE_CHECKING:
+    from everup.loop.control import Control
+
+
+async def record(control: Control, look: Look) -> Look:
+    """Write what this look decided and has not been written yet."""
+    entries: list[Entry] = []
+    for decision in look.decisions:
+        entries += _escalation(control, look, decision)
+        entries += _gate(control, look, decision)
+        entries += _waiting(control, look, decision)
+    if entries:
+        await control.write(entries)
+    return look
+
+
+def _escalation(control: Control, look: Look, decision: Decision) -> list[Entry]:
+    if decision.escalate is None or control.state.monitor_fault:
+        return []
+    incident = control.state.incident_on(decision.service)
+    if incident is None:
+        return []
+    case = decision.escalate.text
+    return [IncidentEscalated(look.at_s, incident.id, decision.service, case)]
+
+
+def _gate(control: Control, look: Look, decision: Decision) -> list[Entry]:
+    proposal, verdict = decision.proposal, decision.verdict
+    if proposal is None or not isinstance(verdict, Delayed | Refused):
+        return []
+    said = (verdict.check, verdict.reason)
+    if control.answered.get(proposal.key) == said:
+        return []
+    control.remember_answer(proposal.key, said)
+    return [
+        GateAnswered(
+            look.at_s,
+            proposal.key,
+            proposal.service,
+            proposal.kind,
+            "delayed" if isinstance(verdict, Delayed) else "refused",
+            verdict.check,
+            verdict.reason,
+            proposal.incident_id,
+        )
+    ]
+
+
+def _waiting(control: Control, look: Look, decision: Decision) -> list[Entry]:
+    """An open incident says what it waits for while nothing is proposed."""
+    hold = decision.hold
+    incident = control.state.incident_on(decision.service)
+    if hold is None or incident is None or decision.service in control.state.in_flight:
+        return []
+    waiting = f"{hold.reason}: {hold.text}"
+    if incident.waiting_for == waiting:
+        return []
+    return [
+        IncidentChanged(
+            look.at_s, incident.id, incident.cause, incident.reason, incident.victims, waiting
+        )
+    ]

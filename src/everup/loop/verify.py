@@ -1,0 +1,144 @@
+"""Verify: has what was done helped? `judge_expectation` is pure and asked in every look.
+
+Flows in: ended actions from the inbox, actions in flight, the observation. Flows out: Finished and
+Verified entries. Deadlines are in the journal, so a verification survives a restart.
+
+Verified means: every declared instance runs, probes passed in a row over the window since the
+action ended, the score is back above its threshold, and no dependent is worse than before.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from everup.loop.look import Look
+from everup.loop.settle import settle
+from everup.loop.sighting import sight
+from everup.model.assessment import Assessment
+from everup.model.entries import Entry, Verified
+from everup.model.evidence import (
+    Evidence,
+    Failed,
+    OutcomeState,
+    Passed,
+    Pending,
+    Verification,
+)
+from everup.model.kinds import InstanceState, ProbeVerdict, is_known
+from everup.model.observation import Observation
+from everup.model.settings import Settings
+from everup.model.state import InFlight, Phase
+
+if TYPE_CHECKING:
+    from everup.loop.control import Control
+
+WORSE_BY = 0.1  # a dependent must lose more than this to count as worse
+
+
+async def verify(control: Control, look: Look) -> Look:
+    """Write down what ended, settle what is unknown, and judge what waits for its proof."""
+    entries: list[Entry] = []
+    for finished in control.take_finished():
+        entries.append(finished)
+        if finished.outcome is OutcomeState.UNKNOWN:
+            control.unsettled[finished.action_id] = finished.at_s
+        if finished.outcome is OutcomeState.FAILED:
+            control.follow_up(finished.service, finished.action_id)
+    if entries:
+        await control.write(entries)
+    entries = []
+    for service, flight in control.state.in_flight.items():
+        if flight.phase is Phase.ACTING:
+            entries += _settled(control, look, flight)
+            continue
+        verdict = judge_expectation(flight, look.observation, look.assessment, control.settings)
+        if isinstance(verdict, Pending):
+            continue
+        has_passed = isinstance(verdict, Passed)
+        after = sight(control.stack, look.observation, look.assessment, service)
+        evidence = Evidence(flight.before, control.during(flight.action_id), after, verdict.reason)
+        entries.append(
+            Verified(look.at_s, flight.action_id, service, has_passed, verdict.reason, evidence)
+        )
+        if not has_passed:
+            control.follow_up(service, flight.action_id)
+    if entries:
+        await control.write(entries)
+        control.wake("an action ended")
+    return look
+
+
+def _settled(control: Control, look: Look, flight: InFlight) -> list[Entry]:
+    """An action without outcome that nobody performs any more: look at the world."""
+    since_s = control.unsettled.get(flight.action_id)
+    if since_s is None or not control.desk.listed_after(since_s):
+        return []
+    seen = look.observation.services.get(flight.step.target)
+    if seen is None:
+        return []
+    control.unsettled.pop(flight.action_id, None)
+    return [settle(flight, seen, look.at_s)]
+
+
+def judge_expectation(
+    flight: InFlight, observation: Observation, assessment: Assessment, settings: Settings
+) -> Verification:
+    """Pending with what is missing, Passed, or Failed with the reason."""
+    expected = flight.expectation
+    now_s = observation.at_s
+    seen = observation.services.get(expected.service)
+    is_late = now_s >= flight.done_at_s + expected.deadline_s
+    if seen is None or not seen.is_known:
+        return Failed("not seen again in time") if is_late else Pending("a listing")
+    running = [i for i in seen.instances if i.instance.state is InstanceState.RUNNING]
+    if not expected.is_up:
+        if not running:
+            return Passed("it is down, as wished")
+        return Failed("it still runs") if is_late else Pending("its end")
+    died = [e for e in seen.exits if e.at_s > flight.done_at_s]
+    if died:
+        return Failed(f"it {died[-1].text} again after {died[-1].at_s - flight.done_at_s:.1f} s")
+    missing = _missing(flight, observation, assessment)
+    if not missing:
+        return Passed(_proof(flight, observation, assessment))
+    return Failed(f"not in time: {missing}") if is_late else Pending(missing)
+
+
+def _missing(flight: InFlight, observation: Observation, assessment: Assessment) -> str:
+    expected = flight.expectation
+    seen = observation.services[expected.service]
+    up = [i for i in seen.instances if i.instance.state is InstanceState.RUNNING]
+    target = flight.step.parameters.get("instance")
+    watched = [i for i in up if target is None or i.instance.name == target]
+    if not watched or (target is None and len(up) < len(seen.instances)):
+        return "not every instance runs"
+    if observation.at_s - flight.done_at_s < expected.window_s:
+        return f"a window of {expected.window_s:g} s"
+    for instance in watched:
+        probe = instance.probe
+        if probe is None:
+            continue
+        if probe.verdict is not ProbeVerdict.PASS or probe.successes_in_a_row < expected.probes:
+            return f"{expected.probes} good answers in a row of {instance.instance.name}"
+        if observation.at_s - max(probe.since_s, flight.done_at_s) < expected.window_s:
+            return f"good answers of {instance.instance.name} for {expected.window_s:g} s"
+    score = assessment.own.score(expected.service)
+    if target is None and not score >= expected.score_least:
+        return f"a score of {expected.score_least:g}, it is {score:.2f}"
+    for name, before in expected.dependents_before.items():
+        now = assessment.own.score(name)
+        found = assessment.relations.findings.get(name)
+        if is_known(before) and is_known(now) and now < before - WORSE_BY and found is not None:
+            if expected.service in (*found.explained_by, name):
+                return f"{name} is worse than before ({before:.2f} → {now:.2f})"
+    return ""
+
+
+def _proof(flight: InFlight, observation: Observation, assessment: Assessment) -> str:
+    expected = flight.expectation
+    score = assessment.own.score(expected.service)
+    took_s = observation.at_s - flight.intended_at_s
+    return (
+        f"runs, {expected.probes} probes in a row over {expected.window_s:g} s, "
+        f"score {score:.2f}, no dependent worse, {took_s:.1f} s after the intent"
+    )

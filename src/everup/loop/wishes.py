@@ -1,0 +1,99 @@
+"""What people ask for: requests become proposals, and their askers get an answer.
+
+Purpose is level-triggered: a service that should be stopped and still runs is stopped, whenever
+the wish was spoken and whatever was in flight at that moment.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from everup.automated_recovery import proposal_for
+from everup.loop.context import gate_context
+from everup.loop.look import Decision, Look
+from everup.model.decision import Delayed, Refused, Verdict
+from everup.model.entries import Entry, FreezeLifted, FreezeSet, PurposeSet
+from everup.model.kinds import InstanceState, Purpose, is_known
+from everup.model.request import Answer, AnswerState, Request, Verb
+from everup.safety import judge
+
+if TYPE_CHECKING:
+    from everup.loop.control import Control
+
+
+def decide_requests(control: Control, look: Look) -> list[Decision]:
+    """A decision for each open request, and for each stop that is still owed."""
+    decided: list[Decision] = []
+    asked: set[str] = set()
+    for ticket, request in control.desk_of_wishes.take():
+        asked.add(request.service)
+        decided.append(_decision(control, look, request, ticket))
+    for service in control.stack.services:
+        if service not in asked and _owes_stop(control, look, service):
+            wish = control.state.service(service).purpose_by or "somebody"
+            request = Request(Verb.STOP, by=wish, service=service)
+            decided.append(_decision(control, look, request, None))
+    return decided
+
+
+def _decision(control: Control, look: Look, request: Request, ticket: int | None) -> Decision:
+    incident = control.state.incident_on(request.service)
+    proposal = proposal_for(
+        request,
+        control.stack,
+        look.assessment,
+        control.settings,
+        is_running=is_running(look, request.service),
+        incident_id=incident.id if incident is not None else None,
+    )
+    verdict: Verdict = judge(proposal, gate_context(control, look))
+    return Decision(request.service, proposal=proposal, verdict=verdict, ticket=ticket)
+
+
+def is_running(look: Look, service: str) -> bool:
+    """Is any instance of it running, as far as we see?"""
+    seen = look.observation.services.get(service)
+    return seen is not None and any(
+        i.instance.state is not InstanceState.EXITED for i in seen.instances
+    )
+
+
+def _owes_stop(control: Control, look: Look, service: str) -> bool:
+    remembered = control.state.service(service)
+    if remembered.purpose is not Purpose.STOPPED or service in control.state.in_flight:
+        return False
+    seen = look.observation.services.get(service)
+    return seen is not None and any(
+        i.instance.state is InstanceState.RUNNING
+        and is_known(i.instance.started_at_s)
+        and i.instance.started_at_s < remembered.purpose_at_s
+        for i in seen.instances
+    )
+
+
+def spoken(request: Request, now_s: float) -> list[Entry]:
+    """What the wish itself changes, before anything is done: purpose and freezes."""
+    if request.verb is Verb.STOP:
+        return [PurposeSet(now_s, request.service, Purpose.STOPPED, request.by)]
+    if request.verb is Verb.START:
+        return [PurposeSet(now_s, request.service, Purpose.RUN, request.by)]
+    if request.verb is Verb.FREEZE:
+        until_s = now_s + request.for_s if request.for_s is not None else float("nan")
+        return [FreezeSet(now_s, request.service, request.reason, request.by, until_s)]
+    if request.verb is Verb.UNFREEZE:
+        return [FreezeLifted(now_s, request.service, request.by)]
+    return []
+
+
+def answer_for(verdict: Verdict | None, action_id: str | None, now_s: float) -> Answer:
+    """What the asker is told."""
+    if action_id is not None:
+        return Answer(AnswerState.ACCEPTED, "begun", action_id)
+    if isinstance(verdict, Delayed):
+        wait_s = verdict.until_s - now_s if is_known(verdict.until_s) else None
+        return Answer(
+            AnswerState.DELAYED, verdict.reason, check=verdict.check, retry_after_s=wait_s
+        )
+    if isinstance(verdict, Refused):
+        return Answer(AnswerState.REFUSED, verdict.reason, check=verdict.check)
+    return Answer(AnswerState.DELAYED, "the journal did not take the intent; try again")
