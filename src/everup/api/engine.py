@@ -1,0 +1,108 @@
+"""What the API needs of a running engine, as a protocol, so that tests can offer a small one.
+
+`everup.app.Engine` and `everup.loop.control.Control` have these attributes. Read-only here: the
+only way to change anything is `Control.request`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Protocol
+
+from fastapi import Depends, Request
+
+from everup.loop.ports import ActionRecord
+from everup.model.assessment import Assessment
+from everup.model.decision import Escalate, Hold, Proposal, Verdict
+from everup.model.entries import Entry
+from everup.model.incident import Incident
+from everup.model.request import Answer
+from everup.model.request import Request as Wish
+from everup.model.settings import Settings
+from everup.model.stack import Stack
+from everup.model.state import Memory, StackState
+
+
+class DecisionView(Protocol):
+    """One service's decision in the latest look."""
+
+    @property
+    def service(self) -> str: ...
+    @property
+    def proposal(self) -> Proposal | None: ...
+    @property
+    def verdict(self) -> Verdict | None: ...
+    @property
+    def hold(self) -> Hold | None: ...
+    @property
+    def escalate(self) -> Escalate | None: ...
+
+
+class LookView(Protocol):
+    """The latest completed look."""
+
+    @property
+    def at_s(self) -> float: ...
+    @property
+    def assessment(self) -> Assessment: ...
+    @property
+    def decisions(self) -> Sequence[DecisionView]: ...
+
+
+class JournalView(Protocol):
+    """The reading half of `loop.ports.Journal`. Every method raises `JournalUnavailable`."""
+
+    async def incidents(
+        self, *, limit: int = 100, before: str | None = None, state: str | None = None
+    ) -> Sequence[Incident]: ...
+
+    async def incident(self, incident_id: str) -> Incident | None: ...
+
+    async def actions(
+        self, *, limit: int = 100, before: str | None = None, service: str | None = None
+    ) -> Sequence[ActionRecord]: ...
+
+    async def action(self, action_id: str) -> ActionRecord | None: ...
+
+    async def entries(
+        self, *, after: int = 0, limit: int = 1000, incident_id: str | None = None
+    ) -> Sequence[tuple[int, str, Entry]]: ...
+
+
+class ControlView(Protocol):
+    """One stack's loop."""
+
+    @property
+    def stack(self) -> Stack: ...
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def journal(self) -> JournalView: ...
+    @property
+    def state(self) -> StackState: ...
+    @property
+    def memory(self) -> Memory: ...
+    @property
+    def look(self) -> LookView | None: ...
+    @property
+    def journal_fault(self) -> str: ...
+
+    async def request(self, request: Wish) -> Answer: ...
+
+    def last_look_age_s(self) -> float: ...
+
+
+class EngineView(Protocol):
+    """The engine."""
+
+    @property
+    def control(self) -> ControlView: ...
+
+
+def _control(request: Request) -> ControlView:
+    control: ControlView = request.app.state.engine.control
+    return control
+
+
+Control = Annotated[ControlView, Depends(_control)]
+"""The loop that a route reads; FastAPI fills it in."""

@@ -1,0 +1,93 @@
+"""Who may talk to us: the Host allow-list, no cross-site requests, and headers that browsers obey.
+
+A page on another site can make a browser send requests to this machine. The Host list ends DNS
+rebinding; Origin and Sec-Fetch-Site end forged changes; without CORS headers nothing can be read.
+GET never changes anything, so links and images cannot either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from everup.api.problems import problem, shorten
+
+ALWAYS_ALLOWED = ("localhost", "127.0.0.1", "[::1]")
+READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+SECURITY_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; "
+    "form-action 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+class Guards:
+    """ASGI middleware; the outermost, so that its headers are on every answer."""
+
+    def __init__(self, app: ASGIApp, allowed_hosts: Iterable[str] = ()) -> None:
+        self._app = app
+        self._hosts = frozenset(host.lower() for host in (*ALWAYS_ALLOWED, *allowed_hosts))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse, or pass on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        refusal = self._refusal(Headers(scope=scope), scope["method"], scope["path"])
+        await (refusal or self._app)(scope, receive, send_with_headers)
+
+    def _refusal(self, headers: Headers, method: str, path: str) -> ASGIApp | None:
+        hosts = headers.getlist("host")
+        host = hosts[0].lower() if len(hosts) == 1 else ""
+        if _name_of(host) not in self._hosts:
+            said = "; ".join(hosts) or "nothing"
+            return problem(
+                421,
+                "host-not-allowed",
+                f"the Host header says {shorten(said)!r}, which is no name of this service",
+                instance=path,
+                fix="use http://localhost:…, or allow the name with --allow-host",
+            )
+        if method not in READING_METHODS and (said := _cross_site(headers, host)):
+            return problem(
+                403,
+                "cross-site",
+                f"a page of another site may not change anything here ({said})",
+                instance=path,
+                fix="send the request from a program or from a page of this service",
+            )
+        return None
+
+
+def _name_of(host: str) -> str:
+    """The name without its port; brackets of IPv6 stay."""
+    if host.startswith("["):
+        return host.partition("]")[0] + "]"
+    return host.partition(":")[0]
+
+
+def _cross_site(headers: Headers, host: str) -> str:
+    """What gives a forged request away; empty for programs and for pages of our own."""
+    for site in headers.getlist("sec-fetch-site"):
+        if site.lower() not in ("same-origin", "none"):
+            return f"Sec-Fetch-Site: {shorten(site)}"
+    for origin in headers.getlist("origin"):
+        scheme, _, name = origin.lower().partition("://")
+        if scheme not in ("http", "https") or name != host:
+            return f"Origin: {shorten(origin)}"
+    return ""

@@ -1,0 +1,128 @@
+"""How much one caller may ask: length of the address, headers, body, requests at once, and time.
+
+`/health` and `/metrics` are outside of the limit on requests at once: whoever watches Everup must
+get an answer when others wait in a crowd. What was turned away is counted for `/metrics`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from everup.api.problems import problem
+
+ALWAYS_ANSWERED = frozenset({"/health", "/metrics"})
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one API. `answer_most_s` is on top of what a caller asked to `wait`."""
+
+    target_bytes: int = 4096
+    header_bytes: int = 16 * 1024
+    header_count: int = 64
+    body_bytes: int = 64 * 1024
+    at_once: int = 64
+    answer_most_s: float = 30.0
+    wait_most_s: float = 300.0
+
+
+@dataclass(slots=True)
+class Traffic:
+    """What the API did, for `/metrics`."""
+
+    in_progress: int = 0
+    answered: Counter[tuple[str, int]] = field(default_factory=Counter)  # (method, status)
+
+
+class _TooLarge(Exception):
+    """The body went over its bound while it was read."""
+
+
+KNOWN_METHODS = frozenset({"GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS"})
+
+
+class Bounds:
+    """ASGI middleware that applies `Limits` and counts answers."""
+
+    def __init__(self, app: ASGIApp, limits: Limits, traffic: Traffic) -> None:
+        self._app = app
+        self._limits = limits
+        self._traffic = traffic
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse what is too large or too much, and bound the time of the rest."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        has_begun = False
+
+        async def counted(message: Message) -> None:
+            nonlocal has_begun
+            if message["type"] == "http.response.start":
+                has_begun = True
+                method = scope["method"] if scope["method"] in KNOWN_METHODS else "other"
+                self._traffic.answered[method, message["status"]] += 1
+            await send(message)
+
+        refusal = self._refusal(scope)
+        if refusal is not None:
+            await refusal(scope, receive, counted)
+            return
+        self._traffic.in_progress += 1
+        try:
+            async with asyncio.timeout(self._limits.answer_most_s + self._limits.wait_most_s):
+                await self._app(scope, self._bounded(receive), counted)
+        except _TooLarge:
+            if not has_begun:
+                await self._too_large(scope["path"])(scope, receive, counted)
+        except TimeoutError:
+            if not has_begun:
+                late = problem(503, "too-slow", "no answer in time", instance=scope["path"])
+                await late(scope, receive, counted)
+        finally:
+            self._traffic.in_progress -= 1
+
+    def _refusal(self, scope: Scope) -> ASGIApp | None:
+        limits, path = self._limits, scope["path"]
+        target = len(scope.get("raw_path") or b"") + len(scope["query_string"])
+        if target > limits.target_bytes:
+            detail = f"the address has {target} bytes; at most {limits.target_bytes} are read"
+            return problem(414, "address-too-long", detail)
+        headers = scope["headers"]
+        size = sum(len(name) + len(value) + 4 for name, value in headers)
+        if size > limits.header_bytes or len(headers) > limits.header_count:
+            detail = (
+                f"{len(headers)} headers with {size} bytes; at most {limits.header_count} "
+                f"with {limits.header_bytes} bytes are read"
+            )
+            return problem(431, "headers-too-large", detail, instance=path)
+        length = next((value for name, value in headers if name == b"content-length"), b"0")
+        if not length.isdigit() or int(length) > limits.body_bytes:
+            return self._too_large(path)
+        if self._traffic.in_progress >= limits.at_once and path not in ALWAYS_ANSWERED:
+            detail = f"{limits.at_once} requests are being answered already"
+            return problem(503, "busy", detail, instance=path, retry_after_s=1.0)
+        return None
+
+    def _too_large(self, path: str) -> ASGIApp:
+        detail = f"the body is larger than {self._limits.body_bytes} bytes"
+        return problem(
+            413, "body-too-large", detail, instance=path, fix="no call here needs a body"
+        )
+
+    def _bounded(self, receive: Receive) -> Receive:
+        seen = 0
+
+        async def bounded() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > self._limits.body_bytes:
+                raise _TooLarge
+            return message
+
+        return bounded

@@ -1,0 +1,60 @@
+"""GET /health: is Everup itself alive? Meant for container healthchecks and watchdogs."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from fastapi import APIRouter, Response
+
+from everup import __version__
+from everup.api.engine import Control, ControlView
+from everup.api.shapes.base import known
+from everup.api.shapes.health import FreezeShape, HealthShape
+
+router = APIRouter(tags=["health"])
+
+LATE_AFTER_TICKS = 3
+
+Word = Literal["ok", "starting", "stale", "degraded"]
+
+
+@router.get("/health", responses={503: {"model": HealthShape, "description": "not looking"}})
+async def health(control: Control, response: Response) -> HealthShape:
+    """200 while the loop looks; 503 before its first look and when the last one is too old."""
+    word = health_word(control)
+    if word in ("starting", "stale"):
+        response.status_code = 503
+    freezes = current_freezes(control)
+    return HealthShape(
+        status=word,
+        last_look_age_s=look_age_s(control),
+        look_expected_every_s=control.settings.tick_s,
+        journal=control.journal_fault or "ok",
+        mode=control.stack.mode,
+        frozen=bool(freezes),
+        freezes=freezes,
+        monitor_fault=control.state.monitor_fault,
+        stack=control.stack.name,
+        version=__version__,
+    )
+
+
+def look_age_s(control: ControlView) -> float | None:
+    """Seconds since the latest look; None before the first."""
+    return None if control.look is None else known(control.last_look_age_s())
+
+
+def health_word(control: ControlView) -> Word:
+    """How Everup itself is."""
+    if control.look is None:
+        return "starting"
+    age_s = look_age_s(control)
+    if age_s is None or age_s > LATE_AFTER_TICKS * control.settings.tick_s:
+        return "stale"
+    return "degraded" if control.journal_fault else "ok"
+
+
+def current_freezes(control: ControlView) -> list[FreezeShape]:
+    """What is frozen, the stack first, then by name."""
+    freezes = control.state.freezes
+    return [FreezeShape.model_validate(freezes[scope]) for scope in sorted(freezes)]

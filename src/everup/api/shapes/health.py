@@ -1,0 +1,131 @@
+"""Liveness, component states and health scores."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from everup.api.shapes.base import Known, Shape
+from everup.model.kinds import Cause, Condition, Mode
+
+
+class FreezeShape(Shape):
+    """One freeze. `scope` "" is the whole stack; `until_s` null: until it is lifted by hand."""
+
+    scope: str
+    reason: str
+    by: str
+    since_s: Known
+    until_s: Known
+
+
+class HealthShape(Shape):
+    """`status`: ok, starting (before the first look), stale (the loop has stopped looking), or
+    degraded (it looks but cannot write, so it does not act)."""
+
+    status: Literal["ok", "starting", "stale", "degraded"]
+    last_look_age_s: Known
+    look_expected_every_s: float
+    journal: str
+    mode: Mode
+    frozen: bool
+    freezes: list[FreezeShape]
+    monitor_fault: str
+    stack: str
+    version: str
+
+
+class MonitorShape(Shape):
+    """predictive_monitor: what is scored. `learned_models` is 0 while scores come from rules."""
+
+    state: Literal["running", "waiting"]
+    last_look_s: Known
+    services: int
+    services_known: int
+    lowest_score: Known
+    learned_models: int
+    predictions: int
+
+
+class RecoveryShape(Shape):
+    """automated_recovery: what is wrong and what is being done."""
+
+    state: Literal["running", "waiting", "frozen", "blind", "halted"]
+    reason: str
+    mode: Mode
+    incidents_open: int
+    actions_in_flight: int
+    services_with_a_person: list[str]
+    recent_actions: int
+    recent_actions_passed: int
+
+
+class DependenciesStatusShape(Shape):
+    """dependency_monitor: the graph and who hurts whom."""
+
+    state: Literal["running", "waiting"]
+    services: int
+    dependencies: int
+    critical_dependencies: int
+    roots: list[str]
+    victims: list[str]
+
+
+class NotBuiltShape(Shape):
+    """A component that this version does not have."""
+
+    state: Literal["not_built"] = "not_built"
+
+
+class ComponentsShape(Shape):
+    """All five."""
+
+    predictive_monitor: MonitorShape
+    automated_recovery: RecoveryShape
+    dependency_monitor: DependenciesStatusShape
+    rollback_manager: NotBuiltShape = NotBuiltShape()
+    auto_scaler: NotBuiltShape = NotBuiltShape()
+
+
+class StatusShape(Shape):
+    """The state of all five components."""
+
+    stack: str
+    version: str
+    mode: Mode
+    time_scale: float
+    running_since_s: Known
+    last_look_age_s: Known
+    monitor_fault: str
+    journal_fault: str
+    freezes: list[FreezeShape]
+    components: ComponentsShape
+
+
+class ContributionShape(Shape):
+    """One signal's share of the lost health."""
+
+    signal: str
+    value: Known
+    loss: Known
+    text: str
+
+
+class ServiceHealthShape(Shape):
+    """Health of one service. `score` null: nothing is known, which is not the same as unwell."""
+
+    service: str
+    score: Known
+    condition: Condition
+    cause: Cause | None = None
+    reason: str = ""
+    explained_by: tuple[str, ...] = ()
+    purpose: str = "run"
+    contributions: tuple[ContributionShape, ...] = ()
+
+
+class HealthScoresShape(Shape):
+    """A score for every declared service. `at_s` null: there was no look yet."""
+
+    at_s: Known
+    threshold: float
+    services: dict[str, ServiceHealthShape]

@@ -1,0 +1,109 @@
+"""Incidents and actions with their evidence, as the journal holds them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from everup.api.shapes.base import Known, Shape
+from everup.model.incident import IncidentState
+from everup.model.kinds import ActionKind, Cause
+
+
+class AttemptShape(Shape):
+    """One action taken for an incident; `result` "" while it is under way."""
+
+    action_id: str
+    kind: ActionKind
+    at_s: Known
+    result: str
+    error: str
+
+
+class IncidentShape(Shape):
+    """One cause and every service it hurts."""
+
+    id: str
+    service: str
+    cause: Cause
+    reason: str
+    state: IncidentState
+    opened_at_s: Known
+    seen_at_s: Known
+    ended_at_s: Known
+    ending: str
+    victims: list[str]
+    attempts: list[AttemptShape]
+    waiting_for: str
+
+
+class EntryShape(Shape):
+    """One entry of the journal; `hash` chains it to the one before."""
+
+    sequence: int
+    hash: str
+    type: str
+    at_s: Known
+    data: dict[str, Any]
+
+
+class IncidentStoryShape(IncidentShape):
+    """An incident with its journal entries in order; `has_more` when the list was cut."""
+
+    timeline: tuple[EntryShape, ...] = ()
+    has_more: bool = False
+
+
+class IncidentsShape(Shape):
+    """A page, newest first. `next_before`: ask for `?before=` this to go on; null at the end."""
+
+    incidents: list[IncidentShape]
+    next_before: str | None
+
+
+class SightingShape(Shape):
+    """A service as it was seen at one moment."""
+
+    at_s: Known
+    score: Known
+    condition: str
+    instances: dict[str, str]
+    probe: str
+    dependents: dict[str, Known]
+    logs: list[str]
+    notes: list[str]
+
+
+class ActionShape(Shape):
+    """One action. `state`: acting, verifying, verified or failed."""
+
+    id: str
+    service: str
+    kind: str
+    origin: str
+    cause: str
+    reason: str
+    by: str
+    incident_id: str | None
+    state: str
+    parameters: dict[str, Any]
+    intended_at_s: Known
+    finished_at_s: Known
+    ended_at_s: Known
+    outcome: str
+    error: str
+    verdict: str
+
+
+class ActionStoryShape(ActionShape):
+    """An action with its evidence: seen before, noted during, seen after."""
+
+    before: SightingShape | None
+    during: list[str]
+    after: SightingShape | None
+
+
+class ActionsShape(Shape):
+    """A page, newest first. `next_before`: ask for `?before=` this to go on; null at the end."""
+
+    actions: list[ActionShape]
+    next_before: str | None
