@@ -17,7 +17,11 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from everup.model.runtime import Capability, RuntimeManifest
+from everup.model.runtime import Capability as C
+from everup.model.runtime import RuntimeManifest
+from everup.testing import runtime_bounds as bounds
+from everup.testing import runtime_life as life
+from everup.testing import runtime_truth as truth
 from everup.testing.runtime_lab import RuntimeLab
 
 Story = Callable[[RuntimeLab], Coroutine[Any, Any, None]]
@@ -29,10 +33,10 @@ class Case:
 
     name: str
     story: Story
-    needs: frozenset[Capability] = frozenset()
+    needs: frozenset[C] = frozenset()
 
     def run(self, lab: RuntimeLab) -> None:
-        """Tell the story in this lab; raises AssertionError where the runtime breaks the promise."""
+        """Tell the story in this lab. Raises AssertionError where the promise is broken."""
         lab.run(self.story(lab))
 
     def excuse(self, manifest: RuntimeManifest) -> str:
@@ -55,9 +59,70 @@ class CaseReport:
     failed: Mapping[str, str] = field(default_factory=dict)
 
 
+def _case(story: Story, *needs: C) -> Case:
+    return Case(story.__name__, story, frozenset(needs))
+
+
+_CASES: tuple[Case, ...] = (
+    _case(bounds.the_manifest_is_honest),
+    _case(life.lists_what_it_started),
+    _case(life.start_leaves_running_ones_alone),
+    _case(life.start_is_for_the_named_instance_alone),
+    _case(life.stops_within_grace),
+    _case(life.stop_is_for_the_named_instance_alone),
+    _case(life.does_not_kill_when_it_may_not, C.RESTART),
+    _case(life.kills_after_grace_when_it_may),
+    _case(life.kill_ends_the_stubborn, C.KILL),
+    _case(life.restart_changes_the_identity_of_its_target_alone, C.RESTART),
+    _case(life.restart_of_a_service_is_for_all_its_instances, C.RESTART),
+    _case(life.restart_starts_what_is_dead, C.RESTART),
+    _case(life.restart_with_no_grace_heals_what_hangs, C.RESTART),
+    _case(life.a_cancelled_restart_is_told_truthfully, C.RESTART, C.KILL),
+    _case(life.a_restart_cancelled_at_any_moment_leaves_one_life_or_none, C.RESTART),
+    _case(life.a_second_call_waits_or_is_sent_away, C.RESTART),
+    _case(life.closing_leaves_services_alone_unless_asked),
+    _case(life.recreate_replaces_its_target_alone, C.RECREATE),
+    _case(life.isolating_and_rejoining_keep_the_life, C.ISOLATE, C.REJOIN),
+    _case(truth.a_death_is_an_event_with_its_code),
+    _case(truth.what_we_end_is_marked_ours),
+    _case(truth.a_start_is_an_event),
+    _case(truth.every_watcher_hears_everything),
+    _case(truth.watching_begins_with_the_call),
+    _case(truth.watching_ends_with_the_runtime),
+    _case(truth.the_dead_stay_listed_until_replaced),
+    _case(truth.one_that_hangs_is_listed_as_running),
+    _case(truth.counters_never_go_back),
+    _case(truth.a_listing_bears_the_time_of_its_making),
+    _case(truth.what_runs_survives_the_loss_of_its_controller),
+    _case(truth.who_died_without_a_controller_is_listed_as_dead),
+    _case(truth.the_dead_are_still_listed_by_the_next_controller),
+    _case(bounds.an_unknown_service_is_named),
+    _case(bounds.an_unknown_instance_is_named),
+    _case(bounds.an_empty_name_is_nothing_and_never_everything),
+    _case(bounds.acting_on_nothing_does_nothing),
+    _case(bounds.a_closed_runtime_says_so),
+    _case(bounds.the_count_is_what_was_set, C.SET_INSTANCES),
+    _case(bounds.a_senseless_count_is_refused, C.SET_INSTANCES),
+    _case(bounds.limits_change_without_a_restart, C.SET_LIMITS),
+    _case(bounds.logs_are_the_last_lines_and_bounded, C.LOGS),
+    _case(bounds.a_hook_is_run_and_answers, C.RUN_HOOK),
+    _case(bounds.a_hook_of_what_does_not_run_is_not_run, C.RUN_HOOK),
+    _case(bounds.what_was_captured_can_be_applied, C.CAPTURE, C.APPLY, C.RESTART),
+    _case(bounds.what_was_applied_survives_the_controller, C.CAPTURE, C.APPLY, C.RESTART),
+    _case(bounds.senseless_configuration_is_refused, C.CAPTURE, C.APPLY),
+    _case(bounds.a_pinned_image_has_an_address, C.PIN_IMAGE),
+)
+
+
 def all_cases() -> Sequence[Case]:
     """Every case, in the order in which a person would want them to fail."""
-    return ()
+    return _CASES
+
+
+def unfounded_exemptions(manifest: RuntimeManifest) -> Sequence[str]:
+    """Exemptions that name no case or give no reason: a manifest must have none."""
+    names = {case.name for case in _CASES}
+    return [n for n, reason in manifest.exempt.items() if n not in names or not reason.strip()]
 
 
 def cases_for(manifest: RuntimeManifest) -> Sequence[Case]:

@@ -53,9 +53,17 @@ class RuntimeLab(Protocol):
     (takes far longer than its timeout).
     """
 
-    manifest: RuntimeManifest
-    stack: Stack
-    clock: Clock
+    @property
+    def manifest(self) -> RuntimeManifest:
+        """Of the runtime that `open` gives."""
+
+    @property
+    def stack(self) -> Stack:
+        """What `lab_stack` made, adapted to this world."""
+
+    @property
+    def clock(self) -> Clock:
+        """The only time that a case knows."""
 
     def run(self, story: Coroutine[Any, Any, None]) -> None:
         """Run the story to its end on the loop that suits the clock, then end the world, also

@@ -1,4 +1,4 @@
-"""Tells every watcher what happened. Never blocks and never grows: an event only says *look now*."""
+"""Tells every watcher what happened. Never blocks, never grows: an event only says *look now*."""
 
 from __future__ import annotations
 

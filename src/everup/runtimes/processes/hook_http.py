@@ -31,7 +31,7 @@ async def call(line: str, what: str, timeout_s: float) -> str:
     except httpx2.InvalidURL as error:
         raise GiveUp(f"{what}: http: {address!r} is no address: {error}") from error
     except httpx2.HTTPError as error:
-        raise TryAgain(f"{what} failed: {error or type(error).__name__}") from error
+        raise TryAgain(f"{what} failed: {str(error) or type(error).__name__}") from error
     text = body.decode(errors="replace")
     if status >= 500:
         raise TryAgain(f"{what} was answered with {status}: {text[:500]}")

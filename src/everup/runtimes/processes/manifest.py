@@ -13,7 +13,9 @@ _REFUSED = {
     Capability.REJOIN: "nothing can have been isolated",
 }
 
-CPUS_REFUSED = "the kernel limits processors for groups of processes that this runtime does not make"
+CPUS_REFUSED = (
+    "the kernel limits processors for groups of processes that this runtime does not make"
+)
 
 MANIFEST = RuntimeManifest(
     name=NAME,

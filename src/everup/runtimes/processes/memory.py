@@ -6,7 +6,6 @@ its per-process limits count address space, not memory. So this looks, and kills
 
 from __future__ import annotations
 
-import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -22,6 +21,8 @@ from everup.runtimes.processes.accounting import Usage
 from everup.runtimes.processes.events import Events
 from everup.runtimes.processes.records import Key
 from everup.runtimes.processes.roster import Life, Roster
+
+_log = structlog.get_logger(__name__)
 
 POLL_S = 1.0
 """How often memory is compared with its limit, at true pace; scaled like every other time."""
@@ -86,6 +87,7 @@ class Guard:
         try:
             handle.send(signal.SIGKILL)
         except PermissionError as error:
+            life.is_over_limit = False
             _log.warning("memory_limit_not_enforced", instance=life.record.name, error=str(error))
             return
         await self.in_thread(leftovers.send, life.members, signal.SIGKILL)
@@ -93,11 +95,4 @@ class Guard:
     async def _cut_logs(self) -> None:
         for life in self.roster:
             if life.is_running:
-                await asyncio.shield(
-                    asyncio.ensure_future(
-                        self.in_thread(output.cut_when_large, self.log_of(life.record.key))
-                    )
-                )
-
-
-_log = structlog.get_logger(__name__)
+                await self.in_thread(output.cut_when_large, self.log_of(life.record.key))

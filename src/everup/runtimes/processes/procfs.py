@@ -1,4 +1,4 @@
-"""What the kernel says of processes, read from /proc and parsed: facts in, values out, no decisions.
+"""What the kernel says of processes, read from /proc: facts in, values out, no decisions.
 
 Every reader answers None (or nothing) for a process that is gone or may not be read. All times are
 the kernel's: ticks since boot, suspend included.

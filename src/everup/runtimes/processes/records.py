@@ -1,4 +1,4 @@
-"""The registry: one file per instance, written before a start and after it, so that no life is lost.
+"""The registry: one file per instance, written before a start and after it: no life is lost.
 
 `starting` is written, with a fresh nonce, before there is a process; `running` once its pid is
 known; `ended` with its exit. Whoever opens the registry next knows where to look for what.

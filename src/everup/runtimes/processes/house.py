@@ -1,0 +1,291 @@
+"""Everything the runtime holds, opened and closed as one: lock, registry, roster, threads, guard.
+
+Flows in: stack, state folder, clock, settings. Flows out: what the verbs in `runtime` are made of:
+launching one instance, ending one, listing all. It knows nothing of services as wholes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from everup.loop.ports import Clock
+from everup.model.errors import GiveUp, TryAgain
+from everup.model.kinds import UNKNOWN, InstanceState, is_known
+from everup.model.observation import Instance
+from everup.model.runtime import EventKind, RuntimeEvent
+from everup.model.settings import Settings
+from everup.model.stack import Stack
+from everup.runtimes.processes import adoption, files, inherited, memory, procfs
+from everup.runtimes.processes.accounting import Accounting, Usage, accept_queues
+from everup.runtimes.processes.declared import Declarations
+from everup.runtimes.processes.ending import Ending
+from everup.runtimes.processes.events import Events
+from everup.runtimes.processes.identity import Mark, home_of
+from everup.runtimes.processes.launch import launch, new_nonce
+from everup.runtimes.processes.lock import FolderLock
+from everup.runtimes.processes.orders import Order, order
+from everup.runtimes.processes.records import Key, Record, Registry, instance_name
+from everup.runtimes.processes.roster import Life, Roster
+from everup.runtimes.processes.threads import WAIT_S, Threads
+
+
+class House:
+    """Open from `open` to `close`; use on one loop."""
+
+    roster: Roster
+    ending: Ending
+    _registry: Registry
+    _guard: asyncio.Task[None]
+
+    def __init__(
+        self,
+        stack: Stack,
+        state_dir: Path,
+        clock: Clock,
+        settings: Settings,
+        environ: Mapping[str, str],
+    ) -> None:
+        self.stack = stack
+        self.clock = clock
+        self.time_scale = settings.time_scale
+        self.environ = dict(environ)
+        self.events = Events()
+        self.threads = Threads()
+        self._folder = state_dir
+        self.declarations = Declarations(stack, state_dir / "declared")
+        self._lock = FolderLock(state_dir / "lock")
+        self._accounting = Accounting()
+        self._home = ""
+        self._launching: dict[Key, asyncio.Task[None]] = {}
+
+    async def open(self) -> None:
+        """Become the controller of this folder and take up what runs.
+
+        Raises:
+            AskAHuman: somebody else controls it. GiveUp: this kernel or folder will not do.
+        """
+        inherited.keep_ignored_signals_to_ourselves()
+        try:
+            await self.threads.write(self._take_folder)
+            found = await self.threads.write(self._adopt)
+        except OSError as error:
+            self._let_go()
+            raise GiveUp(
+                f"state_dir: {str(self._folder)!r} cannot be used: {error}; choose another"
+            ) from error
+        except BaseException:
+            self._let_go()
+            raise
+        self.roster = Roster(self._registry, self.events, self.threads.hands, self.clock.now)
+        for life in found:
+            if life.handle is not None or life.record.service in self.stack.services:
+                self.roster.add(life.record, life.handle)
+            else:
+                self.roster.forget(life.record.key)
+        self.ending = Ending(self.threads.read, self.clock.now, self._mark_of)
+        self._guard = asyncio.create_task(self._make_guard().watch())
+
+    def _let_go(self) -> None:
+        self.threads.close()
+        self._lock.give_back()
+
+    def _take_folder(self) -> None:
+        _need_pidfd()
+        files.make_folder(self._folder)
+        files.make_folder(self._folder / "output")
+        self._lock.take()
+        self._home = home_of(self._folder)
+        self._registry = Registry(self._folder / "instances")
+        self.declarations.load()
+
+    def _adopt(self) -> tuple[adoption.Adopted, ...]:
+        return tuple(
+            adoption.adopt(
+                self._registry,
+                stack=self.stack.name,
+                home=self._home,
+                log_of=self.log_of,
+                now_s=self.clock.now(),
+            )
+        )
+
+    def _make_guard(self) -> memory.Guard:
+        return memory.Guard(
+            roster=self.roster,
+            events=self.events,
+            clock=self.clock,
+            poll_s=max(memory.POLL_S * self.time_scale, memory.POLL_LEAST_S),
+            measure=self.measure,
+            in_thread=self.threads.read,
+            log_of=self.log_of,
+        )
+
+    async def close(self) -> None:
+        """Let go of everything; what runs lives on."""
+        if self._launching:
+            await asyncio.wait(self._launching.values(), timeout=WAIT_S)
+        self._guard.cancel()
+        await asyncio.gather(self._guard, return_exceptions=True)
+        self.roster.release()
+        await asyncio.to_thread(self.threads.close)
+        self._lock.give_back()
+        self.events.close()
+
+    def lose(self) -> None:
+        """Let go as a crash would: nothing is written, nobody is told."""
+        self._guard.cancel()
+        self.roster.release()
+        self.threads.close()
+        self._lock.give_back()
+
+    def log_of(self, key: Key) -> Path:
+        """The instance's output file."""
+        name = files.file_name(instance_name(*key), ".log")
+        return (self._folder / "output").resolve() / name
+
+    def _mark_of(self, life: Life) -> str:
+        return str(self._mark(life.record))
+
+    def _mark(self, record: Record) -> Mark:
+        return Mark(self.stack.name, *record.key, self._home, record.nonce)
+
+    def prepare(self, service: str, index: int) -> Order:
+        """Check that this instance could be started. Raises GiveUp."""
+        return order(service, index, self.declarations.of(service), self.environ)
+
+    async def launch(self, service: str, index: int) -> None:
+        """Start an instance that does not run. Once begun it is carried through, cancelled or not.
+
+        Raises:
+            GiveUp: it cannot be started as declared. TryAgain: not now.
+        """
+        checked = self.prepare(service, index)
+        before = self.roster.get((service, index))
+        if before is not None:
+            grace_s = self.declarations.of(service).stop_grace_s * self.time_scale
+            await self.ending.sweep(before, grace_s, may_kill=True)
+        key = (service, index)
+        self._launching[key] = asyncio.create_task(self._launch(checked, key, before))
+        self._launching[key].add_done_callback(lambda task: self._has_launched(key, task))
+        await asyncio.shield(self._launching[key])
+
+    def _has_launched(self, key: Key, task: asyncio.Task[None]) -> None:
+        del self._launching[key]
+        if not task.cancelled():
+            task.exception()  # whoever waits for it is told; nobody may be waiting
+
+    async def launched(self, service: str) -> None:
+        """Wait for starts of this service whose caller did not.
+
+        Raises:
+            TryAgain: the file system does not answer.
+        """
+        under_way = {task for key, task in self._launching.items() if key[0] == service}
+        if under_way and (await asyncio.wait(under_way, timeout=WAIT_S))[1]:
+            raise TryAgain(f"{service} is still being started; its files do not answer")
+
+    async def _launch(self, checked: Order, key: Key, before: Life | None) -> None:
+        configuration = self.declarations.of(key[0])
+        record = Record(
+            service=key[0],
+            index=key[1],
+            nonce=new_nonce(),
+            boot_id=procfs.boot_id(),
+            written_ticks=procfs.boot_ticks(),
+            configuration=configuration,
+            memory_limit_bytes=configuration.memory_bytes,
+        )
+        work = asyncio.get_running_loop().run_in_executor(
+            self.threads.hands,
+            lambda: launch(
+                checked,
+                record,
+                mark=self._mark(record),
+                log=self.log_of(key),
+                registry=self._registry,
+                now_s=self.clock.now,
+            ),
+        )
+        try:
+            started = await work
+        except (GiveUp, TryAgain):
+            await self._put_back(key, before)
+            raise
+        self.roster.add(started.record, started.handle)
+        at_s = self.clock.now()
+        name = instance_name(*key)
+        event = RuntimeEvent(EventKind.STARTED, at_s, service=key[0], instance=name, is_ours=True)
+        self.events.tell(event)
+
+    async def _put_back(self, key: Key, before: Life | None) -> None:
+        """The registry says what was true before a start that did not happen."""
+        try:
+            if before is None:
+                await self.threads.write(self._registry.remove, key)
+            else:
+                await self.threads.write(self._registry.save, before.record)
+        except (OSError, TryAgain):
+            return  # then the next Everup finds a start without a process, and that is a dead one
+
+    async def measure(self) -> Mapping[Key, Usage]:
+        """What every running instance uses now; remembers who belongs to it."""
+        mains = {life.record.key: life for life in self.roster if life.is_running}
+        identities = {key: life.record.identity for key, life in mains.items()}
+        usage = await self.threads.read(self._accounting.read, identities)
+        for key, life in mains.items():
+            if key in usage:
+                life.members = usage[key].members
+                # Children that were reaped by nobody of ours take their totals with them.
+                life.cpu_seconds = max(life.cpu_seconds, usage[key].cpu_seconds)
+                if is_known(usage[key].io_bytes):
+                    life.io_bytes = max(life.io_bytes, usage[key].io_bytes)
+        return usage
+
+    async def instances(self) -> tuple[Instance, ...]:
+        """Everything there is, in the order of the stack. Raises TryAgain, OSError."""
+        usage = await self.measure()
+        queues = await self.threads.read(accept_queues)
+        self.roster.look()
+        order_of = {name: place for place, name in enumerate(self.stack.services)}
+        lives = [life for life in self.roster if life.record.service in order_of]
+        lives.sort(key=lambda life: (order_of[life.record.service], life.record.index))
+        return tuple(_instance(life, usage.get(life.record.key), queues) for life in lives)
+
+
+def _instance(life: Life, usage: Usage | None, queues: Mapping[int, int]) -> Instance:
+    record = life.record
+    seen = Instance(
+        service=record.service,
+        name=record.name,
+        identity=str(record.identity) if record.pid else f"none.{record.nonce}",
+        state=InstanceState.RUNNING if life.is_running else InstanceState.EXITED,
+        started_at_s=record.started_at_s,
+        port=record.port,
+        exit=record.exit,
+        memory_limit_bytes=record.memory_limit_bytes,
+    )
+    if not life.is_running or usage is None or usage.process_state is None:
+        return seen
+    has_port = record.port is not None
+    return replace(
+        seen,
+        process_state=usage.process_state,
+        cpu_seconds=life.cpu_seconds,
+        io_bytes=life.io_bytes if is_known(usage.io_bytes) else UNKNOWN,
+        memory_bytes=usage.memory_bytes,
+        accept_queue=float(queues.get(record.port or 0, UNKNOWN)) if has_port else UNKNOWN,
+    )
+
+
+def _need_pidfd() -> None:
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except OSError as error:
+        if error.errno == errno.ENOSYS:
+            raise GiveUp("the processes runtime needs Linux 5.4 or newer (pidfd)") from error
+        raise

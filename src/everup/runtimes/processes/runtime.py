@@ -1,0 +1,321 @@
+"""The verbs of the Runtime port over real processes, one service at a time.
+
+Flows in: calls of the loop, the API and the CLI. Flows out: processes that outlive Everup,
+listings, events. Each verb takes its service's turn; who comes while another is under way waits a
+little and is then told to try again. Left to others: whether a verb should be called at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from everup.loop.ports import Clock
+from everup.model.errors import GiveUp, NotSupported, TryAgain
+from everup.model.kinds import is_known
+from everup.model.runtime import Capability, Captured, Listing, RuntimeEvent
+from everup.model.settings import Settings
+from everup.model.stack import HookSpec, Limits, Stack
+from everup.runtimes.processes import hooks, output
+from everup.runtimes.processes.configuration import INSTANCES_MOST, Configuration
+from everup.runtimes.processes.house import House
+from everup.runtimes.processes.manifest import CPUS_REFUSED, MANIFEST, NAME
+from everup.runtimes.processes.records import instance_name
+from everup.runtimes.processes.roster import Life
+
+TURN_WAIT_S = 5.0
+"""How long a call waits for another one on the same service, at true pace."""
+
+TURN_WAIT_LEAST_S = 0.5
+
+
+class ProcessRuntime:
+    """Runs a stack's services as processes. Make one with `create`; see `Runtime` for the verbs."""
+
+    manifest = MANIFEST
+
+    def __init__(
+        self,
+        stack: Stack,
+        state_dir: Path,
+        clock: Clock,
+        settings: Settings,
+        environ: Mapping[str, str],
+    ) -> None:
+        self._stack = stack
+        self._house = House(stack, state_dir, clock, settings, environ)
+        self._turns = {name: asyncio.Lock() for name in stack.services}
+        self._turn_wait_s = max(TURN_WAIT_S * settings.time_scale, TURN_WAIT_LEAST_S)
+        self._is_open = False
+
+    async def open(self) -> None:
+        """Become this folder's controller and adopt what runs.
+
+        Raises:
+            AskAHuman: another controller holds the folder. GiveUp: folder or kernel will not do.
+        """
+        await self._house.open()
+        self._is_open = True
+
+    async def list(self) -> Listing:
+        """Every instance with its accounting; `fault` when the process table could not be read."""
+        self._need_open()
+        at_s = self._house.clock.now()
+        try:
+            return Listing(at_s, await self._house.instances())
+        except (TryAgain, OSError) as error:
+            return Listing(at_s, (), fault=f"the process table cannot be read: {error}")
+
+    def watch(self) -> AsyncIterator[RuntimeEvent]:
+        """Events from this call on; ends when the runtime is closed."""
+        return self._house.events.watch()
+
+    async def start(self, service: str, instance: str | None = None) -> None:
+        """Start what is not running."""
+        async with self._turn(service):
+            for index in self._places(service, instance):
+                await self._start(service, index)
+
+    async def stop(
+        self, service: str, instance: str | None = None, *, grace_s: float, may_kill: bool = True
+    ) -> None:
+        """The stop signal to all of them at once, then each has its grace."""
+        async with self._turn(service):
+            ending = self._house.ending
+            lives = self._lives(service, instance)
+            await _all(*(ending.stop(life, grace_s, may_kill=may_kill) for life in lives))
+
+    async def kill(self, service: str, instance: str | None = None) -> None:
+        """SIGKILL at once, to everything that belongs to the instance."""
+        async with self._turn(service):
+            await _all(*map(self._house.ending.kill, self._lives(service, instance)))
+
+    async def restart(
+        self, service: str, instance: str | None = None, *, grace_s: float, may_kill: bool = True
+    ) -> None:
+        """Stop and start, one instance after the other; checked to be startable before it stops."""
+        async with self._turn(service):
+            for index in self._places(service, instance):
+                self._house.prepare(service, index)
+                life = self._house.roster.get((service, index))
+                if life is not None:
+                    await self._house.ending.stop(life, grace_s, may_kill=may_kill)
+                await self._start(service, index)
+
+    async def recreate(self, service: str, instance: str | None = None, *, grace_s: float) -> None:
+        """Refused."""
+        raise self._refusal(Capability.RECREATE)
+
+    async def set_instances(self, service: str, count: int) -> None:
+        """Have this many; the number is remembered, the highest-numbered ones leave first."""
+        async with self._turn(service):
+            if not 1 <= count <= INSTANCES_MOST:
+                raise GiveUp(
+                    f"instances: {count} is not between 1 and {INSTANCES_MOST}; use stop for none"
+                )
+            before = self._house.declarations.of(service)
+            self._house.prepare(service, count - 1)
+            await self._declare(service, replace(before, instances=count))
+            for life in reversed(self._house.roster.of(service)):
+                if life.record.index >= count:
+                    grace_s = before.stop_grace_s * self._house.time_scale
+                    await self._house.ending.stop(life, grace_s, may_kill=True)
+                    self._house.roster.forget(life.record.key)
+            for index in range(count):
+                await self._start(service, index)
+
+    async def set_limits(self, service: str, limits: Limits) -> None:
+        """Change the memory limit of what runs and of what will be started."""
+        async with self._turn(service):
+            if is_known(limits.cpus):
+                raise NotSupported(NAME, "limit cpus", CPUS_REFUSED)
+            if not is_known(limits.memory_bytes):
+                return
+            before = self._house.declarations.of(service)
+            changed = Configuration.parse({**before.content(), "memory_bytes": limits.memory_bytes})
+            await self._refuse_below_use(service, limits.memory_bytes)
+            await self._declare(service, changed)
+            for life in self._house.roster.of(service):
+                if life.is_running:
+                    record = replace(life.record, memory_limit_bytes=limits.memory_bytes)
+                    self._house.roster.change(life, record)
+
+    async def run_hook(self, service: str, name: str, hook: HookSpec) -> str:
+        """Run the hook for each running instance; nothing runs: nothing is done."""
+        self._need_open()
+        configuration = self._house.declarations.of(service)
+        return await hooks.run(
+            name,
+            hook,
+            [life.record for life in self._house.roster.of(service) if life.is_running],
+            configuration,
+            self._house.environ,
+            self._house.threads,
+            hook.timeout_s,
+        )
+
+    async def logs(self, service: str, instance: str | None = None, *, lines: int) -> Sequence[str]:
+        """The last lines; of several instances each one's share, headed by its name."""
+        self._need_open()
+        lives = self._lives(service, instance)
+        share = min(lines, output.LINES_MOST) // max(len(lives), 1)
+        said: list[str] = []
+        for life in lives:
+            log = self._house.log_of(life.record.key)
+            part = await self._house.threads.read(output.tail, log, share)
+            head = f"{life.record.name} | " if len(lives) > 1 else ""
+            said.extend(head + line for line in part)
+        return said
+
+    async def capture(self, service: str) -> Captured:
+        """What runs now, with the declared number of instances; nothing runs: what would start."""
+        self._need_open()
+        declared = self._house.declarations.of(service)
+        running = [life.record for life in self._house.roster.of(service) if life.is_running]
+        known = [r.configuration for r in running if r.configuration is not None]
+        newest = max(running, key=lambda r: r.started_at_s).configuration if known else None
+        if newest is None:
+            return Captured(service, declared.content())
+        limit = max(running, key=lambda r: r.started_at_s).memory_limit_bytes
+        runs = replace(newest, instances=declared.instances, memory_bytes=limit)
+        return Captured(service, runs.content())
+
+    async def apply(self, captured: Captured) -> None:
+        """Use this configuration from the next start on, and after restarts of Everup."""
+        async with self._turn(captured.service):
+            configuration = Configuration.parse(captured.content)
+            await self._declare(captured.service, configuration)
+
+    async def pin_image(self, service: str, reference: str) -> str:
+        """Refused."""
+        raise self._refusal(Capability.PIN_IMAGE)
+
+    async def isolate(self, service: str) -> None:
+        """Refused."""
+        raise self._refusal(Capability.ISOLATE)
+
+    async def rejoin(self, service: str) -> None:
+        """Refused."""
+        raise self._refusal(Capability.REJOIN)
+
+    async def close(self, *, stop_services: bool = False) -> None:
+        """Let go, services live on; or stop everything, dependents before what they need."""
+        if not self._is_open:
+            return
+        try:
+            if stop_services:
+                await self._stop_everything()
+        finally:
+            self._is_open = False
+            await self._house.close()
+
+    def lose(self) -> None:
+        """Let go as a crash would, for tests of what comes after one."""
+        self._is_open = False
+        self._house.lose()
+
+    async def _start(self, service: str, index: int) -> None:
+        life = self._house.roster.get((service, index))
+        if life is None or not life.is_running:
+            await self._house.launch(service, index)
+
+    async def _declare(self, service: str, configuration: Configuration) -> None:
+        try:
+            await self._house.threads.write(self._house.declarations.put, service, configuration)
+        except OSError as error:
+            raise TryAgain(f"the configuration of {service} was not stored: {error}") from error
+
+    async def _refuse_below_use(self, service: str, limit_bytes: float) -> None:
+        usage = await self._house.measure()
+        used = [usage[key].memory_bytes for key in usage if key[0] == service]
+        if used and max(used) > limit_bytes:
+            raise GiveUp(
+                f"memory_bytes: {service} uses {max(used):.0f} bytes now, a limit of "
+                f"{limit_bytes:.0f} would end it at once; set a higher one"
+            )
+
+    async def _stop_everything(self) -> None:
+        for names in self._levels():
+            lives = [life for life in self._house.roster if life.record.service in names]
+            await _all(*(self._stop_by_declaration(life) for life in lives))
+        await _all(*map(self._stop_by_declaration, self._house.roster))
+
+    async def _stop_by_declaration(self, life: Life) -> None:
+        known = life.record.configuration or Configuration()
+        grace_s = known.stop_grace_s * self._house.time_scale
+        await self._house.ending.stop(life, grace_s, may_kill=True)
+
+    def _levels(self) -> Sequence[frozenset[str]]:
+        """Services in groups, each group before what it depends on; a cycle is one group."""
+        left = set(self._stack.services)
+        levels: list[frozenset[str]] = []
+        while left:
+            free = frozenset(
+                name for name in left if not left.intersection(self._stack.dependents_of(name))
+            )
+            levels.append(free or frozenset(left))
+            left -= levels[-1]
+        return levels
+
+    @asynccontextmanager
+    async def _turn(self, service: str) -> AsyncIterator[None]:
+        self._need_open()
+        self._house.declarations.spec(service)
+        turn = self._turns[service]
+        try:
+            async with asyncio.timeout(self._turn_wait_s):
+                await turn.acquire()
+        except TimeoutError:
+            raise TryAgain(f"another call acts on {service}", self._turn_wait_s) from None
+        try:
+            self._need_open()
+            await self._house.launched(service)
+            yield
+        finally:
+            turn.release()
+
+    def _places(self, service: str, instance: str | None) -> Sequence[int]:
+        """The declared indexes that are meant."""
+        count = self._house.declarations.of(service).instances
+        if instance is None:
+            return range(count)
+        known = {life.record.index for life in self._house.roster.of(service)} | set(range(count))
+        for index in known:
+            if instance_name(service, index) == instance:
+                return (index,)
+        raise _no_such_instance(service, instance, known)
+
+    def _lives(self, service: str, instance: str | None) -> Sequence[Life]:
+        """The lives that are meant, running or ended."""
+        self._house.declarations.spec(service)
+        lives = self._house.roster.of(service)
+        if instance is None:
+            return lives
+        found = [life for life in lives if life.record.name == instance]
+        if found or any(instance == instance_name(service, i) for i in self._places(service, None)):
+            return found
+        raise _no_such_instance(service, instance, {life.record.index for life in lives})
+
+    def _need_open(self) -> None:
+        if not self._is_open:
+            raise GiveUp("this runtime is closed; open a new one")
+
+    def _refusal(self, capability: Capability) -> NotSupported:
+        return NotSupported(NAME, capability, MANIFEST.why_not[capability])
+
+
+async def _all(*works: Coroutine[Any, Any, None]) -> None:
+    """All to their end, then the first error."""
+    results = await asyncio.gather(*works, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+
+
+def _no_such_instance(service: str, instance: str, known: set[int]) -> GiveUp:
+    names = ", ".join(instance_name(service, i) for i in sorted(known)) or "none"
+    return GiveUp(f"instance: there is no {instance!r} of {service!r}; known: {names}")

@@ -1,0 +1,29 @@
+"""Every built-in runtime meets the contract that Everup ships for plugin authors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from everup.runtimes.processes import MANIFEST as PROCESSES
+from everup.testing import Case, all_cases, cases_for, unfounded_exemptions
+from tests.contract.process_lab import ProcessLab
+
+pytestmark = pytest.mark.system
+
+
+@pytest.mark.parametrize("case", cases_for(PROCESSES), ids=str)
+def test_processes(case: Case, tmp_path: Path) -> None:
+    case.run(ProcessLab(tmp_path))
+
+
+def test_processes_exempts_itself_of_nothing() -> None:
+    assert PROCESSES.exempt == {}
+    assert unfounded_exemptions(PROCESSES) == []
+
+
+def test_every_capability_has_a_case() -> None:
+    needed = {capability for case in all_cases() for capability in case.needs}
+    told_without = {"list", "watch", "start", "stop"}
+    assert {str(c) for c in needed} | told_without >= {str(c) for c in PROCESSES.capabilities}
