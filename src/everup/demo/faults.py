@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 
 import psutil
@@ -22,17 +22,25 @@ class NoProcess(LookupError):
     """Nobody listens where the service should."""
 
 
+def listeners(ports: Collection[int]) -> set[int]:
+    """The pids of all processes that listen on one of these ports."""
+    return {
+        found.pid
+        for found in psutil.net_connections(kind="tcp")
+        if found.pid
+        and found.status == psutil.CONN_LISTEN
+        and found.laddr
+        and found.laddr.port in ports
+    }
+
+
 def listener(port: int) -> int:
     """The pid of the process that listens on this loopback port; the oldest if several share it.
 
     Raises:
         NoProcess: nobody does.
     """
-    pids = {
-        found.pid
-        for found in psutil.net_connections(kind="tcp")
-        if found.pid and found.status == psutil.CONN_LISTEN and found.laddr.port == port
-    }
+    pids = listeners({port})
     if not pids:
         raise NoProcess(f"nobody listens on port {port}")
     return min(pids, key=lambda pid: psutil.Process(pid).create_time())

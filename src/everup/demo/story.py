@@ -130,9 +130,7 @@ def judge(rows: Sequence[Row], wanted: int, stray: Sequence[str] = ()) -> Verdic
     if len(rows) < wanted:
         missed.append(f"{wanted - len(rows)} of {wanted} chapters were not told")
     if not wrong and not missed:
-        return Verdict(
-            True, "Everything was healed that should be, and nothing else was touched."
-        )
+        return Verdict(True, "Everything was healed that should be, and nothing else was touched.")
     parts = [f"{wrong} wrong action{'' if wrong == 1 else 's'}"] if wrong else []
     parts += missed
     return Verdict(False, "Not as it should be: " + "; ".join(parts) + ".")

@@ -1,0 +1,160 @@
+"""`everup demo`: five things go wrong, live, and a table says what Everup made of them.
+
+In: a pace. Out: lines on the terminal and an exit code, 0 only if everything was healed that should
+be and nothing else was touched. Called by the CLI. Leaves nothing behind unless told to keep it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from everup.demo import chapters
+from everup.demo.client import Client
+from everup.demo.faults import NoProcess
+from everup.demo.lab import WANTED_PORT, Lab
+from everup.demo.screen import Screen
+from everup.demo.stack.servers.package_files import Missing
+from everup.demo.story import Row, judge, strays
+from everup.demo.watch import Watcher
+
+READY_MOST_S = 90.0
+EXIT_WRONG, EXIT_NOT_TOLD, EXIT_INTERRUPTED = 1, 2, 130
+
+
+class NotReady(RuntimeError):
+    """Everup or the stack did not come up."""
+
+
+def run(time_scale: float = 0.2, keep: bool = False) -> int:
+    """Tells the whole story at this pace; `keep` leaves everything running afterwards.
+
+    Returns 0 (all as it should be), 1 (not so), 2 (it could not be told), 130 (interrupted).
+    """
+    screen = Screen()
+    began_s = time.monotonic()
+    lab = Lab(time_scale)
+    is_kept = False
+    try:
+        with _terminated_like_interrupted():
+            code = _story(lab, screen)
+            screen.say(f"The demo took {time.monotonic() - began_s:.0f} s.", "dim")
+            is_kept = keep
+    except (NotReady, NoProcess, Missing, ConnectionError) as error:
+        screen.say(f"The story broke off: {error}", "bold red")
+        screen.say(lab.last_words(), "dim")
+        code = EXIT_NOT_TOLD
+    except KeyboardInterrupt:
+        screen.say("Interrupted: stopping what was started.", "yellow")
+        code = EXIT_INTERRUPTED
+    finally:
+        if not is_kept:
+            _clean(lab, screen)
+    if is_kept:
+        _say_how_to_go_on(lab, screen)
+    return code
+
+
+def _story(lab: Lab, screen: Screen) -> int:
+    _open(lab, screen)
+    client = Client(lab.port)
+    try:
+        watcher = _until_healthy(lab, client, screen)
+        stage = chapters.Stage(lab, client, watcher, screen)
+        rows: list[Row] = []
+        for number, tell in enumerate(chapters.ALL, 1):
+            rows.append(tell(stage, number))
+            if lab.has_died():
+                raise NotReady("Everup has ended")
+        watcher.look()
+        stray = strays(watcher.everything, watcher.told)
+    finally:
+        client.close()
+    screen.table(rows, stray)
+    verdict = judge(rows, len(chapters.ALL), stray)
+    screen.verdict(verdict)
+    return 0 if verdict.is_right else EXIT_WRONG
+
+
+def _open(lab: Lab, screen: Screen) -> None:
+    pace = lab.time_scale
+    screen.say("Everup watches over twelve services; PostgreSQL and Redis are real ones.", "bold")
+    screen.say(
+        f"time_scale is {pace:g}: every wait, grace and cooldown of Everup is multiplied by it, so "
+        f"that 60 s become {60 * pace:g} s. The seconds below are real ones."
+    )
+    if lab.port != WANTED_PORT:
+        screen.say(f"Port {WANTED_PORT} is taken; this Everup listens on {lab.port}.", "yellow")
+    screen.say(f"Working in {lab.folder}, log in {lab.log}.", "dim")
+    lab.prepare()
+    lab.start()
+
+
+def _until_healthy(lab: Lab, client: Client, screen: Screen) -> Watcher:
+    """Returns when all services are healthy, at the first moment that counts for the story."""
+    watcher = Watcher(client, screen)
+    ends_s = time.monotonic() + READY_MOST_S
+    began_s = time.monotonic()
+    while time.monotonic() < ends_s:
+        if lab.has_died():
+            raise NotReady("Everup ended while it started")
+        watcher.glance()
+        if watcher.all_well():
+            count = len(watcher.conditions)
+            took_s = time.monotonic() - began_s
+            screen.say(f"All {count} services are healthy after {took_s:.0f} s.", "green")
+            return watcher
+        time.sleep(0.25)
+    raise NotReady(f"after {READY_MOST_S:g} s still not healthy: {sorted(watcher.unwell())}")
+
+
+def _clean(lab: Lab, screen: Screen) -> None:
+    screen.say("Stopping everything and removing the folder.", "dim")
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in handlers:  # a second Ctrl-C must not leave half of it running
+        signal.signal(number, signal.SIG_IGN)
+    try:
+        for text in lab.close():
+            screen.say(text, "red")
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def _say_how_to_go_on(lab: Lab, screen: Screen) -> None:
+    here = f"http://localhost:{lab.port}"
+    screen.say(f"Everything is left running: Everup is pid {lab.pid}, its folder {lab.folder}.")
+    for line in (
+        f"curl {here}/health",
+        f"curl {here}/status",
+        f"curl {here}/health-scores",
+        f"curl {here}/dependencies",
+        f"curl {here}/incidents",
+        f"curl {here}/actions",
+        f"curl -X POST '{here}/recovery/manual/api?recovery_type=restart'",
+    ):
+        screen.say(f"  {line}", "cyan")
+    screen.say(f"To end it: everup down -f {lab.file} && rm -r {lab.folder}")
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """SIGTERM ends the story as Ctrl-C does, with everything cleaned up."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+if __name__ == "__main__":
+    scale = float(os.environ.get("TIME_SCALE", "0.2"))
+    raise SystemExit(run(scale, keep=os.environ.get("KEEP", "0") not in ("", "0")))
