@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from everup.loop.look import Look
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def gate_context(control: Control, look: Look) -> Context:
     """The state is the freshest one: an action begun in this look already counts."""
-    local = datetime.fromtimestamp(look.at_s)
+    local = datetime.fromtimestamp(look.at_s, UTC).astimezone()
     return Context(
         stack=control.stack,
         settings=control.settings,

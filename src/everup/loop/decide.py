@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 async def decide(control: Control, look: Look) -> Look:
     """Fill in the decisions, strongest first."""
     fault = await _own_eyes(control, look)
+    asked = control.desk_of_wishes.services()
     if not fault and is_known(control.memory.complete_since_s):
         entries = incidents.follow(
             control.stack,
@@ -35,6 +36,7 @@ async def decide(control: Control, look: Look) -> Look:
             control.settings,
             look.at_s,
             control.ids,
+            asked,
         )
         if entries:
             await control.write(entries)
@@ -47,7 +49,8 @@ async def decide(control: Control, look: Look) -> Look:
         control.memory,
         control.settings,
     ):
-        decided.append(_judged(control, look, answer))
+        if answer.service not in asked:
+            decided.append(_judged(control, look, answer))
     decided.sort(key=_rank)
     return replace(look, decisions=tuple(decided), again_at_s=_again(decided))
 

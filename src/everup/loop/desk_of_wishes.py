@@ -34,6 +34,10 @@ class DeskOfWishes:
             self._next += 1
             self._waiting.append((self._next, request))
 
+    def services(self) -> frozenset[str]:
+        """Services that somebody asked something for and that no look has answered yet."""
+        return frozenset(request.service for _, request in self._waiting)
+
     def take(self) -> list[tuple[int, Request]]:
         """All that wait, in order."""
         found, self._waiting = self._waiting, []

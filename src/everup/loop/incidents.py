@@ -24,15 +24,17 @@ def follow(
     settings: Settings,
     now_s: float,
     ids: Ids,
+    asked: frozenset[str] = frozenset(),
 ) -> list[e.Entry]:
-    """Entries for all that changed since the last look."""
+    """Entries for all that changed since the last look. For `asked` services somebody has just
+    said what to do, so nothing is opened on them."""
     found: list[e.Entry] = []
     for incident in state.incidents.values():
         found += _follow_open(incident, stack, assessment, state, memory, settings, now_s)
     found += _given_back(stack, state, memory, settings, now_s)
     for service in assessment.relations.roots:
         finding = assessment.relations.findings[service]
-        if _deserves_one(finding, assessment, state):
+        if service not in asked and _deserves_one(finding, assessment, state):
             found.append(
                 e.IncidentOpened(
                     now_s,
@@ -48,7 +50,9 @@ def follow(
 
 
 def _deserves_one(finding: Finding, assessment: Assessment, state: StackState) -> bool:
-    if not finding.is_confirmed or state.incident_on(finding.service) is not None:
+    if not finding.is_confirmed or finding.service in state.in_flight:
+        return False
+    if state.incident_on(finding.service) is not None:
         return False
     remembered = state.service(finding.service)
     if remembered.with_a_person is not None:

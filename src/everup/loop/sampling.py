@@ -12,7 +12,7 @@ from collections.abc import Callable
 from everup.loop.desk import Desk
 from everup.loop.ports import Clock, HostSense, Prober, Runtime
 from everup.model.errors import EverupError
-from everup.model.kinds import InstanceState
+from everup.model.kinds import InstanceState, is_known
 from everup.model.observation import Instance
 from everup.model.runtime import EventKind, Listing
 from everup.model.settings import Settings
@@ -65,7 +65,8 @@ class Samplers:
             listing = Listing(self._clock.now(), (), f"no listing within {deadline_s:g} s")
         except EverupError as error:
             listing = Listing(self._clock.now(), (), str(error))
-        if self._desk.take_listing(listing):
+        is_first = not is_known(self._desk.listed_at_s)
+        if self._desk.take_listing(listing) or is_first:
             self._wake("listing")
 
     async def _listings(self) -> None:

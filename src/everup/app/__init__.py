@@ -1,0 +1,9 @@
+"""The wiring: `build_app(loaded, ...)` puts live parts behind every port; tests call it too.
+
+Flows in: what `config` loaded, and overrides of single parts. Flows out: an Engine that can be
+started and stopped. The only place that chooses implementations.
+"""
+
+from everup.app.engine import Engine, build_app
+
+__all__ = ["Engine", "build_app"]

@@ -1,0 +1,125 @@
+"""The engine: one control with live parts, started in order and stopped in the reverse one."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+from everup import __version__
+from everup.app.live import BootClock, TimeIds, boot_id
+from everup.config import Loaded
+from everup.journal import open_journal
+from everup.loop.control import Control
+from everup.model.errors import GiveUp
+from everup.model.kinds import InstanceState, Purpose
+from everup.model.request import Request, Verb
+from everup.runtimes import processes
+from everup.signals.host import create_host_sense
+from everup.signals.probes import create_prober
+
+FIRST_LOOK_S = 30.0
+JOURNAL_FILE = "journal.sqlite3"
+
+
+class Engine:
+    """A running Everup. `control` exists once `start` has returned."""
+
+    control: Control
+
+    def __init__(self, loaded: Loaded, state_dir: Path, overrides: dict[str, Any]) -> None:
+        self.loaded = loaded.scaled()
+        self.state_dir = state_dir
+        self._overrides = overrides
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Open everything, adopt what runs, start what should run, and look for the first time.
+
+        Raises:
+            GiveUp, AskAHuman, JournalUnavailable: with what to do about it.
+        """
+        stack, settings = self.loaded.stack, self.loaded.settings
+        self.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        clock = self._overrides.get("clock") or BootClock()
+        ids = self._overrides.get("ids") or TimeIds(clock)
+        runtime = self._overrides.get("runtime")
+        if runtime is None:
+            runtime = await processes.create(stack, self.state_dir, clock, settings)
+        journal = self._overrides.get("journal") or open_journal(
+            f"sqlite:///{self.state_dir / JOURNAL_FILE}"
+        )
+        self._prober = self._overrides.get("prober") or create_prober(clock, settings)
+        self._host = self._overrides.get("host") or create_host_sense()
+        self.control = Control(
+            stack,
+            settings,
+            runtime,
+            self._prober,
+            self._host,
+            journal,
+            clock,
+            ids,
+            holder=f"{socket.gethostname()}:{os.getpid()}",
+            version=__version__,
+            boot_id=boot_id(),
+        )
+        try:
+            await self.control.open()
+            await self._bring_up()
+        except BaseException:
+            await runtime.close()
+            await journal.close()
+            raise
+        self._task = asyncio.create_task(self.control.run(), name="control")
+        await self._first_look()
+
+    async def _bring_up(self) -> None:
+        """`everup up` is somebody's wish that what should run does run: ask for each start, in the
+        order of the graph. What was stopped on purpose, escalated or is in flight is left alone."""
+        listing = await self.control.runtime.list()
+        up = {i.service for i in listing.instances if i.state is not InstanceState.EXITED}
+        for service in self.control.graph.order:
+            spec, state = self.loaded.stack.services[service], self.control.state.service(service)
+            if service in up or service in self.control.state.in_flight or not spec.command:
+                continue
+            if state.purpose is Purpose.STOPPED or state.with_a_person is not None:
+                continue
+            self.control.desk_of_wishes.put_own(
+                Request(Verb.START, by="everup up", service=service, reason="everup up")
+            )
+
+    async def _first_look(self) -> None:
+        deadline_s = asyncio.get_running_loop().time() + FIRST_LOOK_S
+        while self.control.look is None:
+            if self._task is not None and self._task.done():
+                self._task.result()
+            if asyncio.get_running_loop().time() > deadline_s:
+                raise GiveUp(f"no first look within {FIRST_LOOK_S:g} s")
+            await asyncio.sleep(0.02)
+
+    async def wait(self) -> None:
+        """Until the loop ends, which it only does by an error or by `stop`."""
+        if self._task is not None:
+            await asyncio.shield(self._task)
+
+    async def stop(self, *, stop_services: bool = False) -> None:
+        """End the loop and let go; services live on unless asked otherwise."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self._prober.close()
+        await self._host.close()
+        await self.control.close(stop_services=stop_services)
+
+
+def build_app(loaded: Loaded, *, state_dir: Path | None = None, **overrides: Any) -> Engine:
+    """An engine over what was loaded. `overrides` replace single parts: clock, ids, runtime,
+    prober, host, journal."""
+    known = {"clock", "ids", "runtime", "prober", "host", "journal"}
+    unknown = set(overrides) - known
+    if unknown:
+        raise TypeError(f"unknown parts {sorted(unknown)}; there are {sorted(known)}")
+    return Engine(loaded, state_dir or loaded.options.state_dir, overrides)
