@@ -1,0 +1,17 @@
+"""The command line: `everup VERB`. Typer reads the words, Rich prints, the API does the work.
+
+`main` is the entry point. Verbs import what they need when they run, so that `--help` is quick.
+Exit codes: 0 well, 1 unwell or refused, 2 wrong usage or configuration, 3 Everup does not answer.
+"""
+
+from __future__ import annotations
+
+
+def main() -> None:
+    """Run the command line of this process; ends with its exit code."""
+    from everup.cli.verbs import app
+
+    app()
+
+
+__all__ = ["main"]

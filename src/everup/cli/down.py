@@ -1,0 +1,47 @@
+"""`everup down`: the running Everup stops its services and itself; without one we stop them."""
+
+from __future__ import annotations
+
+import asyncio
+
+from everup.cli import runfile
+from everup.cli.exits import OK, UNWELL, Stop
+from everup.cli.place import Place
+from everup.model.errors import EverupError
+
+ENDS_WITHIN_S = 180.0
+
+
+def down(place: Place, *, keep_services: bool) -> int:
+    """0 when all has stopped."""
+    running = runfile.find(place.folder())
+    if running is not None:
+        number = runfile.STOP_ALONE if keep_services else runfile.STOP_WITH_SERVICES
+        if runfile.send(running, number, ENDS_WITHIN_S) is False:
+            raise Stop(UNWELL, f"process {running.pid} still runs after {ENDS_WITHIN_S:.0f} s")
+        print("Everup has stopped" + ("" if keep_services else ", and its services too"))
+        return OK
+    if keep_services:
+        print("Everup does not run")
+        return OK
+    return asyncio.run(_stop_services(place))
+
+
+async def _stop_services(place: Place) -> int:
+    from everup.app import build_app
+    from everup.cli.up import read
+
+    flags: dict[str, object] = {
+        "state_dir": None if place.state_dir is None else str(place.state_dir)
+    }
+    loaded = read(place, flags)
+    engine = build_app(loaded, state_dir=loaded.options.state_dir)
+    runtime = engine.control.runtime
+    try:
+        listing = await runtime.list()
+        count = sum(instance.state == "running" for instance in listing.instances)
+        await runtime.close(stop_services=True)
+    except EverupError as error:
+        raise Stop(UNWELL, f"the services could not be stopped: {error}") from None
+    print(f"Everup did not run; {count} running instances were stopped")
+    return OK

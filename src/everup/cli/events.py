@@ -1,0 +1,108 @@
+"""One readable line per thing that happened, from the journal as it grows.
+
+Flows in: the journal. Flows out: lines on a callback. Called by `everup up`; a journal that cannot
+be read is asked again later, so that no line is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from everup.cli.show import clean, moment
+from everup.model import entries as e
+from everup.model.errors import JournalUnavailable
+
+POLL_EVERY_S = 0.25
+PAGE = 500
+
+
+class Entries(Protocol):
+    """The part of the journal that is read."""
+
+    async def entries(
+        self, *, after: int = 0, limit: int = 1000, incident_id: str | None = None
+    ) -> Sequence[tuple[int, str, e.Entry]]: ...
+
+
+def line(entry: e.Entry) -> str | None:
+    """What a person needs to know of it; None for what they need not."""
+    said = _of_healing(entry) or _of_people(entry) or _of_sight(entry)
+    return None if said is None else f"{moment(entry.at_s)} {clean(said)}"
+
+
+def _of_healing(entry: e.Entry) -> str | None:
+    match entry:
+        case e.IncidentOpened():
+            hurts = f"; it hurts {', '.join(entry.victims)}" if entry.victims else ""
+            return f"incident {entry.service}: {entry.cause}, {entry.reason}{hurts}"
+        case e.Intended():
+            step = entry.step
+            return f"action {step.target}: {step.kind} by {entry.by}, because {entry.reason}"
+        case e.Finished() if entry.outcome != "done":
+            return f"{entry.outcome} {entry.service}: {entry.error}"
+        case e.Verified():
+            word = "verified" if entry.has_passed else "not verified"
+            return f"{word} {entry.service}: {entry.reason}"
+        case e.IncidentResolved():
+            return f"resolved {entry.service}: {entry.reason}"
+        case e.IncidentEscalated():
+            return f"escalated {entry.service}, a person is needed: {entry.case}"
+        case _:
+            return None
+
+
+def _of_people(entry: e.Entry) -> str | None:
+    match entry:
+        case e.PurposeSet():
+            word = "is to run" if entry.purpose == "run" else "is to stay stopped"
+            return f"{entry.service} {word}, says {entry.by}"
+        case e.FreezeSet():
+            until = "" if math.isnan(entry.until_s) else f" until {moment(entry.until_s)}"
+            why = f": {entry.reason}" if entry.reason else ""
+            return f"frozen {entry.scope or 'the stack'}{until} by {entry.by}{why}"
+        case e.FreezeLifted():
+            return f"unfrozen {entry.scope or 'the stack'} by {entry.by}"
+        case _:
+            return None
+
+
+def _of_sight(entry: e.Entry) -> str | None:
+    match entry:
+        case e.MonitorFaultSeen():
+            ends = f"; ends when {entry.ends_when}" if entry.ends_when else ""
+            return f"blind, nothing is done: {entry.fault}{ends}"
+        case e.MonitorFaultOver():
+            return f"seeing again after {entry.lasted_s:.0f} s"
+        case e.GateAnswered():
+            return (
+                f"gate {entry.service}: {entry.kind} {entry.answer} by {entry.check}: "
+                f"{entry.reason}"
+            )
+        case _:
+            return None
+
+
+async def last_sequence(journal: Entries) -> int:
+    """Where the journal ends now, so that only what comes is told."""
+    after = 0
+    while page := await journal.entries(after=after, limit=1000):
+        after = page[-1][0]
+    return after
+
+
+async def tell(journal: Entries, after: int, out: Callable[[str], None]) -> None:
+    """Runs until it is cancelled."""
+    while True:
+        try:
+            page = await journal.entries(after=after, limit=PAGE)
+        except JournalUnavailable:
+            page = ()
+        for sequence, _, entry in page:
+            after = sequence
+            if said := line(entry):
+                out(said)
+        if len(page) < PAGE:
+            await asyncio.sleep(POLL_EVERY_S)

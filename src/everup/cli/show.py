@@ -1,0 +1,153 @@
+"""Tables on the terminal, or the API's own JSON with `--json`.
+
+Text that services wrote is printed as text: Rich markup in it is escaped, control characters go.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+COLOURS = {
+    "healthy": "green",
+    "degraded": "yellow",
+    "starting": "cyan",
+    "recovering": "cyan",
+    "stopped": "dim",
+    "paused": "dim",
+    "unhealthy": "red",
+    "down": "red",
+    "allowed": "green",
+    "delayed": "yellow",
+    "refused": "red",
+    "running": "green",
+    "ok": "green",
+    "verified": "green",
+    "failed": "red",
+}
+
+
+def console() -> Console:
+    """Standard output, not wrapped to 80 columns when it is no terminal."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+
+
+def put_json(value: Any) -> None:
+    """For scripts."""
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def clean(value: object) -> str:
+    """One line without control characters."""
+    return "".join(c if c.isprintable() else " " for c in str(value))
+
+
+def cell(value: object) -> Text:
+    """A cell; known words are coloured, None is a dash."""
+    if value is None or value == "":
+        return Text("–", style="dim")
+    if isinstance(value, float):
+        return Text(f"{value:.2f}")
+    text = clean(value)
+    return Text(text, style=COLOURS.get(text, ""))
+
+
+def put_table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+    """One table."""
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*[cell(value) for value in row])
+    console().print(table)
+
+
+def moment(at_s: float | None) -> str:
+    """A time of day in the local zone."""
+    if at_s is None:
+        return ""
+    return datetime.fromtimestamp(at_s, UTC).astimezone().strftime("%H:%M:%S")
+
+
+def status(health: Mapping[str, Any], state: Mapping[str, Any], scores: Mapping[str, Any]) -> None:
+    """What `everup status` prints."""
+    age_s = health["last_look_age_s"]
+    age = "no look yet" if age_s is None else f"last look {age_s:.1f} s ago"
+    head = Text(f"{state['stack']}: mode {state['mode']}, {age}, journal ")
+    head.append(clean(health["journal"]), "green" if health["journal"] == "ok" else "red")
+    console().print(head)
+    for freeze in health["freezes"]:
+        until = moment(freeze["until_s"]) or "lifted by hand"
+        what = freeze["scope"] or "the stack"
+        reason = f" ({clean(freeze['reason'])})" if freeze["reason"] else ""
+        console().print(Text(f"frozen: {what} until {until}{reason}", "yellow"))
+    if health["monitor_fault"]:
+        console().print(Text(f"not acting: {clean(health['monitor_fault'])}", "yellow"))
+    put_table(
+        "Services",
+        ("service", "condition", "score", "why"),
+        [(name, s["condition"], s["score"], _why(s)) for name, s in scores["services"].items()],
+    )
+    put_table(
+        "Components",
+        ("component", "state"),
+        [(name, part["state"]) for name, part in state["components"].items()],
+    )
+
+
+def _why(service: Mapping[str, Any]) -> str:
+    if service["explained_by"]:
+        return f"suffers from {', '.join(service['explained_by'])}"
+    return str(service["reason"])
+
+
+def plan(found: Mapping[str, Any]) -> None:
+    """What `everup plan` prints."""
+    if found["at_s"] is None:
+        console().print("there was no look yet")
+        return
+    if found["monitor_fault"]:
+        console().print(Text(f"not acting: {clean(found['monitor_fault'])}", "yellow"))
+    rows = [_decision(decision) for decision in found["decisions"]]
+    put_table(
+        f"Plan of the look at {moment(found['at_s'])}",
+        ("service", "would do", "gate", "why", "next"),
+        rows,
+    )
+
+
+def _decision(decision: Mapping[str, Any]) -> tuple[object, ...]:
+    proposal, verdict = decision["proposal"], decision["verdict"]
+    hold, escalate = decision["hold"], decision["escalate"]
+    name = decision["service"]
+    if proposal:
+        why = proposal["reason"]
+        answer = verdict["answer"] if verdict else None
+        if verdict and verdict["check"]:
+            why = f"{why}; {verdict['check']}: {verdict['reason']}"
+        return name, proposal["kind"], answer, why, proposal["next_kind"]
+    if escalate:
+        return name, "ask a person", None, escalate["text"], None
+    return name, None, None, f"{hold['reason']}: {hold['text']}" if hold else "", None
+
+
+def answer(found: Mapping[str, Any]) -> bool:
+    """What a wish came to; False when it failed."""
+    outcome = found["outcome"]
+    if outcome is None:
+        where = f" ({found['action_id']})" if found["action_id"] else ""
+        console().print(Text(f"{clean(found['text'])}{where}"))
+        return True
+    line = Text(f"{outcome['service']}: {outcome['kind']} ")
+    line.append_text(cell(outcome["state"]))
+    said = outcome["verdict"] or outcome["error"]
+    line.append(f" ({outcome['id']})" + (f": {clean(said)}" if said else ""))
+    console().print(line)
+    return bool(outcome["state"] != "failed")

@@ -1,0 +1,154 @@
+"""`everup up`: engine and API in the foreground, until a signal.
+
+SIGINT and SIGTERM stop Everup and leave the services running; SIGUSR1, sent by `everup down`, stops
+them too. The address is bound before anything starts, so that a used port costs nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from dataclasses import dataclass
+
+from everup.api import ApiServer, bind, create_api
+from everup.app import build_app
+from everup.cli import events, runfile
+from everup.cli.exits import OK, UNWELL, USAGE, Stop
+from everup.cli.place import Place
+from everup.cli.show import clean
+from everup.config import ConfigError, Loaded, load_stack
+from everup.model.errors import EverupError
+
+SERVICES_NAMED_MOST = 20
+
+
+@dataclass(slots=True)
+class Wanted:
+    """What a signal asked for."""
+
+    stop_services: bool = False
+
+
+def say(text: str) -> None:
+    """One line, at once also into a file or pipe."""
+    print(text, flush=True)
+
+
+def up(place: Place, flags: dict[str, object], allowed_hosts: list[str]) -> int:
+    """Run until a signal; 0 after an orderly stop."""
+    loaded = read(place, flags)
+    state_dir = loaded.options.state_dir
+    other = runfile.find(state_dir)
+    if other is not None:
+        raise Stop(
+            USAGE,
+            f"Everup runs already for this stack: process {other.pid}, {other.address}.\n"
+            "Stop it with: everup down     or use another --state-dir",
+        )
+    sock = take_address(loaded)
+    try:
+        return asyncio.run(_run(loaded, sock, allowed_hosts))
+    except EverupError as error:
+        raise Stop(UNWELL, f"cannot start: {error}") from None
+    finally:
+        sock.close()
+
+
+def read(place: Place, flags: dict[str, object]) -> Loaded:
+    """The configuration.
+
+    Raises:
+        Stop: 2 with every problem of it.
+    """
+    try:
+        return load_stack(place.file, os.environ, flags)
+    except ConfigError as error:
+        raise Stop(USAGE, str(error)) from None
+
+
+def take_address(loaded: Loaded) -> socket.socket:
+    """The bound socket.
+
+    Raises:
+        Stop: 2 when the address cannot be had.
+    """
+    host, port = loaded.options.host, loaded.options.port
+    try:
+        return bind(host, port)
+    except OSError as error:
+        raise Stop(
+            USAGE,
+            f"cannot listen on {host}:{port}: {error.strerror}.\n"
+            "Choose another address with --listen 127.0.0.1:PORT",
+        ) from None
+
+
+async def _run(loaded: Loaded, sock: socket.socket, allowed_hosts: list[str]) -> int:
+    state_dir = loaded.options.state_dir
+    engine = build_app(loaded, state_dir=state_dir)
+    hosts = (
+        [*allowed_hosts] if loaded.options.is_loopback else [*allowed_hosts, loaded.options.host]
+    )
+    server = ApiServer(create_api(engine, allowed_hosts=hosts), sock)
+    stopped, wanted = asyncio.Event(), Wanted()
+    _listen_to_signals(stopped, wanted)
+    with runfile.announced(state_dir, runfile.myself(server.address)):
+        telling: asyncio.Task[None] | None = None
+        try:
+            await engine.start()
+            await server.start()
+            after = (
+                0
+                if engine.control.journal_fault
+                else await events.last_sequence(engine.control.journal)
+            )
+            telling = asyncio.create_task(events.tell(engine.control.journal, after, say))
+            _summary(loaded, server.address)
+            await stopped.wait()
+        finally:
+            if telling is not None:
+                telling.cancel()
+                await asyncio.gather(telling, return_exceptions=True)
+            await server.stop()
+            await engine.stop(stop_services=wanted.stop_services)
+    left = "the services are stopped too" if wanted.stop_services else "the services go on"
+    say(f"Everup has stopped; {left}.")
+    return OK
+
+
+def _listen_to_signals(stopped: asyncio.Event, wanted: Wanted) -> None:
+    loop = asyncio.get_running_loop()
+
+    def stop(stop_services: bool) -> None:
+        wanted.stop_services = wanted.stop_services or stop_services
+        stopped.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop, False)
+    loop.add_signal_handler(runfile.STOP_WITH_SERVICES, stop, True)
+
+
+def _summary(loaded: Loaded, address: str) -> None:
+    stack = loaded.stack
+    names = list(stack.services)
+    shown = ", ".join(names[:SERVICES_NAMED_MOST])
+    more = (
+        f" and {len(names) - SERVICES_NAMED_MOST} more" if len(names) > SERVICES_NAMED_MOST else ""
+    )
+    doing = {
+        "observe": "it says what it would do and does nothing",
+        "approve": "it asks before it acts",
+        "auto": "it heals",
+    }
+    say(f"Everup watches {stack.name}: {len(names)} services ({shown}{more})")
+    say(f"  mode     {stack.mode}: {doing[stack.mode]}")
+    if loaded.options.time_scale != 1:
+        say(f"  pace     time_scale {loaded.options.time_scale:g}: all times are scaled")
+    say(f"  address  {address}")
+    say(f"  state    {loaded.options.state_dir}")
+    for text in loaded.unused:
+        say(f"  unused   {clean(text)}")
+    for text in loaded.warnings:
+        say(f"  warning  {clean(text)}")

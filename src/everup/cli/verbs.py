@@ -1,0 +1,256 @@
+"""Every verb with its options. What a verb does lives in its own module, imported when it runs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, ParamSpec
+
+import typer
+
+from everup.cli.exits import Stop
+from everup.cli.place import Place
+
+app = typer.Typer(
+    name="everup",
+    help="Watches a stack, heals it in the right order and proves that it healed.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+P = ParamSpec("P")
+
+File = Annotated[
+    Path | None, typer.Option("--file", "-f", help="everup.yaml, or the folder it is in.")
+]
+StateDir = Annotated[
+    Path | None, typer.Option(help="State folder; .everup beside everup.yaml by default.")
+]
+Url = Annotated[str | None, typer.Option(help="Address of a running Everup.")]
+Json = Annotated[bool, typer.Option("--json", help="JSON for scripts instead of a table.")]
+Wait = Annotated[float, typer.Option(min=0, max=300, help="Seconds to wait for the outcome.")]
+Reason = Annotated[str, typer.Option(help="Why; kept in the journal.")]
+Override = Annotated[
+    list[str] | None,
+    typer.Option(help="A check of the gate to pass over; needs --reason."),
+]
+Service = Annotated[str, typer.Argument(help="A service of the stack.")]
+Scope = Annotated[str | None, typer.Argument(help="A service; the whole stack without.")]
+
+
+def ends(verb: Callable[P, int]) -> Callable[P, None]:
+    """A verb returns its exit code, or raises Stop with a message."""
+
+    @wraps(verb)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            code = verb(*args, **kwargs)
+        except Stop as stop:
+            print(f"everup: {stop}", file=sys.stderr)
+            code = stop.code
+        raise typer.Exit(code)
+
+    return run
+
+
+@app.callback(invoke_without_command=True)
+def top(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Say the version and end.")] = False,
+) -> None:
+    """Exit codes: 0 well, 1 unwell or refused, 2 usage or configuration, 3 Everup not reached."""
+    if version:
+        from everup import __version__
+
+        print(f"everup {__version__}")
+        raise typer.Exit(0)
+
+
+@app.command()
+@ends
+def up(
+    file: File = None,
+    mode: Annotated[str | None, typer.Option(help="observe, approve or auto.")] = None,
+    time_scale: Annotated[
+        float | None, typer.Option(help="Pace of all times: 0.2 is five times as fast.")
+    ] = None,
+    listen: Annotated[str | None, typer.Option(help="Address of the API: HOST:PORT.")] = None,
+    state_dir: StateDir = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(envvar="EVERUP_ALLOW_HOST", help="A further name for the Host header."),
+    ] = None,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Go to the background.")] = False,
+) -> int:
+    """Start the services that should run, watch them and heal them. Ctrl-C leaves them running."""
+    place = Place(file, state_dir)
+    flags: dict[str, object] = {
+        "mode": mode,
+        "time_scale": time_scale,
+        "listen": listen,
+        "state_dir": None if state_dir is None else str(state_dir),
+    }
+    if detach:
+        from everup.cli.detach import up_detached
+
+        return up_detached(place, flags, allow_host or [])
+    from everup.cli.up import up as run_up
+
+    return run_up(place, flags, allow_host or [])
+
+
+@app.command()
+@ends
+def down(
+    file: File = None,
+    state_dir: StateDir = None,
+    keep_services: Annotated[
+        bool, typer.Option(help="Stop Everup alone; the services go on.")
+    ] = False,
+) -> int:
+    """Stop the services and Everup."""
+    from everup.cli.down import down as run_down
+
+    return run_down(Place(file, state_dir), keep_services=keep_services)
+
+
+@app.command()
+@ends
+def start(
+    service: Service,
+    wait: Wait = 60,
+    reason: Reason = "",
+    override: Override = None,
+    file: File = None,
+    state_dir: StateDir = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> int:
+    """Start a service, and have it run from now on."""
+    from everup.cli.wishes import purpose
+
+    place = Place(file, state_dir, url, as_json)
+    return purpose(place, "start", service, wait, reason, override)
+
+
+@app.command()
+@ends
+def stop(
+    service: Service,
+    wait: Wait = 60,
+    reason: Reason = "",
+    override: Override = None,
+    file: File = None,
+    state_dir: StateDir = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> int:
+    """Stop a service on purpose: it is left alone until it is started again."""
+    from everup.cli.wishes import purpose
+
+    place = Place(file, state_dir, url, as_json)
+    return purpose(place, "stop", service, wait, reason, override)
+
+
+@app.command()
+@ends
+def heal(
+    service: Service,
+    kind: Annotated[str, typer.Option("--type", help="An action kind, or restart.")] = "restart",
+    wait: Wait = 120,
+    reason: Reason = "",
+    override: Override = None,
+    file: File = None,
+    state_dir: StateDir = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> int:
+    """Recover a service now, whatever the mode."""
+    from everup.cli.wishes import heal as run_heal
+
+    place = Place(file, state_dir, url, as_json)
+    return run_heal(place, service, kind, wait, reason, override)
+
+
+@app.command()
+@ends
+def status(
+    file: File = None, state_dir: StateDir = None, url: Url = None, as_json: Json = False
+) -> int:
+    """How the services and Everup are. Ends with 1 when something is unwell."""
+    from everup.cli.reading import status as run_status
+
+    return run_status(Place(file, state_dir, url, as_json))
+
+
+@app.command()
+@ends
+def plan(
+    file: File = None, state_dir: StateDir = None, url: Url = None, as_json: Json = False
+) -> int:
+    """What would be done now, what the gate says to it, and why nothing is done."""
+    from everup.cli.reading import plan as run_plan
+
+    return run_plan(Place(file, state_dir, url, as_json))
+
+
+@app.command()
+@ends
+def freeze(
+    service: Scope = None,
+    for_: Annotated[
+        str | None, typer.Option("--for", help="90s, 15m, 2h, 1d; without, until unfreeze.")
+    ] = None,
+    reason: Reason = "",
+    file: File = None,
+    state_dir: StateDir = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> int:
+    """Do nothing for a service, or for the whole stack."""
+    from everup.cli.wishes import freeze as run_freeze
+
+    return run_freeze(Place(file, state_dir, url, as_json), service, for_, reason)
+
+
+@app.command()
+@ends
+def unfreeze(
+    service: Scope = None,
+    file: File = None,
+    state_dir: StateDir = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> int:
+    """Lift a freeze."""
+    from everup.cli.wishes import unfreeze as run_unfreeze
+
+    return run_unfreeze(Place(file, state_dir, url, as_json), service)
+
+
+@app.command()
+@ends
+def check(
+    file: Annotated[Path | None, typer.Argument(help="everup.yaml, or its folder.")] = None,
+    as_json: Json = False,
+) -> int:
+    """Check a configuration and start nothing."""
+    from everup.cli.check import check as run_check
+
+    return run_check(file, is_json=as_json)
+
+
+@app.command()
+@ends
+def demo(
+    time_scale: Annotated[float, typer.Option(min=0.05, max=1, help="Pace of all times.")] = 0.2,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave all running at the end.")] = False,
+) -> int:
+    """Hurt a real stack of twelve services and watch it heal."""
+    from everup.demo.main import run
+
+    return run(time_scale, keep)

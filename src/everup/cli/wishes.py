@@ -1,0 +1,61 @@
+"""`start`, `stop`, `heal`, `freeze`, `unfreeze`: asked of the running Everup through its API."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+from everup.cli import client, show
+from everup.cli.durations import seconds
+from everup.cli.exits import OK, UNWELL
+from everup.cli.place import Place
+
+
+def purpose(
+    place: Place, verb: str, service: str, wait_s: float, reason: str, override: list[str] | None
+) -> int:
+    """Stop or start one service."""
+    path = f"/services/{quote(service, safe='')}/{verb}"
+    found = client.change(place, "POST", path, wait_s, reason=reason, override=override)
+    return _said(place, found)
+
+
+def heal(
+    place: Place,
+    service: str,
+    kind: str,
+    wait_s: float,
+    reason: str,
+    override: list[str] | None,
+) -> int:
+    """Recover one service."""
+    found = client.change(
+        place,
+        "POST",
+        f"/recovery/manual/{quote(service, safe='')}",
+        wait_s,
+        recovery_type=kind,
+        reason=reason,
+        override=override,
+    )
+    return _said(place, found)
+
+
+def freeze(place: Place, service: str | None, for_: str | None, reason: str) -> int:
+    """Freeze one service or the stack."""
+    for_s = None if for_ is None else seconds(for_)
+    found = client.change(place, "POST", "/freeze", service=service, for_s=for_s, reason=reason)
+    return _said(place, found)
+
+
+def unfreeze(place: Place, service: str | None) -> int:
+    """Lift it."""
+    return _said(place, client.change(place, "DELETE", "/freeze", service=service))
+
+
+def _said(place: Place, found: dict[str, Any]) -> int:
+    if place.is_json:
+        show.put_json(found)
+        outcome = found["outcome"]
+        return UNWELL if outcome is not None and outcome["state"] == "failed" else OK
+    return OK if show.answer(found) else UNWELL

@@ -1,0 +1,186 @@
+"""A small engine with everything that the API reads, and a memory of what was asked of it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+
+from everup.loop.look import Decision, Look
+from everup.loop.ports import ActionRecord
+from everup.model import decision as d
+from everup.model.assessment import Assessment, Contribution, Finding, OwnHealth, Relations
+from everup.model.assessment import ServiceHealth
+from everup.model.entries import Entry, IncidentOpened
+from everup.model.errors import JournalUnavailable
+from everup.model.evidence import Sighting
+from everup.model.incident import Attempt, Incident
+from everup.model.kinds import ActionKind, Cause, Condition, Mode, Origin
+from everup.model.request import Answer, AnswerState, Request, Verb
+from everup.model.settings import Settings
+from everup.model.stack import Dependency, ServiceSpec, Stack
+from everup.model.state import Freeze, Memory, StackState
+
+NAN = math.nan
+STACK = Stack(
+    "shop",
+    {
+        "redis": ServiceSpec("redis", is_stateful=True, priority=10),
+        "api": ServiceSpec("api", depends_on=(Dependency("redis", is_critical=True),)),
+        "quiet": ServiceSpec("quiet"),
+    },
+    mode=Mode.AUTO,
+)
+INCIDENT = Incident(
+    "inc-1",
+    "redis",
+    Cause.HANG,
+    "does not answer",
+    100.0,
+    victims=("api",),
+    attempts=(Attempt("act-1", ActionKind.GRACEFUL_RESTART, 101.0, "passed"),),
+)
+ACTION = ActionRecord(
+    id="act-1",
+    service="redis",
+    kind="graceful_restart",
+    origin="recovery",
+    cause="hang",
+    reason="does not answer",
+    by="everup",
+    incident_id="inc-1",
+    intended_at_s=101.0,
+    state="verified",
+    parameters={},
+    finished_at_s=102.0,
+    outcome="done",
+    ended_at_s=112.0,
+    verdict="three probes in a row",
+    before=Sighting(101.0, NAN, "unhealthy", {"redis-1": "a"}, dependents={"api": NAN}),
+    after=Sighting(112.0, 1.0, "healthy", {"redis-1": "b"}),
+    during=("stopped",),
+)
+
+
+def look() -> Look:
+    """redis hangs, api suffers, and nothing is known of quiet."""
+    health = {
+        "redis": ServiceHealth(
+            "redis", 0.1, Condition.UNHEALTHY, (Contribution("probe", NAN, 0.9, "no answer"),)
+        ),
+        "api": ServiceHealth("api", 0.5, Condition.DEGRADED),
+        "quiet": ServiceHealth("quiet", NAN, Condition.UNKNOWN),
+    }
+    finding = Finding("redis", Cause.HANG, "does not answer", NAN, 0.1)
+    victim = Finding("api", Cause.DEPENDENCY_DOWN, "redis hangs", 99.0, 0.5, explained_by=("redis",))
+    relations = Relations(
+        {"redis": 0.1, "api": 0.05, "quiet": NAN},
+        {"redis": finding, "api": victim},
+        ("redis",),
+        {"api": ("redis",)},
+    )
+    steps = (d.Step(ActionKind.GRACEFUL_RESTART, "redis"),)
+    proposal = d.Proposal(
+        "k1",
+        Origin.RECOVERY,
+        "redis",
+        Cause.HANG,
+        steps,
+        "hung",
+        d.Expectation("redis", 90.0, dependents_before={"api": NAN}),
+    )
+    verdict = d.Delayed(d.Check.COOLDOWN, "restarted 20 s ago", 400.0)
+    hold = d.Hold("api", d.HoldReason.VICTIM, "redis explains it")
+    decisions = (
+        Decision("redis", proposal=proposal, verdict=verdict),
+        Decision("api", hold=hold),
+        Decision("quiet", escalate=d.Escalate("quiet", Cause.CRASH_LOOP, "look at its logs")),
+    )
+    return Look(110.0, assessment=Assessment(OwnHealth(health), relations), decisions=decisions)
+
+
+@dataclass
+class FakeJournal:
+    """One incident, one action; `fault` makes every call fail."""
+
+    records: dict[str, ActionRecord] = field(default_factory=lambda: {"act-1": ACTION})
+    fault: str = ""
+
+    def _check(self) -> None:
+        if self.fault:
+            raise JournalUnavailable(self.fault)
+
+    async def incidents(
+        self, *, limit: int = 100, before: str | None = None, state: str | None = None
+    ) -> list[Incident]:
+        self._check()
+        return [] if before or state not in (None, "open") else [INCIDENT]
+
+    async def incident(self, incident_id: str) -> Incident | None:
+        self._check()
+        return INCIDENT if incident_id == INCIDENT.id else None
+
+    async def actions(
+        self, *, limit: int = 100, before: str | None = None, service: str | None = None
+    ) -> list[ActionRecord]:
+        self._check()
+        if before:
+            return []
+        found = [r for r in self.records.values() if service in (None, r.service)]
+        return sorted(found, key=lambda r: r.intended_at_s, reverse=True)[:limit]
+
+    async def action(self, action_id: str) -> ActionRecord | None:
+        self._check()
+        return self.records.get(action_id)
+
+    async def entries(
+        self, *, after: int = 0, limit: int = 1000, incident_id: str | None = None
+    ) -> list[tuple[int, str, Entry]]:
+        self._check()
+        opened = IncidentOpened(100.0, "inc-1", "redis", Cause.HANG, "does not answer", ("api",))
+        return [] if after else [(1, "abc", opened)]
+
+
+@dataclass
+class FakeControl:
+    """Answers wishes as `answers` says and remembers them."""
+
+    stack: Stack = STACK
+    settings: Settings = field(default_factory=Settings)
+    journal: FakeJournal = field(default_factory=FakeJournal)
+    state: StackState = field(default_factory=StackState)
+    memory: Memory = field(default_factory=lambda: Memory(looks=7))
+    look: Look | None = field(default_factory=look)
+    journal_fault: str = ""
+    age_s: float = 1.0
+    asked: list[Request] = field(default_factory=list)
+    answers: dict[Verb, Answer] = field(default_factory=dict)
+    fails_with: Exception | None = None
+
+    async def request(self, request: Request) -> Answer:
+        self.asked.append(request)
+        if self.fails_with is not None:
+            raise self.fails_with
+        if request.verb in self.answers:
+            return self.answers[request.verb]
+        freezes = dict(self.state.freezes)
+        if request.verb is Verb.FREEZE:
+            until = NAN if request.for_s is None else 110.0 + request.for_s
+            freezes[request.service] = Freeze(
+                request.service, request.reason, request.by, 110.0, until
+            )
+        if request.verb is Verb.UNFREEZE:
+            freezes.pop(request.service, None)
+        if request.verb in (Verb.FREEZE, Verb.UNFREEZE):
+            self.state = replace(self.state, freezes=freezes)
+            return Answer(AnswerState.DONE, f"{request.verb} done")
+        return Answer(AnswerState.ACCEPTED, "begun", action_id="act-1")
+
+    def last_look_age_s(self) -> float:
+        return self.age_s
+
+
+@dataclass
+class FakeEngine:
+    """What `create_api` takes."""
+
+    control: FakeControl = field(default_factory=FakeControl)
