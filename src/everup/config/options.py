@@ -1,6 +1,6 @@
 """What belongs to this run of Everup rather than to the stack: address, pace, state folder.
 
-Called by `load` with one mapping of fields per layer (file, environment, flags); the last layer that
+Called by `load` with one mapping of fields per layer (file, environment, flags); the last one that
 names an option wins, and every layer is checked.
 """
 

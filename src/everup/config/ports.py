@@ -79,4 +79,4 @@ def _collisions(spans: Sequence[_Span]) -> list[tuple[_Span, _Span]]:
 
 
 def _spoken(span: _Span) -> str:
-    return f"port {span.first}" if span.first == span.last else f"ports {span.first}–{span.last}"
+    return f"port {span.first}" if span.first == span.last else f"ports {span.first} to {span.last}"

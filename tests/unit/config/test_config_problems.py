@@ -178,8 +178,8 @@ def test_instances_that_want_the_same_port_are_refused(refused: Refused) -> None
         """
     )
     assert [problem.split(";")[0] for problem in problems] == [
-        "everup.yaml:5: services.b.port: b has port 9102 and a has ports 9100–9102",
-        "everup.yaml:6: services.c.port: c has ports 9200–9201 and Everup itself has port 9201",
+        "everup.yaml:5: services.b.port: b has port 9102 and a has ports 9100 to 9102",
+        "everup.yaml:6: services.c.port: c has ports 9200 to 9201 and Everup itself has port 9201",
         "everup.yaml:7: services.d.port: its instances need the ports up to 65536, "
         "and 65535 is the last",
     ]

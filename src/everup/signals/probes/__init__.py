@@ -1,0 +1,8 @@
+"""Probes: ask one instance whether it is well, over HTTP, TCP or by a command.
+
+Implements `loop.ports.Prober`; `create_prober` is the way in. One file for each way of asking.
+"""
+
+from everup.signals.probes.prober import LiveProber, create_prober
+
+__all__ = ["LiveProber", "create_prober"]

@@ -1,0 +1,23 @@
+"""What an asker says, before it is timed. Passed from the askers to the prober."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from everup.model.kinds import ProbeVerdict
+
+EXCERPT_MOST = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A verdict with the reason in words a person can use."""
+
+    verdict: ProbeVerdict
+    detail: str
+
+
+def excerpt(text: str) -> str:
+    """The text on one short line, without control characters: it comes from a stranger."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= EXCERPT_MOST else line[: EXCERPT_MOST - 1] + "…"

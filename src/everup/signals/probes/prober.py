@@ -1,0 +1,131 @@
+"""The prober: one question to one instance, one ProbeResult. Called by `loop.observe`.
+
+Picks the way of asking, sets the deadline, and turns every error into a verdict: *fail* where the
+other side is at fault, *unknown* where we are. It never raises; cancelling it is normal.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from everup.loop.ports import Clock
+from everup.model.kinds import ProbeVerdict
+from everup.model.observation import Instance, ProbeResult
+from everup.model.settings import Settings
+from everup.model.stack import ProbeSpec, ServiceSpec
+from everup.signals import trouble
+from everup.signals.deadline import DeadlinePassed, within
+from everup.signals.probes import tcp
+from everup.signals.probes.answer import Answer
+from everup.signals.probes.command import CommandAsker
+from everup.signals.probes.http import HttpAsker
+
+PORT_MARK = "{port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A probe whose targets have their port filled in, and the instance that it asks."""
+
+    spec: ProbeSpec
+    service: ServiceSpec
+    instance: Instance
+    timeout_s: float
+
+
+def create_prober(
+    clock: Clock, settings: Settings, *, environ: Mapping[str, str] | None = None
+) -> LiveProber:
+    """A prober on the real network. `environ` is what probe commands inherit; the default is ours.
+
+    A probe command waits at most one tick for one of the two slots.
+    """
+    commands = CommandAsker(clock, os.environ if environ is None else environ, settings.tick_s)
+    return LiveProber(clock, HttpAsker(), commands)
+
+
+class LiveProber:
+    """`loop.ports.Prober` over HTTP, TCP and commands."""
+
+    def __init__(self, clock: Clock, pages: HttpAsker, commands: CommandAsker) -> None:
+        self._clock = clock
+        self._pages = pages
+        self._commands = commands
+
+    async def probe(
+        self, spec: ProbeSpec, service: ServiceSpec, instance: Instance, timeout_s: float
+    ) -> ProbeResult:
+        """One answer within `timeout_s`, counted from when the question is asked.
+
+        A command may first wait for its turn: until its declared interval is over and one of two
+        slots is free. Do not put a deadline of your own around it.
+        """
+        filled = _filled(spec, instance)
+        if filled is None:
+            detail = f"not asked: the probe needs {PORT_MARK}, and the instance has no known port"
+            return ProbeResult(ProbeVerdict.UNKNOWN, self._clock.now(), detail=detail)
+        question = Question(filled, service, instance, timeout_s)
+        if filled.kind == "exec":
+            return await self._by_command(question)
+        return await self._timed(within(timeout_s, self._by_network(question)))
+
+    async def close(self) -> None:
+        """Drop transports, kill running commands."""
+        await self._commands.close()
+        await self._pages.close()
+
+    async def _by_network(self, question: Question) -> Answer:
+        spec = question.spec
+        if spec.http is not None:
+            return await self._pages.ask(spec.http, spec.expect_status)
+        host, _, port = (spec.tcp or "").rpartition(":")
+        return await tcp.ask(host.removeprefix("[").removesuffix("]"), int(port))
+
+    async def _by_command(self, question: Question) -> ProbeResult:
+        instance, spec = question.instance, question.spec
+        refused = await self._commands.take_turn(instance, spec.interval_s)
+        if refused is not None:
+            return ProbeResult(ProbeVerdict.UNKNOWN, self._clock.now(), detail=refused.reason)
+        try:
+            return await self._timed(
+                self._commands.ask(spec.command, question.service, instance, question.timeout_s)
+            )
+        finally:
+            self._commands.give_back()
+
+    async def _timed(self, asking: Coroutine[Any, Any, Answer]) -> ProbeResult:
+        started_s = self._clock.now()
+        try:
+            answer = await asking
+        except DeadlinePassed as passed:
+            answer = _judge_silence(passed)
+        except Exception as error:  # noqa: BLE001 - a prober that raises would blind the sampler
+            answer = Answer(*trouble.judge(error))
+        now_s = self._clock.now()
+        return ProbeResult(answer.verdict, now_s, max(0.0, now_s - started_s), answer.detail)
+
+
+def _judge_silence(passed: DeadlinePassed) -> Answer:
+    if passed.proves_nothing:
+        detail = f"{passed}, but we ourselves were held up for {passed.late_s:.2f} s of it"
+        return Answer(ProbeVerdict.UNKNOWN, detail)
+    return Answer(ProbeVerdict.FAIL, str(passed))
+
+
+def _filled(spec: ProbeSpec, instance: Instance) -> ProbeSpec | None:
+    """The spec with the instance's port for `{port}`; None when it needs one that is not known."""
+    targets = (spec.http or "", spec.tcp or "", *spec.command)
+    if not any(PORT_MARK in target for target in targets):
+        return spec
+    if instance.port is None:
+        return None
+    port = str(instance.port)
+    return replace(
+        spec,
+        http=spec.http and spec.http.replace(PORT_MARK, port),
+        tcp=spec.tcp and spec.tcp.replace(PORT_MARK, port),
+        command=tuple(word.replace(PORT_MARK, port) for word in spec.command),
+    )
