@@ -1,0 +1,191 @@
+"""One virtual process: its life, what ails it, and its counters, evaluated when they are read.
+
+Changed by `world` alone; read through `view` by the runtime and through `answer` and `truth` by the
+prober and by whoever judges what was done. `t` is the loop's time, `at_s` the clock's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from everup.model.kinds import UNKNOWN, InstanceState, is_known
+from everup.model.observation import Exit, Instance
+from everup.model.stack import ServiceSpec
+
+IDLE_CPU_RATIO = 0.02
+ACCEPT_QUEUE_MOST = 128.0
+
+
+class Ailment(StrEnum):
+    """What can be wrong with a running process."""
+
+    SLEEPS = "sleeps"  # state S, no CPU, no I/O, the accept queue grows
+    STOPPED = "stopped"  # state T
+    SPINS = "spins"  # state R, burns CPU, never answers
+    ERRORS = "errors"  # answers, with an error
+    GC_PAUSE = "gc_pause"  # state R for a few seconds: harmless
+
+
+SILENT = frozenset({Ailment.SLEEPS, Ailment.STOPPED, Ailment.SPINS, Ailment.GC_PAUSE})
+
+
+class Answer(StrEnum):
+    """What a probe gets."""
+
+    REFUSED = "refused"
+    SILENCE = "silence"
+    ERROR = "error"
+    RECOVERING = "recovering"
+    OK = "ok"
+
+
+class Truth(StrEnum):
+    """How the instance really is, which no controller can read."""
+
+    WELL = "well"
+    STARTING = "starting"
+    PAUSING = "pausing"  # a garbage collection: nothing is wrong
+    RECOVERING = "recovering"
+    VICTIM = "victim"  # only its dependency ails it
+    OVERLOADED = "overloaded"  # more asked than it can answer: no restart mends that
+    SICK = "sick"
+    DEAD = "dead"
+    PAUSED = "paused"
+    RESTARTING = "restarting"
+    DONE = "done"  # a one-shot that ended with 0
+    STOPPED = "stopped"  # somebody wanted it so
+
+
+@dataclass(slots=True)
+class _Counter:
+    """A total that grows at a rate which changes now and then."""
+
+    total: float = 0.0
+    rate: float = 0.0
+    since_t: float = 0.0
+
+    def at(self, t: float) -> float:
+        return self.total + self.rate * (t - self.since_t)
+
+    def set_rate(self, rate: float, t: float) -> None:
+        if rate != self.rate:
+            self.total, self.since_t, self.rate = self.at(t), t, rate
+
+
+class VirtualInstance:
+    """One declared copy; `life` counts its processes."""
+
+    __slots__ = (
+        "ailments",
+        "answer",
+        "booted_t",
+        "broken_by_cut",
+        "cpu",
+        "exit",
+        "io",
+        "is_wished_down",
+        "latency_s",
+        "leak",
+        "life",
+        "lines",
+        "memory_limit_bytes",
+        "name",
+        "recovered_t",
+        "service",
+        "silent_since_t",
+        "spec",
+        "started_at_s",
+        "state",
+        "truth",
+        "truth_since_s",
+        "warm_t",
+        "was_unclean",
+    )
+
+    def __init__(self, spec: ServiceSpec, name: str) -> None:
+        self.spec = spec  # that its present life was started with
+        self.service = spec.name
+        self.name = name
+        self.life = 0
+        self.state = InstanceState.EXITED
+        self.exit: Exit | None = None
+        self.started_at_s = UNKNOWN
+        self.booted_t = self.warm_t = self.recovered_t = 0.0
+        self.ailments: dict[Ailment, float] = {}  # → until t (inf: until it dies)
+        self.broken_by_cut = False
+        self.was_unclean = False
+        self.is_wished_down = True  # nobody has started it yet
+        self.cpu, self.io, self.leak = _Counter(), _Counter(), _Counter()
+        self.memory_limit_bytes = spec.limits.memory_bytes
+        self.silent_since_t = UNKNOWN
+        self.lines: list[str] = []
+        self.answer = Answer.REFUSED
+        self.latency_s = UNKNOWN
+        self.truth = Truth.STOPPED
+        self.truth_since_s = 0.0
+
+    @property
+    def identity(self) -> str:
+        """Another life, another identity."""
+        return f"{self.name}#{self.life}"
+
+    @property
+    def is_up(self) -> bool:
+        """There is a process and it is not paused."""
+        return self.state is InstanceState.RUNNING
+
+    def process_letter(self) -> str | None:
+        """The kernel's letter of the main process."""
+        if self.state is not InstanceState.RUNNING:
+            return "T" if self.state is InstanceState.PAUSED else None
+        if Ailment.STOPPED in self.ailments:
+            return "T"
+        if Ailment.SPINS in self.ailments or Ailment.GC_PAUSE in self.ailments:
+            return "R"
+        if self.truth is Truth.OVERLOADED:
+            return "R"
+        return "S"
+
+    @property
+    def port(self) -> int | None:
+        """The service's port, each further instance one higher."""
+        base = self.spec.port
+        return None if base is None else base + int(self.name.rpartition("-")[2])
+
+    def memory_bytes(self, t: float, base_bytes: float) -> float:
+        """What it uses, never more than its limit."""
+        used = base_bytes + self.leak.at(t)
+        limit = self.memory_limit_bytes
+        return min(used, limit) if is_known(limit) else used
+
+    def view(self, t: float, base_bytes: float, arriving_rps: float) -> Instance:
+        """As the runtime lists it."""
+        if self.state is InstanceState.EXITED or self.state is InstanceState.RESTARTING:
+            return Instance(
+                self.service,
+                self.name,
+                self.identity,
+                self.state,
+                self.started_at_s,
+                self.port,
+                self.exit,
+            )
+        queue = 0.0
+        if is_known(self.silent_since_t):
+            queue = min(ACCEPT_QUEUE_MOST, arriving_rps * (t - self.silent_since_t))
+        return Instance(
+            self.service,
+            self.name,
+            self.identity,
+            self.state,
+            self.started_at_s,
+            self.port,
+            None,
+            self.process_letter(),
+            self.cpu.at(t),
+            self.io.at(t),
+            self.memory_bytes(t, base_bytes),
+            self.memory_limit_bytes,
+            queue,
+        )

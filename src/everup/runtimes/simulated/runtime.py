@@ -1,0 +1,297 @@
+"""The Runtime port over a virtual world: it can do everything, and everything can go wrong.
+
+Flows in: calls of one controller. Flows out: what the world makes of them. Each controller has a
+runtime of its own over the shared world; `life` tells the ledger who called.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+
+from everup.model.errors import GiveUp, TryAgain
+from everup.model.kinds import is_known
+from everup.model.runtime import (
+    Capability,
+    Captured,
+    Listing,
+    RuntimeEvent,
+    RuntimeManifest,
+)
+from everup.model.stack import HookSpec, Limits
+from everup.runtimes.simulated.configuration import content_of, merged
+from everup.runtimes.simulated.operations import Operations, Order
+from everup.runtimes.simulated.senses import EngineTrouble
+from everup.runtimes.simulated.world import World
+
+EVENTS_MOST = 1000
+INSTANCES_MOST = 100
+LIST_S = 0.01
+NO_SERVICE = "service: there is no {0!r} in this world; known: {1}"
+
+MANIFEST = RuntimeManifest(
+    name="simulated",
+    capabilities=frozenset(Capability),
+    notes={"clock": "virtual: a second takes as long as computing it"},
+)
+
+
+class SimulatedRuntime:
+    """One controller's hands and ears in the world."""
+
+    manifest = MANIFEST
+
+    def __init__(self, world: World, operations: Operations, *, life: int = 1) -> None:
+        self._world = world
+        self._operations = operations
+        self._life = life
+        self._watchers: list[_Watcher] = []
+        self._last: Listing | None = None
+        self._is_open = False
+
+    async def open(self) -> None:
+        """Begin to hear events."""
+        self._is_open = True
+        self._world.witnesses += 1
+        self._world.listeners.append(self._hear)
+
+    def lose(self) -> None:
+        """The controller is gone without a word: nothing is heard any more."""
+        if self._is_open:
+            self._is_open = False
+            self._world.witnesses -= 1
+            self._world.listeners.remove(self._hear)
+            self._operations.lose(self._life)
+
+    # --- looking --------------------------------------------------------------------------------
+
+    async def list(self) -> Listing:
+        """Every instance that was ever started."""
+        self._need_open()
+        world, senses = self._world, self._world.senses
+        if senses.engine:
+            return await self._no_listing(senses.engine)
+        if senses.is_stale and self._last is not None:
+            return self._last
+        await asyncio.sleep(LIST_S)
+        t = world.t
+        self._last = Listing(
+            world.now(),
+            tuple(
+                i.view(t, s.nature.memory_bytes, s.arriving_rps)
+                for s in world.services.values()
+                for i in s.instances.values()
+                if i.life
+            ),
+        )
+        return self._last
+
+    async def _no_listing(self, trouble: EngineTrouble) -> Listing:
+        if trouble is EngineTrouble.HANGS:
+            await self._world.loop.create_future()
+        await asyncio.sleep(LIST_S)
+        if trouble is EngineTrouble.SAYS_SO:
+            return Listing(self._world.now(), (), fault="the engine is restarting")
+        raise TryAgain("the engine does not answer")
+
+    def watch(self) -> AsyncIterator[RuntimeEvent]:
+        """Events from this call on."""
+        watcher = _Watcher(is_over=not self._is_open)
+        self._watchers.append(watcher)
+        return watcher
+
+    def _hear(self, event: RuntimeEvent, by: int) -> None:
+        if by == self._life:
+            event = replace(event, is_ours=True)
+        for watcher in self._watchers:
+            watcher.tell(event)
+
+    async def logs(self, service: str, instance: str | None = None, *, lines: int) -> Sequence[str]:
+        """The last lines, oldest first; of several instances each one's share with its name."""
+        self._check(service, instance)
+        if self._world.senses.engine:
+            await self._no_listing(self._world.senses.engine)
+            raise TryAgain("the engine does not answer")
+        found = self._world.instances(service, instance)
+        share = max(0, lines) // max(1, len(found))
+        said: list[str] = []
+        for each in found:
+            head = f"{each.name} | " if len(found) > 1 else ""
+            said += [head + line for line in each.lines[len(each.lines) - share :]]
+        return said[:lines]
+
+    # --- acting ---------------------------------------------------------------------------------
+
+    async def start(self, service: str, instance: str | None = None) -> None:
+        """Start what does not run."""
+        self._check(service, instance)
+        order = Order("start", service, instance)
+        await self._operations.call(self._life, order, self._operations.start)
+
+    async def stop(
+        self, service: str, instance: str | None = None, *, grace_s: float, may_kill: bool = True
+    ) -> None:
+        """Ask, wait, kill."""
+        self._check(service, instance)
+        order = Order("stop", service, instance, grace_s, may_kill)
+        await self._operations.call(self._life, order, self._operations.stop)
+
+    async def kill(self, service: str, instance: str | None = None) -> None:
+        """At once."""
+        self._check(service, instance)
+        order = Order("kill", service, instance)
+        await self._operations.call(self._life, order, self._operations.kill)
+
+    async def restart(
+        self, service: str, instance: str | None = None, *, grace_s: float, may_kill: bool = True
+    ) -> None:
+        """Stop and start in one call."""
+        self._check(service, instance)
+        order = Order("restart", service, instance, grace_s, may_kill)
+        await self._operations.call(self._life, order, self._operations.restart)
+
+    async def recreate(self, service: str, instance: str | None = None, *, grace_s: float) -> None:
+        """A fresh one of the same declaration: here the same as a restart, by its name."""
+        self._check(service, instance)
+        order = Order("recreate", service, instance, grace_s)
+        await self._operations.call(self._life, order, self._operations.restart)
+
+    async def set_instances(self, service: str, count: int) -> None:
+        """Have this many."""
+        self._check(service)
+        if not 1 <= count <= INSTANCES_MOST:
+            raise GiveUp(f"instances: {count} is not between 1 and {INSTANCES_MOST}")
+        grace_s = self._world.services[service].spec.stop.grace_s
+        order = Order("set_instances", service, str(count), grace_s)
+        await self._operations.call(self._life, order, self._operations.set_instances)
+
+    async def set_limits(self, service: str, limits: Limits) -> None:
+        """Change the memory limit of all instances; CPUs are not modelled and always suffice."""
+        self._check(service)
+        self._need_engine()
+        if not is_known(limits.memory_bytes):
+            return
+        if limits.memory_bytes <= 0:
+            raise GiveUp(f"memory_bytes: {limits.memory_bytes:g} is not above 0")
+        found = self._world.services[service]
+        found.spec = replace(found.spec, limits=limits)
+        for instance in found.instances.values():
+            instance.memory_limit_bytes = limits.memory_bytes
+
+    async def run_hook(self, service: str, name: str, hook: HookSpec) -> str:
+        """Once for each running instance; an unknown hook fails."""
+        self._check(service)
+        self._need_engine()
+        nature = self._world.services[service].nature.hooks.get(name)
+        if nature is None:
+            raise GiveUp(f"hook {name} of {service}: not found")
+        said: list[str] = []
+        for instance in self._world.instances(service):
+            if not instance.is_up:
+                continue
+            await asyncio.sleep(min(nature.takes_s, hook.timeout_s))
+            if nature.takes_s > hook.timeout_s:
+                raise TryAgain(f"hook {name} of {service} took over {hook.timeout_s:g} s")
+            if nature.error:
+                raise GiveUp(f"hook {name} of {service}: {nature.error}")
+            said.append(nature.output)
+        return "\n".join(said)
+
+    async def capture(self, service: str) -> Captured:
+        """What the newest running instance was started with; nothing runs: the next start's."""
+        self._check(service)
+        found = self._world.services[service]
+        running = [i for i in found.instances.values() if i.is_up]
+        newest = max(running, key=lambda i: i.started_at_s, default=None)
+        spec = found.spec if newest is None else newest.spec
+        return Captured(service, content_of(spec, len(found.instances)))
+
+    async def apply(self, captured: Captured) -> None:
+        """Use this from the next start on."""
+        self._check(captured.service)
+        self._need_engine()
+        found = self._world.services[captured.service]
+        found.spec = merged(found.spec, captured.content)
+
+    async def pin_image(self, service: str, reference: str) -> str:
+        """A made-up content address that depends on the reference alone."""
+        self._check(service)
+        self._need_engine()
+        return "sha256:" + hashlib.sha256(reference.encode()).hexdigest()
+
+    async def isolate(self, service: str) -> None:
+        """Nobody reaches it and it reaches nobody."""
+        self._cut(service, is_on=True)
+
+    async def rejoin(self, service: str) -> None:
+        """Undo it."""
+        self._cut(service, is_on=False)
+
+    def _cut(self, service: str, *, is_on: bool) -> None:
+        self._check(service)
+        self._need_engine()
+        self._world.services[service].is_isolated = is_on
+        self._world.settle()
+
+    async def close(self, *, stop_services: bool = False) -> None:
+        """Let go; on request stop everything, dependents first."""
+        if not self._is_open:
+            return
+        if stop_services:
+            for service in self._world.order_to_stop():
+                grace_s = service.spec.stop.grace_s
+                await self.stop(service.name, grace_s=grace_s)
+        self._is_open = False
+        self._world.witnesses -= 1
+        self._world.listeners.remove(self._hear)
+        for watcher in self._watchers:
+            watcher.tell(None)
+
+    # --- guards ---------------------------------------------------------------------------------
+
+    def _check(self, service: str, instance: str | None = None) -> None:
+        self._need_open()
+        found = self._world.services.get(service)
+        if found is None:
+            raise GiveUp(NO_SERVICE.format(service, ", ".join(sorted(self._world.services))))
+        if instance is not None and instance not in found.instances:
+            known = ", ".join(found.instances)
+            raise GiveUp(f"instance: there is no {instance!r} of {service!r}; known: {known}")
+
+    def _need_open(self) -> None:
+        if not self._is_open:
+            raise GiveUp("this runtime is closed; open a new one")
+
+    def _need_engine(self) -> None:
+        if self._world.senses.engine:
+            raise TryAgain("the engine does not answer")
+
+
+class _Watcher:
+    """Events since it was made; the oldest are lost when nobody reads."""
+
+    def __init__(self, *, is_over: bool) -> None:
+        self._events: deque[RuntimeEvent | None] = deque(maxlen=EVENTS_MOST)
+        self._has_some = asyncio.Event()
+        if is_over:
+            self.tell(None)
+
+    def tell(self, event: RuntimeEvent | None) -> None:
+        self._events.append(event)
+        self._has_some.set()
+
+    def __aiter__(self) -> _Watcher:
+        return self
+
+    async def __anext__(self) -> RuntimeEvent:
+        while not self._events:
+            self._has_some.clear()
+            await self._has_some.wait()
+        event = self._events[0]
+        if event is None:
+            raise StopAsyncIteration
+        self._events.popleft()
+        return event
