@@ -21,6 +21,7 @@ from typing import Any
 import psutil
 import yaml
 
+import everup
 from everup.demo.faults import listeners
 from everup.demo.stack.prepare import remove_stack, write_stack
 
@@ -156,7 +157,10 @@ def free_port(wanted: int) -> int:
 
 def _environment() -> dict[str, str]:
     """Ours, without the settings that are meant for another Everup."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
+    own = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
+    # The child works in another folder, where a relative path to this package would not hold.
+    here = str(Path(everup.__file__).resolve().parent.parent)
+    return {**own, "PYTHONPATH": os.pathsep.join(filter(None, (here, own.get("PYTHONPATH"))))}
 
 
 def _kill(processes: list[psutil.Process]) -> list[psutil.Process]:

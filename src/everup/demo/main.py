@@ -103,7 +103,7 @@ def _until_healthy(lab: Lab, client: Client, screen: Screen) -> Watcher:
         if lab.has_died():
             raise NotReady("Everup ended while it started")
         watcher.glance()
-        if watcher.all_well():
+        if watcher.is_calm():
             count = len(watcher.conditions)
             took_s = time.monotonic() - began_s
             screen.say(f"All {count} services are healthy after {took_s:.0f} s.", "green")

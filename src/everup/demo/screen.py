@@ -15,9 +15,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from everup.demo.story import Row, Verdict, cells
+from everup.demo.story import Row, Verdict, cells, short
 
 WIDTH_LEAST, WIDTH_PLAIN, WIDTH_MOST = 80, 100, 120
+STAMP_WIDTH = 8
 COLUMNS = ("fault", "seen after", "healed after", "actions", "wrong actions", "evidence")
 MARKS = {"fault": "red", "seen": "yellow", "did": "cyan", "good": "green", "calm": "dim"}
 
@@ -50,12 +51,12 @@ class Screen:
         self._began_s = time.monotonic()
 
     def line(self, text: str, mark: str = "calm") -> None:
-        """One timed line. `mark` is a key of MARKS."""
-        table = Table.grid(padding=(0, 1))
-        table.add_column(justify="right", width=8, style="dim", no_wrap=True)
-        table.add_column(style=MARKS[mark])
-        table.add_row(f"+{time.monotonic() - self._began_s:.1f} s", escape(text))
-        self.console.print(table)
+        """One timed line, cut to the width. `mark` is a key of MARKS."""
+        stamp = f"+{time.monotonic() - self._began_s:.1f} s"
+        fitting = short(text, self.console.width - STAMP_WIDTH - 1)
+        self.console.print(
+            f"[dim]{stamp:>{STAMP_WIDTH}}[/] [{MARKS[mark]}]{escape(fitting)}[/]", soft_wrap=True
+        )
 
     def table(self, rows: Sequence[Row], stray: Sequence[str]) -> None:
         """The table of the story, and each wrong action and each miss in words below."""

@@ -47,6 +47,11 @@ class Deed:
         )
 
     @property
+    def has_ended(self) -> bool:
+        """Done and proven, or given up."""
+        return self.state not in ("acting", "verifying")
+
+    @property
     def is_by_everup(self) -> bool:
         """Proposed by Everup itself, not asked for by a person."""
         return self.origin != PERSON

@@ -15,10 +15,9 @@ from typing import Any
 
 from everup.demo.client import Client, NoAnswer
 from everup.demo.screen import Screen
-from everup.demo.story import Deed, own_deeds, short
+from everup.demo.story import Deed, own_deeds
 
 POLL_S = 0.25
-LINE_MOST = 96
 WELL = ("healthy", "stopped")
 
 Incident = Mapping[str, Any]
@@ -65,8 +64,9 @@ class Watcher:
         self._tell()
 
     def glance(self) -> None:
-        """The conditions alone, and nothing said: for the time before the story."""
+        """One poll of which nothing is said: for the time before the story."""
         with suppress(NoAnswer):
+            self.everything = [Deed.read(record) for record in self._client.actions()]
             self.conditions = self._client.conditions()
 
     def until(self, is_enough: Callable[[], bool], most_s: float) -> bool:
@@ -86,6 +86,10 @@ class Watcher:
     def unwell(self) -> set[str]:
         """Services that are neither healthy nor stopped."""
         return {name for name, word in self.conditions.items() if word not in WELL}
+
+    def is_calm(self) -> bool:
+        """All is well, and Everup is doing and proving nothing more."""
+        return self.all_well() and all(deed.has_ended for deed in self.everything)
 
     def all_well(self) -> bool:
         """Every service is seen and healthy (or stopped by a person)."""
@@ -121,16 +125,17 @@ class Watcher:
         self.seen_unwell |= unwell
         listed = ", ".join(sorted(unwell)) or "nobody"
         if unwell or "unwell" in self._said:
-            self._once("unwell", listed, f"not healthy now: {listed}", "calm")
+            self._once("unwell", listed, f"not healthy now ({len(unwell)}): {listed}", "calm")
 
     def _tell_incident(self, one: Incident) -> None:
         key, service, state = str(one["id"]), one["service"], str(one["state"])
         cause = str(one["cause"]).replace("_", " ")
         reason = f"{service}: incident opened, {cause}: {one.get('reason', '')}"
         self._once(key, cause, reason, "seen")
-        victims = ", ".join(sorted(one.get("victims") or ()))
+        victims = sorted(one.get("victims") or ())
         if victims:
-            self._once(f"{key} victims", victims, f"{service}: explains {victims}", "calm")
+            text = f"{service}: explains {len(victims)} victims: {', '.join(victims)}"
+            self._once(f"{key} victims", text, text, "calm")
         waiting = str(one.get("waiting_for") or "")
         if waiting and state == "open":
             pattern = re.sub(r"[\d.]+", "", waiting)
@@ -142,7 +147,7 @@ class Watcher:
     def _tell_deed(self, deed: Deed) -> None:
         by = "" if deed.is_by_everup else " (asked for by a person)"
         self._once(deed.id, deed.kind, f"{deed.service}: {deed.kind} begins{by}", "did")
-        if deed.state in ("acting", "verifying"):
+        if not deed.has_ended:
             return
         text = f"{deed.service}: {deed.kind} {deed.state}: {deed.verdict or deed.error}"
         mark = "good" if deed.state == "verified" else "seen"
@@ -151,4 +156,4 @@ class Watcher:
     def _once(self, key: str, state: str, text: str, mark: str) -> None:
         if self._said.get(key) != state:
             self._said[key] = state
-            self._screen.line(short(text, LINE_MOST), mark)
+            self._screen.line(text, mark)

@@ -44,7 +44,7 @@ class Stage:
         """Waits until every service is healthy and no incident of the chapter is open."""
         watcher = self.watcher
         return self.wait(
-            lambda: watcher.all_well() and all(i["state"] != "open" for i in watcher.incidents),
+            lambda: watcher.is_calm() and all(i["state"] != "open" for i in watcher.incidents),
             true_s,
         )
 
