@@ -7,15 +7,26 @@ from pathlib import Path
 import pytest
 
 from everup.runtimes.processes import MANIFEST as PROCESSES
+from everup.runtimes.simulated import MANIFEST as SIMULATED
 from everup.testing import Case, all_cases, cases_for, unfounded_exemptions
 from tests.contract.process_lab import ProcessLab
+from tests.contract.simulated_lab import SimulatedLab
 
-pytestmark = pytest.mark.system
 
-
+@pytest.mark.system
 @pytest.mark.parametrize("case", cases_for(PROCESSES), ids=str)
 def test_processes(case: Case, tmp_path: Path) -> None:
     case.run(ProcessLab(tmp_path))
+
+
+@pytest.mark.parametrize("case", cases_for(SIMULATED), ids=str)
+def test_simulated(case: Case) -> None:
+    case.run(SimulatedLab())
+
+
+def test_simulated_can_everything() -> None:
+    assert SIMULATED.exempt == {}
+    assert len(cases_for(SIMULATED)) == len(all_cases())
 
 
 def test_processes_exempts_itself_of_nothing() -> None:
