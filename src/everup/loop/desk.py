@@ -100,7 +100,9 @@ class Desk:
         kept.probe = fold_probe(before, result)
         if before is None or before.verdict is not kept.probe.verdict:
             return True
-        return kept.probe.verdict is not ProbeVerdict.PASS
+        if kept.probe.verdict is not ProbeVerdict.PASS:
+            return True
+        return kept.probe.successes_in_a_row <= self._settings.success_threshold
 
     def take_deaths(self) -> list[tuple[str, str, Exit]]:
         """Deaths since the last call."""
