@@ -28,16 +28,17 @@ def down(place: Place, *, keep_services: bool) -> int:
 
 
 async def _stop_services(place: Place) -> int:
-    from everup.app import build_app
+    from everup.app.live import BootClock
     from everup.cli.up import read
+    from everup.runtimes import processes
 
     flags: dict[str, object] = {
         "state_dir": None if place.state_dir is None else str(place.state_dir)
     }
     loaded = read(place, flags)
-    engine = build_app(loaded, state_dir=loaded.options.state_dir)
-    runtime = engine.control.runtime
+    stack, settings = loaded.scaled().stack, loaded.scaled().settings
     try:
+        runtime = await processes.create(stack, loaded.options.state_dir, BootClock(), settings)
         listing = await runtime.list()
         count = sum(instance.state == "running" for instance in listing.instances)
         await runtime.close(stop_services=True)

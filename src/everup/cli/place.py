@@ -1,7 +1,8 @@
 """Where Everup lives for this command: the file, the state folder and the address.
 
 The address is, in this order: `--url`, EVERUP_URL, what the running `everup up` of the state folder
-wrote down, EVERUP_LISTEN, http://127.0.0.1:8010.
+wrote down, EVERUP_LISTEN, http://127.0.0.1:8010. The last one is not for a folder with a
+configuration of its own: what answers there would be the Everup of another stack.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from everup.cli import runfile
+from everup.cli.exits import UNREACHABLE, Stop
 
 DEFAULT_URL = "http://127.0.0.1:8010"
 STATE_FOLDER = ".everup"
+FILE_NAMES = ("everup.yaml", "everup.yml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +33,16 @@ class Place:
         named = self.state_dir or os.environ.get("EVERUP_STATE_DIR", "").strip()
         if named:
             return Path(named).absolute()
-        chosen = Path(self.file or os.environ.get("EVERUP_FILE", "").strip() or ".")
+        chosen = self._chosen()
         beside = chosen if chosen.is_dir() else chosen.parent
         return beside.absolute() / STATE_FOLDER
 
     def address(self) -> str:
-        """Where to ask."""
+        """Where to ask.
+
+        Raises:
+            Stop: 3 when the Everup of this folder's configuration does not run.
+        """
         named = self.url or os.environ.get("EVERUP_URL", "").strip()
         if named:
             return named.rstrip("/")
@@ -45,4 +52,19 @@ class Place:
         listen = os.environ.get("EVERUP_LISTEN", "").strip()
         if listen:
             return f"http://127.0.0.1:{listen}" if listen.isdigit() else f"http://{listen}"
+        if own := self._own_file():
+            raise Stop(
+                UNREACHABLE,
+                f"Everup does not run for {own}.\n"
+                "Start it with: everup up     or name another address with --url",
+            )
         return DEFAULT_URL
+
+    def _own_file(self) -> Path | None:
+        """The configuration that this command is about, if there is one at hand."""
+        chosen = self._chosen()
+        files = [chosen / name for name in FILE_NAMES] if chosen.is_dir() else [chosen]
+        return next((file for file in files if file.is_file()), None)
+
+    def _chosen(self) -> Path:
+        return Path(self.file or os.environ.get("EVERUP_FILE", "").strip() or ".")

@@ -13,7 +13,7 @@ import socket
 from dataclasses import dataclass
 
 from everup.api import ApiServer, bind, create_api
-from everup.app import build_app
+from everup.app import Engine, build_app
 from everup.cli import events, runfile
 from everup.cli.exits import OK, UNWELL, USAGE, Stop
 from everup.cli.place import Place
@@ -95,27 +95,36 @@ async def _run(loaded: Loaded, sock: socket.socket, allowed_hosts: list[str]) ->
     stopped, wanted = asyncio.Event(), Wanted()
     _listen_to_signals(stopped, wanted)
     with runfile.announced(state_dir, runfile.myself(server.address)):
-        telling: asyncio.Task[None] | None = None
+        await engine.start()
         try:
-            await engine.start()
             await server.start()
-            after = (
-                0
-                if engine.control.journal_fault
-                else await events.last_sequence(engine.control.journal)
-            )
-            telling = asyncio.create_task(events.tell(engine.control.journal, after, say))
-            _summary(loaded, server.address)
-            await stopped.wait()
+            await _watch(engine, loaded, server.address, stopped)
         finally:
-            if telling is not None:
-                telling.cancel()
-                await asyncio.gather(telling, return_exceptions=True)
             await server.stop()
             await engine.stop(stop_services=wanted.stop_services)
     left = "the services are stopped too" if wanted.stop_services else "the services go on"
     say(f"Everup has stopped; {left}.")
     return OK
+
+
+async def _watch(engine: Engine, loaded: Loaded, address: str, stopped: asyncio.Event) -> None:
+    """Tell what happens until a signal came or the loop ended by an error, which is raised."""
+    journal = engine.control.journal
+    after = 0 if engine.control.journal_fault else await events.last_sequence(journal)
+    _summary(loaded, address)
+    telling = asyncio.create_task(events.tell(journal, after, say))
+    looking = asyncio.create_task(engine.wait())
+    signalled = asyncio.create_task(stopped.wait())
+    tasks = (telling, looking, signalled)
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            if task.done():
+                task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _listen_to_signals(stopped: asyncio.Event, wanted: Wanted) -> None:

@@ -8,8 +8,14 @@ from dataclasses import dataclass, field, replace
 from everup.loop.look import Decision, Look
 from everup.loop.ports import ActionRecord
 from everup.model import decision as d
-from everup.model.assessment import Assessment, Contribution, Finding, OwnHealth, Relations
-from everup.model.assessment import ServiceHealth
+from everup.model.assessment import (
+    Assessment,
+    Contribution,
+    Finding,
+    OwnHealth,
+    Relations,
+    ServiceHealth,
+)
 from everup.model.entries import Entry, IncidentOpened
 from everup.model.errors import JournalUnavailable
 from everup.model.evidence import Sighting
@@ -71,7 +77,9 @@ def look() -> Look:
         "quiet": ServiceHealth("quiet", NAN, Condition.UNKNOWN),
     }
     finding = Finding("redis", Cause.HANG, "does not answer", NAN, 0.1)
-    victim = Finding("api", Cause.DEPENDENCY_DOWN, "redis hangs", 99.0, 0.5, explained_by=("redis",))
+    victim = Finding(
+        "api", Cause.DEPENDENCY_DOWN, "redis hangs", 99.0, 0.5, explained_by=("redis",)
+    )
     relations = Relations(
         {"redis": 0.1, "api": 0.05, "quiet": NAN},
         {"redis": finding, "api": victim},

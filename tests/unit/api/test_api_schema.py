@@ -1,0 +1,44 @@
+"""The OpenAPI document describes what really comes, tried with made-up requests."""
+
+from __future__ import annotations
+
+import schemathesis
+from hypothesis import HealthCheck, settings
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from everup.api import create_api
+from tests.unit.api.fakes import FakeEngine
+
+API = create_api(FakeEngine())
+schema = schemathesis.openapi.from_asgi("/openapi.json", API, headers={"Host": "localhost"})
+
+
+LEFT_OUT = [
+    positive_data_acceptance,  # an override without a reason fits the schema and is refused
+]
+
+
+@schema.parametrize()
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+def test_answers_are_as_described(case: schemathesis.Case) -> None:
+    case.call_and_validate(headers={"Host": "localhost"}, excluded_checks=LEFT_OUT)
+
+
+def test_every_endpoint_is_there_and_no_other() -> None:
+    paths = API.openapi()["paths"]
+    assert set(paths) == {
+        "/health",
+        "/status",
+        "/health-scores",
+        "/dependencies",
+        "/incidents",
+        "/incidents/{incident_id}",
+        "/actions",
+        "/actions/{action_id}",
+        "/plan",
+        "/freeze",
+        "/services/{name}/stop",
+        "/services/{name}/start",
+        "/recovery/manual/{service}",
+        "/metrics",
+    }
