@@ -1,0 +1,59 @@
+# One screen of what can be done here. Everything happens inside .venv; nothing else is touched.
+#
+#   make demo               the story: faults, healing, proof (TIME_SCALE=1: true pace; KEEP=1: leave it running)
+#   make test               every test (ARGS="-k crash" narrows it)
+#   make check              style, types for each supported Python, floors, locks
+#   make bench              what a look and a journal write cost
+#   make lock               write requirements/*.txt anew (UPGRADE=1: newest versions)
+#   make clean              remove .venv and whatever the tools left
+#
+# PYTHON=/path/to/python chooses the interpreter that .venv is made with.
+
+TIME_SCALE ?= 0.2
+KEEP ?=
+UPGRADE ?=
+ARGS ?=
+
+BIN := .venv/bin
+DEV := .venv/dev.stamp
+DEMO := $(if $(wildcard $(DEV)),$(DEV),.venv/demo.stamp)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo dev test check bench lock wheel clean
+
+help:
+	@sed -n '3,10s/^#   //p' Makefile
+
+.venv/%.stamp: requirements/%.txt pyproject.toml scripts/install
+	@python=$$(scripts/find-python) && scripts/install "$$python" $<
+	@touch $@
+
+dev: $(DEV)
+
+demo: $(DEMO)
+	@$(BIN)/everup demo --time-scale $(TIME_SCALE) $(if $(KEEP),--keep) $(ARGS)
+
+test: $(DEV)
+	@scripts/test-lanes $(ARGS)
+
+check: $(DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --python-version 3.11
+	$(BIN)/mypy --python-version 3.12
+	$(BIN)/mypy --python-version 3.13
+	$(BIN)/lint-imports --no-logo
+	scripts/lock check
+	scripts/lock pythons
+
+bench: $(DEV)
+	$(BIN)/python -m benchmarks $(ARGS)
+
+lock: $(DEV)
+	scripts/lock write $(if $(UPGRADE),--upgrade)
+
+wheel: $(DEV)
+	$(BIN)/hatchling build -t wheel
+
+clean:
+	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,0 +1,28 @@
+"""Runs every case and prints a table. `python -m benchmarks look` narrows it by name."""
+
+from __future__ import annotations
+
+import sys
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import look
+from benchmarks.timing import timed
+
+
+def main(wanted: list[str]) -> None:
+    """One row per case whose name contains every wanted word."""
+    table = Table("case", "least ms", "median ms", "most ms", "runs")
+    for name, call in look.cases():
+        if all(word in name for word in wanted):
+            timing = timed(call)
+            table.add_row(
+                name,
+                *(f"{s * 1e3:.3f}" for s in (timing.least_s, timing.median_s, timing.most_s)),
+                str(timing.runs),
+            )
+    Console().print(table)
+
+
+main(sys.argv[1:])
