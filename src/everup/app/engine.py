@@ -11,7 +11,7 @@ from typing import Any
 from everup import __version__
 from everup.app.live import BootClock, TimeIds, boot_id
 from everup.config import Loaded
-from everup.journal import open_journal
+from everup.journal.sql import open_journal
 from everup.loop.control import Control
 from everup.model.errors import GiveUp
 from everup.model.kinds import InstanceState, Purpose

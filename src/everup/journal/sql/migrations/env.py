@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from everup.journal.schema import metadata
+from everup.journal.sql.schema import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from everup.journal import schema
-from everup.journal.codec import encode
-from everup.journal.projections import project
+from everup.journal.sql import schema
+from everup.journal.sql.codec import encode
+from everup.journal.sql.projections import project
 from everup.model.entries import Entry, Intended
 from everup.model.errors import FenceLost
 

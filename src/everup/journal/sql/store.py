@@ -14,9 +14,9 @@ from typing import TypeVar
 import sqlalchemy as sa
 from sqlalchemy.pool import StaticPool
 
-from everup.journal import ledger, projections, schema
-from everup.journal.codec import decode, loads
-from everup.journal.migrate import migrate
+from everup.journal.sql import ledger, projections, schema
+from everup.journal.sql.codec import decode, loads
+from everup.journal.sql.migrate import migrate
 from everup.loop.fold import fold
 from everup.loop.ports import ActionRecord
 from everup.model.entries import Entry

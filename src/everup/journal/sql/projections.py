@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import sqlalchemy as sa
 
-from everup.journal import schema
-from everup.journal.codec import dumps, loads
+from everup.journal.sql import schema
+from everup.journal.sql.codec import dumps, loads
 from everup.loop.ports import ActionRecord
 from everup.model import entries as e
 from everup.model.evidence import OutcomeState

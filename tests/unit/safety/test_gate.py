@@ -1,0 +1,219 @@
+"""Every check of the gate, in its order, by one case that it must stop and one it must not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from everup.automated_recovery import propose
+from everup.model.decision import Allowed, Check, Delayed, Proposal, Refused
+from everup.model.kinds import ActionKind, Cause, Mode, Origin
+from everup.model.observation import MonitorObservation, Observation
+from everup.model.stack import Stack, Window
+from everup.model.state import Freeze, Memory, PastAction, ServiceMemory, ServiceState, StackState
+from everup.safety import CHECKS, judge
+from everup.safety.pace import backoff_s, tokens
+from tests.unit.builders import (
+    NOW_S,
+    SETTINGS,
+    assess,
+    context,
+    dead,
+    failing,
+    seen,
+    service,
+    settled_memory,
+    stack,
+    up,
+)
+
+ONE = stack(service("a"))
+HUNG = seen(failing("a", letter="T", for_s=30))
+DEAD = seen(dead("a"))
+
+
+def proposal(what: Stack, observation: Observation, state: StackState | None = None) -> Proposal:
+    known = state or StackState()
+    answers = propose(
+        what, observation, assess(what, observation, known), known, settled_memory(what), SETTINGS
+    )
+    found = [a for a in answers if isinstance(a, Proposal)]
+    assert found, answers
+    return found[0]
+
+
+def past(kind: ActionKind, ended_ago_s: float, *, on_running: bool = True) -> PastAction:
+    ended_s = NOW_S - ended_ago_s
+    return PastAction(
+        "act", "a", kind, Origin.RECOVERY, Cause.HANG, ended_s - 5, ended_s, True, on_running
+    )
+
+
+def test_the_order_of_the_checks_is_the_designs() -> None:
+    assert [check for check, _ in CHECKS] == list(Check)
+
+
+def test_a_plain_crash_is_allowed() -> None:
+    assert isinstance(judge(proposal(ONE, DEAD), context(ONE, DEAD)), Allowed)
+
+
+@pytest.mark.parametrize("scope", ["", "a"])
+def test_freeze_stops_everything_of_its_scope_until_it_ends(scope: str) -> None:
+    frozen = StackState(freezes={scope: Freeze(scope, "backup", "ann", NOW_S - 5)})
+    verdict = judge(proposal(ONE, DEAD), context(ONE, DEAD, frozen))
+    assert isinstance(verdict, Delayed)
+    assert verdict.check is Check.FREEZE
+    over = StackState(freezes={scope: Freeze(scope, "backup", "ann", NOW_S - 5, NOW_S - 1)})
+    assert isinstance(judge(proposal(ONE, DEAD), context(ONE, DEAD, over)), Allowed)
+
+
+def test_observe_refuses_and_binds_no_person() -> None:
+    what = replace(ONE, mode=Mode.OBSERVE)
+    ours = proposal(what, DEAD)
+    verdict = judge(ours, context(what, DEAD))
+    assert isinstance(verdict, Refused)
+    assert verdict.check is Check.MODE
+    assert isinstance(judge(replace(ours, origin=Origin.PERSON), context(what, DEAD)), Allowed)
+
+
+def test_approve_asks() -> None:
+    what = replace(ONE, mode=Mode.APPROVE)
+    verdict = judge(proposal(what, DEAD), context(what, DEAD))
+    assert isinstance(verdict, Delayed)
+    assert verdict.needs_approval
+
+
+def test_who_cannot_write_the_journal_does_not_act() -> None:
+    verdict = judge(proposal(ONE, DEAD), context(ONE, DEAD, cannot_act="disk full"))
+    assert isinstance(verdict, Delayed)
+    assert verdict.check is Check.LEADERSHIP
+
+
+@pytest.mark.parametrize(
+    "monitor",
+    [
+        MonitorObservation(faults=("canary exec: Too many open files",)),
+        MonitorObservation(engine_fault="no listing"),
+        MonitorObservation(stale=("a", "b", "c")),
+    ],
+)
+def test_blind_eyes_do_nothing(monitor: MonitorObservation) -> None:
+    observation = replace(DEAD, monitor=monitor)
+    what = stack(service("a"), service("b"), service("c"))
+    observation = replace(seen(dead("a"), up("b"), up("c")), monitor=monitor)
+    verdict = judge(proposal(what, observation), context(what, observation))
+    assert isinstance(verdict, Delayed)
+    assert verdict.check is Check.MONITOR_SANE
+
+
+def test_a_mass_failure_is_our_fault_but_reported_deaths_are_seen() -> None:
+    names = ["a", "b", "c", "d"]
+    what = stack(*(service(n) for n in names))
+    sick = seen(*(failing(n, letter="T", for_s=30) for n in names))
+    verdict = judge(proposal(what, sick), context(what, sick))
+    assert isinstance(verdict, Delayed)
+    assert verdict.check is Check.MONITOR_SANE
+    gone = seen(*(dead(n) for n in names))
+    assert isinstance(judge(proposal(what, gone), context(what, gone)), Allowed)
+
+
+def test_maintenance_window() -> None:
+    what = replace(ONE, maintenance=(Window(590, 630),))
+    verdict = judge(proposal(what, DEAD), context(what, DEAD))
+    assert isinstance(verdict, Delayed)
+    assert verdict.check is Check.MAINTENANCE
+
+
+def test_someone_elses_change_is_waited_for() -> None:
+    observation = replace(DEAD, changes={"a": NOW_S - 3})
+    verdict = judge(proposal(ONE, observation), context(ONE, observation))
+    assert isinstance(verdict, Delayed)
+    assert verdict.check is Check.SOMEONE_ELSES_CHANGE
+
+
+def test_cooldown_is_per_kind_and_for_running_instances_only() -> None:
+    state = StackState({"a": ServiceState(past=(past(ActionKind.GRACEFUL_RESTART, 200),))})
+    verdict = judge(proposal(ONE, HUNG, state), context(ONE, HUNG, state))
+    assert isinstance(verdict, Delayed)
+    assert verdict.check is Check.COOLDOWN
+    assert verdict.until_s == NOW_S + 100
+    assert isinstance(judge(proposal(ONE, DEAD, state), context(ONE, DEAD, state)), Allowed)
+
+
+def test_backoff_and_budget() -> None:
+    start = ActionKind.CONTAINER_RESTART
+    recent = StackState({"a": ServiceState(past=(past(start, 2, on_running=False),))})
+    verdict = judge(proposal(ONE, DEAD, recent), context(ONE, DEAD, recent))
+    assert isinstance(verdict, Delayed)
+    assert verdict.check is Check.BUDGET
+
+
+def test_dependencies_come_first_and_must_have_held_for_two_windows() -> None:
+    what = stack(service("db"), service("a", "db"))
+    ours = proposal(what, seen(up("db"), dead("a")))
+    sick = seen(failing("db"), dead("a"))
+    verdict = judge(ours, context(what, sick))
+    assert isinstance(verdict, Delayed)
+    assert verdict.check is Check.DEPENDENCY_ORDER
+    memory = settled_memory(what)
+    fresh = replace(
+        memory, services={**memory.services, "db": ServiceMemory(last_bad_s=NOW_S - 15)}
+    )
+    well = seen(up("db"), dead("a"))
+    assert isinstance(judge(ours, context(what, well, memory=fresh)), Delayed)
+    old = replace(memory, services={**memory.services, "db": ServiceMemory(last_bad_s=NOW_S - 21)})
+    assert isinstance(judge(ours, context(what, well, memory=old)), Allowed)
+
+
+def test_stateful_waits_and_asks() -> None:
+    what = stack(service("a", is_stateful=True))
+    late = seen(failing("a", letter="T", for_s=70))
+    ours = proposal(what, late)
+    assert ours.kind is ActionKind.GRACEFUL_RESTART
+    assert float(ours.steps[0].parameters["grace_s"]) >= 60
+    assert isinstance(judge(ours, context(what, late)), Allowed)
+    early = seen(failing("a", letter="T", for_s=30))
+    assert isinstance(judge(ours, context(what, early)), Delayed)
+
+
+def test_the_last_healthy_instance_stays() -> None:
+    what = stack(service("a"))
+    ours = proposal(what, HUNG)
+    verdict = judge(ours, context(what, seen(up("a"))))
+    assert isinstance(verdict, Delayed)
+    assert verdict.check is Check.MINIMUM_HEALTHY
+
+
+def test_history_that_broke_is_watched_first() -> None:
+    memory = Memory(complete_since_s=NOW_S - 1, hold_until_s=NOW_S + 5)
+    verdict = judge(proposal(ONE, DEAD), context(ONE, DEAD, memory=memory))
+    assert isinstance(verdict, Delayed)
+    assert verdict.check is Check.MONITOR_SANE
+
+
+def test_an_override_passes_its_own_check_only() -> None:
+    frozen = StackState(freezes={"": Freeze("", "x", "ann", NOW_S)})
+    ours = replace(proposal(ONE, DEAD), overrides={"freeze": "it burns"})
+    assert isinstance(judge(ours, context(ONE, DEAD, frozen)), Allowed)
+    never = replace(proposal(ONE, DEAD), overrides={"leadership": "I know better"})
+    assert isinstance(judge(never, context(ONE, DEAD, cannot_act="no journal")), Delayed)
+
+
+@given(st.integers(1, 40), st.text("0123456789abcdef", min_size=8, max_size=16))
+def test_backoff_doubles_within_its_jitter_and_cap(attempts: int, key: str) -> None:
+    plain_s = min(300.0, 10.0 * 2 ** (attempts - 1))
+    assert 0.75 * plain_s - 1e-9 <= backoff_s(attempts, key, SETTINGS) <= 1.25 * plain_s + 1e-9
+
+
+@given(st.lists(st.floats(0, 1000), max_size=30))
+def test_the_bucket_never_gives_more_than_its_rate(times: list[float]) -> None:
+    starts: list[float] = []
+    for now_s in sorted(times):
+        if tokens(tuple(starts), now_s, SETTINGS) >= 1.0:
+            starts.append(now_s)
+    for first in starts:
+        inside = [s for s in starts if first <= s < first + 100]
+        assert len(inside) <= SETTINGS.rate_burst + 10
