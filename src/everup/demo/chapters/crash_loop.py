@@ -27,7 +27,7 @@ def tell_crash_loop(stage: Stage, number: int) -> Row:
     )
     pid = faults.listener(stage.lab.port_of(SERVICE))
     watcher.begin()
-    keep_broken(stage.lab.folder, SERVICE, exit_on_start=EXIT_CODE, after_s=0.2)
+    keep_broken(stage.lab.folder, SERVICE, exit_on_start=EXIT_CODE, after_s=0.5)
     try:
         faults.crash(pid)
         screen.line(f"{SERVICE}: broken for every new process, and killed (pid {pid})", "fault")
