@@ -224,7 +224,4 @@ Entry = (
     | GateAnswered
 )
 
-ENTRY_TYPES: Mapping[str, type[Entry]] = {
-    cls.__name__: cls
-    for cls in Entry.__args__
-}
+ENTRY_TYPES: Mapping[str, type[Entry]] = {cls.__name__: cls for cls in Entry.__args__}

@@ -1,12 +1,12 @@
 """Errors named after what the caller does next.
 
-    EverupError
-    ├── TryAgain        it may work later; says when
-    ├── GiveUp          it will not work; the next rung, please
-    │   └── NotSupported   this runtime cannot do that, by name
-    ├── AskAHuman       somebody has to decide or repair something
-    ├── JournalUnavailable   nothing was written; stop acting, keep the entries, try again
-    └── FenceLost       somebody else acts here; stop acting, look again
+EverupError
+├── TryAgain        it may work later; says when
+├── GiveUp          it will not work; the next rung, please
+│   └── NotSupported   this runtime cannot do that, by name
+├── AskAHuman       somebody has to decide or repair something
+├── JournalUnavailable   nothing was written; stop acting, keep the entries, try again
+└── FenceLost       somebody else acts here; stop acting, look again
 """
 
 from __future__ import annotations
@@ -32,9 +32,7 @@ class NotSupported(GiveUp):
     """A runtime refuses by name what its manifest does not list."""
 
     def __init__(self, runtime: str, capability: str, fix: str = "") -> None:
-        super().__init__(
-            f"the {runtime} runtime cannot {capability}" + (f": {fix}" if fix else "")
-        )
+        super().__init__(f"the {runtime} runtime cannot {capability}" + (f": {fix}" if fix else ""))
         self.runtime = runtime
         self.capability = capability
 

@@ -1,9 +1,9 @@
 """An incident: one cause and every service it hurts; it ends resolved or escalated.
 
-        opened ──▶ acting ⇄ verifying ──▶ resolved
-           │          │                      ▲
-           └──────────┴──────▶ escalated     │ (or healed by itself)
-           └─────────────────────────────────┘
+opened ──▶ acting ⇄ verifying ──▶ resolved
+   │          │                      ▲
+   └──────────┴──────▶ escalated     │ (or healed by itself)
+   └─────────────────────────────────┘
 """
 
 from __future__ import annotations
