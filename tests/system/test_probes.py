@@ -245,16 +245,24 @@ class TestHttp:
 
         once(test())
 
-    def test_a_name_that_nobody_knows_is_unknown(self) -> None:
+    def test_a_name_that_cannot_be_resolved_is_unknown(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        resolve = socket.getaddrinfo
+
+        def lost(host: Any, *rest: Any, **named: Any) -> Any:
+            if "service" in str(host):
+                raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+            return resolve(host, *rest, **named)
+
+        monkeypatch.setattr(socket, "getaddrinfo", lost)
+
         async def test() -> None:
             async with prober() as asker:
-                for spec in (
-                    ProbeSpec(http="http://service.invalid/"),
-                    ProbeSpec(tcp="service.invalid:80"),
-                ):
+                for spec in (ProbeSpec(http="http://service/"), ProbeSpec(tcp="service:80")):
                     result = await ask(asker, spec)
                     assert result.verdict is UNKNOWN
-                    assert "cannot be resolved here" in result.detail
+                    assert "cannot be resolved here: Temporary failure" in result.detail
 
         once(test())
 
