@@ -16,6 +16,7 @@ from everup.api.problems import ApiProblem
 from everup.api.routes.actions import action_story
 from everup.api.shapes.answers import AnswerShape
 from everup.loop.ports import ActionRecord
+from everup.model.decision import Check
 from everup.model.errors import JournalUnavailable
 from everup.model.kinds import ActionKind
 from everup.model.request import Answer, AnswerState, Request, Verb
@@ -25,6 +26,7 @@ NEXT_RUNG_WITHIN_S = 5.0
 ANSWER_WITHIN_S = 60.0
 ENDED = frozenset({"verified", "failed"})
 NEWEST = 5
+YIELDING = frozenset({Check.FREEZE, Check.MAINTENANCE, Check.SOMEONE_ELSES_CHANGE})
 
 
 async def ask(control: ControlView, request: Request, wait_s: float) -> Response:
@@ -54,9 +56,9 @@ async def ask(control: ControlView, request: Request, wait_s: float) -> Response
 
 
 def _refused(answer: Answer) -> ApiProblem:
-    fix = f"add &override={answer.check}&reason=… if it yields" if answer.check else ""
-    if answer.retry_after_s is not None:
-        fix = "ask again later"
+    fix = "ask again later" if answer.retry_after_s is not None else ""
+    if answer.check in YIELDING:
+        fix = f"add override={answer.check} and a reason if it must be now"
     return ApiProblem(
         409,
         answer.state.value,

@@ -7,9 +7,10 @@ from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from everup.api import create_api
+from everup.api.limits import Limits
 from tests.unit.api.fakes import FakeEngine
 
-API = create_api(FakeEngine())
+API = create_api(FakeEngine(), limits=Limits(target_bytes=1_000_000))
 schema = schemathesis.openapi.from_asgi("/openapi.json", API, headers={"Host": "localhost"})
 
 
@@ -19,7 +20,7 @@ LEFT_OUT = [
 
 
 @schema.parametrize()
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 def test_answers_are_as_described(case: schemathesis.Case) -> None:
     case.call_and_validate(headers={"Host": "localhost"}, excluded_checks=LEFT_OUT)
 

@@ -1,0 +1,88 @@
+"""What the verbs say and end with when Everup does not run, or when it is asked wrongly."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from everup.cli import durations, events, runfile
+from everup.cli.exits import Stop
+from everup.cli.place import Place
+from everup.cli.verbs import app
+from everup.model import entries as e
+from everup.model.kinds import Cause
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("EVERUP_URL", "EVERUP_LISTEN", "EVERUP_FILE", "EVERUP_STATE_DIR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_a_verb_without_everup_says_how_to_start_it() -> None:
+    result = CliRunner().invoke(app, ["status", "--url", "http://127.0.0.1:9"])
+    assert result.exit_code == 3
+    assert "everup up" in result.output
+
+
+def test_a_folder_with_a_stack_never_reaches_another_stacks_everup(tmp_path: Path) -> None:
+    (tmp_path / "everup.yaml").write_text("stack: mine\nservices: {web: {}}\n")
+    result = CliRunner().invoke(app, ["stop", "web"])
+    assert result.exit_code == 3
+    assert "everup.yaml" in result.output
+
+
+def test_wrong_usage_and_a_wrong_configuration_end_with_2() -> None:
+    runner = CliRunner()
+    assert runner.invoke(app, ["stop"]).exit_code == 2
+    assert runner.invoke(app, ["check"]).exit_code == 2
+    assert runner.invoke(app, ["up"]).exit_code == 2
+    assert runner.invoke(app, ["freeze", "--for", "soon"]).exit_code == 2
+
+
+def test_a_good_configuration_ends_with_0(tmp_path: Path) -> None:
+    text = "stack: mine\nservices: {web: http://127.0.0.1:8080/health}\n"
+    (tmp_path / "everup.yaml").write_text(text)
+    result = CliRunner().invoke(app, ["check", "--json"])
+    assert result.exit_code == 0
+    assert '"ok": true' in result.output
+
+
+@pytest.mark.parametrize(
+    ("text", "value_s"), [("90", 90), ("2h", 7200), ("1.5m", 90), ("1d", 86400)]
+)
+def test_durations(text: str, value_s: float) -> None:
+    assert durations.seconds(text) == value_s
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "2w", "inf", "31d"])
+def test_what_is_no_duration(text: str) -> None:
+    with pytest.raises(Stop):
+        durations.seconds(text)
+
+
+def test_the_run_file_names_this_very_process(tmp_path: Path) -> None:
+    me = runfile.myself("http://127.0.0.1:1")
+    with runfile.announced(tmp_path, me):
+        assert runfile.find(tmp_path) == me
+        assert Place(state_dir=tmp_path).address() == "http://127.0.0.1:1"
+    assert runfile.find(tmp_path) is None
+
+
+def test_another_life_of_a_pid_is_never_signalled() -> None:
+    stranger = runfile.Running(os.getpid(), 1, "another boot", "http://127.0.0.1:1")
+    assert runfile.send(stranger, signal.SIGKILL, 0) is None
+
+
+def test_events_are_one_clean_line() -> None:
+    entry = e.IncidentOpened(1.0, "inc-1", "redis", Cause.HANG, "no\nanswer\x1b[0m", ("api",))
+    said = events.line(entry)
+    assert said is not None
+    assert "incident redis: hang" in said
+    assert "\n" not in said
+    assert "\x1b" not in said
