@@ -10,7 +10,6 @@ would count a database's shared buffers once per connection.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -23,8 +22,6 @@ from everup.runtimes.processes.records import Key
 
 STRANGERS_KEPT_S = 60.0
 """How long a process stays known as nobody's before it is looked at again."""
-
-LISTENING_BYTES_MOST = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,41 +143,3 @@ def _with_descendants(
                 owners[child.pid] = (owners[parent][0], child.start_ticks)
                 unvisited.append(child.pid)
     return owners
-
-
-def accept_queues() -> dict[int, int]:
-    """Connections that wait to be accepted, by local port, for every listening TCP socket here."""
-    queues: dict[int, int] = {}
-    for path in ("/proc/net/tcp", "/proc/net/tcp6"):
-        for line in _listening_rows(path):
-            columns = line.split(None, 5)
-            port = int(columns[1].rpartition(b":")[2], 16)
-            queues[port] = queues.get(port, 0) + int(columns[4].rpartition(b":")[2], 16)
-    return queues
-
-
-def _listening_rows(path: str) -> list[bytes]:
-    """The kernel lists listening sockets first: reading stops at the first other one, so a host
-    with a hundred thousand connections costs no more than an idle one."""
-    rows: list[bytes] = []
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return rows
-    try:
-        rest, read = b"", 0
-        while read < LISTENING_BYTES_MOST and (chunk := os.read(handle, 16384)):
-            read += len(chunk)
-            *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                columns = line.split(None, 4)
-                if columns[0] == b"sl":
-                    continue
-                if columns[3] != b"0A":
-                    return rows
-                rows.append(line)
-    except OSError:
-        return rows
-    finally:
-        os.close(handle)
-    return rows

@@ -21,12 +21,13 @@ from everup.model.runtime import EventKind, RuntimeEvent
 from everup.model.settings import Settings
 from everup.model.stack import Stack
 from everup.runtimes.processes import adoption, files, inherited, memory, procfs
-from everup.runtimes.processes.accounting import Accounting, Usage, accept_queues
+from everup.runtimes.processes.accounting import Accounting, Usage
 from everup.runtimes.processes.declared import Declarations
 from everup.runtimes.processes.ending import Ending
 from everup.runtimes.processes.events import Events
 from everup.runtimes.processes.identity import Mark, home_of
 from everup.runtimes.processes.launch import launch, new_nonce
+from everup.runtimes.processes.listening import accept_queues
 from everup.runtimes.processes.lock import FolderLock
 from everup.runtimes.processes.orders import Order, order
 from everup.runtimes.processes.records import Key, Record, Registry, instance_name
