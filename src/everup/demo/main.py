@@ -107,6 +107,8 @@ def _until_healthy(lab: Lab, client: Client, screen: Screen) -> Watcher:
             count = len(watcher.conditions)
             took_s = time.monotonic() - began_s
             screen.say(f"All {count} services are healthy after {took_s:.0f} s.", "green")
+            # Until then Everup takes nobody's health for granted, which would delay the first act.
+            time.sleep(chapters.TWO_WINDOWS_S * lab.time_scale)
             return watcher
         time.sleep(0.25)
     raise NotReady(f"after {READY_MOST_S:g} s still not healthy: {sorted(watcher.unwell())}")

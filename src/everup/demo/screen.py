@@ -13,6 +13,7 @@ from typing import TextIO
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 
 from everup.demo.story import Row, Verdict, cells, short
@@ -57,6 +58,11 @@ class Screen:
         self.console.print(
             f"[dim]{stamp:>{STAMP_WIDTH}}[/] [{MARKS[mark]}]{escape(fitting)}[/]", soft_wrap=True
         )
+
+    def quote(self, text: str) -> None:
+        """Words of Everup's own, whole and set in."""
+        padded = Padding(escape(text), (0, 0, 0, STAMP_WIDTH + 3))
+        self.console.print(padded, style="yellow")
 
     def table(self, rows: Sequence[Row], stray: Sequence[str]) -> None:
         """The table of the story, and each wrong action and each miss in words below."""

@@ -130,11 +130,13 @@ class Watcher:
     def _tell_incident(self, one: Incident) -> None:
         key, service, state = str(one["id"]), one["service"], str(one["state"])
         cause = str(one["cause"]).replace("_", " ")
-        reason = f"{service}: incident opened, {cause}: {one.get('reason', '')}"
+        is_new = key not in self._said
+        what = "incident opened" if is_new else "its cause is now"
+        reason = f"{service}: {what}: {cause}: {one.get('reason', '')}"
         self._once(key, cause, reason, "seen")
         victims = sorted(one.get("victims") or ())
         if victims:
-            text = f"{service}: explains {len(victims)} victims: {', '.join(victims)}"
+            text = f"{service}: its victims ({len(victims)}): {', '.join(victims)}"
             self._once(f"{key} victims", text, text, "calm")
         waiting = str(one.get("waiting_for") or "")
         if waiting and state == "open":

@@ -10,7 +10,7 @@ from everup.demo.chapters.crash import tell_crash
 from everup.demo.chapters.crash_loop import tell_crash_loop
 from everup.demo.chapters.monitor_fault import tell_monitor_fault
 from everup.demo.chapters.purpose import tell_purpose
-from everup.demo.chapters.stage import Stage, Tell
+from everup.demo.chapters.stage import TWO_WINDOWS_S, Stage, Tell
 from everup.demo.chapters.store_hang import tell_store_hang
 
 ALL: tuple[Tell, ...] = (
@@ -21,4 +21,4 @@ ALL: tuple[Tell, ...] = (
     tell_monitor_fault,
 )
 
-__all__ = ["ALL", "Stage", "Tell"]
+__all__ = ["ALL", "TWO_WINDOWS_S", "Stage", "Tell"]

@@ -72,4 +72,4 @@ def _show_case(stage: Stage, incident: Incident | None) -> None:
     if incident is None or incident["state"] != "escalated":
         return
     stage.screen.line("the case, as a person gets it:", "seen")
-    stage.screen.say(f"           {incident['ending']}", "yellow")
+    stage.screen.quote(str(incident["ending"]))
