@@ -36,6 +36,7 @@ async def decide(control: Control, look: Look) -> Look:
             control.settings,
             look.at_s,
             control.ids,
+            control.hard_closure,
             asked,
         )
         if entries:

@@ -6,6 +6,8 @@ Escalation is written where the ladder ends, in `record`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from everup.loop.ports import Ids
 from everup.model import entries as e
 from everup.model.assessment import Assessment, Finding
@@ -24,6 +26,7 @@ def follow(
     settings: Settings,
     now_s: float,
     ids: Ids,
+    hard_closure: Mapping[str, tuple[str, ...]],
     asked: frozenset[str] = frozenset(),
 ) -> list[e.Entry]:
     """Entries for all that changed since the last look. For `asked` services somebody has just
@@ -34,7 +37,11 @@ def follow(
     found += _given_back(stack, state, memory, settings, now_s)
     for service in assessment.relations.roots:
         finding = assessment.relations.findings[service]
-        if service not in asked and _deserves_one(finding, assessment, state):
+        if service in asked or _waits_for_its_needs(
+            hard_closure.get(service, ()), finding, state, memory, settings, now_s
+        ):
+            continue
+        if _deserves_one(finding, assessment, state):
             found.append(
                 e.IncidentOpened(
                     now_s,
@@ -60,6 +67,27 @@ def _deserves_one(finding: Finding, assessment: Assessment, state: StackState) -
     if finding.cause is Cause.STOPPED_ON_PURPOSE:
         return bool(assessment.relations.victims_of(finding.service))
     return True
+
+
+def _waits_for_its_needs(
+    needs: tuple[str, ...],
+    finding: Finding,
+    state: StackState,
+    memory: Memory,
+    settings: Settings,
+    now_s: float,
+) -> bool:
+    """It fell ill while something that it needs was ill, which has not held for two windows yet:
+    still the same story, not a new one."""
+    if finding.cause is Cause.STOPPED_ON_PURPOSE:
+        return False
+    for target in needs:
+        last_bad_s = memory.service(target).last_bad_s
+        if target in state.in_flight:
+            return True
+        if is_known(last_bad_s) and now_s - last_bad_s < settings.two_windows_s:
+            return True
+    return False
 
 
 def _follow_open(
