@@ -109,6 +109,11 @@ def _write_float(value: Any) -> float | str | None:
     return None if number != number else str(number)
 
 
+def _write_float_beside_none(value: Any) -> float | str:
+    number = _write_float(value)
+    return "nan" if number is None else number
+
+
 def _read_float(value: Any) -> float:
     if value is None:
         return UNKNOWN
@@ -160,13 +165,14 @@ def _mapping(hint: Any, args: tuple[Any, ...], keeps_order: bool) -> tuple[Coder
 
 def _union(hint: Any, args: tuple[Any, ...], keeps_order: bool) -> tuple[Coder, Coder]:
     inner = [a for a in args if a is not type(None)]
+    encode: Coder
+    decode: Coder
     if set(inner) <= _PRIMITIVES and len(inner) > 1:
         encode, decode = _write_primitive, _read_primitive
     elif len(inner) == 1:
         encode, decode = _coders(inner[0], keeps_order)
         if inner[0] is float:  # null is taken: it says None
-            plain = encode
-            encode = lambda v: "nan" if v != v else plain(v)  # noqa: E731
+            encode = _write_float_beside_none
     else:
         raise TypeError(f"the journal cannot tell the members of {hint} apart")
     if len(inner) == len(args):

@@ -1,0 +1,131 @@
+"""From a URL to a database: who connects, how a write begins, and whether the file is still there.
+
+Flows in: a URL. Flows out: a `Database` whose engine hands out connections with the durability that
+the journal needs. Called by `session`. Each scheme is one function in `ENGINES`.
+
+A file: write-ahead log with a sync at every commit, since an intent has to survive a power cut.
+In memory: no sync, and the one connection is the database.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import sqlalchemy as sa
+from sqlalchemy.pool import NullPool, StaticPool
+
+from everup.model.errors import AskAHuman, JournalUnavailable
+
+
+@dataclass(slots=True)
+class Database:
+    """One database of the journal.
+
+    `begin_write`: the statement that takes the right to write at once; empty: the driver begins by
+    itself. `lives_in_connection`: closing the connection would lose it. `check` raises
+    JournalUnavailable when the store under an open connection was taken away. `may_create` is set
+    while the journal is opened, and only then.
+    """
+
+    engine: sa.Engine
+    where: str
+    begin_write: str = ""
+    lives_in_connection: bool = False
+    check: Callable[[], None] = lambda: None
+    may_create: bool = False
+
+
+def database_for(url: str, busy_timeout_s: float) -> Database:
+    """The database behind a URL, not connected yet.
+
+    Raises:
+        AskAHuman: no URL, or a scheme that the journal cannot live in.
+    """
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError as error:
+        raise AskAHuman(f"{url!r} is no database URL; try sqlite:///journal.db") from error
+    scheme = parsed.get_backend_name()
+    make = ENGINES.get(scheme)
+    if make is None:
+        known = ", ".join(sorted(ENGINES))
+        raise AskAHuman(f"the journal cannot live in {scheme}; it can in {known}")
+    return make(parsed, busy_timeout_s)
+
+
+def _sqlite(url: sa.URL, busy_timeout_s: float) -> Database:
+    if url.database in (None, "", ":memory:"):
+        return _sqlite_in_memory()
+    return _SqliteFile(Path(url.database or "").absolute(), busy_timeout_s).database
+
+
+def _sqlite_in_memory() -> Database:
+    def connect() -> sqlite3.Connection:
+        raw = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        raw.execute("PRAGMA synchronous=OFF")
+        return raw
+
+    engine = sa.create_engine("sqlite://", creator=connect, poolclass=StaticPool)
+    _begin_explicitly(engine)
+    return Database(engine, "in memory", "BEGIN IMMEDIATE", lives_in_connection=True)
+
+
+class _SqliteFile:
+    """A journal in one file, created with access for its owner alone: it quotes logs."""
+
+    def __init__(self, path: Path, busy_timeout_s: float) -> None:
+        self._path, self._busy_timeout_s = path, busy_timeout_s
+        self._identity: tuple[int, int] | None = None
+        engine = sa.create_engine("sqlite://", creator=self._connect, poolclass=NullPool)
+        _begin_explicitly(engine)
+        self.database = Database(engine, str(path), "BEGIN IMMEDIATE", check=self._check)
+
+    def _connect(self) -> sqlite3.Connection:
+        if self.database.may_create:
+            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        raw = sqlite3.connect(
+            f"file:{quote(str(self._path))}?mode=rw",
+            uri=True,
+            timeout=self._busy_timeout_s,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        try:
+            raw.execute("PRAGMA journal_mode=WAL")
+            raw.execute("PRAGMA synchronous=FULL")
+            self._identity = self._seen()
+        except BaseException:
+            raw.close()
+            raise
+        return raw
+
+    def _seen(self) -> tuple[int, int] | None:
+        try:
+            found = os.stat(self._path)
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def _check(self) -> None:
+        if self._seen() != self._identity:
+            raise JournalUnavailable(
+                f"the journal {self._path} was removed or replaced while it was open; "
+                "put it back, or start again to begin with what is there"
+            )
+
+
+def _begin_explicitly(engine: sa.Engine) -> None:
+    """The driver is told not to begin by itself, so that reads too see one moment."""
+
+    @sa.event.listens_for(engine, "begin")
+    def _(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+
+ENGINES: Mapping[str, Callable[[sa.URL, float], Database]] = {"sqlite": _sqlite}
