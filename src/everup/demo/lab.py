@@ -40,6 +40,8 @@ class Lab:
         self.time_scale = time_scale
         self.port = free_port(WANTED_PORT)
         self.folder = Path(tempfile.mkdtemp(prefix="everup-demo-"))
+        # PostgreSQL may run as another user, who must be able to pass through, not to list.
+        self.folder.chmod(0o711)
         self.log = self.folder / "everup.log"
         self.file = self.folder / "everup.yaml"
         self.services: dict[str, Any] = {}
