@@ -11,7 +11,7 @@ from typing import Any
 from everup import __version__
 from everup.app.live import BootClock, TimeIds, boot_id
 from everup.config import Loaded
-from everup.journal.sql import open_journal
+from everup.journal import open_journal
 from everup.loop.control import Control
 from everup.model.errors import GiveUp
 from everup.model.kinds import InstanceState, Purpose
@@ -49,7 +49,7 @@ class Engine:
         if runtime is None:
             runtime = await processes.create(stack, self.state_dir, clock, settings)
         journal = self._overrides.get("journal") or open_journal(
-            f"sqlite:///{self.state_dir / JOURNAL_FILE}"
+            f"sqlite:///{self.state_dir / JOURNAL_FILE}", clock=clock
         )
         self._prober = self._overrides.get("prober") or create_prober(clock, settings)
         self._host = self._overrides.get("host") or create_host_sense()
@@ -107,9 +107,10 @@ class Engine:
 
     async def stop(self, *, stop_services: bool = False) -> None:
         """End the loop and let go; services live on unless asked otherwise."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        if self._task is None:
+            return
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
         await self._prober.close()
         await self._host.close()
         await self.control.close(stop_services=stop_services)

@@ -1,1 +1,0 @@
-"""The schema's history. Alembic reads this folder; nobody imports it."""
