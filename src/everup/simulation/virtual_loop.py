@@ -20,7 +20,7 @@ import weakref
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
 from contextvars import Context, ContextVar, copy_context
-from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, cast
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -246,7 +246,8 @@ class VirtualLoop(_Interface):
         context: Context | None = None,
         **_: Any,
     ) -> asyncio.Task[T]:
-        return asyncio.Task(coro, loop=self, name=str(name or "task"), context=context)
+        work = cast("Coroutine[Any, Any, T]", coro)  # asyncio takes generators; its types do not
+        return asyncio.Task(work, loop=self, name=str(name or "task"), context=context)
 
     def run_in_executor(  # type: ignore[override]  # inline, so already done when it returns
         self, executor: Any, func: Callable[..., T], *args: Any
