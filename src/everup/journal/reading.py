@@ -95,13 +95,9 @@ def find_entries(
         its_actions = sa.select(ACTIONS.c.id).where(
             ACTIONS.c.stack == stack, ACTIONS.c.incident_id == key
         )
-        found = found.where(
-            (ENTRIES.c.incident_id == key) | ENTRIES.c.action_id.in_(its_actions)
-        )
+        found = found.where((ENTRIES.c.incident_id == key) | ENTRIES.c.action_id.in_(its_actions))
     with session.reading() as connection:
-        rows = connection.execute(
-            found.order_by(ENTRIES.c.seq).limit(_bounded(limit))
-        ).all()
+        rows = connection.execute(found.order_by(ENTRIES.c.seq).limit(_bounded(limit))).all()
     return [(int(row.seq), row.hash, _entry(session, row)) for row in rows]
 
 
