@@ -5,7 +5,7 @@ EverupError
 ├── GiveUp          it will not work; the next rung, please
 │   └── NotSupported   this runtime cannot do that, by name
 ├── AskAHuman       somebody has to decide or repair something
-├── JournalUnavailable   nothing was written; stop acting, keep the entries, try again
+├── JournalUnavailable   nothing is known to be written; stop acting, write the same again
 └── FenceLost       somebody else acts here; stop acting, look again
 """
 
@@ -42,8 +42,8 @@ class AskAHuman(EverupError):
 
 
 class JournalUnavailable(EverupError):
-    """The journal cannot be written now (disk full, locked, gone). A write happens whole or not
-    at all: this one did not."""
+    """The journal does not answer now (disk full, locked, gone). A write happens whole or not at
+    all: this one did not, unless the answer was lost; writing the same batch again is safe."""
 
 
 class FenceLost(EverupError):

@@ -1,0 +1,147 @@
+"""What a journal's author provides so that the contract cases can run, and what the cases write.
+
+Flows in: nothing. Flows out: the `JournalLab` protocol, a story in which every kind of entry
+occurs, and a comparison of values in which unknown equals unknown.
+
+Left to the lab's author: where the journal lives, how to damage it, and how to make it fail.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from enum import StrEnum
+from typing import Any, Protocol
+
+from everup.loop.ports import Journal
+from everup.model import entries as e
+from everup.model.decision import Expectation, Step
+from everup.model.errors import EverupError
+from everup.model.evidence import Evidence, OutcomeState, Sighting
+from everup.model.kinds import UNKNOWN, ActionKind, Cause, Origin, Purpose
+from everup.model.observation import Exit
+
+STACK = "lab"
+
+
+class Tampering(StrEnum):
+    """What somebody with access to the store may do to one entry."""
+
+    CHANGED = "changed"  # its content is another one of the same kind
+    REMOVED = "removed"
+    SWAPPED = "swapped"  # it and the next one have changed places
+
+
+class JournalLab(Protocol):
+    """One store with journals over it, used for one case and then ended."""
+
+    def run(self, story: Coroutine[Any, Any, None]) -> None:
+        """Run the story to its end, then end the lab, also when the story fails."""
+
+    def journal(self) -> Journal:
+        """A journal over the store, not opened. Called again for another controller's, or after
+        the one before was closed; it may be the same object where a store has only one."""
+
+    def tamper(self, sequence: int, how: Tampering) -> None:
+        """Change one entry of `STACK` behind the journal's back."""
+
+    def unavailable(self) -> AbstractContextManager[None]:
+        """The store cannot be written to inside of this context, and can again behind it."""
+
+
+def intended(action_id: str, service: str, at_s: float, incident_id: str | None) -> e.Intended:
+    """An intent to restart a service, with all that an intent may carry."""
+    return e.Intended(
+        at_s,
+        action_id,
+        incident_id,
+        f"key-{service}",
+        Origin.RECOVERY,
+        Cause.CRASH,
+        Step(
+            ActionKind.CONTAINER_RESTART,
+            service,
+            {"grace_s": 1.5, "tries": 2, "may_kill": True, "instance": "one"},
+        ),
+        f"{service} crashed",
+        Sighting(at_s, UNKNOWN, "down", {"one": "4711|exited"}, "fail", {"web": 0.25}, ("\udcff",)),
+        Expectation(service, 60.0, dependents_before={"web": UNKNOWN}),
+        on_running=True,
+        rung=1,
+        overrides={"cooldown": "Ann says so"},
+    )
+
+
+def finished(action_id: str, service: str, at_s: float, outcome: OutcomeState) -> e.Finished:
+    """The end of an action."""
+    error = "" if outcome is OutcomeState.DONE else "it did not answer"
+    return e.Finished(at_s, action_id, service, outcome, error, during=("stopping", "gone"))
+
+
+def verified(action_id: str, service: str, at_s: float, *, has_passed: bool) -> e.Verified:
+    """The verdict on an action."""
+    seen = Sighting(at_s, 0.9, "healthy")
+    evidence = Evidence(Sighting(at_s - 1.0), ("stopping", "gone"), seen, "three probes passed")
+    return e.Verified(at_s, action_id, service, has_passed, "what was seen", evidence)
+
+
+def story() -> list[e.Entry]:
+    """Every kind of entry in an order that may happen."""
+    return [
+        e.ControllerStarted(1.0, "0", "digest", "boot"),
+        e.PurposeSet(1.0, "mail", Purpose.STOPPED, "Ann"),
+        e.ExitSeen(1.5, "db", "one", Exit(1.4, -9, was_witnessed=False)),
+        e.IncidentOpened(2.0, "inc-1", "db", Cause.CRASH, "it died \0 \udc80", ("web",), 1.4),
+        e.GateAnswered(2.0, "key-db", "db", "restart", "delayed", "budget", "wait", "inc-1"),
+        e.IncidentChanged(2.5, "inc-1", Cause.CRASH_LOOP, "died again", ("web", "api"), "a while"),
+        intended("act-1", "db", 3.0, "inc-1"),
+        finished("act-1", "db", 4.0, OutcomeState.UNKNOWN),
+        finished("act-1", "db", 5.0, OutcomeState.DONE),
+        verified("act-1", "db", 6.0, has_passed=False),
+        intended("act-2", "db", 7.0, "inc-1"),
+        finished("act-2", "db", 8.0, OutcomeState.DONE),
+        verified("act-2", "db", 9.0, has_passed=True),
+        e.IncidentResolved(9.0, "inc-1", "db", "healed"),
+        e.IncidentOpened(10.0, "inc-2", "web", Cause.HANG, "it stands still"),
+        e.IncidentEscalated(11.0, "inc-2", "web", "nothing helped"),
+        e.PersonAnswered(12.0, "web", "Ann did"),
+        e.FreezeSet(13.0, "", "backup", "Ann", 20.0),
+        e.FreezeSet(13.0, "db", "backup", "Ann"),
+        e.FreezeLifted(14.0, "", "Ann"),
+        e.MonitorFaultSeen(15.0, "canary", "it sings"),
+        e.MonitorFaultOver(16.0, "canary", 1.0),
+        e.ControllerStopped(17.0, "asked to"),
+    ]
+
+
+def is_same(one: object, other: object) -> bool:
+    """Equal in type and content, unknown numbers being equal to each other."""
+    if isinstance(one, float) and isinstance(other, float):
+        return one == other or (one != one and other != other)
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(is_same(one[k], other[k]) for k in one)
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(is_same, one, other))
+    if type(one) is not type(other):
+        return False
+    if dataclasses.is_dataclass(one):
+        names = [field.name for field in dataclasses.fields(one)]
+        return all(is_same(getattr(one, n), getattr(other, n)) for n in names)
+    return one == other
+
+
+@contextmanager
+def refused_with(error: type[EverupError]) -> Iterator[list[EverupError]]:
+    """What happens inside raises this error; it is put into the list.
+
+    Raises:
+        AssertionError: nothing was raised.
+    """
+    caught: list[EverupError] = []
+    try:
+        yield caught
+    except error as raised:
+        caught.append(raised)
+    else:
+        raise AssertionError(f"{error.__name__} was expected and did not come")
