@@ -78,7 +78,7 @@ class Ending:
         """End what a dead main process left behind. Raises like `stop`."""
         for _ in range(SWEEP_ROUNDS_MOST):
             left: frozenset[Identity] = await self._in_thread(
-                leftovers.leftovers, life.record, self._mark_of(life), life.members
+                leftovers.leftovers, life.record, self._mark_of(life), life.members, life.died_ticks
             )
             if not left:
                 return

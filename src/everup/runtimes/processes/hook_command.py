@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from everup.model.errors import GiveUp, TryAgain
 from everup.runtimes.processes import inherited
+from everup.runtimes.processes.launch import PASSES
 from everup.runtimes.processes.orders import Order
 
 OUTPUT_BYTES_MOST = 16 * 1024
@@ -42,6 +43,8 @@ def run(order: Order, what: str, timeout_s: float, is_cancelled: Callable[[], bo
         with inherited.limits_as_at_start():
             process = _execute(order)
     except OSError as error:
+        if error.errno in PASSES:
+            raise TryAgain(f"{what} was not run: {error}") from error
         raise GiveUp(f"{what}: {order.program!r} cannot be executed: {error}") from error
     assert process.stdout is not None
     with process.stdout:
@@ -82,9 +85,11 @@ def _follow(
     """Read until the command has ended; a grandchild that keeps the pipe open is not waited for."""
     deadline_s = time.monotonic() + timeout_s
     os.set_blocking(reader, False)
+    poller = select.poll()
+    poller.register(reader, select.POLLIN)
     output, has_ended, is_late = b"", False, False
     while not has_ended and not is_late:
-        select.select([reader], [], [], TURN_S)
+        poller.poll(TURN_S * 1000)
         output = _read(reader, output)
         has_ended = _has_ended(process.pid)
         is_late = time.monotonic() >= deadline_s or is_cancelled()

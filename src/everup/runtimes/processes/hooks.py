@@ -58,7 +58,7 @@ async def run(
 
 
 async def _command(checked: Order, what: str, timeout_s: float, threads: Threads) -> str:
-    return await threads.run_long(
+    return await threads.run_hook(
         lambda is_unwanted: hook_command.run(checked, what, timeout_s, is_unwanted)
     )
 

@@ -25,7 +25,8 @@ from everup.runtimes.processes.records import Record, Registry, Stage
 
 _log = structlog.get_logger(__name__)
 
-_PASSES = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ETXTBSY}
+PASSES = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ETXTBSY}
+"""What an execution may fail with that passes by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,7 @@ def _execute(order: Order, mark: Mark, writer: int, name: str) -> int:
             umask=inherited.AT_START.umask,
         )
     except OSError as error:
-        if error.errno in _PASSES:
+        if error.errno in PASSES:
             raise TryAgain(f"{name} was not started: {error}") from error
         raise GiveUp(
             f"command: {order.program!r} cannot be executed ({error.strerror}); "

@@ -1,9 +1,9 @@
 """What an instance's main process leaves behind when it ends, found without mistaking a stranger.
 
-A process is a leftover of a life when it carries the life's mark, or when it is in the life's
-session while that session cannot be anybody else's, or when it was seen as a descendant before. The
-functions block for milliseconds and run in a thread; each signal goes through a pidfd that was
-checked after it was opened.
+A process is a leftover of a life when it carries the life's mark; when it was in the life's session
+before the main process died, since until then the session's number could be nobody else's; when it
+was seen as a descendant; or when it descends from one of these. The functions block for some
+milliseconds and run in a thread; each signal goes through a pidfd that was checked after opening.
 """
 
 from __future__ import annotations
@@ -22,38 +22,29 @@ def members_of(main: Identity) -> frozenset[Identity]:
         return frozenset()
     stats = _all_stats()
     found = {pid for pid, stat in stats.items() if stat.session == main.pid}
-    children: dict[int, list[int]] = {}
-    for pid, stat in stats.items():
-        children.setdefault(stat.parent, []).append(pid)
-    unvisited = [main.pid, *found]
-    while unvisited:
-        for child in children.get(unvisited.pop(), ()):
-            if child not in found:
-                found.add(child)
-                unvisited.append(child)
-    found.discard(main.pid)
-    return frozenset(_identity(stats[pid]) for pid in found)
+    return _identities(stats, _with_descendants(stats, {main.pid, *found}) - {main.pid})
 
 
-def leftovers(record: Record, mark: str, seen: Iterable[Identity]) -> frozenset[Identity]:
-    """What still lives of a life whose main process has ended."""
+def leftovers(
+    record: Record, mark: str, seen: Iterable[Identity], died_ticks: int | None
+) -> frozenset[Identity]:
+    """What still lives of a life whose main process has ended.
+
+    `died_ticks`: when we saw it end. None: nobody did, and then its session proves nothing.
+    """
     main = record.identity
     if main.boot_id != procfs.boot_id() or not main.pid:
         return frozenset()
-    stats = _all_stats(with_gone=True)
-    holder = stats.get(main.pid)
-    # While anything is left in a session its number is not given out again: a younger process with
-    # that number proves that the session is over and the number somebody else's.
-    is_session_ours = holder is None or holder.start_ticks == main.start_ticks
-    found = {i for i in seen if _is_alive(stats, i)}
+    stats = _all_stats()
+    found = {i.pid for i in seen if i.pid in stats and stats[i.pid].start_ticks == i.start_ticks}
     for pid, stat in stats.items():
-        if pid == main.pid or stat.start_ticks < main.start_ticks or _is_gone(stat):
+        if pid == main.pid or stat.start_ticks < main.start_ticks:
             continue
         carried = procfs.read_variable(pid, MARK)
-        in_session = is_session_ours and stat.session == main.pid and carried is None
-        if carried == mark or in_session:
-            found.add(_identity(stat))
-    return frozenset(i for i in found if i != main)
+        was_with_it = died_ticks is not None and stat.start_ticks <= died_ticks
+        if carried == mark or (carried is None and was_with_it and stat.session == main.pid):
+            found.add(pid)
+    return _identities(stats, _with_descendants(stats, found)) - {main}
 
 
 def send(identities: Iterable[Identity], number: signal.Signals) -> None:
@@ -75,19 +66,28 @@ def alive(identities: Iterable[Identity]) -> frozenset[Identity]:
     return frozenset(i for i in identities if (stat := i.stat()) is not None and not _is_gone(stat))
 
 
-def _all_stats(*, with_gone: bool = False) -> dict[int, procfs.Stat]:
+def _all_stats() -> dict[int, procfs.Stat]:
     found = (procfs.read_stat(pid) for pid in procfs.all_pids())
-    return {s.pid: s for s in found if s is not None and (with_gone or not _is_gone(s))}
+    return {stat.pid: stat for stat in found if stat is not None and not _is_gone(stat)}
+
+
+def _with_descendants(stats: dict[int, procfs.Stat], pids: set[int]) -> set[int]:
+    children: dict[int, list[int]] = {}
+    for pid, stat in stats.items():
+        children.setdefault(stat.parent, []).append(pid)
+    found, unvisited = set(pids), list(pids)
+    while unvisited:
+        for child in children.get(unvisited.pop(), ()):
+            if child not in found:
+                found.add(child)
+                unvisited.append(child)
+    return found
 
 
 def _is_gone(stat: procfs.Stat) -> bool:
     return stat.state in procfs.GONE_STATES
 
 
-def _is_alive(stats: dict[int, procfs.Stat], identity: Identity) -> bool:
-    stat = stats.get(identity.pid)
-    return stat is not None and stat.start_ticks == identity.start_ticks and not _is_gone(stat)
-
-
-def _identity(stat: procfs.Stat) -> Identity:
-    return Identity(procfs.boot_id(), stat.pid, stat.start_ticks)
+def _identities(stats: dict[int, procfs.Stat], pids: set[int]) -> frozenset[Identity]:
+    boot_id = procfs.boot_id()
+    return frozenset(Identity(boot_id, pid, stats[pid].start_ticks) for pid in pids)

@@ -75,6 +75,12 @@ class Guard:
         handle = life.handle
         if handle is None:
             return
+        try:
+            if not handle.send(signal.SIGKILL):
+                return
+        except PermissionError as error:
+            _log.warning("memory_limit_not_enforced", instance=life.record.name, error=str(error))
+            return
         life.is_over_limit = True
         self.events.tell(
             RuntimeEvent(
@@ -84,12 +90,6 @@ class Guard:
                 instance=life.record.name,
             )
         )
-        try:
-            handle.send(signal.SIGKILL)
-        except PermissionError as error:
-            life.is_over_limit = False
-            _log.warning("memory_limit_not_enforced", instance=life.record.name, error=str(error))
-            return
         await self.in_thread(leftovers.send, life.members, signal.SIGKILL)
 
     async def _cut_logs(self) -> None:

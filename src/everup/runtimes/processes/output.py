@@ -64,8 +64,10 @@ def tail(log: Path, lines: int) -> Sequence[str]:
     content = _end_of(log, TAIL_BYTES_MOST)
     if content.count(b"\n") < wanted and len(content) < TAIL_BYTES_MOST:
         content = _end_of(before(log), TAIL_BYTES_MOST - len(content)) + content
+    if not content:
+        return ()
     text = content.decode(errors="replace").removesuffix("\n")
-    return [line.rstrip("\r") for line in text.split("\n")[-wanted:]] if text else ()
+    return [line.rstrip("\r") for line in text.split("\n")[-wanted:]]
 
 
 def _end_of(path: Path, most_bytes: int) -> bytes:

@@ -18,6 +18,7 @@ import structlog
 from everup.model.kinds import UNKNOWN, is_known
 from everup.model.observation import Exit
 from everup.model.runtime import EventKind, RuntimeEvent
+from everup.runtimes.processes import procfs
 from everup.runtimes.processes.events import Events
 from everup.runtimes.processes.identity import Handle, Identity
 from everup.runtimes.processes.records import Key, Record, Registry
@@ -39,6 +40,7 @@ class Life:
     handle: Handle | None = None
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     ours_until_s: float = UNKNOWN
+    died_ticks: int | None = None  # when we saw it end
     is_over_limit: bool = False
     members: frozenset[Identity] = frozenset()
     cpu_seconds: float = 0.0
@@ -122,6 +124,7 @@ class Roster:
         code = reap(handle)
         handle.close()
         life.handle = None
+        life.died_ticks = procfs.boot_ticks()
         now_s = self._now_s()
         exit = Exit(
             at_s=now_s,
