@@ -28,11 +28,21 @@ class VirtualClock:
 
     async def sleep(self, seconds: float) -> None:
         """Let that much virtual time pass."""
-        await asyncio.sleep(seconds)
+        future = self._loop.create_future()
+        handle = self._loop.call_later(seconds, _wake, future)
+        try:
+            await future
+        finally:
+            handle.cancel()
 
     def suspend(self, for_s: float) -> None:
         """The whole machine sleeps: the clock moves on, no timer does."""
         self._start_s += for_s
+
+
+def _wake(sleeper: asyncio.Future[None]) -> None:
+    if not sleeper.done():
+        sleeper.set_result(None)
 
 
 class CountedIds:

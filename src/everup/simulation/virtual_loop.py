@@ -14,12 +14,12 @@ Stands on the public asyncio interface only. Called by `simulation.runner` and b
 from __future__ import annotations
 
 import asyncio
-import heapq
 import sys
 import weakref
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
 from contextvars import Context, ContextVar, copy_context
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, cast
 
 T = TypeVar("T")
@@ -98,7 +98,9 @@ class VirtualLoop(_Interface):
         *args: *Ts,
         context: Context | None = None,
     ) -> VirtualHandle:
-        handle = VirtualHandle(self._now_s, callback, args, context or copy_context())
+        if context is None:  # an empty one is also given, though it counts as false
+            context = copy_context()
+        handle = VirtualHandle(self._now_s, callback, args, context)
         self._ready.append(handle)
         return handle
 
@@ -126,9 +128,11 @@ class VirtualLoop(_Interface):
         *args: *Ts,
         context: Context | None = None,
     ) -> VirtualHandle:
-        handle = VirtualHandle(when, callback, args, context or copy_context())
+        if context is None:
+            context = copy_context()
+        handle = VirtualHandle(when, callback, args, context)
         self._number += 1
-        heapq.heappush(self._timers, (when, self._number, handle))
+        heappush(self._timers, (when, self._number, handle))
         return handle
 
     # --- lives ----------------------------------------------------------------------------------
@@ -174,21 +178,19 @@ class VirtualLoop(_Interface):
 
     def _turn(self) -> None:
         """Run what is ready now; if nothing is, jump to the next timer first."""
-        ready, timers = self._ready, self._timers
+        ready, timers, held = self._ready, self._timers, self._held
         while timers and timers[0][2].callback is None:
-            heapq.heappop(timers)
+            heappop(timers)
         if not ready:
             if not timers:
                 raise Stuck(f"nothing is ready and no timer is set at {self._now_s:g} s")
             self._now_s = max(self._now_s, timers[0][0])
-        while timers and timers[0][0] <= self._now_s:
-            ready.append(heapq.heappop(timers)[2])
+        now_s = self._now_s
+        while timers and timers[0][0] <= now_s:
+            ready.append(heappop(timers)[2])
         self.steps += len(ready)
         if self.steps > self._steps_most:
-            raise Stuck(
-                f"over {self._steps_most} steps by {self._now_s:g} s; a loop without sleep?"
-            )
-        held = self._held
+            raise Stuck(f"over {self._steps_most} steps by {now_s:g} s; a loop without sleep?")
         for _ in range(len(ready)):
             handle = ready.popleft()
             callback = handle.callback

@@ -57,6 +57,10 @@ class Truth(StrEnum):
     STOPPED = "stopped"  # somebody wanted it so
 
 
+_FINE = frozenset({Truth.WELL, Truth.PAUSING})
+SICKLY = frozenset({Truth.VICTIM, Truth.OVERLOADED, Truth.SICK, Truth.DEAD, Truth.RESTARTING})
+
+
 @dataclass(slots=True)
 class _Counter:
     """A total that grows at a rate which changes now and then."""
@@ -83,22 +87,28 @@ class VirtualInstance:
         "broken_by_cut",
         "cpu",
         "exit",
+        "identity",
         "io",
         "is_wished_down",
+        "last_sickly_s",
         "latency_s",
         "leak",
         "life",
         "lines",
         "memory_limit_bytes",
         "name",
+        "port",
         "recovered_t",
+        "seen_dead",
         "service",
+        "sickly_since_s",
         "silent_since_t",
         "spec",
         "started_at_s",
         "state",
         "truth",
         "truth_since_s",
+        "unwell_since_s",
         "warm_t",
         "was_unclean",
     )
@@ -120,20 +130,34 @@ class VirtualInstance:
         self.memory_limit_bytes = spec.limits.memory_bytes
         self.silent_since_t = UNKNOWN
         self.lines: list[str] = []
+        self.identity = f"{name}#0"  # another life, another identity
+        self.port: int | None = None
+        self.seen_dead: Instance | None = None
         self.answer = Answer.REFUSED
         self.latency_s = UNKNOWN
         self.truth = Truth.STOPPED
         self.truth_since_s = 0.0
-
-    @property
-    def identity(self) -> str:
-        """Another life, another identity."""
-        return f"{self.name}#{self.life}"
+        self.sickly_since_s = UNKNOWN  # start of the latest time in which something was wrong
+        self.last_sickly_s = float("-inf")  # its end; only meaningful while all is well
+        self.unwell_since_s = 0.0  # since when it has not been well, start-up included
 
     @property
     def is_up(self) -> bool:
         """There is a process and it is not paused."""
         return self.state is InstanceState.RUNNING
+
+    def turn(self, truth: Truth, now_s: float) -> None:
+        """It is like this from now on."""
+        if truth is self.truth:
+            return
+        was_sickly, is_sickly = self.truth in SICKLY, truth in SICKLY
+        if is_sickly and not was_sickly:
+            self.sickly_since_s = now_s
+        elif was_sickly and not is_sickly:
+            self.last_sickly_s = now_s
+        if self.truth in _FINE:
+            self.unwell_since_s = now_s
+        self.truth, self.truth_since_s = truth, now_s
 
     def process_letter(self) -> str | None:
         """The kernel's letter of the main process."""
@@ -147,11 +171,18 @@ class VirtualInstance:
             return "R"
         return "S"
 
-    @property
-    def port(self) -> int | None:
-        """The service's port, each further instance one higher."""
-        base = self.spec.port
-        return None if base is None else base + int(self.name.rpartition("-")[2])
+    def begin(self, spec: ServiceSpec, now_s: float) -> None:
+        """A new life: what is known of it at once. Its port is one higher for each instance."""
+        self.life += 1
+        self.identity = f"{self.name}#{self.life}"
+        self.spec = spec
+        base = spec.port
+        self.port = None if base is None else base + int(self.name.rpartition("-")[2])
+        self.memory_limit_bytes = spec.limits.memory_bytes
+        self.started_at_s = now_s
+        self.state, self.exit = InstanceState.RUNNING, None
+        self.is_wished_down = self.broken_by_cut = False
+        self.ailments.clear()
 
     def memory_bytes(self, t: float, base_bytes: float) -> float:
         """What it uses, never more than its limit."""
@@ -160,25 +191,27 @@ class VirtualInstance:
         return min(used, limit) if is_known(limit) else used
 
     def view(self, t: float, base_bytes: float, arriving_rps: float) -> Instance:
-        """As the runtime lists it."""
-        if self.state is InstanceState.EXITED or self.state is InstanceState.RESTARTING:
-            return Instance(
-                self.service,
-                self.name,
-                self.identity,
-                self.state,
-                self.started_at_s,
-                self.port,
-                self.exit,
-            )
-        queue = 0.0
-        if is_known(self.silent_since_t):
-            queue = min(ACCEPT_QUEUE_MOST, arriving_rps * (t - self.silent_since_t))
+        """As the runtime lists it. The dead are looked at once: they do not change any more."""
+        state = self.state
+        if state is InstanceState.EXITED or state is InstanceState.RESTARTING:
+            seen = self.seen_dead
+            if seen is None or seen.identity != self.identity or seen.state is not state:
+                seen = self.seen_dead = Instance(
+                    self.service,
+                    self.name,
+                    self.identity,
+                    state,
+                    self.started_at_s,
+                    self.port,
+                    self.exit,
+                )
+            return seen
+        silent_s = t - self.silent_since_t
         return Instance(
             self.service,
             self.name,
             self.identity,
-            self.state,
+            state,
             self.started_at_s,
             self.port,
             None,
@@ -187,5 +220,5 @@ class VirtualInstance:
             self.io.at(t),
             self.memory_bytes(t, base_bytes),
             self.memory_limit_bytes,
-            queue,
+            min(ACCEPT_QUEUE_MOST, arriving_rps * silent_s) if silent_s > 0 else 0.0,
         )

@@ -18,7 +18,10 @@ class Met:
     """One targeted instance as it really was when the call arrived."""
 
     truth: Truth
-    since_s: float  # how long it had been so
+    lasted_s: float  # how long it had been so
+    sickly_for_s: float  # how long something had been wrong with it; NaN: nothing is
+    unwell_for_s: float  # how long it had not been well, its start-up included
+    well_for_s: float  # how long nothing had been wrong with it; NaN: something is
     is_running: bool
     ran_s: float  # how long its process had run; NaN when it did not
     letter: str | None  # the kernel's letter of the process
@@ -51,17 +54,25 @@ class Deed:
 
 
 class Ledger:
-    """All deeds in order; `listeners` hear of each before it has any effect."""
+    """All deeds in order; `listeners` hear of each before it has any effect, `ended` after."""
 
     def __init__(self) -> None:
         self.deeds: list[Deed] = []
         self.listeners: list[Callable[[Deed], None]] = []
+        self.ended: list[Callable[[Deed], None]] = []
 
     def add(self, deed: Deed) -> None:
         """One more call has reached the world."""
         self.deeds.append(deed)
         for listener in self.listeners:
             listener(deed)
+
+    def end(self, deed: Deed, now_s: float) -> None:
+        """Its effect is over, whatever its caller was told."""
+        if not deed.is_over:
+            deed.ended_at_s = now_s
+            for listener in self.ended:
+                listener(deed)
 
     def under_way(self) -> list[Deed]:
         """Calls whose effects have not ended, oldest first."""

@@ -15,7 +15,7 @@ from typing import Any
 from everup.model.errors import GiveUp, TryAgain
 from everup.model.kinds import UNKNOWN, InstanceState
 from everup.runtimes.simulated.hands import Handling, Mood
-from everup.runtimes.simulated.instance import SILENT, VirtualInstance
+from everup.runtimes.simulated.instance import SICKLY, SILENT, VirtualInstance
 from everup.runtimes.simulated.ledger import Deed, Met
 from everup.runtimes.simulated.senses import EngineTrouble
 from everup.runtimes.simulated.world import World
@@ -47,6 +47,7 @@ class Operations:
         self._world = world
         self._turns = {name: asyncio.Lock() for name in world.services}
         self._under_way: dict[asyncio.Task[None], Deed] = {}
+        self._lost: set[int] = set()
 
     async def call(self, life: int, order: Order, work: Work) -> None:
         """Carry out one call.
@@ -70,10 +71,10 @@ class Operations:
     async def _fare(self, order: Order, deed: Deed, handling: Handling, work: Work) -> None:
         world, mood = self._world, handling.mood
         if world.senses.engine is EngineTrouble.HANGS or mood is Mood.NEVER:
-            deed.ended_at_s = world.now()
+            world.ledger.end(deed, world.now())
             await world.loop.create_future()
         if world.senses.engine or mood in (Mood.TRY_AGAIN, Mood.GIVE_UP):
-            deed.ended_at_s = world.now()
+            world.ledger.end(deed, world.now())
             await asyncio.sleep(0.05)
             raise (GiveUp if mood is Mood.GIVE_UP else TryAgain)("the engine refuses")
         halves = mood in (Mood.HALF, Mood.SILENT_HALF)
@@ -91,6 +92,8 @@ class Operations:
         task = self._world.loop.create_task(work, context=self._world.context)
         self._under_way[task] = deed
         task.add_done_callback(self._has_ended, context=self._world.context)
+        if deed.life in self._lost:
+            self._abandon(task, deed)
         try:
             await asyncio.shield(task)
         except asyncio.CancelledError:
@@ -100,18 +103,21 @@ class Operations:
 
     def _has_ended(self, task: asyncio.Task[None]) -> None:
         deed = self._under_way.pop(task)
-        if not deed.is_over:
-            deed.ended_at_s = self._world.now()
+        self._world.ledger.end(deed, self._world.now())
         if not task.cancelled():
             task.exception()  # its caller may have gone
 
     def lose(self, life: int) -> None:
         """The controller of this life was killed; decide what becomes of its calls."""
+        self._lost.add(life)
         for task, deed in list(self._under_way.items()):
             if deed.life == life:
-                deed.result = deed.result or "caller killed"
-                if not self._world.hands.outlives_caller():
-                    task.cancel()
+                self._abandon(task, deed)
+
+    def _abandon(self, task: asyncio.Task[None], deed: Deed) -> None:
+        deed.result = deed.result or "caller killed"
+        if not self._world.hands.outlives_caller():
+            task.cancel()
 
     async def _carry_out(self, order: Order, deed: Deed, delay_s: float, work: Work) -> None:
         turn = self._turns[order.service]
@@ -124,7 +130,7 @@ class Operations:
             await asyncio.sleep(delay_s)
             await work(order, deed)
         finally:
-            deed.ended_at_s = self._world.now()
+            self._world.ledger.end(deed, self._world.now())
             turn.release()
 
     def _note(self, life: int, order: Order, handling: Handling) -> Deed:
@@ -147,9 +153,13 @@ class Operations:
 
     def _meet(self, instance: VirtualInstance, now_s: float) -> Met:
         spec = self._world.services[instance.service].spec
+        is_sickly = instance.truth in SICKLY
         return Met(
             truth=instance.truth,
-            since_s=now_s - instance.truth_since_s,
+            lasted_s=now_s - instance.truth_since_s,
+            sickly_for_s=now_s - instance.sickly_since_s if is_sickly else UNKNOWN,
+            unwell_for_s=now_s - max(instance.unwell_since_s, instance.started_at_s),
+            well_for_s=UNKNOWN if is_sickly else now_s - instance.last_sickly_s,
             is_running=instance.is_up,
             ran_s=now_s - instance.started_at_s if instance.is_up else UNKNOWN,
             letter=instance.process_letter(),

@@ -33,6 +33,7 @@ class Curse:
     after_s: float
     ailment: Ailment | None = None  # None: it exits
     code: int = 1
+    is_for_ever: bool = False  # also when everything else is good again
 
 
 @dataclass(slots=True)
@@ -56,21 +57,16 @@ class VirtualService:
     is_isolated: bool = False
     is_serving: bool = False
     is_cut: bool = False
+    arriving_rps: float = 0.0  # requests a second for each instance, as of the latest change
     cut_number: int = 0  # which cut this is: a late bite must not hit the next one
     outages: list[Outage] = field(default_factory=list)
-    changing_until_s: float = float("-inf")  # somebody else's change, by its own events
-    gc_until_s: float = float("-inf")
+    changed_at_s: float = float("-inf")  # latest event of somebody else's change
+    is_stopped_outside: bool = False  # while nobody watched
 
     @property
     def name(self) -> str:
         """As declared."""
         return self.spec.name
-
-    @property
-    def arriving_rps(self) -> float:
-        """Requests a second for each instance that answers."""
-        able = sum(1 for i in self.instances.values() if i.answer is Answer.OK)
-        return self.nature.demand_rps * self.surge / max(1, able)
 
     def find_cut(self, services: dict[str, VirtualService]) -> tuple[bool, bool]:
         """(a hard dependency does not serve, a soft one does not)."""
@@ -93,6 +89,7 @@ class VirtualService:
         found = {i.name: self._judge(i, t) for i in self.instances.values()}
         able = sum(1 for answer, _ in found.values() if answer is Answer.OK)
         response_s = self._response_s(able, soft=soft)
+        self.arriving_rps = self.nature.demand_rps * self.surge / max(1, able)
         for instance in self.instances.values():
             answer, truth = found[instance.name]
             if answer is Answer.OK:
@@ -101,8 +98,7 @@ class VirtualService:
                 else:
                     cold = COLD_SLOWDOWN if t < instance.warm_t else 1.0
                     instance.latency_s = response_s * cold
-            if truth is not instance.truth:
-                instance.truth, instance.truth_since_s = truth, now_s
+            instance.turn(truth, now_s)
             instance.answer = answer
             self._run_counters(instance, t)
         is_serving = any(i.answer is Answer.OK for i in self.instances.values())

@@ -56,6 +56,7 @@ class World:
         self.listeners: list[Callable[[RuntimeEvent, int], None]] = []
         self.story: list[Callable[[str], None]] = []
         self.services: dict[str, VirtualService] = {}
+        self.deaths: dict[str, list[float]] = {name: [] for name in stack.services}
         for name, spec in stack.services.items():
             service = VirtualService(spec, natures.get(name, Nature()))
             self.services[name] = service
@@ -104,6 +105,10 @@ class World:
                 instance.broken_by_cut = True
         self.settle()
 
+    def deaths_of(self, service: str, *, since_s: float) -> int:
+        """How often its processes ended since then."""
+        return sum(1 for at_s in self.deaths[service] if at_s >= since_s)
+
     def order_to_stop(self) -> list[VirtualService]:
         """Dependents before what they need."""
         return self._order[::-1]
@@ -147,19 +152,13 @@ class World:
         """A new life; the caller settles."""
         service = self.services[instance.service]
         nature, t = service.nature, self.t
-        instance.life += 1
-        instance.state, instance.exit = InstanceState.RUNNING, None
-        instance.spec = service.spec
-        instance.memory_limit_bytes = service.spec.limits.memory_bytes
-        instance.is_wished_down = instance.broken_by_cut = False
-        instance.started_at_s = self.now()
+        instance.begin(service.spec, self.now())
         instance.booted_t = t + nature.boot_s
         instance.recovered_t = instance.booted_t
         if instance.was_unclean and nature.recovery_s:
             instance.recovered_t += nature.recovery_s
         instance.was_unclean = False
         instance.warm_t = instance.recovered_t + nature.warm_up_s
-        instance.ailments.clear()
         instance.leak = type(instance.leak)(since_t=t)
         instance.cpu = type(instance.cpu)(since_t=t)
         instance.io = type(instance.io)(since_t=t)
@@ -213,6 +212,7 @@ class World:
         instance.ailments.clear()
         instance.state = InstanceState.EXITED
         service = self.services[instance.service]
+        self.deaths[instance.service].append(self.now())
         self.tell(f"{instance.name} died: {instance.exit.text}" + (f" by life {by}" if by else ""))
         if service.nature.engine_restarts and not is_wished and not by:
             instance.state = InstanceState.RESTARTING
@@ -288,7 +288,8 @@ class World:
         self.hands.heal()
         for service in self.services.values():
             service.surge = service.slow = 1.0
-            service.curse = None
+            if service.curse is not None and not service.curse.is_for_ever:
+                service.curse = None
             for instance in service.instances.values():
                 if instance.state is InstanceState.PAUSED:
                     instance.state = InstanceState.RUNNING

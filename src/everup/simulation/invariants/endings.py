@@ -1,0 +1,96 @@
+"""Promise 11 and liveness: no incident is forgotten, and what can be healed is healed.
+
+Asked when the day's troubles are over: once after twenty minutes of calm, when everything must be
+well or with a person, and once at the end, when a person has asked to heal what was escalated.
+What Everup may not or cannot mend (stopped by a person, observed only, broken for good) is exempt,
+and so is whatever needs it; each exemption has its reason.
+"""
+
+from __future__ import annotations
+
+from everup.model.kinds import ActionKind, Cause, Mode
+from everup.runtimes.simulated.instance import Truth
+from everup.runtimes.simulated.service import VirtualService
+from everup.simulation.invariants.court import Case, Objection
+
+GOOD = frozenset({Truth.WELL, Truth.DONE, Truth.PAUSING})
+PRESUMED_WISHES = frozenset({0, 130, 137, 143})
+
+
+def exemptions(case: Case) -> dict[str, str]:
+    """Service → why it need not be well."""
+    found: dict[str, str] = {}
+    for name in case.world.services:
+        reason = _own_exemption(case, case.world.services[name])
+        if reason:
+            found[name] = reason
+    for name, needs in case.hard_closure.items():
+        for target in needs:
+            if name not in found and target in found and not _is_good(case, target):
+                found[name] = f"it needs {target}"
+    return found
+
+
+def _own_exemption(case: Case, service: VirtualService) -> str:
+    spec = service.spec
+    if case.chronicle.is_stopped(spec.name):
+        return "a person wants it stopped"
+    if service.curse is not None and service.curse.is_for_ever:
+        return "it crashes for ever"
+    if case.world.stack.mode_for(spec.name, ActionKind.CONTAINER_RESTART) is not Mode.AUTO:
+        return "Everup may not act on it"
+    instances = service.instances.values()
+    if service.is_stopped_outside and any(i.truth is Truth.STOPPED for i in instances):
+        return "somebody stopped it while nobody watched"
+    for instance in instances:
+        last = instance.exit
+        if last is not None and last.code == 0 and not last.is_out_of_memory:
+            return "it ended with 0, which may be meant"
+        if last is not None and not last.was_witnessed and last.code in PRESUMED_WISHES:
+            return "nobody saw it end, so it may be meant"
+    if spec.probe is None and any(i.truth is Truth.SICK for i in instances):
+        return "nobody can see that it is sick"
+    return ""
+
+
+def _is_good(case: Case, name: str) -> bool:
+    return all(i.truth in GOOD for i in case.world.instances(name))
+
+
+def judge_calm(case: Case) -> list[Objection]:
+    """Twenty minutes after the last trouble: well, exempt, or with a person."""
+    exempt = exemptions(case)
+    escalated = case.chronicle.with_a_person
+    found: list[Objection] = []
+    for name in case.world.services:
+        excused = name in exempt or any(n in escalated for n in (name, *case.hard_closure[name]))
+        if not excused and not _is_good(case, name):
+            found.append(("liveness", f"{_how(case, name)} after twenty minutes of calm"))
+    return found
+
+
+def judge_end(case: Case) -> list[Objection]:
+    """At the end everything that can be is well, and every incident has an end or a live reason."""
+    exempt = exemptions(case)
+    found: list[Objection] = [
+        ("liveness", f"{_how(case, name)} at the end")
+        for name in case.world.services
+        if name not in exempt and not _is_good(case, name)
+    ]
+    chronicle = case.chronicle
+    for incident_id, opened in chronicle.incidents.items():
+        tried = [a for a in chronicle.actions if a.intent.incident_id == incident_id]
+        if incident_id in chronicle.escalations:
+            if not tried and opened.cause is not Cause.STOPPED_ON_PURPOSE:
+                text = f"{incident_id} ({opened.cause} on {opened.service}) with nothing tried"
+                found.append(("11 escalated", text))
+        elif incident_id not in chronicle.endings:
+            is_acting = any(a.is_open for a in tried)
+            if not is_acting and not chronicle.waiting.get(incident_id):
+                text = f"{incident_id} ({opened.cause} on {opened.service}) is open without reason"
+                found.append(("11 forgotten", text))
+    return found
+
+
+def _how(case: Case, name: str) -> str:
+    return ", ".join(f"{i.name} is {i.truth}" for i in case.world.instances(name))
