@@ -1,20 +1,21 @@
-"""Runs every case and prints a table. `python -m benchmarks look` narrows it by name."""
+"""Runs every case and prints a table. `python -m benchmarks journal` narrows it by name."""
 
 from __future__ import annotations
 
 import sys
+from itertools import chain
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import look
+from benchmarks import journal, look
 from benchmarks.timing import timed
 
 
 def main(wanted: list[str]) -> None:
     """One row per case whose name contains every wanted word."""
     table = Table("case", "least ms", "median ms", "most ms", "runs")
-    for name, call in look.cases():
+    for name, call in chain(look.cases(), journal.cases()):
         if all(word in name for word in wanted):
             timing = timed(call)
             table.add_row(

@@ -118,7 +118,7 @@ def test_equally_named_stacks_in_other_folders_stay_strangers(tmp_path: Path) ->
         mine = await ours.open()
         assert await listed(mine) == {}
         await mine.close(stop_services=True)
-        assert len(processes_of(theirs.state_dir)) == 1
+        assert (await listed(runtime))["a-0"].state is InstanceState.RUNNING
 
     theirs.run(story())
 

@@ -21,7 +21,7 @@ from everup.model.stack import ServiceSpec, Stack
 from everup.runtimes.processes import inherited, procfs
 from tests.contract.process_lab import ProcessLab, processes_of, python
 from tests.system.process_driver import ROOT
-from tests.system.test_processes_outlive import listed
+from tests.system.test_processes_outlive import listed, pid_of
 
 pytestmark = pytest.mark.system
 
@@ -252,12 +252,17 @@ def test_another_account_is_used_or_refused(tmp_path: Path) -> None:
     async def story() -> None:
         runtime = await lab.open()
         await runtime.start("it")
-        (pid,) = processes_of(lab.state_dir)
+        pid = pid_of((await listed(runtime))["it-0"])
         status = (procfs.read_bytes(f"/proc/{pid}/status") or b"").decode()
         rows = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
         assert rows["Uid"].split() == [str(nobody.pw_uid)] * 4
         assert rows["Gid"].split() == [str(nobody.pw_gid)] * 4
-        assert procfs.read_variable(pid, "HOME") == nobody.pw_dir
+        for _ in range(500):  # it may be so young that its environment is not readable yet
+            home = procfs.read_variable(pid, "HOME")
+            if home is not None:
+                break
+            await asyncio.sleep(0.01)
+        assert home == nobody.pw_dir
         await runtime.stop("it", grace_s=5.0, may_kill=False)
         assert (await listed(runtime))["it-0"].state is InstanceState.EXITED
 

@@ -13,12 +13,13 @@ import os
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import sqlalchemy as sa
-from sqlalchemy.pool import NullPool, StaticPool
+from sqlalchemy.pool import NullPool
 
 from everup.model.errors import AskAHuman, JournalUnavailable
 
@@ -66,14 +67,21 @@ def _sqlite(url: sa.URL, busy_timeout_s: float) -> Database:
 
 
 def _sqlite_in_memory() -> Database:
+    return Database(_memory_engine(), "in memory", "BEGIN IMMEDIATE", lives_in_connection=True)
+
+
+@cache
+def _memory_engine() -> sa.Engine:
+    """Every connection of it is a database of its own; what it compiled serves them all."""
+
     def connect() -> sqlite3.Connection:
         raw = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         raw.execute("PRAGMA synchronous=OFF")
         return raw
 
-    engine = sa.create_engine("sqlite://", creator=connect, poolclass=StaticPool)
+    engine = sa.create_engine("sqlite://", creator=connect, poolclass=NullPool)
     _begin_explicitly(engine)
-    return Database(engine, "in memory", "BEGIN IMMEDIATE", lives_in_connection=True)
+    return engine
 
 
 class _SqliteFile:

@@ -18,7 +18,7 @@ _REASONS = {
     "SQLITE_BUSY": "another process has locked it",
     "SQLITE_LOCKED": "another connection has locked it",
     "SQLITE_READONLY": "it is read-only",
-    "SQLITE_CANTOPEN": "it cannot be opened: the folder is missing or may not be entered",
+    "SQLITE_CANTOPEN": "it is missing or may not be opened",
     "SQLITE_IOERR": "the disk reports an error",
     "SQLITE_PERM": "access is denied",
     "SQLITE_NOMEM": "there is no memory",

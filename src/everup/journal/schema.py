@@ -6,6 +6,7 @@ the journal is opened. In memory the tables are made at once, since nothing can 
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -13,22 +14,35 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from everup.journal.session import Session
-from everup.journal.tables import METADATA
+from everup.journal.tables import ENTRIES, METADATA
 from everup.model.errors import AskAHuman
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 
 def make_tables(session: Session) -> None:
-    """The tables as this version knows them, where they are missing.
+    """The tables as this version knows them, if there is none yet.
 
     Raises:
         JournalUnavailable: the database does not answer.
     """
     with session.changing() as connection:
-        METADATA.create_all(connection)
+        if not sa.inspect(connection).has_table(ENTRIES.name):
+            for statement in _definitions(connection.dialect):
+                connection.exec_driver_sql(statement)
+
+
+@cache
+def _definitions(dialect: sa.Dialect) -> tuple[str, ...]:
+    """What `create_all` would say, compiled once for all the runs of a simulation."""
+    made: list[sa.schema.ExecutableDDLElement] = []
+    for table in METADATA.sorted_tables:
+        made.append(CreateTable(table))
+        made += [CreateIndex(index) for index in sorted(table.indexes, key=lambda i: str(i.name))]
+    return tuple(str(one.compile(dialect=dialect)) for one in made)
 
 
 def migrate(session: Session) -> None:

@@ -25,15 +25,15 @@ from everup.journal.worker import Ticket
 class Writing:
     """One open write transaction. `run(statement, …)` returns the driver's cursor."""
 
-    def __init__(self, cursor: Any, prepared: dict[int, _Prepared], dialect: sa.Dialect) -> None:
-        self._cursor, self._prepared, self._dialect = cursor, prepared, dialect
+    def __init__(self, cursor: Any, dialect: sa.Dialect) -> None:
+        self._cursor, self._dialect = cursor, dialect
 
     def run(self, statement: sa.Executable, **values: Any) -> Any:
         """Execute one of the module-level statements, bind values by name."""
-        prepared = self._prepared.get(id(statement))
+        key = (self._dialect.name, id(statement))
+        prepared = _PREPARED.get(key)
         if prepared is None:
-            prepared = _Prepared(statement, self._dialect)
-            self._prepared[id(statement)] = prepared
+            prepared = _PREPARED[key] = _Prepared(statement, self._dialect)
         self._cursor.execute(prepared.sql, prepared.parameters(values))
         return self._cursor
 
@@ -54,13 +54,16 @@ class _Prepared:
         return merged if self._order is None else [merged[name] for name in self._order]
 
 
+_PREPARED: dict[tuple[str, int], _Prepared] = {}
+"""As many as there are statements in this package, for each kind of database."""
+
+
 class Session:
     """Keeps the connection, drops it after an error, makes it again."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
         self._connection: sa.Connection | None = None
-        self._prepared: dict[int, _Prepared] = {}
 
     @property
     def where(self) -> str:
@@ -106,7 +109,7 @@ class Session:
             try:
                 if self.database.begin_write:
                     cursor.execute(self.database.begin_write)
-                yield Writing(cursor, self._prepared, connection.dialect)
+                yield Writing(cursor, connection.dialect)
                 ticket.claim_commit()
                 raw.commit()
             finally:
@@ -120,9 +123,8 @@ class Session:
             self._drop()
 
     def dispose(self) -> None:
-        """Drop everything, also a database that lives in its connection."""
+        """Drop the connection, also when the database lives in it."""
         self._drop()
-        self.database.engine.dispose()
 
     def _connected(self) -> sa.Connection:
         if self._connection is None:
