@@ -108,6 +108,14 @@ class Desk:
             return True
         return kept.probe.successes_in_a_row <= self._settings.success_threshold
 
+    def take_host(self, host: HostObservation, at_s: float) -> None:
+        """Keep a reading of the machine. While it was short of CPU, silence was no evidence."""
+        most = self._settings.host_pressure_ratio
+        was_pressed = self.host.pressure_ratio >= most
+        self.host = host
+        if was_pressed and not host.pressure_ratio >= most:
+            self.see_again(at_s)
+
     def see_again(self, at_s: float) -> None:
         """Our own senses are back. Failures that they reported while they were not are no evidence
         against anybody, and nothing is complete before everything was asked once more."""
