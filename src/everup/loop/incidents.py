@@ -66,7 +66,7 @@ def _deserves_one(finding: Finding, assessment: Assessment, state: StackState) -
         return False
     if finding.cause is Cause.STOPPED_ON_PURPOSE:
         return bool(assessment.relations.victims_of(finding.service))
-    return True
+    return remembered.purpose is Purpose.RUN
 
 
 def _waits_for_its_needs(
@@ -143,7 +143,11 @@ def _ending(
     purpose = state.service(incident.service)
     if purpose.purpose is Purpose.STOPPED and incident.cause is not Cause.STOPPED_ON_PURPOSE:
         return f"stopped on purpose by {purpose.purpose_by}"
-    if finding is not None and finding.is_confirmed and finding.cause is not Cause.STOPPED_ON_PURPOSE:
+    if (
+        finding is not None
+        and finding.is_confirmed
+        and finding.cause is not Cause.STOPPED_ON_PURPOSE
+    ):
         return ""
     since_s = memory.service(incident.service).healthy_since_s
     if not is_known(since_s):
