@@ -1,8 +1,8 @@
 """Perform one step on the world, with a deadline, and say how it went. The only place that acts.
 
 Flows in: an Intended that is already in the journal. Flows out: a Finished. A step that ran out of
-time is *unknown*: the next listing settles it, and nothing is done on top of it before. A step whose
-intent is older than the lease is not begun: we may have slept, and another may act by now.
+time is *unknown*: the next listing settles it, and nothing is done on top of it before. A step
+whose intent is older than the lease is not begun: we may have slept, and another may act by now.
 """
 
 from __future__ import annotations

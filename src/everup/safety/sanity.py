@@ -60,8 +60,8 @@ def _mass_failure(context: Context) -> str:
     ):
         return (
             f"{len(recent)} services fell ill by themselves within "
-            f"{settings.mass_failure_window_s:g} s, in a stack of {total} that need no other: it looks like our fault or the host's; "
-            "ends when fewer are, or when it lasts longer than that"
+            f"{settings.mass_failure_window_s:g} s ({total} need no other), which looks like our "
+            "fault or the host's; ends when fewer are, or when it lasts longer than that"
         )
     return ""
 
