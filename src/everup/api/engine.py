@@ -16,6 +16,7 @@ from everup.model.assessment import Assessment
 from everup.model.decision import Escalate, Hold, Proposal, Verdict
 from everup.model.entries import Entry
 from everup.model.incident import Incident
+from everup.model.observation import Observation
 from everup.model.request import Answer
 from everup.model.request import Request as Wish
 from everup.model.settings import Settings
@@ -43,6 +44,8 @@ class LookView(Protocol):
 
     @property
     def at_s(self) -> float: ...
+    @property
+    def observation(self) -> Observation: ...
     @property
     def assessment(self) -> Assessment: ...
     @property

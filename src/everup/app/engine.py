@@ -52,7 +52,7 @@ class Engine:
             f"sqlite:///{self.state_dir / JOURNAL_FILE}", clock=clock
         )
         self._prober = self._overrides.get("prober") or create_prober(clock, settings)
-        self._host = self._overrides.get("host") or create_host_sense()
+        self._host = self._overrides.get("host") or create_host_sense(self.state_dir)
         self.control = Control(
             stack,
             settings,

@@ -74,7 +74,7 @@ def top(
 @ends
 def up(
     file: File = None,
-    mode: Annotated[str | None, typer.Option(help="observe, approve or auto.")] = None,
+    mode: Annotated[str | None, typer.Option(help="observe, approve, careful or auto.")] = None,
     time_scale: Annotated[
         float | None, typer.Option(help="Pace of all times: 0.2 is five times as fast.")
     ] = None,
@@ -196,6 +196,26 @@ def plan(
     from everup.cli.reading import plan as run_plan
 
     return run_plan(Place(file, state_dir, url, as_json))
+
+
+@app.command()
+@ends
+def approve(
+    approval: Annotated[
+        str | None, typer.Argument(help="Its id; without, list what waits.")
+    ] = None,
+    reject: Annotated[bool, typer.Option("--reject", help="Say no.")] = False,
+    reason: Reason = "",
+    file: File = None,
+    state_dir: StateDir = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> int:
+    """List what waits for a person's word, or say yes or no to it."""
+    from everup.cli.approvals import approve as run_approve
+
+    place = Place(file, state_dir, url, as_json)
+    return run_approve(place, approval, is_rejected=reject, reason=reason)
 
 
 @app.command()

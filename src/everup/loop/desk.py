@@ -6,6 +6,7 @@ and the deaths that appeared since the last look. Never waits, never decides.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from everup.loop.readings import Usage, doubted, fold_probe, fold_usage
@@ -52,6 +53,7 @@ class Desk:
         self.engine_fault = ""
         self.faults: tuple[str, ...] = ()
         self.host = HostObservation()
+        self.freezes: Mapping[str, str] = {}
         self.canaries_at_s = UNKNOWN
         self._sighted_at_s = float("-inf")
         self._last_look_s = UNKNOWN
@@ -182,7 +184,9 @@ class Desk:
             gap_s,
             self.engine_fault,
         )
-        return Observation(now_s, services, monitor, self.host, complete, dict(self._changes))
+        return Observation(
+            now_s, services, monitor, self.host, complete, dict(self._changes), self.freezes
+        )
 
     def _is_asked(self, kept: Kept) -> bool:
         return kept.probe is not None and kept.probe.at_s > self._sighted_at_s

@@ -1,4 +1,4 @@
-"""Record: escalations with their case, and the gate's answers when they change.
+"""Record: escalations with their case, questions to people, the gate's answers when they change.
 
 Flows in: the decisions of this look. Flows out: journal entries. An answer that has not changed is
 not written again, so that a long wait is one line.
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from everup.loop.approvals import follow_approvals
+from everup.loop.context import gate_context
 from everup.loop.look import Decision, Look
 from everup.model.decision import Delayed, Refused
 from everup.model.entries import Entry, GateAnswered, IncidentChanged, IncidentEscalated
@@ -23,6 +25,7 @@ async def record(control: Control, look: Look) -> Look:
         entries += _escalation(control, look, decision)
         entries += _gate(control, look, decision)
         entries += _waiting(control, look, decision)
+    entries += follow_approvals(look.decisions, gate_context(control, look), control.ids)
     if entries:
         await control.write(entries)
     return look

@@ -47,6 +47,7 @@ class Samplers:
             group.create_task(self._listings())
             group.create_task(self._events())
             group.create_task(self._hosts())
+            group.create_task(self._freezes())
             for spec in self._stack.services.values():
                 if spec.probe is not None:
                     group.create_task(self._probes(spec, spec.probe))
@@ -107,6 +108,15 @@ class Samplers:
             await self._host_once()
             close = bool(self._desk.faults)
             await self._clock.sleep(self._interval_s(close))
+
+    async def _freezes(self) -> None:
+        """Every second: whoever lays down a freeze wants it now."""
+        while True:
+            found = self._host.freezes()
+            if found != self._desk.freezes:
+                self._desk.freezes = found
+                self._wake("freeze")
+            await self._clock.sleep(self._settings.close_sample_interval_s)
 
     async def _host_once(self) -> None:
         before = self._desk.faults

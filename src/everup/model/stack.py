@@ -10,6 +10,10 @@ from dataclasses import dataclass, field
 
 from everup.model.kinds import UNKNOWN, ActionKind, DependencyKind, Mode
 
+FREEZE_LABEL = "everup.freeze"
+YES_WORDS = frozenset({"true", "yes", "on", "1"})
+NO_WORDS = frozenset({"", "false", "no", "off", "0"})
+
 
 @dataclass(frozen=True, slots=True)
 class ProbeSpec:
@@ -117,6 +121,15 @@ class ServiceSpec:
     modes: Mapping[ActionKind, Mode] = field(default_factory=dict)
     health_threshold: float | None = None
     heal_when_stopped: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def frozen_by_label(self) -> str:
+        """Why its owner's label says hands off; "" when none does."""
+        value = self.labels.get(FREEZE_LABEL, "").strip()
+        if value.lower() in NO_WORDS:
+            return ""
+        return f"label {FREEZE_LABEL}" + ("" if value.lower() in YES_WORDS else f": {value}")
 
     @property
     def has_instances_to_spare(self) -> bool:
@@ -135,6 +148,7 @@ class Stack:
     runtime: str = "processes"
     maintenance: tuple[Window, ...] = ()
     digest: str = ""
+    preset: str = ""  # the preset that the mode was spelled out from
 
     def mode_for(self, service: str, kind: ActionKind) -> Mode:
         """The narrowest word wins: service and kind, service, stack and kind, stack."""

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from everup.model.approval import Approval
 from everup.model.decision import Expectation, Step
 from everup.model.evidence import Sighting
 from everup.model.incident import Incident
@@ -93,6 +94,8 @@ class StackState:
     incidents: Mapping[str, Incident] = field(default_factory=dict)  # open ones, by id
     in_flight: Mapping[str, InFlight] = field(default_factory=dict)  # by service
     freezes: Mapping[str, Freeze] = field(default_factory=dict)  # by scope
+    approvals: Mapping[str, Approval] = field(default_factory=dict)  # open ones, by proposal's key
+    past_approvals: tuple[Approval, ...] = ()  # oldest first, bounded
     plan_starts_s: tuple[float, ...] = ()  # of Everup's own plans, newest last, bounded
     started_at_s: float = UNKNOWN  # of this controller
     monitor_fault: str = ""
@@ -101,6 +104,13 @@ class StackState:
     def service(self, name: str) -> ServiceState:
         """An empty memory for a service never heard of."""
         return self.services.get(name, _NOTHING_YET)
+
+    def approval(self, approval_id: str) -> Approval | None:
+        """An open or recently ended approval."""
+        for approval in (*self.approvals.values(), *self.past_approvals):
+            if approval.id == approval_id:
+                return approval
+        return None
 
     def incident_on(self, service: str) -> Incident | None:
         """The open incident whose root is this service."""

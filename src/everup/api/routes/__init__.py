@@ -2,6 +2,7 @@
 
 from everup.api.routes import (
     actions,
+    approvals,
     dependencies,
     freeze,
     health,
@@ -20,6 +21,7 @@ ROUTERS = (
     incidents.router,
     actions.router,
     plan.router,
+    approvals.router,
     freeze.router,
     services.router,
     recovery.router,
