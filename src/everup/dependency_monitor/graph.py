@@ -20,7 +20,6 @@ class Graph:
     order: tuple[str, ...]
     ring: Mapping[str, int]
     hard: Mapping[str, tuple[str, ...]]
-    hard_dependents: Mapping[str, tuple[str, ...]]
     cycles: tuple[tuple[str, ...], ...]
 
     def hard_closure(self, service: str) -> tuple[str, ...]:
@@ -52,15 +51,10 @@ def build_graph(stack: Stack) -> Graph:
         name: tuple(d.target for d in found if d.kind is DependencyKind.HARD)
         for name, found in edges.items()
     }
-    dependents: dict[str, list[str]] = {name: [] for name in names}
-    for name, targets in hard.items():
-        for target in targets:
-            dependents[target].append(name)
     return Graph(
         edges=edges,
         order=tuple(name for members in rings for name in sorted(members)),
         ring=ring,
         hard=hard,
-        hard_dependents={name: tuple(sorted(found)) for name, found in dependents.items()},
         cycles=tuple(tuple(sorted(members)) for members in rings if len(members) > 1),
     )

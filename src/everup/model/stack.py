@@ -135,6 +135,14 @@ class Stack:
     runtime: str = "processes"
     maintenance: tuple[Window, ...] = ()
     digest: str = ""
+    _dependents: Mapping[str, tuple[str, ...]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        found: dict[str, list[str]] = {}
+        for name, spec in self.services.items():
+            for target in dict.fromkeys(edge.target for edge in spec.depends_on):
+                found.setdefault(target, []).append(name)
+        object.__setattr__(self, "_dependents", {t: tuple(names) for t, names in found.items()})
 
     def mode_for(self, service: str, kind: ActionKind) -> Mode:
         """The narrowest word wins: service and kind, service, stack and kind, stack."""
@@ -148,8 +156,4 @@ class Stack:
 
     def dependents_of(self, service: str) -> tuple[str, ...]:
         """Services that declare a dependency on this one, by name."""
-        return tuple(
-            name
-            for name, spec in self.services.items()
-            if any(edge.target == service for edge in spec.depends_on)
-        )
+        return self._dependents.get(service, ())

@@ -54,8 +54,7 @@ def _mass_failure(context: Context) -> str:
         if relations.findings[name].cause not in SEEN_DEATHS
         and context.now_s - relations.findings[name].since_s <= settings.mass_failure_window_s
     ]
-    independent = sum(1 for closure in context.hard_closure.values() if not closure) or 1
-    total = max(independent, len(context.stack.services))
+    total = max(1, len(context.stack.services))
     if len(recent) >= settings.mass_failure_least and len(recent) / total > (
         settings.mass_failure_ratio
     ):
