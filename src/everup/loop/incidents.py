@@ -152,8 +152,9 @@ def _given_back(
 ) -> list[e.Entry]:
     """Escalated services that are healthy again come back into our care."""
     found: list[e.Entry] = []
-    for service in stack.services:
-        if state.service(service).with_a_person is None:
+    escalated = {n for n, s in state.services.items() if s.with_a_person is not None}
+    for service in stack.services if escalated else ():
+        if service not in escalated:
             continue
         since_s = memory.service(service).healthy_since_s
         if is_known(since_s) and now_s - since_s >= settings.verify_window_s:

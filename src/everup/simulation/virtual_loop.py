@@ -169,44 +169,46 @@ class VirtualLoop(_Interface):
         asyncio._set_running_loop(self)
         self._is_running = True
         try:
-            while not self._is_stopping:
-                self._turn()
+            self._run()
         finally:
             self._is_running = self._is_stopping = False
             asyncio._set_running_loop(None)
             sys.set_asyncgen_hooks(*old)
 
-    def _turn(self) -> None:
-        """Run what is ready now; if nothing is, jump to the next timer first."""
+    def _run(self) -> None:
+        """Turn by turn: run what is ready now; if nothing is, jump to the next timer first."""
         ready, timers, held = self._ready, self._timers, self._held
-        while timers and timers[0][2].callback is None:
-            heappop(timers)
-        if not ready:
-            if not timers:
-                raise Stuck(f"nothing is ready and no timer is set at {self._now_s:g} s")
-            self._now_s = max(self._now_s, timers[0][0])
-        now_s = self._now_s
-        while timers and timers[0][0] <= now_s:
-            ready.append(heappop(timers)[2])
-        self.steps += len(ready)
-        if self.steps > self._steps_most:
-            raise Stuck(f"over {self._steps_most} steps by {now_s:g} s; a loop without sleep?")
-        for _ in range(len(ready)):
-            handle = ready.popleft()
-            callback = handle.callback
-            if callback is None:
-                continue
-            if held and (life := handle.context.get(LIFE, 0)) in held:
-                held[life].append(handle)
-                continue
-            try:
-                handle.context.run(callback, *handle.args)
-            except (SystemExit, KeyboardInterrupt, Stuck):
-                raise
-            except BaseException as error:  # noqa: BLE001 - as every event loop does
-                self.call_exception_handler(
-                    {"message": f"callback {callback!r} failed", "exception": error}
-                )
+        while not self._is_stopping:
+            while timers and timers[0][2].callback is None:
+                heappop(timers)
+            if not ready:
+                if not timers:
+                    raise Stuck(f"nothing is ready and no timer is set at {self._now_s:g} s")
+                if timers[0][0] > self._now_s:
+                    self._now_s = timers[0][0]
+            now_s = self._now_s
+            while timers and timers[0][0] <= now_s:
+                ready.append(heappop(timers)[2])
+            due = len(ready)
+            self.steps += due
+            if self.steps > self._steps_most:
+                raise Stuck(f"over {self._steps_most} steps by {now_s:g} s; a loop without sleep?")
+            for _ in range(due):
+                handle = ready.popleft()
+                callback = handle.callback
+                if callback is None:
+                    continue
+                if held and (life := handle.context.get(LIFE, 0)) in held:
+                    held[life].append(handle)
+                    continue
+                try:
+                    handle.context.run(callback, *handle.args)
+                except (SystemExit, KeyboardInterrupt, Stuck):
+                    raise
+                except BaseException as error:  # noqa: BLE001 - as every event loop does
+                    self.call_exception_handler(
+                        {"message": f"callback {callback!r} failed", "exception": error}
+                    )
 
     def stop(self) -> None:
         self._is_stopping = True
