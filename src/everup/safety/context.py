@@ -12,7 +12,6 @@ from everup.model.settings import Settings
 from everup.model.stack import Stack
 from everup.model.state import Memory, StackState
 
-
 SEEN_DEATHS = frozenset({Cause.CRASH, Cause.CRASH_LOOP, Cause.STOPPED_ON_PURPOSE})
 
 

@@ -176,24 +176,10 @@ class VirtualLoop(_Interface):
             sys.set_asyncgen_hooks(*old)
 
     def _run(self) -> None:
-        """Turn by turn: run what is ready now; if nothing is, jump to the next timer first."""
-        ready, timers, held = self._ready, self._timers, self._held
+        """Turn by turn: what became ready in one turn runs in that order, the rest in the next."""
+        ready, held = self._ready, self._held
         while not self._is_stopping:
-            while timers and timers[0][2].callback is None:
-                heappop(timers)
-            if not ready:
-                if not timers:
-                    raise Stuck(f"nothing is ready and no timer is set at {self._now_s:g} s")
-                if timers[0][0] > self._now_s:
-                    self._now_s = timers[0][0]
-            now_s = self._now_s
-            while timers and timers[0][0] <= now_s:
-                ready.append(heappop(timers)[2])
-            due = len(ready)
-            self.steps += due
-            if self.steps > self._steps_most:
-                raise Stuck(f"over {self._steps_most} steps by {now_s:g} s; a loop without sleep?")
-            for _ in range(due):
+            for _ in range(self._advance()):
                 handle = ready.popleft()
                 callback = handle.callback
                 if callback is None:
@@ -209,6 +195,23 @@ class VirtualLoop(_Interface):
                     self.call_exception_handler(
                         {"message": f"callback {callback!r} failed", "exception": error}
                     )
+
+    def _advance(self) -> int:
+        """Jump to the next timer if nothing is ready; how many callbacks are ready now."""
+        ready, timers = self._ready, self._timers
+        while timers and timers[0][2].callback is None:
+            heappop(timers)
+        if not ready:
+            if not timers:
+                raise Stuck(f"nothing is ready and no timer is set at {self._now_s:g} s")
+            self._now_s = max(self._now_s, timers[0][0])
+        now_s = self._now_s
+        while timers and timers[0][0] <= now_s:
+            ready.append(heappop(timers)[2])
+        self.steps += len(ready)
+        if self.steps > self._steps_most:
+            raise Stuck(f"over {self._steps_most} steps by {now_s:g} s; a loop without sleep?")
+        return len(ready)
 
     def stop(self) -> None:
         self._is_stopping = True

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from everup.model.kinds import UNKNOWN, InstanceState, is_known
+from everup.model.kinds import UNKNOWN, InstanceState
 from everup.model.observation import Exit, Instance
 from everup.model.stack import ServiceSpec
 
@@ -189,7 +189,7 @@ class VirtualInstance:
         """What it uses, never more than its limit."""
         leak, limit = self.leak, self.memory_limit_bytes
         used = base_bytes + (leak.total + leak.rate * (t - leak.since_t))
-        return limit if used > limit else used  # an unknown limit never is the smaller one
+        return min(used, limit)  # in this order an unknown limit is never taken
 
     def view(self, t: float, base_bytes: float, arriving_rps: float) -> Instance:
         """As the runtime lists it. The dead are looked at once: they do not change any more."""
