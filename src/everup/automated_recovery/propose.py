@@ -41,8 +41,20 @@ def propose(
         assessment.relations.findings.values(),
         key=lambda f: (-stack.services[f.service].priority, f.service),
     )
+    open_on = state.by_root()
     return [
-        _decide(_Case(stack, observation, assessment, state, memory, settings, found))
+        _decide(
+            _Case(
+                stack,
+                observation,
+                assessment,
+                state,
+                memory,
+                settings,
+                found,
+                open_on.get(found.service),
+            )
+        )
         for found in findings
     ]
 
@@ -59,6 +71,7 @@ class _Case:
         memory: Memory,
         settings: Settings,
         found: Finding,
+        incident: Incident | None,
     ) -> None:
         self.stack = stack
         self.assessment = assessment
@@ -68,7 +81,7 @@ class _Case:
         self.found = found
         self.now_s = observation.at_s
         self.spec: ServiceSpec = stack.services[found.service]
-        self.incident: Incident | None = state.incident_on(found.service)
+        self.incident = incident
         self.on_running = found.cause not in (Cause.CRASH, Cause.CRASH_LOOP)
         seen = observation.services.get(found.service)
         self.engine_restarts = seen is not None and any(

@@ -15,7 +15,7 @@ from everup.loop.sighting import sight
 from everup.loop.wishes import answer_for
 from everup.model.decision import Allowed
 from everup.model.entries import Intended
-from everup.safety import judge
+from everup.safety import Context, judge
 
 if TYPE_CHECKING:
     from everup.loop.control import Control
@@ -25,13 +25,16 @@ async def act(control: Control, look: Look) -> Look:
     """Begin what is allowed, strongest first; answer whoever asked."""
     begun: list[str] = []
     decisions: list[Decision] = []
+    context: Context | None = None
     for decision in look.decisions:
         action_id: str | None = None
         if decision.proposal is not None and isinstance(decision.verdict, Allowed):
-            verdict = judge(decision.proposal, gate_context(control, look))
+            context = context or gate_context(control, look)
+            verdict = judge(decision.proposal, context)
             decision = replace(decision, verdict=verdict)
             if isinstance(verdict, Allowed):
                 action_id = await _begin(control, look, decision)
+                context = None  # the state is another one now
         if action_id is not None:
             begun.append(action_id)
         decisions.append(decision)

@@ -11,7 +11,7 @@ import asyncio
 from collections import OrderedDict
 from dataclasses import replace
 
-from everup.dependency_monitor import build_graph
+from everup.dependency_monitor import Closures, build_graph
 from everup.loop import approvals, wishes
 from everup.loop.book import Book
 from everup.loop.cycle import look_once
@@ -61,7 +61,7 @@ class Control:
         self.stack, self.settings, self.runtime = stack, settings, runtime
         self.journal, self.clock, self.ids = journal, clock, ids
         self.graph = build_graph(stack)
-        self.hard_closure = {n: self.graph.hard_closure(n) for n in stack.services}
+        self.hard_closure = Closures(self.graph)
         self.memory = Memory()
         self.look: Look | None = None
         self.desk = Desk(stack, settings)
@@ -75,6 +75,8 @@ class Control:
         self._during: OrderedDict[str, tuple[str, ...]] = OrderedDict()
         self._acting: dict[str, asyncio.Task[None]] = {}
         self._last_look_s = float("nan")
+        self._close: frozenset[str] = frozenset()
+        self._close_in = self._book.state
         self.samplers = Samplers(
             stack, settings, runtime, prober, host, clock, self.desk, self.wake, self.is_close
         )
@@ -156,7 +158,10 @@ class Control:
     def is_close(self, service: str) -> bool:
         """Does this service deserve samples every second: in flight, or an open incident?"""
         state = self.state
-        return service in state.in_flight or state.incident_on(service) is not None
+        if state is not self._close_in:
+            self._close_in = state
+            self._close = frozenset((*state.in_flight, *state.by_root()))
+        return service in self._close
 
     async def request(self, request: Request) -> Answer:
         """A person's wish: spoken into the journal at once, done by the next look."""

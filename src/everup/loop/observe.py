@@ -47,8 +47,8 @@ def _is_written(control: Control, service: str, at_s: float) -> bool:
 def _with_exits(control: Control, seen: Observation) -> Observation:
     since_s = seen.at_s - control.settings.crash_loop_window_s
     services = dict(seen.services)
-    for name, service in seen.services.items():
-        exits = tuple(e for e in control.state.service(name).exits if e.at_s >= since_s)
-        if exits:
-            services[name] = replace(service, exits=exits)
+    for name, remembered in control.state.services.items():
+        exits = tuple([e for e in remembered.exits if e.at_s >= since_s])
+        if exits and name in services:
+            services[name] = replace(services[name], exits=exits)
     return replace(seen, services=services)

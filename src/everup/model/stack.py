@@ -149,6 +149,22 @@ class Stack:
     maintenance: tuple[Window, ...] = ()
     digest: str = ""
     preset: str = ""  # the preset that the mode was spelled out from
+    independent: int = field(init=False, repr=False, compare=False)
+    """How many services have no hard dependency on another one of the stack."""
+    _dependents: Mapping[str, tuple[str, ...]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        found: dict[str, list[str]] = {}
+        independent = 0
+        for name, spec in self.services.items():
+            for target in dict.fromkeys(edge.target for edge in spec.depends_on):
+                found.setdefault(target, []).append(name)
+            independent += not any(
+                edge.kind is DependencyKind.HARD and edge.target in self.services
+                for edge in spec.depends_on
+            )
+        object.__setattr__(self, "independent", independent)
+        object.__setattr__(self, "_dependents", {t: tuple(names) for t, names in found.items()})
 
     def mode_for(self, service: str, kind: ActionKind) -> Mode:
         """The narrowest word wins: service and kind, service, stack and kind, stack."""
@@ -162,8 +178,4 @@ class Stack:
 
     def dependents_of(self, service: str) -> tuple[str, ...]:
         """Services that declare a dependency on this one, by name."""
-        return tuple(
-            name
-            for name, spec in self.services.items()
-            if any(edge.target == service for edge in spec.depends_on)
-        )
+        return self._dependents.get(service, ())

@@ -113,11 +113,18 @@ class StackState:
         return None
 
     def incident_on(self, service: str) -> Incident | None:
-        """The open incident whose root is this service."""
+        """The open incident whose root is this service. To ask for many: `by_root`."""
         for incident in self.incidents.values():
             if incident.service == service:
                 return incident
         return None
+
+    def by_root(self) -> dict[str, Incident]:
+        """Service → its open incident."""
+        found: dict[str, Incident] = {}
+        for incident in self.incidents.values():
+            found.setdefault(incident.service, incident)
+        return found
 
 
 _NOTHING_YET = ServiceState()
