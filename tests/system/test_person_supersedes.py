@@ -26,17 +26,16 @@ def world(tmp_path: Path) -> Iterator[World]:
 def test_stop_and_heal_right_after_up(world: World) -> None:
     world.up()
     world.until_phase("worker", "verifying")
-    stopped = world.client.post("/services/worker/stop?wait=20")
-    assert stopped["outcome"]["state"] == "verified", stopped
-    world.client.post("/recovery/manual/api?recovery_type=restart")
+    world.client.post("/services/worker/stop")
+    world.client.post("/recovery/manual/store?recovery_type=restart")
     world.until_calm(stopped={"worker"})
     assert len(world.starts("worker")) == 1
-    assert len(world.starts("api")) == 2
+    assert len(world.starts("store")) == 2
     entries = world.end()
     check_journal(entries)
     by_id = {e.action_id: e for e in entries if isinstance(e, Intended)}
     superseded = [e for e in entries if isinstance(e, Verified) and "superseded" in e.reason]
-    assert {e.service for e in superseded} == {"worker", "api"}
+    assert {e.service for e in superseded} == {"worker", "store"}
     for verdict in superseded:
         assert not verdict.has_passed
         assert by_id[verdict.action_id].step.kind is ActionKind.START
