@@ -110,9 +110,16 @@ class World:
         return (self.folder / "everup.log").read_text(errors="replace")[-3000:]
 
     def restart(self, service: str) -> None:
-        """A person asks for it; who answers may be dead before the answer is."""
-        with suppress(NoAnswer):
+        """A person asks for it, again while the gate says that what it needs was only just started;
+        who answers may be dead before the answer is."""
+        until(lambda: self._is_taken(service), READY_WITHIN_S, f"restart of {service}", self.story)
+
+    def _is_taken(self, service: str) -> bool:
+        try:
             self.client.post(f"/recovery/manual/{service}?recovery_type=restart")
+        except NoAnswer as error:
+            return ": 409: " not in str(error)
+        return True
 
     def hurt(self, service: str, number: signal.Signals) -> None:
         """A fault from outside."""

@@ -44,7 +44,7 @@ class Kept:
 
     @property
     def folder(self) -> Path:
-        return Path(self._found(r"its folder (\S+?)\.?\s"))
+        return Path(self._found(r"&& rm -r (.*)$"))
 
     @property
     def lines(self) -> list[str]:
@@ -79,7 +79,6 @@ def demo(tmp_path: Path) -> Iterator[Kept]:
             "TIME_SCALE": TIME_SCALE,
             "KEEP": "1",
             "PYTHONUNBUFFERED": "1",
-            "COLUMNS": "300",  # no line is broken
         },
         cwd=tmp_path,
         stdout=subprocess.PIPE,

@@ -147,8 +147,8 @@ def _say_how_to_go_on(lab: Lab, screen: Screen) -> None:
         f"curl -X POST '{here}/freeze?reason=backup'",
         f"curl -X DELETE {here}/freeze",
     ):
-        screen.say(f"  {line}", "cyan")
-    screen.say(f"To end it: {_everup()} down -f {lab.file} && rm -r {lab.folder}")
+        screen.line_to_type(f"  {line}", "cyan")
+    screen.line_to_type(f"To end it: {_everup()} down -f {lab.file} && rm -r {lab.folder}")
 
 
 def _everup() -> str:
