@@ -79,10 +79,10 @@ class World:
             "services": services,
         }
 
-    def up(self, point: str = "") -> None:
-        """Start Everup in mode auto; with a point of `killed_everup` it will not live past that."""
+    def up(self, point: str = "", mode: str = "auto") -> None:
+        """Start Everup; with a point of `killed_everup` it will not live past that."""
         module = ["tests.system.killed_everup", point] if point else ["everup.cli"]
-        rest = ["up", "-f", str(self.file), "--state-dir", str(self.state_dir), "--mode", "auto"]
+        rest = ["up", "-f", str(self.file), "--state-dir", str(self.state_dir), "--mode", mode]
         with (self.folder / "everup.log").open("ab") as log:
             self._everup = subprocess.Popen(
                 [sys.executable, "-m", *module, *rest],

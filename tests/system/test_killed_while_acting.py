@@ -7,7 +7,6 @@ chain of the journal is whole, and the stack ends healthy.
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from everup.runtimes.processes import procfs
 from tests.counts import count
 from tests.system.kill_world import SERVICES, World, check_journal
 
@@ -85,6 +85,18 @@ def test_killed_at_a_point(world: World, point: str, fault: str, service: str, l
     check(world, service, before, least=least)
 
 
+def test_what_was_taken_down_is_started_again_in_observe_mode_too(world: World) -> None:
+    world.up("stopped", mode="observe")
+    world.until_calm()
+    before = world.pids()
+    world.restart("web")
+    world.wait_until_dead()
+    assert not _lives(before["web"])
+    world.up(mode="observe")
+    world.until_calm()
+    check(world, "web", before, least=1)
+
+
 @pytest.mark.parametrize("seed", range(count("kills")))
 def test_killed_at_a_random_instant(world: World, seed: int) -> None:
     chance = random.Random(seed)
@@ -107,8 +119,5 @@ def test_killed_at_a_random_instant(world: World, seed: int) -> None:
 
 
 def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+    stat = procfs.read_stat(pid)
+    return stat is not None and stat.state not in procfs.GONE_STATES
