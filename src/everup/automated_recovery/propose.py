@@ -174,9 +174,12 @@ def _climb(case: _Case) -> Decided:
         if healed is not None:
             cause, reason = Cause.DEPENDENCY_DOWN, f"still sick after {healed} was healed: {reason}"
     rungs = ladder(cause, is_stateful=case.spec.is_stateful, on_running=case.on_running)
-    tried = len([a for a in attempts if a.result])
+    past = case.state.service(found.service).past
+    untried = {p.action_id for p in past if not p.has_happened}
+    tried = len([a for a in attempts if a.result and a.action_id not in untried])
     rung = min(tried, settings.budget_per_incident)
-    if rung >= len(rungs) or tried >= settings.budget_per_incident:
+    is_spent = tried >= settings.budget_per_incident
+    if rung >= len(rungs) or is_spent or len(attempts) >= 2 * settings.budget_per_incident:
         return Escalate(found.service, cause, case_text(found, cause, case.incident))
     kind = rungs[rung]
     limit = score_limit(kind, settings)

@@ -64,7 +64,7 @@ def read_document(
     ]
     services = {read.spec.name: read.spec for read in reads}
     runtime = maybe(given, "runtime", text) or "processes"
-    if runtime not in runtimes:
+    if "runtime" in given and runtime not in runtimes:
         given["runtime"].wrong("is not a runtime", did_you_mean(runtime, runtimes))
     warnings = check_edges(services, {read.spec.name: read.edges for read in reads})
     if runtime == "processes":

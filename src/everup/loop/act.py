@@ -14,7 +14,8 @@ from everup.loop.look import Decision, Look
 from everup.loop.sighting import sight
 from everup.loop.wishes import answer_for
 from everup.model.decision import Allowed
-from everup.model.entries import Intended
+from everup.model.entries import Intended, Verified
+from everup.model.evidence import Evidence
 from everup.safety import Context, judge
 
 if TYPE_CHECKING:
@@ -64,7 +65,20 @@ async def _begin(control: Control, look: Look, decision: Decision) -> str | None
         by=proposal.by,
         overrides=proposal.overrides,
     )
-    if not await control.write_intent(intent):
+    if not await control.write_intent(intent, _superseded(control, look, intent)):
         return None
     control.perform(intent)
     return action_id
+
+
+def _superseded(control: Control, look: Look, intent: Intended) -> Verified | None:
+    """The end of the action that still waits for its proof while a person wants something else.
+    The gate has allowed it; both stand in the journal together or not at all."""
+    service = intent.step.target
+    flight = control.state.in_flight.get(service)
+    if flight is None:
+        return None
+    reason = f"superseded by {intent.step.kind} {intent.action_id} of {intent.by} before its proof"
+    after = sight(control.stack, look.observation, look.assessment, service)
+    evidence = Evidence(flight.before, control.during(flight.action_id), after, reason)
+    return Verified(look.at_s, flight.action_id, service, False, reason, evidence)

@@ -21,18 +21,20 @@ from everup.loop.look import Look
 from everup.loop.perform import perform
 from everup.loop.ports import Clock, HostSense, Ids, Journal, Prober, Random, Runtime
 from everup.loop.sampling import Samplers
+from everup.loop.settle import ENDS_AND_STARTS
 from everup.model.entries import (
     ControllerStarted,
     ControllerStopped,
     Entry,
     Finished,
     Intended,
+    Verified,
 )
 from everup.model.kinds import ActionKind, is_known
 from everup.model.request import Answer, AnswerState, Request, Verb
 from everup.model.settings import Settings
 from everup.model.stack import Stack
-from everup.model.state import Memory, Phase, StackState
+from everup.model.state import InFlight, Memory, Phase, StackState
 
 ANSWERS_KEPT = 1000
 EVIDENCE_KEPT = 100
@@ -67,6 +69,7 @@ class Control:
         self.desk = Desk(stack, settings)
         self.desk_of_wishes = DeskOfWishes()
         self.unsettled: dict[str, float] = {}
+        self._inherited: set[str] = set()
         self.answered: OrderedDict[str, tuple[str, str, str]] = OrderedDict()
         self._book = Book(journal, settings, ids)
         self._holder, self._version, self._boot_id = holder, version, boot_id
@@ -110,6 +113,7 @@ class Control:
         for flight in self.state.in_flight.values():
             if flight.phase is Phase.ACTING:
                 self.unsettled[flight.action_id] = self.clock.now()
+                self._inherited.add(flight.action_id)
         await self.write(
             [ControllerStarted(self.clock.now(), self._version, self.stack.digest, self._boot_id)]
         )
@@ -212,13 +216,30 @@ class Control:
                 Request(Verb.HEAL, by=flight.by, service=service, kind=kind, reason=reason)
             )
 
+    def take_inherited(self, action_id: str) -> bool:
+        """Did an earlier Everup begin it and not live to see its end? True once."""
+        was_inherited = action_id in self._inherited
+        self._inherited.discard(action_id)
+        return was_inherited
+
+    def carry_on(self, flight: InFlight) -> None:
+        """What an earlier Everup took down and did not live to start again is started, in whatever
+        mode: it is down by our own hand."""
+        service = flight.step.target
+        if flight.step.kind in ENDS_AND_STARTS and self.state.service(service).is_wanted:
+            reason = f"{flight.step.kind} {flight.action_id} was interrupted half-way"
+            self.desk_of_wishes.put_own(
+                Request(Verb.START, by="everup up", service=service, reason=reason)
+            )
+            self.wake("interrupted half-way")
+
     async def write(self, entries: list[Entry]) -> None:
         """Into the journal and into the state."""
         await self._book.write(entries)
 
-    async def write_intent(self, intent: Intended) -> bool:
-        """True when it stands in the journal."""
-        return await self._book.write_intent(intent)
+    async def write_intent(self, intent: Intended, ending: Verified | None = None) -> bool:
+        """True when it stands in the journal, together with the end of what it supersedes."""
+        return await self._book.write_intent(intent, ending)
 
     def perform(self, intent: Intended) -> None:
         """One task per service; its end calls for a look."""

@@ -70,7 +70,8 @@ def _purpose(state: StackState, entry: e.PurposeSet) -> StackState:
 
 
 def _exit(state: StackState, entry: e.ExitSeen) -> StackState:
-    exits = (*state.service(entry.service).exits, entry.exit)[-EXITS_MOST:]
+    death = replace(entry.exit, instance=entry.instance)
+    exits = (*state.service(entry.service).exits, death)[-EXITS_MOST:]
     return _with_service(state, entry.service, exits=exits)
 
 
@@ -158,7 +159,10 @@ def _finished(state: StackState, entry: e.Finished) -> StackState:
         return replace(state, in_flight={**state.in_flight, entry.service: done})
     if entry.outcome == "unknown":
         return state
-    return _end(state, flight, entry.at_s, has_passed=False, error=entry.error)
+    happened = entry.has_happened
+    return _end(
+        state, flight, entry.at_s, has_passed=False, error=entry.error, has_happened=happened
+    )
 
 
 def _verified(state: StackState, entry: e.Verified) -> StackState:
@@ -170,7 +174,13 @@ def _verified(state: StackState, entry: e.Verified) -> StackState:
 
 
 def _end(
-    state: StackState, flight: InFlight, at_s: float, *, has_passed: bool, error: str
+    state: StackState,
+    flight: InFlight,
+    at_s: float,
+    *,
+    has_passed: bool,
+    error: str,
+    has_happened: bool = True,
 ) -> StackState:
     service = flight.step.target
     past = PastAction(
@@ -185,6 +195,7 @@ def _end(
         on_running=flight.on_running,
         incident_id=flight.incident_id,
         rung=flight.rung,
+        has_happened=has_happened,
     )
     kept = (*state.service(service).past, past)[-PAST_ACTIONS_MOST:]
     state = replace(state, in_flight=_without(state.in_flight, service))

@@ -130,7 +130,8 @@ class Intended:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """Written after it. `settled`: found by looking at the world after a crash or a time-out."""
+    """Written after it. `settled`: found by looking at the world after a crash or a time-out.
+    `has_happened` False: it failed before it changed anything."""
 
     at_s: float
     action_id: str
@@ -139,6 +140,7 @@ class Finished:
     error: str = ""
     settled: bool = False
     during: tuple[str, ...] = ()
+    has_happened: bool = True
 
 
 @dataclass(frozen=True, slots=True)

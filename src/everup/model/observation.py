@@ -13,13 +13,15 @@ from everup.model.kinds import UNKNOWN, InstanceState, ProbeVerdict
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """One death. `code` None: nobody could read it (an adopted process, say)."""
+    """One death. `code` None: nobody could read it (an adopted process, say). `instance` "": not
+    said whose, as in old journals."""
 
     at_s: float
     code: int | None = None
     is_out_of_memory: bool = False
     was_witnessed: bool = True
     ran_s: float = UNKNOWN
+    instance: str = ""
 
     @property
     def text(self) -> str:

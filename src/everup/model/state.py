@@ -60,6 +60,7 @@ class PastAction:
     on_running: bool
     incident_id: str | None = None
     rung: int = 0
+    has_happened: bool = True  # False: the world was not changed by it; it was no attempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,11 @@ class ServiceState:
     past: tuple[PastAction, ...] = ()  # oldest first, bounded
     healed_at_s: float = UNKNOWN  # when the last incident on it ended resolved
     with_a_person: str | None = None  # id of the escalated incident nobody has answered yet
+
+    @property
+    def is_wanted(self) -> bool:
+        """Should it run, as far as is remembered, and may it be started without asking anybody?"""
+        return self.purpose is Purpose.RUN and self.with_a_person is None
 
 
 @dataclass(frozen=True, slots=True)
