@@ -25,7 +25,7 @@ from everup.model.kinds import ActionKind, Cause, InstanceState, Origin, Purpose
 from everup.model.observation import Observation
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec, Stack
-from everup.model.state import Memory, StackState, streak
+from everup.model.state import Memory, PastAction, StackState, streak
 
 Decided = Proposal | Hold | Escalate
 
@@ -178,7 +178,8 @@ def _climb(case: _Case) -> Decided:
     tried = _tried(case, cause)
     is_spent = tried.here >= settings.budget_per_incident or tried.in_all >= settings.budget_actions
     if tried.rung >= len(rungs) or is_spent:
-        return Escalate(found.service, cause, case_text(found, cause, case.incident))
+        text = case_text(found, cause, case.incident, tried.before, case.now_s)
+        return Escalate(found.service, cause, text)
     rung = tried.rung
     kind = rungs[rung]
     limit = score_limit(kind, settings)
@@ -216,6 +217,7 @@ class _Tried:
     here: int
     in_all: int
     rung: int
+    before: tuple[PastAction, ...] = ()
 
 
 def _tried(case: _Case, cause: Cause) -> _Tried:
@@ -241,12 +243,25 @@ def _tried(case: _Case, cause: Cause) -> _Tried:
         if p.cause is cause and p.has_happened and p.origin is Origin.RECOVERY
     ]
     rung = max(len(here), len(again)) if case.on_running else len(here)
-    return _Tried(len(here), len(again), rung)
+    mine = {a.action_id for a in attempts}
+    before = tuple(p for p in reversed(again) if p.action_id not in mine)
+    return _Tried(len(here), len(again), rung, before)
 
 
-def case_text(found: Finding, cause: Cause, incident: Incident | None) -> str:
+def case_text(
+    found: Finding,
+    cause: Cause,
+    incident: Incident | None,
+    before: tuple[PastAction, ...] = (),
+    now_s: float = 0.0,
+) -> str:
     """What a person needs to know: what happened, what was tried, what to do next."""
     parts = [f"{found.service}: {cause}. {found.reason}."]
+    for past in before:
+        came = "helped for a while" if past.has_passed else "did not help"
+        parts.append(
+            f"Before this, {(now_s - past.ended_at_s) / 60:.0f} min ago: {past.kind} {came}."
+        )
     attempts = incident.attempts if incident is not None else ()
     for number, attempt in enumerate(attempts, 1):
         outcome = attempt.result or "under way"
@@ -255,7 +270,9 @@ def case_text(found: Finding, cause: Cause, incident: Incident | None) -> str:
             + (f" ({attempt.error})" if attempt.error else "")
             + "."
         )
-    if not attempts:
+    if not attempts and not before:
         parts.append("Nothing was tried: no rung of the ladder fits.")
+    if before and not attempts:
+        parts.append("It keeps coming back, so doing the same again is not the cure.")
     parts.append(f"Nothing more will be tried. After mending it: everup heal {found.service}")
     return " ".join(parts)
