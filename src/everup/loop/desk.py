@@ -177,9 +177,11 @@ class Desk:
             for k in kept:
                 seen = self._observed(k, now_s, probe_limit_s or self._limit_s)
                 observed.append(seen)
+                if k.instance.state is not InstanceState.RUNNING:
+                    continue  # nobody asks what does not run, and its death was seen
                 if seen.probe is not None:
                     is_read = is_read and seen.probe.verdict is not ProbeVerdict.UNKNOWN
-                if probe_limit_s is not None and k.instance.state is InstanceState.RUNNING:
+                if probe_limit_s is not None:
                     complete = complete and self._is_asked(k)
             services[name] = ServiceObservation(name, tuple(observed), is_known=is_fresh)
             if not is_read:

@@ -174,7 +174,9 @@ class TestTroubleThatComesBack:
 
     def test_and_in_the_end_to_a_person(self) -> None:
         twice = tried(ActionKind.GRACEFUL_RESTART, 500), tried(ActionKind.CONTAINER_RESTART, 200)
-        assert isinstance(answer_for(*twice), Escalate)
+        case = answer_for(*twice)
+        assert isinstance(case, Escalate)
+        assert "3 min ago: container_restart helped for a while" in case.text
 
     def test_peace_in_between_begins_anew(self) -> None:
         assert (

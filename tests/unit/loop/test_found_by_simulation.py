@@ -85,6 +85,14 @@ def test_a_pressed_host_proves_no_hang_unless_the_process_is_stuck() -> None:
         assert assess(ONE, seen(silent)).relations.findings["a"].is_confirmed
 
 
+def test_what_does_not_run_is_not_unread() -> None:
+    """Three dead services of seven were called blindness, for ever."""
+    desk = desk_with_failures()
+    gone = Instance("a", "a-0", "a!1", InstanceState.EXITED)
+    desk.take_listing(Listing(NOW_S, (gone,)))
+    assert desk.observation(NOW_S + 5).monitor.stale == ()
+
+
 def test_after_failing_senses_everything_must_be_asked_once_more() -> None:
     blind = replace(seen(up("a")), monitor=MonitorObservation(faults=("dns",)))
     memory = remember(Memory(complete_since_s=NOW_S - 9), blind, assess(ONE, blind).own, SETTINGS)
