@@ -162,6 +162,15 @@ class World:
 
         until(is_there, READY_WITHIN_S, f"{service} is {' or '.join(phases)}", self.story)
 
+    def until_started(self, service: str, times: int) -> None:
+        """It has begun so many times by now."""
+        until(
+            lambda: len(self.starts(service)) >= times,
+            READY_WITHIN_S,
+            f"{service} was started {times} times",
+            self.story,
+        )
+
     def story(self) -> str:
         """What a person needs who reads a failure."""
         with suppress(NoAnswer):

@@ -13,7 +13,7 @@ from everup.loop.context import gate_context
 from everup.loop.look import Decision, Look
 from everup.model.decision import Delayed, Refused, Verdict
 from everup.model.entries import Entry, FreezeLifted, FreezeSet, PurposeSet
-from everup.model.kinds import InstanceState, Purpose, is_known
+from everup.model.kinds import ActionKind, InstanceState, Purpose, is_known
 from everup.model.request import Answer, AnswerState, Request, Verb
 from everup.safety import judge
 
@@ -29,11 +29,19 @@ def decide_requests(control: Control, look: Look) -> list[Decision]:
         asked.add(request.service)
         decided.append(_decision(control, look, request, ticket))
     for service in control.stack.services:
-        if service not in asked and _owes_stop(control, look, service):
+        verb = None if service in asked else _owed(control, look, service)
+        if verb is not None:
             wish = control.state.service(service).purpose_by or "somebody"
-            request = Request(Verb.STOP, by=wish, service=service)
+            request = Request(verb, by=wish, service=service)
             decided.append(_decision(control, look, request, None))
     return decided
+
+
+def _owed(control: Control, look: Look, service: str) -> Verb | None:
+    """A wish that could not be fulfilled when it was spoken."""
+    if _owes_stop(control, look, service):
+        return Verb.STOP
+    return Verb.START if _owes_start(control, look, service) else None
 
 
 def _decision(control: Control, look: Look, request: Request, ticket: int | None) -> Decision:
@@ -69,6 +77,17 @@ def _owes_stop(control: Control, look: Look, service: str) -> bool:
         and i.instance.started_at_s < remembered.purpose_at_s
         for i in seen.instances
     )
+
+
+def _owes_start(control: Control, look: Look, service: str) -> bool:
+    """It was to run again before our stop of it had ended."""
+    remembered = control.state.service(service)
+    if not remembered.is_wanted or service in control.state.in_flight or not remembered.past:
+        return False
+    last = remembered.past[-1]
+    is_late = last.kind is ActionKind.STOP and remembered.purpose_at_s > last.started_at_s
+    seen = look.observation.services.get(service)
+    return is_late and seen is not None and seen.is_known and not is_running(look, service)
 
 
 def spoken(request: Request, now_s: float) -> list[Entry]:
