@@ -184,7 +184,8 @@ class Control:
         if request.verb is Verb.STOP and self.look is not None:
             if not wishes.is_running(self.look, request.service):
                 return Answer(AnswerState.DONE, f"{request.service} is not running")
-        if request.verb is Verb.START and self.look is not None:
+        is_still = request.service not in self.state.in_flight
+        if request.verb is Verb.START and self.look is not None and is_still:
             if wishes.is_running(self.look, request.service):
                 return Answer(AnswerState.DONE, f"{request.service} runs already")
         promise = self.desk_of_wishes.put(request)
