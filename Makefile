@@ -5,6 +5,7 @@
 #   make check              style, types for each supported Python, floors, locks
 #   make bench              what a look and a journal write cost
 #   make lock               write requirements/*.txt anew (UPGRADE=1: newest versions)
+#   make schema             write the JSON Schema of everup.yaml anew, after a change of its fields
 #   make clean              remove .venv and whatever the tools left
 #
 # PYTHON=/path/to/python chooses the interpreter that .venv is made with.
@@ -19,10 +20,10 @@ DEV := .venv/dev.stamp
 DEMO := $(if $(wildcard $(DEV)),$(DEV),.venv/demo.stamp)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test check bench lock wheel clean
+.PHONY: help demo dev test check bench lock schema wheel clean
 
 help:
-	@sed -n '3,10s/^#   //p' Makefile
+	@sed -n '3,11s/^#   //p' Makefile
 
 .venv/%.stamp: requirements/%.txt pyproject.toml scripts/install
 	@python=$$(scripts/find-python) && scripts/install "$$python" $<
@@ -51,6 +52,9 @@ bench: $(DEV)
 
 lock: $(DEV)
 	scripts/lock write $(if $(UPGRADE),--upgrade)
+
+schema: $(DEV)
+	$(BIN)/python -m everup.config.schema docs/settings.md
 
 wheel: $(DEV)
 	$(BIN)/hatchling build -t wheel

@@ -236,11 +236,17 @@ def unfreeze(
 @ends
 def check(
     file: Annotated[Path | None, typer.Argument(help="everup.yaml, or its folder.")] = None,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON Schema of everup.yaml, for editors.")
+    ] = False,
     as_json: Json = False,
 ) -> int:
     """Check a configuration and start nothing."""
     from everup.cli.check import check as run_check
+    from everup.cli.check import put_schema
 
+    if schema:
+        return put_schema()
     return run_check(file, is_json=as_json)
 
 
