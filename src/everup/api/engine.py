@@ -16,8 +16,10 @@ from everup.model.assessment import Assessment
 from everup.model.decision import Escalate, Hold, Proposal, Verdict
 from everup.model.entries import Entry
 from everup.model.incident import Incident
+from everup.model.observation import Observation
 from everup.model.request import Answer
 from everup.model.request import Request as Wish
+from everup.model.runtime import RuntimeManifest
 from everup.model.settings import Settings
 from everup.model.stack import Stack
 from everup.model.state import Memory, StackState
@@ -44,9 +46,18 @@ class LookView(Protocol):
     @property
     def at_s(self) -> float: ...
     @property
+    def observation(self) -> Observation: ...
+    @property
     def assessment(self) -> Assessment: ...
     @property
     def decisions(self) -> Sequence[DecisionView]: ...
+
+
+class RuntimeView(Protocol):
+    """What is told of the runtime: nothing is asked of it."""
+
+    @property
+    def manifest(self) -> RuntimeManifest: ...
 
 
 class JournalView(Protocol):
@@ -76,6 +87,8 @@ class ControlView(Protocol):
     def stack(self) -> Stack: ...
     @property
     def settings(self) -> Settings: ...
+    @property
+    def runtime(self) -> RuntimeView: ...
     @property
     def journal(self) -> JournalView: ...
     @property

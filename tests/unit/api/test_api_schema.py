@@ -41,6 +41,7 @@ def test_every_endpoint_is_there_and_no_other() -> None:
         "/actions",
         "/actions/{action_id}",
         "/plan",
+        "/stack",
         "/freeze",
         "/services/{name}/stop",
         "/services/{name}/start",

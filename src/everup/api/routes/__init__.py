@@ -10,6 +10,7 @@ from everup.api.routes import (
     plan,
     recovery,
     services,
+    stack,
     status,
 )
 
@@ -17,6 +18,7 @@ ROUTERS = (
     health.router,
     status.router,
     dependencies.router,
+    stack.router,
     incidents.router,
     actions.router,
     plan.router,
