@@ -3,6 +3,7 @@
 from everup.api.routes import (
     actions,
     dependencies,
+    events,
     freeze,
     health,
     incidents,
@@ -22,6 +23,7 @@ ROUTERS = (
     incidents.router,
     actions.router,
     plan.router,
+    events.router,
     freeze.router,
     services.router,
     recovery.router,
