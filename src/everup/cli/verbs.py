@@ -179,12 +179,24 @@ def heal(
 @app.command()
 @ends
 def status(
-    file: File = None, state_dir: StateDir = None, url: Url = None, as_json: Json = False
+    file: File = None,
+    state_dir: StateDir = None,
+    url: Url = None,
+    as_json: Json = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Then tell what happens, until Ctrl-C.")
+    ] = False,
 ) -> int:
     """How the services and Everup are. Ends with 1 when something is unwell."""
     from everup.cli.reading import status as run_status
 
-    return run_status(Place(file, state_dir, url, as_json))
+    place = Place(file, state_dir, url, as_json)
+    code = run_status(place)
+    if follow:
+        from everup.cli.follow import follow as run_follow
+
+        return run_follow(place)
+    return code
 
 
 @app.command()
