@@ -25,7 +25,7 @@ COMPUTING = frozenset(
     [
         *("__future__", "abc", "bisect", "collections", "dataclasses", "datetime", "enum"),
         *("fractions", "functools", "hashlib", "heapq", "itertools", "json", "math", "operator"),
-        *("re", "statistics", "string", "types", "typing", "zoneinfo"),
+        *("re", "statistics", "string", "types", "typing", "zlib", "zoneinfo"),
     ]
 )
 PURE = {

@@ -19,7 +19,7 @@ from everup.model.decision import (
     proposal_key,
 )
 from everup.model.incident import Incident
-from everup.model.kinds import ActionKind, Cause, InstanceState, Origin, is_known
+from everup.model.kinds import ActionKind, Cause, InstanceState, Origin, Purpose, is_known
 from everup.model.observation import Observation
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec, Stack
@@ -101,6 +101,8 @@ def _somebody_has_it(case: _Case) -> Decided | None:
 def _purpose(case: _Case) -> Decided | None:
     found = case.found
     if found.cause is not Cause.STOPPED_ON_PURPOSE:
+        if case.state.service(found.service).purpose is Purpose.STOPPED:
+            return case.hold(HoldReason.STOPPED_ON_PURPOSE, "it should be stopped, so not healed")
         return None
     victims = case.assessment.relations.victims_of(found.service)
     if not victims:

@@ -24,7 +24,8 @@ def proposal_for(
     is_running: bool,
     incident_id: str | None,
 ) -> Proposal:
-    """What the person asked for. `restart` (kind None) is a graceful restart that names
+    """What the person asked for. A stateful service is killed after its grace only when it is
+    proven hung, also for a person. `restart` (kind None) is a graceful restart that names
     container_restart as what follows if it fails."""
     spec = stack.services[request.service]
     kind = KIND_OF_VERB.get(request.verb) or request.kind or ActionKind.GRACEFUL_RESTART
@@ -32,8 +33,10 @@ def proposal_for(
     if spec.is_stateful:
         grace_s = max(grace_s, settings.stateful_grace_s)
     parameters: dict[str, ParameterValue] = {}
+    found = assessment.relations.findings.get(spec.name)
     if kind is not ActionKind.START:
-        parameters = {"grace_s": grace_s, "may_kill": not spec.is_stateful}
+        is_hung = found is not None and found.is_proven
+        parameters = {"grace_s": grace_s, "may_kill": is_hung or not spec.is_stateful}
     following = None
     if request.verb is Verb.HEAL and request.kind is None:
         following = ActionKind.CONTAINER_RESTART

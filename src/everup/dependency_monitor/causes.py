@@ -5,7 +5,7 @@ service explains it is decided in `relate`; what may be done about it is decided
 
 Hung means proven: a failing probe *and* a process that cannot progress, for `hang_lasts_s`. A
 process that uses CPU or I/O is busy, and a busy one gets `busy_lasts_s` before its owner's own
-check alone is believed.
+check alone is believed. While the host is short of CPU, silence without that proof says nothing.
 """
 
 from __future__ import annotations
@@ -25,10 +25,12 @@ SETTLING = (Condition.STARTING, Condition.RECOVERING, Condition.PAUSED, Conditio
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What is known around the service: do hard dependents suffer, and the time."""
+    """What is known around the service: do hard dependents suffer, the time, and whether the host
+    is so short of CPU that a late answer proves nothing."""
 
     now_s: float
     has_suffering_dependent: bool
+    is_host_pressed: bool = False
 
 
 def find(
@@ -162,4 +164,5 @@ def _judge_instance(
     if answers:
         return Cause.UNHEALTHY, probe.since_s, often and lasted_s >= settings.hang_lasts_s, False
     wait_s = settings.hang_lasts_s if is_idle else settings.busy_lasts_s
-    return Cause.HANG, probe.since_s, often and lasted_s >= wait_s, False
+    is_long = often and lasted_s >= wait_s and not around.is_host_pressed
+    return Cause.HANG, probe.since_s, is_long, False

@@ -42,13 +42,14 @@ def relate(
 ) -> Relations:
     """Findings of all services with what explains each."""
     unwell = {name for name in stack.services if _is_unwell(name, observation, own)}
+    is_pressed = observation.host.pressure_ratio >= settings.host_pressure_ratio
     findings: dict[str, Finding] = {}
     for name, spec in stack.services.items():
         seen = observation.services.get(name)
         if seen is None:
             continue
         suffers = any(d in unwell for d in graph.hard_dependents.get(name, ()))
-        around = Surroundings(observation.at_s, suffers)
+        around = Surroundings(observation.at_s, suffers, is_pressed)
         found = find(spec, seen, own.services[name], around, settings)
         if found is not None:
             if found.cause is Cause.STOPPED_ON_PURPOSE:

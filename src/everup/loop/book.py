@@ -7,6 +7,7 @@ writing it again after an ambiguous failure does not double it.
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Sequence
 
@@ -30,6 +31,7 @@ class Book:
         self.fault = ""
         self.lost_leadership = ""
         self.shed = 0
+        self._turn = asyncio.Lock()  # people's wishes are written from tasks of their own
 
     async def open(self, stack: str, holder: str) -> None:
         """Take the lease and the state that the journal folds into."""
@@ -48,6 +50,10 @@ class Book:
         When the journal failed in a way that may or may not have written it, the intent is
         written again later together with the outcome *failed: not begun*.
         """
+        async with self._turn:
+            return await self._begin(intent)
+
+    async def _begin(self, intent: Intended) -> bool:
         if self._pending or self.lost_leadership:
             return False
         batch = self._ids.new("bat")
@@ -80,6 +86,10 @@ class Book:
 
     async def flush(self) -> None:
         """Write what waits; on failure say why and keep it."""
+        async with self._turn:
+            await self._write_all()
+
+    async def _write_all(self) -> None:
         while self._pending and not self.lost_leadership:
             batch, entries = self._pending[0]
             try:

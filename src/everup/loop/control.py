@@ -67,7 +67,7 @@ class Control:
         self.desk = Desk(stack, settings)
         self.desk_of_wishes = DeskOfWishes()
         self.unsettled: dict[str, float] = {}
-        self.answered: OrderedDict[str, tuple[str, str]] = OrderedDict()
+        self.answered: OrderedDict[str, tuple[str, str, str]] = OrderedDict()
         self._book = Book(journal, settings, ids)
         self._holder, self._version, self._boot_id = holder, version, boot_id
         self._wake_up = asyncio.Event()
@@ -227,7 +227,7 @@ class Control:
         """What was kept while the action ran; empty after a restart of ours."""
         return self._during.get(action_id, ())
 
-    def remember_answer(self, key: str, said: tuple[str, str]) -> None:
+    def remember_answer(self, key: str, said: tuple[str, str, str]) -> None:
         """Bounded memory of the gate's latest answers."""
         self.answered[key] = said
         self.answered.move_to_end(key)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from everup.loop.readings import Usage, fold_probe, fold_usage
+from everup.loop.readings import Usage, doubted, fold_probe, fold_usage
 from everup.model.kinds import UNKNOWN, InstanceState, ProbeVerdict, is_known
 from everup.model.observation import (
     Exit,
@@ -53,13 +53,17 @@ class Desk:
         self.faults: tuple[str, ...] = ()
         self.host = HostObservation()
         self.canaries_at_s = UNKNOWN
+        self._sighted_at_s = float("-inf")
         self._last_look_s = UNKNOWN
 
     def take_listing(self, listing: Listing) -> bool:
         """Keep a listing; True when an instance died, was born or changed its state."""
+        was_blind = bool(self.engine_fault)
         self.engine_fault = listing.fault
         if listing.fault:
             return True
+        if was_blind:
+            self.see_again(listing.at_s)
         self.listed_at_s = listing.at_s
         changed = False
         fresh: dict[str, dict[str, Kept]] = {name: {} for name in self._stack.services}
@@ -104,6 +108,22 @@ class Desk:
             return True
         return kept.probe.successes_in_a_row <= self._settings.success_threshold
 
+    def take_host(self, host: HostObservation, at_s: float) -> None:
+        """Keep a reading of the machine. While it was short of CPU, silence was no evidence."""
+        most = self._settings.host_pressure_ratio
+        was_pressed = self.host.pressure_ratio >= most
+        self.host = host
+        if was_pressed and not host.pressure_ratio >= most:
+            self.see_again(at_s)
+
+    def see_again(self, at_s: float) -> None:
+        """Our own senses are back. Failures that they reported while they were not are no evidence
+        against anybody, and nothing is complete before everything was asked once more."""
+        self._sighted_at_s = at_s
+        for kept in (k for instances in self._kept.values() for k in instances.values()):
+            if kept.probe is not None and kept.probe.failures_in_a_row:
+                kept.probe = doubted(kept.probe)
+
     def take_deaths(self) -> list[tuple[str, str, Exit]]:
         """Deaths since the last call."""
         found, self._deaths = self._deaths, []
@@ -146,7 +166,7 @@ class Desk:
                 interval_s = max(spec.probe.interval_s, settings.sample_interval_s)
                 probe_limit_s = STALE_INTERVALS * interval_s + spec.probe.timeout_s
                 running = [k for k in kept if k.instance.state is InstanceState.RUNNING]
-                complete &= all(k.probe is not None for k in running)
+                complete &= all(self._is_asked(k) for k in running)
             observed = tuple(self._observed(k, now_s, probe_limit_s) for k in kept)
             services[name] = ServiceObservation(name, observed, is_known=is_fresh)
             blind = [
@@ -163,6 +183,9 @@ class Desk:
             self.engine_fault,
         )
         return Observation(now_s, services, monitor, self.host, complete, dict(self._changes))
+
+    def _is_asked(self, kept: Kept) -> bool:
+        return kept.probe is not None and kept.probe.at_s > self._sighted_at_s
 
     def _observed(self, kept: Kept, now_s: float, limit_s: float) -> InstanceObservation:
         probe = kept.probe

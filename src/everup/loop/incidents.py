@@ -66,7 +66,7 @@ def _deserves_one(finding: Finding, assessment: Assessment, state: StackState) -
         return False
     if finding.cause is Cause.STOPPED_ON_PURPOSE:
         return bool(assessment.relations.victims_of(finding.service))
-    return True
+    return remembered.purpose is Purpose.RUN
 
 
 def _waits_for_its_needs(
@@ -104,10 +104,10 @@ def _follow_open(
         return [e.IncidentResolved(now_s, incident.id, service, "no longer declared")]
     if service in state.in_flight:
         return []
-    ending = _ending(incident, state, memory, settings, now_s)
+    finding = assessment.relations.findings.get(service)
+    ending = _ending(incident, finding, state, memory, settings, now_s)
     if ending:
         return [e.IncidentResolved(now_s, incident.id, service, ending)]
-    finding = assessment.relations.findings.get(service)
     if finding is None:
         return []
     if not finding.is_root and not incident.attempts:
@@ -131,14 +131,28 @@ def _follow_open(
 
 
 def _ending(
-    incident: Incident, state: StackState, memory: Memory, settings: Settings, now_s: float
+    incident: Incident,
+    finding: Finding | None,
+    state: StackState,
+    memory: Memory,
+    settings: Settings,
+    now_s: float,
 ) -> str:
-    """How it ended, or "" while it has not: healthy for a whole window, or stopped on purpose."""
+    """How it ended, or "" while it has not: nothing found and healthy for a whole window since it
+    was opened, or stopped on purpose."""
     purpose = state.service(incident.service)
     if purpose.purpose is Purpose.STOPPED and incident.cause is not Cause.STOPPED_ON_PURPOSE:
         return f"stopped on purpose by {purpose.purpose_by}"
+    if (
+        finding is not None
+        and finding.is_confirmed
+        and finding.cause is not Cause.STOPPED_ON_PURPOSE
+    ):
+        return ""
     since_s = memory.service(incident.service).healthy_since_s
-    if not is_known(since_s) or now_s - since_s < settings.verify_window_s:
+    if not is_known(since_s):
+        return ""
+    if now_s - max(since_s, incident.opened_at_s) < settings.verify_window_s:
         return ""
     done = [a for a in incident.attempts if a.result == "passed"]
     if done:

@@ -1,7 +1,8 @@
 """Perform one step on the world, with a deadline, and say how it went. The only place that acts.
 
 Flows in: an Intended that is already in the journal. Flows out: a Finished. A step that ran out of
-time is *unknown*: the next listing settles it, and nothing is done on top of it before.
+time is *unknown*: the next listing settles it, and nothing is done on top of it before. A step
+whose intent is older than the lease is not begun: we may have slept, and another may act by now.
 """
 
 from __future__ import annotations
@@ -41,6 +42,9 @@ async def perform(
     try:
         if intent.step.kind in KILLS:
             during.extend(await _last_words(runtime, settings, spec.name))
+        waited_s = clock.now() - intent.at_s
+        if waited_s > settings.lease_s:
+            raise EverupError(f"not begun: {waited_s:.0f} s have passed since the intent")
         async with asyncio.timeout(deadline_s):
             said = await _call(runtime, spec, intent.step, grace_s)
         if said:

@@ -34,6 +34,17 @@ def fold_probe(known: ProbeReading | None, result: ProbeResult) -> ProbeReading:
     )
 
 
+def doubted(known: ProbeReading) -> ProbeReading:
+    """The reading when its failures may have been ours: nothing is known, and no run goes on."""
+    return replace(
+        known,
+        verdict=ProbeVerdict.UNKNOWN,
+        detail="asked while our own senses failed",
+        failures_in_a_row=0,
+        since_s=known.at_s,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """What two listings of the same life say."""

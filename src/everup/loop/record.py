@@ -42,7 +42,7 @@ def _gate(control: Control, look: Look, decision: Decision) -> list[Entry]:
     proposal, verdict = decision.proposal, decision.verdict
     if proposal is None or not isinstance(verdict, Delayed | Refused):
         return []
-    said = (verdict.check, verdict.reason)
+    said = (verdict.check, verdict.reason, proposal.incident_id or "")
     if control.answered.get(proposal.key) == said:
         return []
     control.remember_answer(proposal.key, said)

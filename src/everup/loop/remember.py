@@ -30,7 +30,9 @@ def remember(
         for name, health in own.services.items()
     }
     complete_s = memory.complete_since_s
-    if not is_known(complete_s) and observation.is_complete:
+    if observation.monitor.engine_fault or observation.monitor.faults:
+        complete_s = UNKNOWN
+    elif not is_known(complete_s) and observation.is_complete:
         complete_s = now_s
     return replace(
         memory,

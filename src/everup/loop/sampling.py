@@ -110,9 +110,11 @@ class Samplers:
 
     async def _host_once(self) -> None:
         before = self._desk.faults
-        self._desk.host = await self._host.host()
+        self._desk.take_host(await self._host.host(), self._clock.now())
         self._desk.faults = tuple(await self._host.canaries(self._settings.probe_timeout_s))
         self._desk.canaries_at_s = self._clock.now()
+        if before and not self._desk.faults:
+            self._desk.see_again(self._desk.canaries_at_s)
         if self._desk.faults != before:
             self._wake("canaries")
 

@@ -13,9 +13,9 @@ from everup.loop.context import gate_context
 from everup.loop.look import Decision, Look
 from everup.model.decision import Delayed, Refused, Verdict
 from everup.model.entries import Entry, FreezeLifted, FreezeSet, PurposeSet
-from everup.model.kinds import InstanceState, Purpose, is_known
+from everup.model.kinds import ActionKind, InstanceState, Purpose, is_known
 from everup.model.request import Answer, AnswerState, Request, Verb
-from everup.safety import judge
+from everup.safety import backoff_s, judge
 
 if TYPE_CHECKING:
     from everup.loop.control import Control
@@ -62,6 +62,12 @@ def _owes_stop(control: Control, look: Look, service: str) -> bool:
     remembered = control.state.service(service)
     if remembered.purpose is not Purpose.STOPPED or service in control.state.in_flight:
         return False
+    failed = [p for p in remembered.past if p.kind is ActionKind.STOP and not p.has_passed]
+    failed = [p for p in failed if p.started_at_s >= remembered.purpose_at_s]
+    if failed:
+        wait_s = backoff_s(len(failed), failed[-1].action_id, control.settings)
+        if look.at_s < failed[-1].ended_at_s + wait_s:
+            return False
     seen = look.observation.services.get(service)
     return seen is not None and any(
         i.instance.state is InstanceState.RUNNING

@@ -28,6 +28,7 @@ class Settings:
     success_threshold: int = 2
     hang_lasts_s: float = 8.0
     busy_lasts_s: float = 60.0
+    host_pressure_ratio: float = 0.8
     crash_loop_exits: int = 3
     crash_loop_window_s: float = 300.0
     start_period_unknown_s: float = 60.0
@@ -63,6 +64,7 @@ class Settings:
     headroom_bytes: int = 512 * 1024 * 1024
     # act and verify
     action_deadline_s: float = 120.0
+    lease_s: float = 15.0
     verify_window_s: float = 10.0
     verify_probes: int = 3
     verify_deadline_s: float = 90.0

@@ -29,6 +29,8 @@ LATENCY_WEIGHT = 0.25
 MEMORY_WEIGHT = 0.25
 EXITS_WEIGHT = 0.15
 MEMORY_COMFORT = 0.85
+CANNOT_PROGRESS = frozenset("TtZ")
+"""Stopped or a zombie: where nobody can ask, the kernel's word stands in for a probe."""
 HARMLESS_LATENCY = 0.5  # share of the probe's time-out that counts as quick enough
 
 
@@ -146,12 +148,21 @@ def _factors(
             quick_s = HARMLESS_LATENCY * spec.probe.timeout_s
             late = (probe.latency_s - quick_s) / max(1e-9, spec.probe.timeout_s - quick_s)
             add("response_time", probe.latency_s, late, LATENCY_WEIGHT)
+    elif spec.probe is None and _cannot_progress(observed, settings):
+        add("progress", 0.0, 1.0, PROBE_WEIGHT)
     full = (observed.memory_ratio - MEMORY_COMFORT) / (1.0 - MEMORY_COMFORT)
     add("memory", observed.memory_ratio, full, MEMORY_WEIGHT)
     exits = len(seen.exits)
     if exits:
         add("exits", float(exits), exits / settings.crash_loop_exits, EXITS_WEIGHT)
     return found
+
+
+def _cannot_progress(observed: InstanceObservation, settings: Settings) -> bool:
+    """Stopped, a zombie, or waiting for a device for as long as a hang must last."""
+    letter = observed.instance.process_state or "?"
+    idle_s = observed.read_at_s - observed.idle_since_s
+    return letter in CANNOT_PROGRESS or (letter == "D" and idle_s >= settings.hang_lasts_s)
 
 
 def probe_badness(observed: InstanceObservation, settings: Settings) -> float:

@@ -6,5 +6,6 @@ objection. Called by `loop.decide` and once more by `loop.act` before each step.
 
 from everup.safety.context import Context
 from everup.safety.judge import CHECKS, judge
+from everup.safety.pace import backoff_s
 
-__all__ = ["CHECKS", "Context", "judge"]
+__all__ = ["CHECKS", "Context", "backoff_s", "judge"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zlib import crc32
+
 from everup.model.decision import Check, Delayed, Proposal, Verdict
 from everup.model.kinds import ActionKind, Cause, InstanceState, Origin
 from everup.model.settings import Settings
@@ -52,7 +54,7 @@ def backoff_s(attempts: int, key: str, settings: Settings) -> float:
     if attempts == 0:
         return 0.0
     plain_s = min(settings.backoff_most_s, settings.backoff_first_s * 2.0 ** (attempts - 1))
-    draw = (int(key[:8], 16) * 2654435761 + attempts * 40503) % 10_000 / 10_000
+    draw = crc32(f"{key}/{attempts}".encode()) % 10_000 / 10_000
     return plain_s * (1.0 + settings.backoff_jitter * (2.0 * draw - 1.0))
 
 

@@ -54,15 +54,14 @@ def _mass_failure(context: Context) -> str:
         if relations.findings[name].cause not in SEEN_DEATHS
         and context.now_s - relations.findings[name].since_s <= settings.mass_failure_window_s
     ]
-    independent = sum(1 for closure in context.hard_closure.values() if not closure) or 1
-    total = max(independent, len(context.stack.services))
+    total = sum(1 for closure in context.hard_closure.values() if not closure) or 1
     if len(recent) >= settings.mass_failure_least and len(recent) / total > (
         settings.mass_failure_ratio
     ):
         return (
-            f"{len(recent)} of {total} services fell ill by themselves within "
-            f"{settings.mass_failure_window_s:g} s, which looks like our fault or the host's; "
-            "ends when fewer are, or when it lasts longer than that"
+            f"{len(recent)} services fell ill by themselves within "
+            f"{settings.mass_failure_window_s:g} s ({total} need no other), which looks like our "
+            "fault or the host's; ends when fewer are, or when it lasts longer than that"
         )
     return ""
 

@@ -93,7 +93,7 @@ class Chronicle:
                 self._finish(entry)
             case e.Verified():
                 verified = self._by_id[entry.action_id]
-                verified.ended_at_s, verified.has_passed = self._now(), entry.has_passed
+                verified.ended_at_s, verified.has_passed = entry.at_s, entry.has_passed
             case e.PurposeSet():
                 self.purposes[entry.service] = entry
                 self.with_a_person.discard(entry.service)
@@ -135,7 +135,7 @@ class Chronicle:
         action = self._by_id[entry.action_id]
         action.finished, action.finished_at_s = entry, self._now()
         if entry.outcome == "failed":
-            action.ended_at_s = self._now()
+            action.ended_at_s = entry.at_s
 
     def note_deed(self, deed: Deed) -> Action | None:
         """The action that this call belongs to: the open one of its service that has no outcome."""

@@ -159,9 +159,11 @@ class Lives:
         how = "is paused" if kill.is_pause else "is killed"
         parts.world.tell(f"life {life} {how} ({kill.point}), back in {kill.down_s:.0f} s")
         parts.loop.hold(life)
+        down_s = kill.down_s
         if kill.is_pause:
-            parts.world.later(kill.down_s + PAUSE_S, self._wake, life)
-        self._end_of(life, kill.down_s, is_pause=kill.is_pause)
+            down_s = max(down_s, parts.settings.lease_s)  # nobody takes over a lease that runs
+            parts.world.later(down_s + PAUSE_S, self._wake, life)
+        self._end_of(life, down_s, is_pause=kill.is_pause)
 
     def _wake(self, life: int) -> None:
         self._parts.world.tell(f"life {life} goes on, not knowing that it was paused")

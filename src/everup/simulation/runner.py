@@ -24,7 +24,7 @@ from everup.simulation.invariants.court import Case
 from everup.simulation.journal_door import JournalFaults
 from everup.simulation.lives import Lives, Parts
 from everup.simulation.mixes import MIXES
-from everup.simulation.plans import Kind, Plan, Wish, draw_plan
+from everup.simulation.plans import Kill, Kind, Plan, Point, Wish, draw_plan
 from everup.simulation.stacks import draw_stack
 from everup.simulation.troubles import Troublemaker
 from everup.simulation.virtual_clock import VirtualClock
@@ -35,6 +35,7 @@ CALM_T = 4800.0
 WELL_AFTER_S = 1200.0  # of calm: everything is well or with a person
 HEALS_AFTER_S = (900.0, 1500.0)  # of calm: a person asks to heal what was escalated
 FIRST_LIFE_T = 20.0
+LAST_KILL_T = CALM_T - 200.0
 STORY_MOST = 20_000
 
 
@@ -151,6 +152,7 @@ class _Run:
             self._at(kill.at_t, partial(self.lives.arm, kill))
         for wish in self.plan.wishes:
             self._at(wish.at_t, partial(self._wish, wish))
+        self._at(LAST_KILL_T, self._kill_at_least_once)
         await self.clock.sleep(CALM_T)
         self._calm()
         for after_s in HEALS_AFTER_S:
@@ -162,6 +164,11 @@ class _Run:
 
     def _at(self, t: float, call: Callable[[], None]) -> None:
         self.world.later(max(0.0, t - self.loop.time()), call)
+
+    def _kill_at_least_once(self) -> None:
+        """Some moments that the plan waits for never come."""
+        if not self.lives.killed:
+            self.lives.arm(Kill(LAST_KILL_T, Point.ANYWHERE, down_s=5.0))
 
     def _calm(self) -> None:
         self.world.tell("calm: nothing new goes wrong from here on")

@@ -14,6 +14,7 @@ from everup.runtimes.simulated.service import VirtualService
 from everup.simulation.invariants.court import Case, Objection
 
 GOOD = frozenset({Truth.WELL, Truth.DONE, Truth.PAUSING})
+CHURN_MOST, CHURN_WITHIN_S = 4, 60.0
 PRESUMED_WISHES = frozenset({0, 130, 137, 143})
 
 
@@ -77,6 +78,7 @@ def judge_end(case: Case) -> list[Objection]:
         for name in case.world.services
         if name not in exempt and not _is_good(case, name)
     ]
+    found += _churn(case)
     chronicle = case.chronicle
     for incident_id, opened in chronicle.incidents.items():
         tried = [a for a in chronicle.actions if a.intent.incident_id == incident_id]
@@ -90,6 +92,19 @@ def judge_end(case: Case) -> list[Objection]:
                 text = f"{incident_id} ({opened.cause} on {opened.service}) is open without reason"
                 found.append(("11 forgotten", text))
     return found
+
+
+def _churn(case: Case) -> list[Objection]:
+    """One trouble is one incident: none that opens and ends and opens again."""
+    opened: dict[str, list[float]] = {}
+    for incident in case.chronicle.incidents.values():
+        opened.setdefault(incident.service, []).append(incident.at_s)
+    return [
+        ("11 churn", f"{CHURN_MOST + 1} incidents on {service} within {times[n] - first:.0f} s")
+        for service, times in opened.items()
+        for n, first in enumerate(times, CHURN_MOST)
+        if n < len(times) and times[n] - first < CHURN_WITHIN_S
+    ]
 
 
 def _how(case: Case, name: str) -> str:

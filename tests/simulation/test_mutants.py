@@ -1,0 +1,32 @@
+"""Does the simulation notice when a check of the gate is missing? One is taken out at a time.
+
+The invariants know nothing of the gate: they judge what truly happened in the world. So a gate
+without one of its checks must break a promise within a few seeds, and the right promise.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from everup.model.decision import Check
+from everup.safety import judge
+from everup.simulation.mixes import mix_of
+from everup.simulation.runner import play
+
+pytestmark = [pytest.mark.simulation, pytest.mark.timeout(600)]
+
+CAUGHT = {
+    Check.COOLDOWN: ("3 cooldown", ()),
+    Check.DEPENDENCY_ORDER: ("4 victim", ()),
+    Check.MONITOR_SANE: ("6", ()),
+}
+"""Check → the promise that it keeps, and seeds of which at least one must notice."""
+
+
+@pytest.mark.parametrize("check", CAUGHT)
+def test_a_missing_check_is_noticed(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
+    promise, seeds = CAUGHT[check]
+    left = tuple(pair for pair in judge.CHECKS if pair[0] is not check)
+    monkeypatch.setattr(judge, "CHECKS", left)
+    broken = [v.promise for seed in seeds for v in play(mix_of(seed), seed).violations]
+    assert promise in broken, f"without {check} only {sorted(set(broken))} were broken"
