@@ -12,7 +12,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.simulation.regressions import HOURS
+from everup.simulation.runner import HOURS
 
 ROOT = Path(__file__).resolve().parents[2]
 COUNTS = ROOT / "tests" / "counts.toml"

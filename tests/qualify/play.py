@@ -10,22 +10,13 @@ import json
 import sys
 import time
 import traceback
-from collections.abc import Callable
 from typing import Any
 
 from everup.simulation.mixes import mix_of
-from everup.simulation.runner import Result, play
-from tests.simulation.regressions import HOURS
+from everup.simulation.runner import play
 
 FOUND_MOST = 5
 FIGURES = ("services", "entries", "actions", "deeds", "incidents", "escalations", "kills", "steps")
-
-_play: Callable[..., Result] = play
-
-
-def played(mix: str, seed: int, hours: float = HOURS) -> Result:
-    """One run; two hours are what the simulation plays when nothing is said."""
-    return _play(mix, seed) if hours == HOURS else _play(mix, seed, hours=hours)
 
 
 def line(seed: int, hours: float) -> dict[str, Any]:
@@ -34,7 +25,7 @@ def line(seed: int, hours: float) -> dict[str, Any]:
     began_s = time.perf_counter()
     said: dict[str, Any] = {"class": mix, "seed": seed, "hours": hours, "found": [], "figures": {}}
     try:
-        result = played(mix, seed, hours)
+        result = play(mix, seed, hours=hours)
         said["found"] = [str(violation) for violation in result.violations[:FOUND_MOST]]
         said["figures"] = {name: getattr(result, name) for name in FIGURES}
         said["figures"]["troubles"] = sum(result.troubles.values())

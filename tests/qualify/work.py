@@ -17,9 +17,9 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 from everup.simulation.mixes import mix_of
+from everup.simulation.runner import HOURS
 from tests.qualify.chunks import ROOT, Chunk
 from tests.qualify.record import Failure
-from tests.simulation.regressions import HOURS
 
 OUTPUT_TAIL = 40
 LOOK_EVERY_S = 0.5

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from everup.simulation.mixes import MIXES
+from everup.simulation.runner import HOURS
 
 FILE = Path(__file__).with_name("regressions.toml")
-HOURS = 2.0
 FIELDS = {"class", "seed", "hours", "found"}
 FOUND_LENGTH_MOST = 200
 

@@ -10,13 +10,13 @@ from typing import Any
 
 from everup import __version__
 from everup.app.live import BootClock, TimeIds, boot_id
+from everup.app.plugins import load_runtime
 from everup.config import Loaded
 from everup.journal import open_journal
 from everup.loop.control import Control
 from everup.model.errors import GiveUp
-from everup.model.kinds import InstanceState, Purpose
+from everup.model.kinds import InstanceState
 from everup.model.request import Request, Verb
-from everup.runtimes import processes
 from everup.signals.host import create_host_sense
 from everup.signals.probes import create_prober
 
@@ -47,12 +47,13 @@ class Engine:
         ids = self._overrides.get("ids") or TimeIds(clock)
         runtime = self._overrides.get("runtime")
         if runtime is None:
-            runtime = await processes.create(stack, self.state_dir, clock, settings)
+            plugin = load_runtime(stack.runtime)
+            runtime = await plugin.create(stack, self.state_dir, clock, settings)
         journal = self._overrides.get("journal") or open_journal(
             f"sqlite:///{self.state_dir / JOURNAL_FILE}", clock=clock
         )
         self._prober = self._overrides.get("prober") or create_prober(clock, settings)
-        self._host = self._overrides.get("host") or create_host_sense()
+        self._host = self._overrides.get("host") or create_host_sense(self.state_dir)
         self.control = Control(
             stack,
             settings,
@@ -85,7 +86,7 @@ class Engine:
             spec, state = self.loaded.stack.services[service], self.control.state.service(service)
             if service in up or service in self.control.state.in_flight or not spec.command:
                 continue
-            if state.purpose is Purpose.STOPPED or state.with_a_person is not None:
+            if not state.is_wanted:
                 continue
             self.control.desk_of_wishes.put_own(
                 Request(Verb.START, by="everup up", service=service, reason="everup up")

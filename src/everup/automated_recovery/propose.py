@@ -41,8 +41,20 @@ def propose(
         assessment.relations.findings.values(),
         key=lambda f: (-stack.services[f.service].priority, f.service),
     )
+    open_on = state.by_root()
     return [
-        _decide(_Case(stack, observation, assessment, state, memory, settings, found))
+        _decide(
+            _Case(
+                stack,
+                observation,
+                assessment,
+                state,
+                memory,
+                settings,
+                found,
+                open_on.get(found.service),
+            )
+        )
         for found in findings
     ]
 
@@ -59,6 +71,7 @@ class _Case:
         memory: Memory,
         settings: Settings,
         found: Finding,
+        incident: Incident | None,
     ) -> None:
         self.stack = stack
         self.assessment = assessment
@@ -68,7 +81,7 @@ class _Case:
         self.found = found
         self.now_s = observation.at_s
         self.spec: ServiceSpec = stack.services[found.service]
-        self.incident: Incident | None = state.incident_on(found.service)
+        self.incident = incident
         self.on_running = found.cause not in (Cause.CRASH, Cause.CRASH_LOOP)
         seen = observation.services.get(found.service)
         self.engine_restarts = seen is not None and any(
@@ -161,9 +174,12 @@ def _climb(case: _Case) -> Decided:
         if healed is not None:
             cause, reason = Cause.DEPENDENCY_DOWN, f"still sick after {healed} was healed: {reason}"
     rungs = ladder(cause, is_stateful=case.spec.is_stateful, on_running=case.on_running)
-    tried = len([a for a in attempts if a.result])
+    past = case.state.service(found.service).past
+    untried = {p.action_id for p in past if not p.has_happened}
+    tried = len([a for a in attempts if a.result and a.action_id not in untried])
     rung = min(tried, settings.budget_per_incident)
-    if rung >= len(rungs) or tried >= settings.budget_per_incident:
+    is_spent = tried >= settings.budget_per_incident
+    if rung >= len(rungs) or is_spent or len(attempts) >= 2 * settings.budget_per_incident:
         return Escalate(found.service, cause, case_text(found, cause, case.incident))
     kind = rungs[rung]
     limit = score_limit(kind, settings)

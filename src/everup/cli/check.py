@@ -7,6 +7,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from everup.app import runtime_names
 from everup.cli import show
 from everup.cli.exits import OK, USAGE
 from everup.config import ConfigError, Loaded, load_stack
@@ -16,7 +17,7 @@ from everup.config.schema import shipped
 def check(file: Path | None, *, is_json: bool) -> int:
     """0 when it can be used, 2 when it cannot."""
     try:
-        loaded = load_stack(file, os.environ)
+        loaded = load_stack(file, os.environ, runtimes=runtime_names())
     except ConfigError as error:
         if is_json:
             problems = [asdict(problem) for problem in error.problems]

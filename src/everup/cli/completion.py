@@ -56,9 +56,10 @@ def _running(place: Place) -> list[str]:
 
 
 def _declared(place: Place) -> list[str]:
+    from everup.app.plugins import runtime_names
     from everup.config import ConfigError, load_stack
 
     try:
-        return list(load_stack(place.file, os.environ).stack.services)
+        return list(load_stack(place.file, os.environ, runtimes=runtime_names()).stack.services)
     except ConfigError:
         return []

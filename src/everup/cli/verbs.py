@@ -33,9 +33,9 @@ def _services(context: typer.Context, incomplete: str) -> list[str]:
 
 
 def _modes(incomplete: str) -> list[str]:
-    from everup.model.kinds import Mode
+    from everup.config.careful import Pace
 
-    return [mode.value for mode in Mode if mode.value.startswith(incomplete)]
+    return [pace.value for pace in Pace if pace.value.startswith(incomplete)]
 
 
 def _kinds(incomplete: str) -> list[str]:
@@ -103,7 +103,7 @@ def top(
 def up(
     file: File = None,
     mode: Annotated[
-        str | None, typer.Option(help="observe, approve or auto.", autocompletion=_modes)
+        str | None, typer.Option(help="observe, approve, careful or auto.", autocompletion=_modes)
     ] = None,
     time_scale: Annotated[
         float | None, typer.Option(help="Pace of all times: 0.2 is five times as fast.")
@@ -240,6 +240,26 @@ def plan(
     from everup.cli.reading import plan as run_plan
 
     return run_plan(Place(file, state_dir, url, as_json))
+
+
+@app.command()
+@ends
+def approve(
+    approval: Annotated[
+        str | None, typer.Argument(help="Its id; without, list what waits.")
+    ] = None,
+    reject: Annotated[bool, typer.Option("--reject", help="Say no.")] = False,
+    reason: Reason = "",
+    file: File = None,
+    state_dir: StateDir = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> int:
+    """List what waits for a person's word, or say yes or no to it."""
+    from everup.cli.approvals import approve as run_approve
+
+    place = Place(file, state_dir, url, as_json)
+    return run_approve(place, approval, is_rejected=reject, reason=reason)
 
 
 @app.command()

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from everup.config.addresses import host_and_port
+from everup.config.careful import Pace
 from everup.config.reading import Field, Reader, choice, maybe, number, text
-from everup.model.kinds import Mode
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8010
@@ -60,9 +60,9 @@ def read_options(layers: Layers, file: Path) -> Options:
     )
 
 
-def read_mode(layers: Layers) -> Mode:
-    """The stack's mode; whoever says nothing only observes."""
-    return last(layers, "mode", choice(Mode)) or Mode.OBSERVE
+def read_pace(layers: Layers) -> Pace:
+    """The stack's mode or preset; whoever says nothing only observes."""
+    return last(layers, "mode", choice(Pace)) or Pace.OBSERVE
 
 
 def last(layers: Layers, name: str, reader: Reader[T]) -> T | None:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from everup.loop.fold import fold_all
 from everup.loop.ports import Ids, Journal
-from everup.model.entries import Entry, Finished, Intended
+from everup.model.entries import Entry, Finished, Intended, Verified
 from everup.model.errors import FenceLost, JournalUnavailable
 from everup.model.evidence import OutcomeState
 from everup.model.settings import Settings
@@ -44,21 +44,23 @@ class Book:
         self._queue(self._ids.new("bat"), entries)
         await self.flush()
 
-    async def write_intent(self, intent: Intended) -> bool:
-        """True when the intent stands in the journal and may be acted upon.
+    async def write_intent(self, intent: Intended, ending: Verified | None = None) -> bool:
+        """True when the intent stands in the journal and may be acted upon. `ending` ends the
+        action that it takes the place of, in the same transaction.
 
         When the journal failed in a way that may or may not have written it, the intent is
         written again later together with the outcome *failed: not begun*.
         """
         async with self._turn:
-            return await self._begin(intent)
+            return await self._begin(intent, ending)
 
-    async def _begin(self, intent: Intended) -> bool:
+    async def _begin(self, intent: Intended, ending: Verified | None) -> bool:
         if self._pending or self.lost_leadership:
             return False
         batch = self._ids.new("bat")
+        entries: tuple[Entry, ...] = (intent,) if ending is None else (ending, intent)
         try:
-            await self._journal.begin((intent,), self.fence, batch_id=batch)
+            await self._journal.begin(entries, self.fence, batch_id=batch)
         except JournalUnavailable as error:
             self.fault = str(error)
             undone = Finished(
@@ -67,15 +69,16 @@ class Book:
                 intent.step.target,
                 OutcomeState.FAILED,
                 error=f"not begun: the journal did not take the intent ({error})",
+                has_happened=False,
             )
-            self.state = fold_all(self.state, (intent, undone))
-            self._queue(batch, (intent,))
+            self.state = fold_all(self.state, (*entries, undone))
+            self._queue(batch, entries)
             self._queue(self._ids.new("bat"), (undone,))
             return False
         except FenceLost as error:
             self.lost_leadership = str(error)
             return False
-        self.state = fold_all(self.state, (intent,))
+        self.state = fold_all(self.state, entries)
         return True
 
     def _queue(self, batch: str, entries: Sequence[Entry]) -> None:

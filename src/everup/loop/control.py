@@ -11,8 +11,8 @@ import asyncio
 from collections import OrderedDict
 from dataclasses import replace
 
-from everup.dependency_monitor import build_graph
-from everup.loop import wishes
+from everup.dependency_monitor import Closures, build_graph
+from everup.loop import approvals, wishes
 from everup.loop.book import Book
 from everup.loop.cycle import look_once
 from everup.loop.desk import Desk
@@ -21,18 +21,20 @@ from everup.loop.look import Look
 from everup.loop.perform import perform
 from everup.loop.ports import Clock, HostSense, Ids, Journal, Prober, Random, Runtime
 from everup.loop.sampling import Samplers
+from everup.loop.settle import ENDS_AND_STARTS
 from everup.model.entries import (
     ControllerStarted,
     ControllerStopped,
     Entry,
     Finished,
     Intended,
+    Verified,
 )
 from everup.model.kinds import ActionKind, is_known
 from everup.model.request import Answer, AnswerState, Request, Verb
 from everup.model.settings import Settings
 from everup.model.stack import Stack
-from everup.model.state import Memory, Phase, StackState
+from everup.model.state import InFlight, Memory, Phase, StackState
 
 ANSWERS_KEPT = 1000
 EVIDENCE_KEPT = 100
@@ -61,12 +63,13 @@ class Control:
         self.stack, self.settings, self.runtime = stack, settings, runtime
         self.journal, self.clock, self.ids = journal, clock, ids
         self.graph = build_graph(stack)
-        self.hard_closure = {n: self.graph.hard_closure(n) for n in stack.services}
+        self.hard_closure = Closures(self.graph)
         self.memory = Memory()
         self.look: Look | None = None
         self.desk = Desk(stack, settings)
         self.desk_of_wishes = DeskOfWishes()
         self.unsettled: dict[str, float] = {}
+        self._inherited: set[str] = set()
         self.answered: OrderedDict[str, tuple[str, str, str]] = OrderedDict()
         self._book = Book(journal, settings, ids)
         self._holder, self._version, self._boot_id = holder, version, boot_id
@@ -75,6 +78,8 @@ class Control:
         self._during: OrderedDict[str, tuple[str, ...]] = OrderedDict()
         self._acting: dict[str, asyncio.Task[None]] = {}
         self._last_look_s = float("nan")
+        self._close: frozenset[str] = frozenset()
+        self._close_in = self._book.state
         self.samplers = Samplers(
             stack, settings, runtime, prober, host, clock, self.desk, self.wake, self.is_close
         )
@@ -108,6 +113,7 @@ class Control:
         for flight in self.state.in_flight.values():
             if flight.phase is Phase.ACTING:
                 self.unsettled[flight.action_id] = self.clock.now()
+                self._inherited.add(flight.action_id)
         await self.write(
             [ControllerStarted(self.clock.now(), self._version, self.stack.digest, self._boot_id)]
         )
@@ -156,10 +162,15 @@ class Control:
     def is_close(self, service: str) -> bool:
         """Does this service deserve samples every second: in flight, or an open incident?"""
         state = self.state
-        return service in state.in_flight or state.incident_on(service) is not None
+        if state is not self._close_in:
+            self._close_in = state
+            self._close = frozenset((*state.in_flight, *state.by_root()))
+        return service in self._close
 
     async def request(self, request: Request) -> Answer:
         """A person's wish: spoken into the journal at once, done by the next look."""
+        if request.verb in (Verb.APPROVE, Verb.REJECT):
+            return await self._hear(request)
         if request.service and request.service not in self.stack.services:
             known = ", ".join(sorted(self.stack.services))
             text = f"no service {request.service!r} in stack {self.stack.name}; there are: {known}"
@@ -180,6 +191,18 @@ class Control:
         self.wake("request")
         return await asyncio.wait_for(promise, self.settings.request_lives_s)
 
+    async def _hear(self, request: Request) -> Answer:
+        """A person's word on an approval; the next look judges again and acts if it still may."""
+        now_s = self.clock.now()
+        found = self.state.approval(request.approval_id)
+        no = approvals.refusal(request, found, now_s)
+        if no is not None or found is None:
+            return no or Answer(AnswerState.REFUSED, "unknown")
+        await self.write([approvals.answered(request, found, now_s)])
+        self.wake("approval")
+        did = "approved" if request.verb is Verb.APPROVE else "rejected"
+        return Answer(AnswerState.DONE, f"{did}: {found.kind} on {found.service} ({found.id})")
+
     def follow_up(self, service: str, action_id: str) -> None:
         """A person's `restart` climbs once when its gentle form failed."""
         flight = self.state.in_flight.get(service)
@@ -193,13 +216,30 @@ class Control:
                 Request(Verb.HEAL, by=flight.by, service=service, kind=kind, reason=reason)
             )
 
+    def take_inherited(self, action_id: str) -> bool:
+        """Did an earlier Everup begin it and not live to see its end? True once."""
+        was_inherited = action_id in self._inherited
+        self._inherited.discard(action_id)
+        return was_inherited
+
+    def carry_on(self, flight: InFlight) -> None:
+        """What an earlier Everup took down and did not live to start again is started, in whatever
+        mode: it is down by our own hand."""
+        service = flight.step.target
+        if flight.step.kind in ENDS_AND_STARTS and self.state.service(service).is_wanted:
+            reason = f"{flight.step.kind} {flight.action_id} was interrupted half-way"
+            self.desk_of_wishes.put_own(
+                Request(Verb.START, by="everup up", service=service, reason=reason)
+            )
+            self.wake("interrupted half-way")
+
     async def write(self, entries: list[Entry]) -> None:
         """Into the journal and into the state."""
         await self._book.write(entries)
 
-    async def write_intent(self, intent: Intended) -> bool:
-        """True when it stands in the journal."""
-        return await self._book.write_intent(intent)
+    async def write_intent(self, intent: Intended, ending: Verified | None = None) -> bool:
+        """True when it stands in the journal, together with the end of what it supersedes."""
+        return await self._book.write_intent(intent, ending)
 
     def perform(self, intent: Intended) -> None:
         """One task per service; its end calls for a look."""

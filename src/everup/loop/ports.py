@@ -131,6 +131,9 @@ class HostSense(Protocol):
     async def canaries(self, timeout_s: float) -> Sequence[str]:
         """Names and reasons of failing canaries (loopback HTTP, exec, DNS); empty: all sing."""
 
+    def freezes(self) -> Mapping[str, str]:
+        """Scope ("" = the stack) → reason of each freeze that lies as a file. At once."""
+
     async def close(self) -> None:
         """Stop the canaries' server."""
 

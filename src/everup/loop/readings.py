@@ -54,13 +54,22 @@ class Usage:
     idle_since_s: float = UNKNOWN
 
 
+def first_usage(now: Instance) -> Usage:
+    """What the first listing of a life says: memory against its limit."""
+    return Usage(memory_ratio=_memory_ratio(now))
+
+
+def _memory_ratio(now: Instance) -> float:
+    return now.memory_bytes / now.memory_limit_bytes if now.memory_limit_bytes > 0 else UNKNOWN
+
+
 def fold_usage(
-    known: Usage, before: Instance | None, before_at_s: float, now: Instance, at_s: float
+    known: Usage, before: Instance, before_at_s: float, now: Instance, at_s: float
 ) -> Usage:
-    """CPU of one core and idleness between two listings, memory against its limit."""
-    memory = now.memory_bytes / now.memory_limit_bytes if now.memory_limit_bytes > 0 else UNKNOWN
+    """CPU of one core and idleness between two listings of one life, memory against its limit."""
+    memory = _memory_ratio(now)
     span_s = at_s - before_at_s
-    if before is None or before.identity != now.identity or not span_s > 0:
+    if not span_s > 0:
         return Usage(memory_ratio=memory)
     cpu = (now.cpu_seconds - before.cpu_seconds) / span_s
     io_bytes = now.io_bytes - before.io_bytes

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from everup.loop.desk import Desk
 from everup.loop.ports import Clock, HostSense, Prober, Runtime
 from everup.model.errors import EverupError
-from everup.model.kinds import InstanceState, is_known
+from everup.model.kinds import is_known
 from everup.model.observation import Instance
 from everup.model.runtime import EventKind, Listing
 from everup.model.settings import Settings
@@ -39,7 +39,6 @@ class Samplers:
         self._stack, self._settings, self._clock = stack, settings, clock
         self._runtime, self._prober, self._host = runtime, prober, host
         self._desk, self._wake, self._is_close = desk, wake, is_close
-        self._list_now = asyncio.Event()
 
     async def run(self) -> None:
         """Start every sampler; an unexpected error in one ends them all, loudly."""
@@ -47,13 +46,10 @@ class Samplers:
             group.create_task(self._listings())
             group.create_task(self._events())
             group.create_task(self._hosts())
+            group.create_task(self._freezes())
             for spec in self._stack.services.values():
                 if spec.probe is not None:
                     group.create_task(self._probes(spec, spec.probe))
-
-    def list_now(self) -> None:
-        """Do not wait for the next interval."""
-        self._list_now.set()
 
     async def list_once(self) -> None:
         """One listing onto the desk."""
@@ -71,19 +67,14 @@ class Samplers:
 
     async def _listings(self) -> None:
         while True:
-            self._list_now.clear()
             await self.list_once()
-            close = any(self._desk.in_trouble(s) or self._is_close(s) for s in self._stack.services)
-            await self._pause(self._interval_s(close))
+            await self._clock.sleep(self._interval_s(self._is_anything_close()))
 
-    async def _pause(self, seconds: float) -> None:
-        sleeper = asyncio.ensure_future(self._clock.sleep(seconds))
-        waiter = asyncio.ensure_future(self._list_now.wait())
-        try:
-            await asyncio.wait({sleeper, waiter}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            sleeper.cancel()
-            waiter.cancel()
+    def _is_anything_close(self) -> bool:
+        for service in self._stack.services:
+            if self._is_close(service) or self._desk.in_trouble(service):
+                return True
+        return False
 
     def _interval_s(self, close: bool) -> float:
         settings = self._settings
@@ -108,6 +99,15 @@ class Samplers:
             close = bool(self._desk.faults)
             await self._clock.sleep(self._interval_s(close))
 
+    async def _freezes(self) -> None:
+        """Every second: whoever lays down a freeze wants it now."""
+        while True:
+            found = self._host.freezes()
+            if found != self._desk.freezes:
+                self._desk.freezes = found
+                self._wake("freeze")
+            await self._clock.sleep(self._settings.close_sample_interval_s)
+
     async def _host_once(self) -> None:
         before = self._desk.faults
         self._desk.take_host(await self._host.host(), self._clock.now())
@@ -120,9 +120,7 @@ class Samplers:
 
     async def _probes(self, spec: ServiceSpec, probe: ProbeSpec) -> None:
         while True:
-            running = [
-                i for i in self._desk.instances(spec.name) if i.state is InstanceState.RUNNING
-            ]
+            running = self._desk.running(spec.name)
             if len(running) == 1:
                 await self._probe_once(spec, probe, running[0])
             elif running:

@@ -9,34 +9,37 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from everup.automated_recovery import proposal_for
-from everup.loop.context import gate_context
 from everup.loop.look import Decision, Look
 from everup.model.decision import Delayed, Refused, Verdict
 from everup.model.entries import Entry, FreezeLifted, FreezeSet, PurposeSet
 from everup.model.kinds import ActionKind, InstanceState, Purpose, is_known
 from everup.model.request import Answer, AnswerState, Request, Verb
-from everup.safety import backoff_s, judge
+from everup.safety import Context, backoff_s, judge
 
 if TYPE_CHECKING:
     from everup.loop.control import Control
 
 
-def decide_requests(control: Control, look: Look) -> list[Decision]:
+def decide_requests(control: Control, look: Look, context: Context) -> list[Decision]:
     """A decision for each open request, and for each stop that is still owed."""
     decided: list[Decision] = []
     asked: set[str] = set()
     for ticket, request in control.desk_of_wishes.take():
         asked.add(request.service)
-        decided.append(_decision(control, look, request, ticket))
-    for service in control.stack.services:
-        if service not in asked and _owes_stop(control, look, service):
-            wish = control.state.service(service).purpose_by or "somebody"
+        decided.append(_decision(control, look, context, request, ticket))
+    state = control.state
+    stopped = {n for n, s in state.services.items() if s.purpose is Purpose.STOPPED}
+    for service in control.stack.services if stopped else ():
+        if service in stopped and service not in asked and _owes_stop(control, look, service):
+            wish = state.service(service).purpose_by or "somebody"
             request = Request(Verb.STOP, by=wish, service=service)
-            decided.append(_decision(control, look, request, None))
+            decided.append(_decision(control, look, context, request, None))
     return decided
 
 
-def _decision(control: Control, look: Look, request: Request, ticket: int | None) -> Decision:
+def _decision(
+    control: Control, look: Look, context: Context, request: Request, ticket: int | None
+) -> Decision:
     incident = control.state.incident_on(request.service)
     proposal = proposal_for(
         request,
@@ -46,7 +49,7 @@ def _decision(control: Control, look: Look, request: Request, ticket: int | None
         is_running=is_running(look, request.service),
         incident_id=incident.id if incident is not None else None,
     )
-    verdict: Verdict = judge(proposal, gate_context(control, look))
+    verdict: Verdict = judge(proposal, context)
     return Decision(request.service, proposal=proposal, verdict=verdict, ticket=ticket)
 
 
@@ -60,7 +63,7 @@ def is_running(look: Look, service: str) -> bool:
 
 def _owes_stop(control: Control, look: Look, service: str) -> bool:
     remembered = control.state.service(service)
-    if remembered.purpose is not Purpose.STOPPED or service in control.state.in_flight:
+    if service in control.state.in_flight:
         return False
     failed = [p for p in remembered.past if p.kind is ActionKind.STOP and not p.has_passed]
     failed = [p for p in failed if p.started_at_s >= remembered.purpose_at_s]

@@ -78,10 +78,18 @@ class Relations:
     findings: Mapping[str, Finding]
     roots: tuple[str, ...] = ()
     victims: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    _hurt_by: Mapping[str, list[str]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        found: dict[str, list[str]] = {}
+        for victim in sorted(self.victims):
+            for root in self.victims[victim]:
+                found.setdefault(root, []).append(victim)
+        object.__setattr__(self, "_hurt_by", found)
 
     def victims_of(self, root: str) -> tuple[str, ...]:
         """Services hurt by this root, sorted by name."""
-        return tuple(sorted(v for v, roots in self.victims.items() if root in roots))
+        return tuple(self._hurt_by.get(root, ()))
 
 
 @dataclass(frozen=True, slots=True)

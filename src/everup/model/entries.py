@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from everup.model.approval import ApprovalState
 from everup.model.decision import Expectation, Step
 from everup.model.evidence import Evidence, OutcomeState, Sighting
-from everup.model.kinds import UNKNOWN, Cause, Origin, Purpose
+from everup.model.kinds import UNKNOWN, ActionKind, Cause, Origin, Purpose
 from everup.model.observation import Exit
 
 
@@ -129,7 +130,8 @@ class Intended:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """Written after it. `settled`: found by looking at the world after a crash or a time-out."""
+    """Written after it. `settled`: found by looking at the world after a crash or a time-out.
+    `has_happened` False: it failed before it changed anything."""
 
     at_s: float
     action_id: str
@@ -138,6 +140,7 @@ class Finished:
     error: str = ""
     settled: bool = False
     during: tuple[str, ...] = ()
+    has_happened: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +194,42 @@ class MonitorFaultOver:
 
 
 @dataclass(frozen=True, slots=True)
+class ApprovalAsked:
+    """A proposal waits for a person's word, until `expires_at_s`."""
+
+    at_s: float
+    approval_id: str
+    key: str
+    service: str
+    kind: ActionKind
+    reason: str
+    risk: str
+    expected: str
+    expires_at_s: float
+    incident_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalAnswered:
+    """A person's word on it. An approved proposal is judged again when it is used."""
+
+    at_s: float
+    approval_id: str
+    is_approved: bool
+    by: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalEnded:
+    """Nobody may use it any more: it expired, or what it was about is no longer proposed."""
+
+    at_s: float
+    approval_id: str
+    state: ApprovalState
+
+
+@dataclass(frozen=True, slots=True)
 class GateAnswered:
     """The gate did not allow a proposal; written when its answer changes, not in every look."""
 
@@ -222,6 +261,9 @@ Entry = (
     | MonitorFaultSeen
     | MonitorFaultOver
     | GateAnswered
+    | ApprovalAsked
+    | ApprovalAnswered
+    | ApprovalEnded
 )
 
 ENTRY_TYPES: Mapping[str, type[Entry]] = {cls.__name__: cls for cls in Entry.__args__}

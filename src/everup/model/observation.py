@@ -13,13 +13,15 @@ from everup.model.kinds import UNKNOWN, InstanceState, ProbeVerdict
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """One death. `code` None: nobody could read it (an adopted process, say)."""
+    """One death. `code` None: nobody could read it (an adopted process, say). `instance` "": not
+    said whose, as in old journals."""
 
     at_s: float
     code: int | None = None
     is_out_of_memory: bool = False
     was_witnessed: bool = True
     ran_s: float = UNKNOWN
+    instance: str = ""
 
     @property
     def text(self) -> str:
@@ -139,3 +141,5 @@ class Observation:
     is_complete: bool = True
     changes: Mapping[str, float] = field(default_factory=dict)
     """Service → time of the latest event of a change that was not ours."""
+    freezes: Mapping[str, str] = field(default_factory=dict)
+    """Scope ("" = the stack) → reason of each freeze that lies as a file beside us."""

@@ -64,6 +64,7 @@ class Settings:
     headroom_bytes: int = 512 * 1024 * 1024
     # act and verify
     action_deadline_s: float = 120.0
+    approval_lives_s: float = 900.0
     lease_s: float = 15.0
     verify_window_s: float = 10.0
     verify_probes: int = 3

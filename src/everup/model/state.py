@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from everup.model.approval import Approval
 from everup.model.decision import Expectation, Step
 from everup.model.evidence import Sighting
 from everup.model.incident import Incident
@@ -59,6 +60,7 @@ class PastAction:
     on_running: bool
     incident_id: str | None = None
     rung: int = 0
+    has_happened: bool = True  # False: the world was not changed by it; it was no attempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,11 @@ class ServiceState:
     healed_at_s: float = UNKNOWN  # when the last incident on it ended resolved
     with_a_person: str | None = None  # id of the escalated incident nobody has answered yet
 
+    @property
+    def is_wanted(self) -> bool:
+        """Should it run, as far as is remembered, and may it be started without asking anybody?"""
+        return self.purpose is Purpose.RUN and self.with_a_person is None
+
 
 @dataclass(frozen=True, slots=True)
 class StackState:
@@ -93,6 +100,8 @@ class StackState:
     incidents: Mapping[str, Incident] = field(default_factory=dict)  # open ones, by id
     in_flight: Mapping[str, InFlight] = field(default_factory=dict)  # by service
     freezes: Mapping[str, Freeze] = field(default_factory=dict)  # by scope
+    approvals: Mapping[str, Approval] = field(default_factory=dict)  # open ones, by proposal's key
+    past_approvals: tuple[Approval, ...] = ()  # oldest first, bounded
     plan_starts_s: tuple[float, ...] = ()  # of Everup's own plans, newest last, bounded
     started_at_s: float = UNKNOWN  # of this controller
     monitor_fault: str = ""
@@ -102,12 +111,26 @@ class StackState:
         """An empty memory for a service never heard of."""
         return self.services.get(name, _NOTHING_YET)
 
+    def approval(self, approval_id: str) -> Approval | None:
+        """An open or recently ended approval."""
+        for approval in (*self.approvals.values(), *self.past_approvals):
+            if approval.id == approval_id:
+                return approval
+        return None
+
     def incident_on(self, service: str) -> Incident | None:
-        """The open incident whose root is this service."""
+        """The open incident whose root is this service. To ask for many: `by_root`."""
         for incident in self.incidents.values():
             if incident.service == service:
                 return incident
         return None
+
+    def by_root(self) -> dict[str, Incident]:
+        """Service → its open incident."""
+        found: dict[str, Incident] = {}
+        for incident in self.incidents.values():
+            found.setdefault(incident.service, incident)
+        return found
 
 
 _NOTHING_YET = ServiceState()

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from everup.model.decision import Check, Delayed, Proposal, Verdict
-from everup.model.kinds import ActionKind, Cause, Origin, is_known
+from everup.model.kinds import ActionKind, Origin, is_known
 from everup.safety.context import Context
 
-SEEN_DEATHS = frozenset({Cause.CRASH, Cause.CRASH_LOOP, Cause.STOPPED_ON_PURPOSE})
 PERSONS_OWN = frozenset({ActionKind.START, ActionKind.STOP})
 
 
@@ -47,21 +46,12 @@ def monitor_fault(context: Context) -> str:
 def _mass_failure(context: Context) -> str:
     """Too many independent roots at once, none of them a death that the engine reported."""
     settings = context.settings
-    relations = context.assessment.relations
-    recent = [
-        name
-        for name in relations.roots
-        if relations.findings[name].cause not in SEEN_DEATHS
-        and context.now_s - relations.findings[name].since_s <= settings.mass_failure_window_s
-    ]
-    total = sum(1 for closure in context.hard_closure.values() if not closure) or 1
-    if len(recent) >= settings.mass_failure_least and len(recent) / total > (
-        settings.mass_failure_ratio
-    ):
+    fresh, total = context.fresh_roots, max(1, context.stack.independent)
+    if fresh >= settings.mass_failure_least and fresh / total > settings.mass_failure_ratio:
         return (
-            f"{len(recent)} services fell ill by themselves within "
-            f"{settings.mass_failure_window_s:g} s ({total} need no other), which looks like our "
-            "fault or the host's; ends when fewer are, or when it lasts longer than that"
+            f"{fresh} services fell ill by themselves within {settings.mass_failure_window_s:g} s "
+            f"({total} need no other), which looks like our fault or the host's; "
+            "ends when fewer are, or when it lasts longer than that"
         )
     return ""
 

@@ -64,7 +64,7 @@ def test_failures_seen_with_failing_senses_are_no_evidence_afterwards() -> None:
 def test_an_engine_that_answers_again_is_seen_again() -> None:
     desk = desk_with_failures()
     desk.take_listing(Listing(NOW_S - 2, (), "no answer"))
-    desk.take_listing(Listing(NOW_S - 1, desk.instances("a")))
+    desk.take_listing(Listing(NOW_S - 1, tuple(desk.running("a"))))
     assert reading(desk, NOW_S)[1] == 0
 
 

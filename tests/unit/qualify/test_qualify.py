@@ -256,8 +256,8 @@ def test_soaking_plays_real_seeds(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_run_that_raises_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object) -> None:
+    def broken(*_: object, hours: float) -> None:
         raise RuntimeError("no world")
 
-    monkeypatch.setattr(play, "_play", broken)
+    monkeypatch.setattr(play, "play", broken)
     assert "no world" in play.line(2, 2.0)["found"][0]

@@ -9,11 +9,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from everup.automated_recovery import propose
-from everup.model.decision import Allowed, Check, Delayed, Proposal, Refused
+from everup.model.decision import (
+    Allowed,
+    Check,
+    Delayed,
+    Expectation,
+    Proposal,
+    Refused,
+    Step,
+)
+from everup.model.evidence import Sighting
 from everup.model.kinds import ActionKind, Cause, Mode, Origin
 from everup.model.observation import MonitorObservation, Observation
 from everup.model.stack import Stack, Window
-from everup.model.state import Freeze, Memory, PastAction, ServiceMemory, ServiceState, StackState
+from everup.model.state import (
+    Freeze,
+    InFlight,
+    Memory,
+    PastAction,
+    Phase,
+    ServiceMemory,
+    ServiceState,
+    StackState,
+)
 from everup.safety import CHECKS, judge
 from everup.safety.pace import backoff_s, tokens
 from tests.unit.builders import (
@@ -217,3 +235,64 @@ def test_the_bucket_never_gives_more_than_its_rate(times: list[float]) -> None:
     for first in starts:
         inside = [s for s in starts if first <= s < first + 100]
         assert len(inside) <= SETTINGS.rate_burst + 10
+
+
+def flying(kind: ActionKind, phase: Phase) -> StackState:
+    flight = InFlight(
+        "act-1",
+        None,
+        "k",
+        Origin.PERSON,
+        Cause.REQUESTED,
+        Step(kind, "a"),
+        NOW_S - 2,
+        Sighting(NOW_S),
+        Expectation("a", 60.0),
+        phase=phase,
+    )
+    return StackState(in_flight={"a": flight})
+
+
+def wish(kind: ActionKind) -> Proposal:
+    step = (Step(kind, "a"),)
+    expected = Expectation("a", 60.0)
+    return Proposal("abcdef01", Origin.PERSON, "a", Cause.REQUESTED, step, "wished", expected)
+
+
+START, STOP, RESTART = ActionKind.START, ActionKind.STOP, ActionKind.GRACEFUL_RESTART
+
+
+@pytest.mark.parametrize(
+    ("kind", "running", "is_allowed"),
+    [
+        (STOP, START, True),
+        (STOP, RESTART, True),
+        (STOP, STOP, False),
+        (RESTART, START, True),
+        (RESTART, RESTART, False),
+        (START, START, False),
+    ],
+)
+def test_a_person_need_not_wait_for_a_proof_that_the_wish_makes_moot(
+    kind: ActionKind, running: ActionKind, is_allowed: bool
+) -> None:
+    healthy = seen(up("a"))
+    verifying = judge(wish(kind), context(ONE, healthy, flying(running, Phase.VERIFYING)))
+    assert isinstance(verifying, Allowed) is is_allowed
+    acting = judge(wish(kind), context(ONE, healthy, flying(running, Phase.ACTING)))
+    assert isinstance(acting, Delayed)
+    assert acting.check is Check.ONE_PER_SERVICE
+
+
+def test_everup_itself_waits_for_every_proof() -> None:
+    own = replace(wish(STOP), origin=Origin.RECOVERY)
+    verdict = judge(own, context(ONE, seen(up("a")), flying(START, Phase.VERIFYING)))
+    assert isinstance(verdict, Delayed)
+
+
+def test_what_did_not_happen_starts_no_cooldown() -> None:
+    undone = replace(past(RESTART, 60.0), has_happened=False)
+    for found, is_allowed in ((undone, True), (past(RESTART, 60.0), False)):
+        state = StackState(services={"a": ServiceState(past=(found,))})
+        hung = replace(wish(RESTART), origin=Origin.RECOVERY, on_running=True)
+        assert isinstance(judge(hung, context(ONE, HUNG, state)), Allowed) is is_allowed

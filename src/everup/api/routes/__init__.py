@@ -2,6 +2,7 @@
 
 from everup.api.routes import (
     actions,
+    approvals,
     dependencies,
     events,
     freeze,
@@ -24,6 +25,7 @@ ROUTERS = (
     actions.router,
     plan.router,
     events.router,
+    approvals.router,
     freeze.router,
     services.router,
     recovery.router,

@@ -67,6 +67,7 @@ class DeclaredShape(Shape):
     stop_signal: str
     stop_grace_s: float
     heal_when_stopped: bool
+    labels: dict[str, str | None] = Field(description="what looks secret is masked")
     health_threshold: float
     probe: ProbeSpecShape | None
     hooks: dict[str, HookShape]
@@ -107,6 +108,7 @@ class StackShape(Shape):
     digest: str
     at_s: Known
     mode: Mode
+    preset: str = Field(description="the preset that modes were spelled out from, if any")
     modes: dict[ActionKind, Mode]
     time_scale: float
     runtime: RuntimeShape

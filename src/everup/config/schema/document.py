@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from everup.config.careful import Pace
 from everup.config.document import SERVICES_MOST
 from everup.config.load import RUNTIMES
 from everup.config.maintenance import DAYS_IN_FULL, WINDOWS_MOST
@@ -19,6 +20,7 @@ from everup.config.schema.parts import (
     Part,
     any_case,
     block,
+    choice,
     described,
     duration,
     name,
@@ -28,10 +30,9 @@ from everup.config.schema.parts import (
     text,
     whole,
 )
-from everup.config.schema.service import MODES, mode, modes, service, service_name
+from everup.config.schema.service import MODES, modes, service, service_name
 from everup.config.service import NAME, NAME_LENGTH_MOST
 from everup.config.settings_rules import NAMES, THRESHOLD_NAMES, THRESHOLD_TEXTS, bounds_of
-from everup.model.kinds import Mode
 from everup.model.settings import Settings
 
 DIALECT = "http://json-schema.org/draft-07/schema#"
@@ -66,12 +67,19 @@ def _fields(texts: Mapping[str, str]) -> dict[str, Part]:
         ),
         "services": _services(),
         "runtime": described(
-            {"type": "string", "enum": list(RUNTIMES)},
-            "What runs the services.",
+            text(),
+            "What runs the services; plugins may add others.",
             RUNTIMES[0],
             default=RUNTIMES[0],
         ),
-        "mode": {**mode("the stack"), "default": Mode.OBSERVE.value},
+        "mode": described(
+            choice(Pace),
+            "How far Everup may go by itself: observe says what it would do, approve asks a "
+            "person, auto does it; careful is auto for restarts of what keeps no data, approve for "
+            "the rest.",
+            "careful",
+            default=Pace.OBSERVE.value,
+        ),
         "modes": {"$ref": MODES},
         "time_scale": described(
             number(TIME_SCALE_LEAST, TIME_SCALE_MOST),

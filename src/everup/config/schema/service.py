@@ -9,6 +9,7 @@ from everup.config.parts import (
     ASKED_ONLY,
     ENV_MOST,
     INSTANCES_MOST,
+    LABELS_MOST,
     WhenStopped,
 )
 from everup.config.schema.parts import (
@@ -30,7 +31,7 @@ from everup.config.schema.parts import (
 from everup.config.schema.targets import hooks, probe, short_probe
 from everup.config.service import NAME, NAME_LENGTH_MOST
 from everup.model.kinds import ActionKind, DependencyKind, Mode
-from everup.model.stack import StopSpec
+from everup.model.stack import FREEZE_LABEL, StopSpec
 
 MODES = "#/definitions/modes"
 _NOT_STOPPING = {"SIGKILL", "SIGSTOP", "SIGCONT", "SIGCHLD"}
@@ -43,12 +44,12 @@ def service() -> Part:
     return {**part, "type": [*part["type"], "null"]}
 
 
-def mode(of: str) -> Part:
-    """`mode:` of the stack or of a service."""
+def mode() -> Part:
+    """`mode:` of a service."""
     return described(
         choice(Mode),
-        f"How far Everup may go by itself with {of}: observe says what it would do, approve asks a "
-        "person, auto does it.",
+        "How far Everup may go by itself with this service: observe says what it would do, approve "
+        "asks a person, auto does it.",
         "auto",
     )
 
@@ -141,7 +142,7 @@ def _how_it_is_handled() -> dict[str, Part]:
         ),
         "stop": _stop(),
         "hooks": hooks(),
-        "mode": mode("this service"),
+        "mode": mode(),
         "modes": {"$ref": MODES},
         "thresholds": described(
             block(
@@ -161,6 +162,7 @@ def _how_it_is_handled() -> dict[str, Part]:
             "heal",
             default=WhenStopped.LEAVE.value,
         ),
+        "labels": _labels(),
     }
 
 
@@ -178,6 +180,25 @@ def _instances() -> Part:
         2,
         {"count": 2, "min": 1, "max": 10},
         default=1,
+    )
+
+
+def _labels() -> Part:
+    ours = {
+        FREEZE_LABEL: described(
+            {"type": [*SCALARS, "null"]}, "Hands off: true, or the reason.", "being migrated", True
+        )
+    }
+    return described(
+        {
+            "type": "object",
+            "properties": ours,
+            "patternProperties": {r"^(?!everup\.)": {"type": [*SCALARS, "null"]}},
+            "additionalProperties": False,
+            "maxProperties": LABELS_MOST,
+        },
+        "Your own labels, and those of Everup, which begin with everup.",
+        {FREEZE_LABEL: "being migrated"},
     )
 
 

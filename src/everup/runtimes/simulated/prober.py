@@ -7,7 +7,7 @@ makes of it. Called by the loop's samplers.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
 
 from everup.model.kinds import UNKNOWN, ProbeVerdict
@@ -90,6 +90,10 @@ class SimulatedHost:
     async def canaries(self, timeout_s: float) -> Sequence[str]:
         """Those that the plan has made fail."""
         return self._world.senses.failing_canaries
+
+    def freezes(self) -> Mapping[str, str]:
+        """There are no files in this world."""
+        return {}
 
     async def close(self) -> None:
         """Nothing is held."""

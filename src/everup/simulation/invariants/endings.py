@@ -11,6 +11,7 @@ from __future__ import annotations
 from everup.model.kinds import ActionKind, Cause, Mode
 from everup.runtimes.simulated.instance import Truth
 from everup.runtimes.simulated.service import VirtualService
+from everup.simulation.chronicle import Action
 from everup.simulation.invariants.court import Case, Objection
 
 GOOD = frozenset({Truth.WELL, Truth.DONE, Truth.PAUSING})
@@ -80,8 +81,11 @@ def judge_end(case: Case) -> list[Objection]:
     ]
     found += _churn(case)
     chronicle = case.chronicle
+    actions_for: dict[str | None, list[Action]] = {}
+    for action in chronicle.actions:
+        actions_for.setdefault(action.intent.incident_id, []).append(action)
     for incident_id, opened in chronicle.incidents.items():
-        tried = [a for a in chronicle.actions if a.intent.incident_id == incident_id]
+        tried = actions_for.get(incident_id, [])
         if incident_id in chronicle.escalations:
             if not tried and opened.cause is not Cause.STOPPED_ON_PURPOSE:
                 text = f"{incident_id} ({opened.cause} on {opened.service}) with nothing tried"
