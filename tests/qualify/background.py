@@ -18,7 +18,7 @@ import psutil
 from tests.qualify.chunks import ROOT
 from tests.qualify.record import FOLDER
 
-ENDS_WITHIN_S = 30.0
+ENDS_WITHIN_S = 60.0
 
 
 def begin(folder: Path = FOLDER) -> int:

@@ -23,6 +23,7 @@ from tests.qualify.record import Failure
 
 OUTPUT_TAIL = 40
 LOOK_EVERY_S = 0.5
+CLEANS_UP_WITHIN_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +92,17 @@ class Workers:
             except subprocess.TimeoutExpired:
                 is_late = time.monotonic() > until_s
                 if is_late or self.is_stopping.is_set():
-                    os.killpg(child.pid, signal.SIGKILL)
-                    return child.communicate()[0], is_late
+                    return _ended(child), is_late
+
+
+def _ended(child: subprocess.Popen[str]) -> str:
+    """Ask first: tests have services to stop, which have sessions of their own."""
+    os.killpg(child.pid, signal.SIGINT)
+    try:
+        return child.communicate(timeout=CLEANS_UP_WITHIN_S)[0]
+    except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGKILL)
+        return child.communicate()[0]
 
 
 def understood(chunk: Chunk, output: str, code: int | None) -> tuple[dict[str, int], list[Failure]]:
