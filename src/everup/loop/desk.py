@@ -208,4 +208,5 @@ class Desk:
             kept.usage.memory_ratio,
             kept.usage.idle_since_s,
             kept.at_s,
+            kept.usage.queue_since_s,
         )

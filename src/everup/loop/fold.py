@@ -144,7 +144,7 @@ def _intended(state: StackState, entry: e.Intended) -> StackState:
     incident = state.incidents.get(entry.incident_id or "")
     if incident is None:
         return state
-    attempt = Attempt(entry.action_id, entry.step.kind, entry.at_s)
+    attempt = Attempt(entry.action_id, entry.step.kind, entry.at_s, origin=entry.origin)
     return _with_incident(
         state, replace(incident, attempts=(*incident.attempts, attempt), waiting_for="")
     )

@@ -63,6 +63,20 @@ class PastAction:
     has_happened: bool = True  # False: the world was not changed by it; it was no attempt
 
 
+def streak(past: tuple[PastAction, ...], now_s: float, reset_s: float) -> list[PastAction]:
+    """Recovery's actions since the service was last left in peace for `reset_s`, newest first."""
+    found: list[PastAction] = []
+    next_start_s = now_s
+    for action in reversed(past):
+        if action.origin is Origin.PERSON:
+            break
+        if next_start_s - action.ended_at_s > reset_s:
+            break
+        found.append(action)
+        next_start_s = action.started_at_s
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Freeze:
     """Nothing is proposed or done for this scope ("" = the stack) until it ends (NaN: by hand)."""

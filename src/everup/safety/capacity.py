@@ -30,10 +30,13 @@ def minimum_healthy(proposal: Proposal, context: Context) -> Verdict | None:
     seen = context.observation.services.get(proposal.service)
     if seen is None:
         return None
+    found = context.assessment.relations.findings.get(proposal.service)
+    sick = found.instances if found is not None and found.is_confirmed else ()
     healthy = {
         i.instance.name
         for i in seen.instances
         if i.instance.state is InstanceState.RUNNING
+        and i.instance.name not in sick
         and (i.probe is None or i.probe.verdict is ProbeVerdict.PASS)
     }
     least = context.stack.services[proposal.service].min_instances

@@ -154,7 +154,9 @@ def test_someone_elses_change_is_waited_for() -> None:
 
 def test_cooldown_is_per_kind_and_for_running_instances_only() -> None:
     state = StackState({"a": ServiceState(past=(past(ActionKind.GRACEFUL_RESTART, 200),))})
-    verdict = judge(proposal(ONE, HUNG, state), context(ONE, HUNG, state))
+    gentle = proposal(ONE, HUNG)
+    assert gentle.kind is ActionKind.GRACEFUL_RESTART
+    verdict = judge(gentle, context(ONE, HUNG, state))
     assert isinstance(verdict, Delayed)
     assert verdict.check is Check.COOLDOWN
     assert verdict.until_s == NOW_S + 100
