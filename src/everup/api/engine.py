@@ -19,6 +19,7 @@ from everup.model.incident import Incident
 from everup.model.observation import Observation
 from everup.model.request import Answer
 from everup.model.request import Request as Wish
+from everup.model.runtime import RuntimeManifest
 from everup.model.settings import Settings
 from everup.model.stack import Stack
 from everup.model.state import Memory, StackState
@@ -52,6 +53,13 @@ class LookView(Protocol):
     def decisions(self) -> Sequence[DecisionView]: ...
 
 
+class RuntimeView(Protocol):
+    """What is told of the runtime: nothing is asked of it."""
+
+    @property
+    def manifest(self) -> RuntimeManifest: ...
+
+
 class JournalView(Protocol):
     """The reading half of `loop.ports.Journal`. Every method raises `JournalUnavailable`."""
 
@@ -79,6 +87,8 @@ class ControlView(Protocol):
     def stack(self) -> Stack: ...
     @property
     def settings(self) -> Settings: ...
+    @property
+    def runtime(self) -> RuntimeView: ...
     @property
     def journal(self) -> JournalView: ...
     @property

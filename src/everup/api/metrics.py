@@ -128,3 +128,9 @@ def _api(traffic: Traffic) -> Iterator[Metric]:
         answered.add_metric([method, str(status)], count)
     yield answered
     yield _gauge("everup_api_requests_in_progress", "Requests being answered.", traffic.in_progress)
+    yield _gauge("everup_api_listeners", "Who follows /events.", traffic.listeners)
+    yield CounterMetricFamily(
+        "everup_api_listeners_dropped",
+        "Listeners let go because they were too slow.",
+        value=traffic.listeners_dropped,
+    )
