@@ -48,7 +48,13 @@ _MAY_BE_ZERO_S = {
     "start_period_unknown_s",
     "rate_interval_s",
 }
-_COUNTS = {"history_slots": (20, COUNT_MOST), "pending_entries_most": (10, COUNT_MOST)}
+_COUNTS = {
+    "history_slots": (20, COUNT_MOST),
+    "history_days": (1, 365),
+    "log_files": (1, 100),
+    "pending_entries_most": (10, COUNT_MOST),
+}
+_BYTES_LEAST = {"history_total_bytes": 2.0**20, "log_file_bytes": 2.0**16}
 
 _IN_ORDER: tuple[tuple[str, ...], ...] = (
     ("rollback_below", "container_restart_below", "graceful_restart_below", "health_threshold"),
@@ -70,8 +76,8 @@ class Chosen:
 
 def reader_of(name: str) -> Reader[int] | Reader[float]:
     """How the settings field `name` is read: by its unit, within its bounds."""
-    if name == "headroom_bytes":
-        return size(0, 2.0**44)
+    if name.endswith("_bytes"):
+        return size(_BYTES_LEAST.get(name, 0.0), 2.0**44)
     if name.endswith("_s"):
         return duration(_least_s(name), LONGEST_S)
     if isinstance(getattr(Settings(), name), int):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
+from everup.loop.threads import follow_threads
 from everup.model import entries as e
 from everup.model.incident import Attempt, Incident
 from everup.model.kinds import ActionKind, Origin, Purpose, is_known
@@ -22,7 +23,7 @@ PLAN_STARTS_MOST = 32
 
 def fold(state: StackState, entry: e.Entry) -> StackState:
     """The state after one more entry."""
-    return _FOLDS[type(entry)](state, entry)
+    return follow_threads(_FOLDS[type(entry)](state, entry), entry)
 
 
 def fold_all(state: StackState, entries: Iterable[e.Entry]) -> StackState:
@@ -228,6 +229,10 @@ def _gate(state: StackState, entry: e.GateAnswered) -> StackState:
     return _with_incident(state, replace(incident, waiting_for=waiting))
 
 
+def _told(state: StackState, entry: e.Notified) -> StackState:
+    return state  # it changes its thread alone
+
+
 _FOLDS: dict[type, Callable[[StackState, Any], StackState]] = {
     e.ControllerStarted: _started,
     e.ControllerStopped: _stopped,
@@ -246,6 +251,7 @@ _FOLDS: dict[type, Callable[[StackState, Any], StackState]] = {
     e.MonitorFaultSeen: _blind,
     e.MonitorFaultOver: _sighted,
     e.GateAnswered: _gate,
+    e.Notified: _told,
 }
 
 assert set(_FOLDS) == set(e.ENTRY_TYPES.values()), "every entry has its fold"

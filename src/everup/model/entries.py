@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from everup.model.decision import Expectation, Step
 from everup.model.evidence import Evidence, OutcomeState, Sighting
 from everup.model.kinds import UNKNOWN, Cause, Origin, Purpose
+from everup.model.notice import Occasion
 from everup.model.observation import Exit
 
 
@@ -204,6 +205,24 @@ class GateAnswered:
     incident_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Notified:
+    """A notifier delivered a message, or it was refused for good; written after sending.
+
+    A crash between sending and this entry sends the message once more, with the same key.
+    """
+
+    at_s: float
+    key: str
+    thread: str
+    notifier: str
+    occasion: Occasion
+    incident_id: str | None = None
+    service: str = ""
+    has_arrived: bool = True
+    error: str = ""
+
+
 Entry = (
     ControllerStarted
     | ControllerStopped
@@ -222,6 +241,7 @@ Entry = (
     | MonitorFaultSeen
     | MonitorFaultOver
     | GateAnswered
+    | Notified
 )
 
 ENTRY_TYPES: Mapping[str, type[Entry]] = {cls.__name__: cls for cls in Entry.__args__}

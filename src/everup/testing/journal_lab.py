@@ -20,6 +20,7 @@ from everup.model.decision import Expectation, Step
 from everup.model.errors import EverupError
 from everup.model.evidence import Evidence, OutcomeState, Sighting
 from everup.model.kinds import UNKNOWN, ActionKind, Cause, Origin, Purpose
+from everup.model.notice import Occasion
 from everup.model.observation import Exit
 
 STACK = "lab"
@@ -105,6 +106,7 @@ def story() -> list[e.Entry]:
         e.IncidentResolved(9.0, "inc-1", "db", "healed"),
         e.IncidentOpened(10.0, "inc-2", "web", Cause.HANG, "it stands still"),
         e.IncidentEscalated(11.0, "inc-2", "web", "nothing helped"),
+        e.Notified(11.5, "s/inc-2/escalated", "inc-2", "log", Occasion.ESCALATED, "inc-2", "web"),
         e.PersonAnswered(12.0, "web", "Ann did"),
         e.FreezeSet(13.0, "", "backup", "Ann", 20.0),
         e.FreezeSet(13.0, "db", "backup", "Ann"),
