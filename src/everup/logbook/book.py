@@ -6,7 +6,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from everup.model.entries import Entry
 from everup.model.errors import GiveUp
 
 FILE_NAME = "everup.log"
+FIRST = ("time", "level", "event", "text")
 QUEUE_MOST = 2000
 CLOSE_MOST_S = 2.0
 
@@ -35,6 +36,7 @@ class LogBook:
             processors=[
                 structlog.processors.add_log_level,
                 structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+                _in_order,
                 structlog.processors.JSONRenderer(default=str),
             ],
             wrapper_class=structlog.make_filtering_bound_logger(least),
@@ -86,6 +88,13 @@ class LogBook:
                 lines.append(following)
             self._file.write(lines)
         self._file.close()
+
+
+def _in_order(
+    logger: object, method: str, fields: MutableMapping[str, object]
+) -> Mapping[str, object]:
+    """What a person reads first stands first."""
+    return {name: fields[name] for name in FIRST if name in fields} | dict(fields)
 
 
 class _Sink:
