@@ -48,7 +48,7 @@ def notifiers(
         field.wrong(f"has two notifiers named '{name}'", "give each a name of its own")
     if len(found) > NOTIFIERS_MOST:
         field.wrong(f"has more than {NOTIFIERS_MOST} notifiers", "let one of them fan out")
-    if not found and not set(given) & {"log", "command", "webhook"}:
+    if not found and {entry.key for entry in field.node.entries} <= {"on"}:
         field.wrong("names nobody to tell", "add log: true, command: or webhook:")
     return tuple(found)
 

@@ -17,6 +17,7 @@ from everup.model.notice import Message, Occasion, Thread
 from everup.model.settings import Settings
 from everup.model.state import StackState
 
+ENDING_MOST = 120
 FOLLOW_UP_MOST_S = 86400.0
 """An end that is older than this is no news."""
 
@@ -45,7 +46,7 @@ def message_of(stack: str, thread: Thread, is_follow_up: bool) -> Message:
     titles = {
         Occasion.OPENED: f"{about} is unwell",
         Occasion.ESCALATED: f"{about} needs a person",
-        Occasion.RESOLVED: f"{about}: resolved",
+        Occasion.RESOLVED: f"{about}: {thread.text[:ENDING_MOST]}",
         Occasion.FROZEN: "Everup does nothing: it cannot trust what it sees, or may not act",
     }
     return Message(

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from everup.model import entries as e
-from everup.model.kinds import Origin, is_known
+from everup.model.kinds import Origin, Purpose, is_known
 from everup.model.notice import Occasion, Thread
 from everup.model.state import StackState
 
@@ -47,7 +47,8 @@ def follow_threads(state: StackState, entry: e.Entry) -> StackState:
         case e.PersonAnswered():
             return _answered(state, entry.service, entry.reason, entry.at_s)
         case e.PurposeSet():
-            text = f"{entry.by} asked for it to {entry.purpose}"
+            wish = "to run" if entry.purpose is Purpose.RUN else "stopped"
+            text = f"{entry.by} wants it {wish}"
             return _answered(state, entry.service, text, entry.at_s)
         case e.Intended() if entry.origin is Origin.PERSON:
             text = f"{entry.by} acts: {entry.step.kind}"

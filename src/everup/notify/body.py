@@ -6,7 +6,8 @@ import json
 
 from everup.model.notice import Message
 
-TEXT_MOST = 8000
+TEXT_MOST = 4000
+"""Even where every character takes twelve bytes of JSON, a message is smaller than a pipe."""
 TITLE_MOST = 300
 CUT = " … (cut; the whole case is in the incident)"
 
