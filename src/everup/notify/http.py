@@ -65,7 +65,7 @@ class Caller:
                 await response.aclose()
         except TimeoutError:
             raise TryAgain(f"no answer within {timeout_s:g} s") from None
-        except httpx2.InvalidURL:
+        except (httpx2.InvalidURL, ValueError):
             raise GiveUp("the address cannot be read") from None
         except (httpx2.HTTPError, OSError) as error:
             raise TryAgain(f"no answer: {type(error).__name__}") from None
