@@ -116,6 +116,10 @@ def _answered(state: StackState, entry: e.PersonAnswered) -> StackState:
     return _with_service(state, entry.service, with_a_person=None, healed_at_s=entry.at_s)
 
 
+def _told(state: StackState, entry: e.Notified) -> StackState:
+    return state  # it changes its thread alone
+
+
 def _intended(state: StackState, entry: e.Intended) -> StackState:
     service = entry.step.target
     flight = InFlight(
@@ -229,10 +233,6 @@ def _gate(state: StackState, entry: e.GateAnswered) -> StackState:
     return _with_incident(state, replace(incident, waiting_for=waiting))
 
 
-def _told(state: StackState, entry: e.Notified) -> StackState:
-    return state  # it changes its thread alone
-
-
 _FOLDS: dict[type, Callable[[StackState, Any], StackState]] = {
     e.ControllerStarted: _started,
     e.ControllerStopped: _stopped,
@@ -243,6 +243,7 @@ _FOLDS: dict[type, Callable[[StackState, Any], StackState]] = {
     e.IncidentResolved: _resolved,
     e.IncidentEscalated: _escalated,
     e.PersonAnswered: _answered,
+    e.Notified: _told,
     e.Intended: _intended,
     e.Finished: _finished,
     e.Verified: _verified,
@@ -251,7 +252,6 @@ _FOLDS: dict[type, Callable[[StackState, Any], StackState]] = {
     e.MonitorFaultSeen: _blind,
     e.MonitorFaultOver: _sighted,
     e.GateAnswered: _gate,
-    e.Notified: _told,
 }
 
 assert set(_FOLDS) == set(e.ENTRY_TYPES.values()), "every entry has its fold"

@@ -109,6 +109,24 @@ class PersonAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class Notified:
+    """A notifier delivered a message, or it was refused for good; written after sending.
+
+    A crash between sending and this entry sends the message once more, with the same key.
+    """
+
+    at_s: float
+    key: str
+    thread: str
+    notifier: str
+    occasion: Occasion
+    incident_id: str | None = None
+    service: str = ""
+    has_arrived: bool = True
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Intended:
     """Written before an action touches the world."""
 
@@ -205,24 +223,6 @@ class GateAnswered:
     incident_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Notified:
-    """A notifier delivered a message, or it was refused for good; written after sending.
-
-    A crash between sending and this entry sends the message once more, with the same key.
-    """
-
-    at_s: float
-    key: str
-    thread: str
-    notifier: str
-    occasion: Occasion
-    incident_id: str | None = None
-    service: str = ""
-    has_arrived: bool = True
-    error: str = ""
-
-
 Entry = (
     ControllerStarted
     | ControllerStopped
@@ -233,6 +233,7 @@ Entry = (
     | IncidentResolved
     | IncidentEscalated
     | PersonAnswered
+    | Notified
     | Intended
     | Finished
     | Verified
@@ -241,7 +242,6 @@ Entry = (
     | MonitorFaultSeen
     | MonitorFaultOver
     | GateAnswered
-    | Notified
 )
 
 ENTRY_TYPES: Mapping[str, type[Entry]] = {cls.__name__: cls for cls in Entry.__args__}
