@@ -12,6 +12,7 @@ from typing import Annotated, Protocol
 from fastapi import Depends, Request
 
 from everup.loop.ports import ActionRecord
+from everup.loop.rooms import RoomCounts
 from everup.model.assessment import Assessment
 from everup.model.decision import Escalate, Hold, Proposal, Verdict
 from everup.model.entries import Entry
@@ -99,6 +100,8 @@ class ControlView(Protocol):
     def look(self) -> LookView | None: ...
     @property
     def journal_fault(self) -> str: ...
+    @property
+    def counts(self) -> RoomCounts: ...
 
     async def request(self, request: Wish) -> Answer: ...
 

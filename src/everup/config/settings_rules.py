@@ -58,7 +58,13 @@ _MAY_BE_ZERO_S = {
     "start_period_unknown_s",
     "rate_interval_s",
 }
-_COUNTS = {"history_slots": (20, COUNT_MOST), "pending_entries_most": (10, COUNT_MOST)}
+_COUNTS = {
+    "history_slots": (20, COUNT_MOST),
+    "history_days": (1, 365),
+    "log_files": (1, 100),
+    "pending_entries_most": (10, COUNT_MOST),
+}
+_BYTES_LEAST = {"history_total_bytes": 2.0**20, "log_file_bytes": 2.0**16}
 
 _IN_ORDER: tuple[tuple[str, ...], ...] = (
     ("rollback_below", "container_restart_below", "graceful_restart_below", "health_threshold"),
@@ -80,8 +86,8 @@ class Chosen:
 
 def bounds_of(name: str) -> tuple[float, float]:
     """The least and the most that the settings field `name` may be."""
-    if name == "headroom_bytes":
-        return 0.0, 2.0**44
+    if name.endswith("_bytes"):
+        return _BYTES_LEAST.get(name, 0.0), 2.0**44
     if name.endswith("_s"):
         return _least_s(name), LONGEST_S
     if isinstance(getattr(Settings(), name), int):
@@ -92,7 +98,7 @@ def bounds_of(name: str) -> tuple[float, float]:
 def reader_of(name: str) -> Reader[int] | Reader[float]:
     """How the settings field `name` is read: by its unit, within its bounds."""
     low, high = bounds_of(name)
-    if name == "headroom_bytes":
+    if name.endswith("_bytes"):
         return size(low, high)
     if name.endswith("_s"):
         return duration(low, high)

@@ -17,9 +17,11 @@ from everup.loop.book import Book
 from everup.loop.cycle import look_once
 from everup.loop.desk import Desk
 from everup.loop.desk_of_wishes import DeskOfWishes
+from everup.loop.history_ring import HistoryRing
 from everup.loop.look import Look
 from everup.loop.perform import perform
 from everup.loop.ports import Clock, HostSense, Ids, Journal, Prober, Random, Runtime
+from everup.loop.rooms import Beside, RoomCounts, Rooms
 from everup.loop.sampling import Samplers
 from everup.loop.settle import ENDS_AND_STARTS
 from everup.model.entries import (
@@ -56,6 +58,7 @@ class Control:
         ids: Ids,
         random: Random | None = None,
         *,
+        rooms: Rooms | None = None,
         holder: str = "everup",
         version: str = "",
         boot_id: str = "",
@@ -72,6 +75,7 @@ class Control:
         self._inherited: set[str] = set()
         self.answered: OrderedDict[str, tuple[str, str, str]] = OrderedDict()
         self._book = Book(journal, settings, ids)
+        self.beside = Beside(rooms or Rooms(), stack, settings, clock)
         self._holder, self._version, self._boot_id = holder, version, boot_id
         self._wake_up = asyncio.Event()
         self._finished: list[Finished] = []
@@ -98,6 +102,26 @@ class Control:
     def journal_fault(self) -> str:
         """Why the journal cannot be written now; "" when it can."""
         return self._book.fault
+
+    @property
+    def lost_leadership(self) -> str:
+        """Who holds the stack instead of us; "" while we do."""
+        return self._book.lost_leadership
+
+    @property
+    def entries_shed(self) -> int:
+        """Batches of entries that were dropped because too many waited for the journal."""
+        return self._book.shed
+
+    @property
+    def ring(self) -> HistoryRing:
+        """The recent past of every service; `assess` reads trends from it."""
+        return self.beside.ring
+
+    @property
+    def counts(self) -> RoomCounts:
+        """What the rooms beside the loop count."""
+        return self.beside.counts()
 
     def cannot_act(self) -> str:
         """Why this controller may not act at all; "" when it may."""
@@ -131,6 +155,7 @@ class Control:
                 await self._book.flush()
                 self.look = await look_once(self)
                 self._last_look_s = self.clock.now()
+                await self.beside.after_look(self)
         finally:
             sampling.cancel()
             for task in self._acting.values():
@@ -237,10 +262,14 @@ class Control:
     async def write(self, entries: list[Entry]) -> None:
         """Into the journal and into the state."""
         await self._book.write(entries)
+        self.beside.log(entries)
 
     async def write_intent(self, intent: Intended, ending: Verified | None = None) -> bool:
         """True when it stands in the journal, together with the end of what it supersedes."""
-        return await self._book.write_intent(intent, ending)
+        is_written = await self._book.write_intent(intent, ending)
+        if is_written:
+            self.beside.log((intent,) if ending is None else (ending, intent))
+        return is_written
 
     def perform(self, intent: Intended) -> None:
         """One task per service; its end calls for a look."""
@@ -282,5 +311,6 @@ class Control:
     async def close(self, *, stop_services: bool = False) -> None:
         """Say goodbye in the journal and let go of the world."""
         await self.write([ControllerStopped(self.clock.now(), "asked to")])
+        await self.beside.close()
         await self.runtime.close(stop_services=stop_services)
         await self.journal.close()

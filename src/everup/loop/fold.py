@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
+from everup.loop.threads import follow_threads
 from everup.model import entries as e
 from everup.model.approval import Approval, ApprovalState
 from everup.model.incident import Attempt, Incident
@@ -24,7 +25,7 @@ PAST_APPROVALS_MOST = 50
 
 def fold(state: StackState, entry: e.Entry) -> StackState:
     """The state after one more entry."""
-    return _FOLDS[type(entry)](state, entry)
+    return follow_threads(_FOLDS[type(entry)](state, entry), entry)
 
 
 def fold_all(state: StackState, entries: Iterable[e.Entry]) -> StackState:
@@ -116,6 +117,10 @@ def _escalated(state: StackState, entry: e.IncidentEscalated) -> StackState:
 
 def _answered(state: StackState, entry: e.PersonAnswered) -> StackState:
     return _with_service(state, entry.service, with_a_person=None, healed_at_s=entry.at_s)
+
+
+def _told(state: StackState, entry: e.Notified) -> StackState:
+    return state  # it changes its thread alone
 
 
 def _intended(state: StackState, entry: e.Intended) -> StackState:
@@ -298,6 +303,7 @@ _FOLDS: dict[type, Callable[[StackState, Any], StackState]] = {
     e.IncidentResolved: _resolved,
     e.IncidentEscalated: _escalated,
     e.PersonAnswered: _answered,
+    e.Notified: _told,
     e.Intended: _intended,
     e.Finished: _finished,
     e.Verified: _verified,

@@ -15,6 +15,7 @@ from everup.model.decision import Expectation, Step
 from everup.model.evidence import Sighting
 from everup.model.incident import Incident
 from everup.model.kinds import UNKNOWN, ActionKind, Cause, Origin, Purpose
+from everup.model.notice import Thread
 from everup.model.observation import Exit
 
 
@@ -120,6 +121,7 @@ class StackState:
     started_at_s: float = UNKNOWN  # of this controller
     monitor_fault: str = ""
     monitor_fault_since_s: float = UNKNOWN
+    threads: Mapping[str, Thread] = field(default_factory=dict)  # what people are told of, bounded
 
     def service(self, name: str) -> ServiceState:
         """An empty memory for a service never heard of."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from everup.loop.look import Decision, Look
 from everup.loop.ports import ActionRecord
+from everup.loop.rooms import RoomCounts
 from everup.model import decision as d
 from everup.model.assessment import (
     Assessment,
@@ -171,6 +172,7 @@ class FakeControl:
     memory: Memory = field(default_factory=lambda: Memory(looks=7))
     look: Look | None = field(default_factory=look)
     journal_fault: str = ""
+    counts: RoomCounts = field(default_factory=RoomCounts)
     age_s: float = 1.0
     asked: list[Request] = field(default_factory=list)
     answers: dict[Verb, Answer] = field(default_factory=dict)

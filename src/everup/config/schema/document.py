@@ -16,6 +16,7 @@ from everup.config.options import (
     TIME_SCALE_LEAST,
     TIME_SCALE_MOST,
 )
+from everup.config.schema.notices import notices
 from everup.config.schema.parts import (
     Part,
     any_case,
@@ -115,6 +116,7 @@ def _fields(texts: Mapping[str, str]) -> dict[str, Part]:
             {"tick_s": 30, "cooldown_s": "5m"},
         ),
         "maintenance": _maintenance(),
+        **notices(),
     }
 
 
