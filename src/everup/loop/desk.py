@@ -49,6 +49,7 @@ class Desk:
         self._deaths: list[tuple[str, str, Exit]] = []
         self._dead_identities: dict[str, str] = {}
         self._changes: dict[str, float] = {}
+        self._changing_since: dict[str, float] = {}
         self._limit_s = STALE_INTERVALS * settings.sample_interval_s + settings.probe_timeout_s
         self._probe_limits_s = {
             name: STALE_INTERVALS * max(spec.probe.interval_s, settings.sample_interval_s)
@@ -137,7 +138,10 @@ class Desk:
         return found
 
     def note_change(self, service: str, at_s: float) -> None:
-        """Somebody else changed this service."""
+        """Somebody else changed this service; events without a quiet while are one change."""
+        last_s = self._changes.get(service, float("-inf"))
+        if at_s - last_s > self._settings.change_quiet_s:
+            self._changing_since[service] = at_s
         self._changes[service] = at_s
 
     def running(self, service: str) -> list[Instance]:
@@ -193,7 +197,14 @@ class Desk:
             self.engine_fault,
         )
         return Observation(
-            now_s, services, monitor, self.host, complete, dict(self._changes), self.freezes
+            now_s,
+            services,
+            monitor,
+            self.host,
+            complete,
+            dict(self._changes),
+            dict(self._changing_since),
+            self.freezes,
         )
 
     def _is_asked(self, kept: Kept) -> bool:

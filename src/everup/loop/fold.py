@@ -14,7 +14,7 @@ from everup.loop.threads import follow_threads
 from everup.model import entries as e
 from everup.model.approval import Approval, ApprovalState
 from everup.model.incident import Attempt, Incident
-from everup.model.kinds import ActionKind, Origin, Purpose, is_known
+from everup.model.kinds import TAKES_CAPACITY, ActionKind, Origin, Purpose, is_known
 from everup.model.state import Freeze, InFlight, PastAction, Phase, StackState
 
 PAST_ACTIONS_MOST = 32
@@ -49,7 +49,8 @@ def _without(mapping: Any, key: object) -> Any:
 
 
 def _started(state: StackState, entry: e.ControllerStarted) -> StackState:
-    return replace(state, started_at_s=entry.at_s, monitor_fault="")
+    boot_id = entry.boot_id or state.boot_id
+    return replace(state, started_at_s=entry.at_s, monitor_fault="", boot_id=boot_id)
 
 
 def _stopped(state: StackState, entry: e.ControllerStopped) -> StackState:
@@ -140,10 +141,11 @@ def _intended(state: StackState, entry: e.Intended) -> StackState:
         by=entry.by,
     )
     state = replace(state, in_flight={**state.in_flight, service: flight})
-    if entry.origin is not Origin.PERSON:
-        starts = (*state.plan_starts_s, entry.at_s)[-PLAN_STARTS_MOST:]
-        state = replace(state, plan_starts_s=starts)
-    elif state.service(service).with_a_person is not None:
+    if entry.origin is not Origin.PERSON or (
+        entry.on_running and entry.step.kind in TAKES_CAPACITY
+    ):
+        state = _counted(state, entry.at_s)
+    if entry.origin is Origin.PERSON and state.service(service).with_a_person is not None:
         state = _with_service(state, service, with_a_person=None)
     state = _approval_ended(state, entry.key, ApprovalState.USED, entry.action_id)
     incident = state.incidents.get(entry.incident_id or "")
@@ -153,6 +155,11 @@ def _intended(state: StackState, entry: e.Intended) -> StackState:
     return _with_incident(
         state, replace(incident, attempts=(*incident.attempts, attempt), waiting_for="")
     )
+
+
+def _counted(state: StackState, at_s: float) -> StackState:
+    """One more plan against the stack's rate."""
+    return replace(state, plan_starts_s=(*state.plan_starts_s, at_s)[-PLAN_STARTS_MOST:])
 
 
 def _finished(state: StackState, entry: e.Finished) -> StackState:

@@ -117,7 +117,8 @@ class StackState:
     freezes: Mapping[str, Freeze] = field(default_factory=dict)  # by scope
     approvals: Mapping[str, Approval] = field(default_factory=dict)  # open ones, by proposal's key
     past_approvals: tuple[Approval, ...] = ()  # oldest first, bounded
-    plan_starts_s: tuple[float, ...] = ()  # of Everup's own plans, newest last, bounded
+    plan_starts_s: tuple[float, ...] = ()  # of plans that count for the rate, newest last, bounded
+    boot_id: str = ""  # of the host, when the latest controller started
     started_at_s: float = UNKNOWN  # of this controller
     monitor_fault: str = ""
     monitor_fault_since_s: float = UNKNOWN
