@@ -32,7 +32,7 @@ from everup.model.entries import (
     Intended,
     Verified,
 )
-from everup.model.kinds import ActionKind, is_known
+from everup.model.kinds import ActionKind, Purpose, is_known
 from everup.model.request import Answer, AnswerState, Request, Verb
 from everup.model.settings import Settings
 from everup.model.stack import Stack
@@ -85,7 +85,16 @@ class Control:
         self._close: frozenset[str] = frozenset()
         self._close_in = self._book.state
         self.samplers = Samplers(
-            stack, settings, runtime, prober, host, clock, self.desk, self.wake, self.is_close
+            stack,
+            settings,
+            runtime,
+            prober,
+            host,
+            clock,
+            self.desk,
+            self.wake,
+            self.is_close,
+            self.is_settled,
         )
 
     @property
@@ -195,6 +204,16 @@ class Control:
             self._close_in = state
             self._close = frozenset((*state.in_flight, *state.by_root()))
         return service in self._close
+
+    def is_settled(self, service: str) -> bool:
+        """Is its trouble with a person, somebody's wish, or so old that nothing will come of it?"""
+        remembered = self.state.service(service)
+        if remembered.with_a_person is not None or remembered.purpose is Purpose.STOPPED:
+            return True
+        if self.stack.services[service].is_one_shot:
+            return True
+        bad_s = self.clock.now() - self.memory.service(service).bad_since_s
+        return bad_s > self.settings.start_period_unknown_s + self.settings.verify_deadline_s
 
     async def request(self, request: Request) -> Answer:
         """A person's wish: spoken into the journal at once, done by the next look."""

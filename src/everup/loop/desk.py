@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from enum import Enum
 
 from everup.loop.readings import Usage, doubted, first_usage, fold_probe, fold_usage
 from everup.model.kinds import UNKNOWN, InstanceState, ProbeVerdict, is_known
@@ -27,6 +28,14 @@ from everup.model.settings import Settings
 from everup.model.stack import Stack
 
 STALE_INTERVALS = 2.0
+
+
+class News(Enum):
+    """What an answer says that was not known: nothing, a trouble that goes on, or a turn."""
+
+    NONE = 0
+    GOES_ON = 1
+    TURNED = 2
 
 
 @dataclass(slots=True)
@@ -103,18 +112,19 @@ class Desk:
         death = instance.exit or Exit(at_s, was_witnessed=False)
         self._deaths.append((instance.service, instance.name, death))
 
-    def take_probe(self, service: str, name: str, identity: str, result: ProbeResult) -> bool:
-        """Keep an answer; True when it changes what is thought of the instance."""
+    def take_probe(self, service: str, name: str, identity: str, result: ProbeResult) -> News:
+        """Keep an answer; what it changes of what is thought of the instance."""
         kept = self._kept.get(service, {}).get(name)
         if kept is None or kept.instance.identity != identity:
-            return False
+            return News.NONE
         before = kept.probe
         kept.probe = fold_probe(before, result)
         if before is None or before.verdict is not kept.probe.verdict:
-            return True
+            return News.TURNED
         if kept.probe.verdict is not ProbeVerdict.PASS:
-            return True
-        return kept.probe.successes_in_a_row <= self._settings.success_threshold
+            return News.GOES_ON
+        is_young = kept.probe.successes_in_a_row <= self._settings.success_threshold
+        return News.TURNED if is_young else News.NONE
 
     def take_host(self, host: HostObservation, at_s: float) -> None:
         """Keep a reading of the machine. While it was short of CPU, silence was no evidence."""
