@@ -73,10 +73,7 @@ class Samplers:
             await self._clock.sleep(self._interval_s(self._is_anything_close()))
 
     def _is_anything_close(self) -> bool:
-        for service in self._stack.services:
-            if self._deserves_closeness(service):
-                return True
-        return False
+        return any(self._deserves_closeness(service) for service in self._stack.services)
 
     def _deserves_closeness(self, service: str) -> bool:
         """Every second from the first failure until settled: what a person has, or what is meant
