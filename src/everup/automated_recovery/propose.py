@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from everup.automated_recovery.ladders import ladder, score_limit
-from everup.automated_recovery.steps import expectation_for, step_for
+from everup.automated_recovery.steps import expectation_for, step_for, target_of
 from everup.model.assessment import Assessment, Finding
 from everup.model.decision import (
     Escalate,
@@ -230,10 +230,12 @@ def _tried(case: _Case, cause: Cause) -> _Tried:
     past = case.state.service(case.found.service).past
     untried = {p.action_id for p in past if not p.has_happened}
     attempts = case.incident.attempts if case.incident is not None else ()
+    target = target_of(case.spec, case.found)
     here = [
         a
         for a in attempts
         if a.result and a.origin is Origin.RECOVERY and a.action_id not in untried
+        if a.instance == target or a.result != "passed"
     ]
     if cause is Cause.CRASH:
         return _Tried(len(here), 0, len(here))
@@ -241,6 +243,7 @@ def _tried(case: _Case, cause: Cause) -> _Tried:
         p
         for p in streak(past, case.now_s, case.settings.backoff_reset_s)
         if p.cause is cause and p.has_happened and p.origin is Origin.RECOVERY
+        if p.instance == target
     ]
     rung = max(len(here), len(again)) if case.on_running else len(here)
     mine = {a.action_id for a in attempts}

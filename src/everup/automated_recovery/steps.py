@@ -16,6 +16,11 @@ RESTARTS = (
 )
 
 
+def target_of(spec: ServiceSpec, found: Finding) -> str:
+    """The first sick instance of a service that has several; "" for all of a service."""
+    return found.instances[0] if spec.has_instances_to_spare and found.instances else ""
+
+
 def step_for(
     kind: ActionKind, spec: ServiceSpec, found: Finding, settings: Settings, *, on_running: bool
 ) -> Step:
@@ -25,8 +30,9 @@ def step_for(
     always gets its full grace, and is killed after it only when it is proven hung.
     """
     parameters: dict[str, ParameterValue] = {}
-    if spec.has_instances_to_spare and found.instances:
-        parameters["instance"] = found.instances[0]
+    target = target_of(spec, found)
+    if target:
+        parameters["instance"] = target
     if on_running and kind in RESTARTS:
         if spec.is_stateful:
             parameters["grace_s"] = max(spec.stop.grace_s, settings.stateful_grace_s)

@@ -262,7 +262,14 @@ class Control:
             kind = ActionKind(str(following))
             reason = f"{flight.step.kind} {action_id} did not help"
             self.desk_of_wishes.put_own(
-                Request(Verb.HEAL, by=flight.by, service=service, kind=kind, reason=reason)
+                Request(
+                    Verb.HEAL,
+                    by=flight.by,
+                    service=service,
+                    kind=kind,
+                    reason=reason,
+                    is_follow_up=True,
+                )
             )
 
     def take_inherited(self, action_id: str) -> bool:

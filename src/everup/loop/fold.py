@@ -151,7 +151,13 @@ def _intended(state: StackState, entry: e.Intended) -> StackState:
     incident = state.incidents.get(entry.incident_id or "")
     if incident is None:
         return state
-    attempt = Attempt(entry.action_id, entry.step.kind, entry.at_s, origin=entry.origin)
+    attempt = Attempt(
+        entry.action_id,
+        entry.step.kind,
+        entry.at_s,
+        origin=entry.origin,
+        instance=entry.step.instance,
+    )
     return _with_incident(
         state, replace(incident, attempts=(*incident.attempts, attempt), waiting_for="")
     )
@@ -208,6 +214,7 @@ def _end(
         incident_id=flight.incident_id,
         rung=flight.rung,
         has_happened=has_happened,
+        instance=flight.step.instance,
     )
     kept = (*state.service(service).past, past)[-PAST_ACTIONS_MOST:]
     state = replace(state, in_flight=_without(state.in_flight, service))

@@ -27,6 +27,11 @@ class Step:
     undoes: str | None = None
     is_repeatable: bool = False
 
+    @property
+    def instance(self) -> str:
+        """The one instance that it acts on; "" for all of the service."""
+        return str(self.parameters.get("instance", ""))
+
 
 @dataclass(frozen=True, slots=True)
 class Expectation:

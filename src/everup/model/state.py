@@ -62,6 +62,7 @@ class PastAction:
     incident_id: str | None = None
     rung: int = 0
     has_happened: bool = True  # False: the world was not changed by it; it was no attempt
+    instance: str = ""  # "": all of them
 
 
 def streak(past: tuple[PastAction, ...], now_s: float, reset_s: float) -> list[PastAction]:
