@@ -12,8 +12,9 @@ from everup import __version__
 from everup.app.live import BootClock, TimeIds, boot_id
 from everup.app.plugins import load_runtime
 from everup.config import Loaded
-from everup.journal import open_journal
+from everup.journal import SqlJournal, open_journal
 from everup.loop.control import Control
+from everup.loop.ports import Clock
 from everup.model.errors import GiveUp
 from everup.model.kinds import InstanceState
 from everup.model.request import Request, Verb
@@ -49,9 +50,7 @@ class Engine:
         if runtime is None:
             plugin = load_runtime(stack.runtime)
             runtime = await plugin.create(stack, self.state_dir, clock, settings)
-        journal = self._overrides.get("journal") or open_journal(
-            f"sqlite:///{self.state_dir / JOURNAL_FILE}", clock=clock
-        )
+        journal = self._overrides.get("journal") or open_journal_of(self.state_dir, clock)
         self._prober = self._overrides.get("prober") or create_prober(clock, settings)
         self._host = self._overrides.get("host") or create_host_sense(self.state_dir)
         self.control = Control(
@@ -115,6 +114,11 @@ class Engine:
         await self._prober.close()
         await self._host.close()
         await self.control.close(stop_services=stop_services)
+
+
+def open_journal_of(state_dir: Path, clock: Clock) -> SqlJournal:
+    """The journal of this state folder; `open` it before anything else."""
+    return open_journal(f"sqlite:///{state_dir / JOURNAL_FILE}", clock=clock)
 
 
 def build_app(loaded: Loaded, *, state_dir: Path | None = None, **overrides: Any) -> Engine:

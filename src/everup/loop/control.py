@@ -280,6 +280,7 @@ class Control:
 
     async def close(self, *, stop_services: bool = False) -> None:
         """Say goodbye in the journal and let go of the world."""
-        await self.write([ControllerStopped(self.clock.now(), "asked to")])
+        now_s = self.clock.now()
+        await self.write([ControllerStopped(now_s, "asked to", stops_services=stop_services)])
         await self.runtime.close(stop_services=stop_services)
         await self.journal.close()

@@ -104,6 +104,7 @@ class StackState:
     past_approvals: tuple[Approval, ...] = ()  # oldest first, bounded
     plan_starts_s: tuple[float, ...] = ()  # of Everup's own plans, newest last, bounded
     started_at_s: float = UNKNOWN  # of this controller
+    services_stopped_at_s: float = UNKNOWN  # when a controller was last asked to end them all
     monitor_fault: str = ""
     monitor_fault_since_s: float = UNKNOWN
 
