@@ -65,6 +65,17 @@ def _loop(control: ControlView) -> Iterator[Metric]:
         "1 while the journal cannot be written and nothing is done.",
         bool(control.journal_fault),
     )
+    yield _gauge(
+        "everup_cannot_act",
+        "1 while nothing would be done whatever the mode.",
+        bool(control.cannot_act()),
+    )
+    mishaps = CounterMetricFamily(
+        "everup_mishaps", "Errors that nobody expected, caught.", labels=["part"]
+    )
+    for part, count in sorted(control.mishaps.total.items()):
+        mishaps.add_metric([part], count)
+    yield mishaps
 
 
 def _services(control: ControlView) -> Iterator[Metric]:

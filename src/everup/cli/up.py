@@ -24,6 +24,7 @@ from everup.cli.place import Place
 from everup.cli.show import clean
 from everup.cli.voice import Voice
 from everup.config import ConfigError, Loaded, load_stack
+from everup.loop.mishaps import TooManyMishaps
 from everup.model.errors import EverupError
 
 SERVICES_NAMED_MOST = 20
@@ -52,6 +53,8 @@ def up(place: Place, flags: dict[str, object], allowed_hosts: list[str]) -> int:
     structlog.configure(logger_factory=structlog.WriteLoggerFactory(cast(TextIO, voice)))
     try:
         return asyncio.run(_run(loaded, sock, allowed_hosts, voice.say))
+    except TooManyMishaps as error:
+        raise Stop(UNWELL, f"gives up, so that a supervisor starts it anew: {error}") from None
     except EverupError as error:
         raise Stop(UNWELL, f"cannot start: {error}") from None
     finally:

@@ -18,6 +18,7 @@ from everup.loop.cycle import look_once
 from everup.loop.desk import Desk
 from everup.loop.desk_of_wishes import DeskOfWishes
 from everup.loop.look import Look
+from everup.loop.mishaps import LOOK, Mishaps
 from everup.loop.perform import perform
 from everup.loop.ports import Clock, HostSense, Ids, Journal, Prober, Random, Runtime
 from everup.loop.sampling import Samplers
@@ -28,9 +29,10 @@ from everup.model.entries import (
     Entry,
     Finished,
     Intended,
+    MonitorFaultSeen,
     Verified,
 )
-from everup.model.kinds import ActionKind, is_known
+from everup.model.kinds import UNKNOWN, ActionKind, is_known
 from everup.model.request import Answer, AnswerState, Request, Verb
 from everup.model.settings import Settings
 from everup.model.stack import Stack
@@ -80,8 +82,18 @@ class Control:
         self._last_look_s = float("nan")
         self._close: frozenset[str] = frozenset()
         self._close_in = self._book.state
+        self.mishaps = Mishaps(settings.tick_s)
         self.samplers = Samplers(
-            stack, settings, runtime, prober, host, clock, self.desk, self.wake, self.is_close
+            stack,
+            settings,
+            runtime,
+            prober,
+            host,
+            clock,
+            self.desk,
+            self.wake,
+            self.is_close,
+            self.mishaps,
         )
 
     @property
@@ -105,7 +117,12 @@ class Control:
             return f"another controller holds the stack: {self._book.lost_leadership}"
         if self._book.fault:
             return f"the journal cannot be written: {self._book.fault}; acting stops until it can"
-        return ""
+        mishap = self.mishaps.why_not_act(self.clock.now())
+        return f"{mishap}; acting stops until it works again" if mishap else ""
+
+    def failing(self) -> list[str]:
+        """What of our own fails at present, by a flaw that nobody expected."""
+        return [mishap.text for mishap in self.mishaps.present(self.clock.now())]
 
     async def open(self) -> None:
         """Take the journal; intents without outcome wait for the first look to be settled."""
@@ -126,25 +143,50 @@ class Control:
             while True:
                 await self._wait()
                 if sampling.done():
-                    sampling.result()
+                    _raise_first_of(sampling)
                 self._wake_up.clear()
-                await self._book.flush()
-                self.look = await look_once(self)
-                self._last_look_s = self.clock.now()
+                await self._look()
         finally:
             sampling.cancel()
             for task in self._acting.values():
                 task.cancel()
             await asyncio.gather(sampling, *self._acting.values(), return_exceptions=True)
 
+    async def _look(self) -> None:
+        """One look. One that fails is said and not acted upon, nor is the next one; then it is
+        over.
+
+        Raises:
+            TooManyMishaps: it has failed over and over.
+        """
+        try:
+            await self._book.flush()
+            self.look = await look_once(self)
+        except Exception as error:  # noqa: BLE001 - a flaw of ours must not end the healer
+            now_s = self.clock.now()
+            mishap = self.mishaps.happened(LOOK, error, now_s, stops_acting=True)
+            if not self.state.monitor_fault:
+                await self._book.write([MonitorFaultSeen(now_s, mishap.text, "a look passes")])
+            return
+        self._last_look_s = self.clock.now()
+        if self.mishaps.over(LOOK):
+            self.wake("a look has passed")
+
     async def _wait(self) -> None:
-        """Until the tick, an event, or the moment at which some answer changes."""
-        if self.look is None:
+        """Until the tick, an event, or the moment at which some answer changes. While something of
+        our own fails, that may be any moment."""
+        now_s = self.clock.now()
+        if self.mishaps.is_present(LOOK, now_s):
+            await self.clock.sleep(self.settings.close_sample_interval_s)  # whatever wakes us
+            return
+        is_failing = bool(self._book.fault or self.mishaps.present(now_s))
+        if self.look is None and not is_failing:
             await self._wake_up.wait()
             return
-        now_s = self.clock.now()
         due_s = now_s + self.settings.tick_s
-        again_s = self.look.again_at_s
+        again_s = self.look.again_at_s if self.look is not None else UNKNOWN
+        if is_failing:
+            due_s = now_s + self.settings.close_sample_interval_s
         if is_known(again_s):
             due_s = min(due_s, max(again_s, now_s + SHORTEST_WAIT_S))
         sleeper = asyncio.ensure_future(self.clock.sleep(due_s - now_s))
@@ -253,7 +295,11 @@ class Control:
         self._during[intent.action_id] = finished.during
         while len(self._during) > EVIDENCE_KEPT:
             self._during.popitem(last=False)
-        await self.samplers.list_once()
+        try:
+            await self.samplers.list_once()
+        except Exception as error:  # noqa: BLE001 - the action has ended all the same
+            now_s = self.clock.now()
+            self.mishaps.happened("listing", error, now_s, stops_acting=True, can_end=False)
         self._finished.append(replace(finished))
         self._acting.pop(intent.step.target, None)
         self.wake("action ended")
@@ -284,3 +330,11 @@ class Control:
         await self.write([ControllerStopped(now_s, "asked to", stops_services=stop_services)])
         await self.runtime.close(stop_services=stop_services)
         await self.journal.close()
+
+
+def _raise_first_of(sampling: asyncio.Task[None]) -> None:
+    """The error that ended the samplers, without the group that it came in."""
+    try:
+        sampling.result()
+    except BaseExceptionGroup as group:
+        raise group.exceptions[0] from group

@@ -82,6 +82,7 @@ def _again(decided: list[Decision]) -> float:
 async def _own_eyes(control: Control, look: Look) -> str:
     """Say it when we cannot trust our own eyes, and say it when we can again."""
     fault = monitor_fault(gate_context(control, look))
+    fault = fault or control.mishaps.why_not_act(look.at_s)
     known = control.state.monitor_fault
     entries: list[Entry] = []
     if fault and not known:

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field, replace
 
 from everup.loop.look import Decision, Look
+from everup.loop.mishaps import Mishaps
 from everup.loop.ports import ActionRecord
 from everup.model import decision as d
 from everup.model.assessment import (
@@ -160,6 +161,7 @@ class FakeControl:
     look: Look | None = field(default_factory=look)
     journal_fault: str = ""
     age_s: float = 1.0
+    mishaps: Mishaps = field(default_factory=lambda: Mishaps(1e12))
     asked: list[Request] = field(default_factory=list)
     answers: dict[Verb, Answer] = field(default_factory=dict)
     fails_with: Exception | None = None
@@ -182,6 +184,12 @@ class FakeControl:
             self.state = replace(self.state, freezes=freezes)
             return Answer(AnswerState.DONE, f"{request.verb} done")
         return Answer(AnswerState.ACCEPTED, "begun", action_id="act-1")
+
+    def cannot_act(self) -> str:
+        return self.journal_fault or self.mishaps.why_not_act(0.0)
+
+    def failing(self) -> list[str]:
+        return [mishap.text for mishap in self.mishaps.present(0.0)]
 
     def last_look_age_s(self) -> float:
         return self.age_s

@@ -32,6 +32,8 @@ async def health(control: Control, response: Response) -> HealthShape:
         last_look_age_s=look_age_s(control),
         look_expected_every_s=control.settings.tick_s,
         journal=control.journal_fault or "ok",
+        cannot_act=control.cannot_act(),
+        failing=control.failing(),
         mode=control.stack.mode,
         frozen=bool(freezes),
         freezes=freezes,
@@ -53,7 +55,8 @@ def health_word(control: ControlView) -> Word:
     age_s = look_age_s(control)
     if age_s is None or age_s > LATE_AFTER_TICKS * control.settings.tick_s:
         return "stale"
-    return "degraded" if control.journal_fault else "ok"
+    is_failing = control.journal_fault or control.cannot_act() or control.failing()
+    return "degraded" if is_failing else "ok"
 
 
 def current_freezes(control: ControlView) -> list[FreezeShape]:

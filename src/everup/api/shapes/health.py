@@ -20,12 +20,15 @@ class FreezeShape(Shape):
 
 class HealthShape(Shape):
     """`status`: ok, starting (before the first look), stale (the loop has stopped looking), or
-    degraded (it looks but cannot write, so it does not act)."""
+    degraded (it looks, but something of its own fails). `cannot_act`: why nothing would be done
+    whatever the mode, "" when it may. `failing`: flaws of Everup or a plugin that show now."""
 
     status: Literal["ok", "starting", "stale", "degraded"]
     last_look_age_s: Known
     look_expected_every_s: float
     journal: str
+    cannot_act: str
+    failing: list[str]
     mode: Mode
     frozen: bool
     freezes: list[FreezeShape]
