@@ -1,23 +1,25 @@
 """Writing to the journal without losing anything when it cannot be written.
 
 Flows in: entries. Flows out: the state they fold into. While the journal is unavailable, entries
-wait in order, bounded; acting stops until the last of them is written. A batch carries an id, so
-writing it again after an ambiguous failure does not double it.
+wait in order, bounded (`waiting`); acting stops until the last of them is written. A batch carries
+an id, so writing it again after an ambiguous failure does not double it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Sequence
 
 from everup.loop.fold import fold_all
 from everup.loop.ports import Ids, Journal
+from everup.loop.waiting import A_PERSONS_WORD, NEVER_HELD_BACK, Waiting
 from everup.model.entries import Entry, Finished, Intended, Verified
-from everup.model.errors import FenceLost, JournalUnavailable
+from everup.model.errors import Contradiction, FenceLost, JournalUnavailable, TryAgain
 from everup.model.evidence import OutcomeState
 from everup.model.settings import Settings
 from everup.model.state import StackState
+
+PATIENCE = 2  # times `pending_entries_most`: more than that is not even taken from a person
 
 
 class Book:
@@ -25,13 +27,23 @@ class Book:
 
     def __init__(self, journal: Journal, settings: Settings, ids: Ids) -> None:
         self._journal, self._settings, self._ids = journal, settings, ids
-        self._pending: deque[tuple[str, Sequence[Entry]]] = deque()
+        self._pending = Waiting(settings.pending_entries_most)
         self.state = StackState()
         self.fence = 0
         self.fault = ""
         self.lost_leadership = ""
-        self.shed = 0
+        self.contradiction = ""
         self._turn = asyncio.Lock()  # people's wishes are written from tasks of their own
+
+    @property
+    def waiting(self) -> int:
+        """Batches that are not written yet."""
+        return len(self._pending)
+
+    @property
+    def shed(self) -> int:
+        """Entries that were left out because too many waited."""
+        return self._pending.shed
 
     async def open(self, stack: str, holder: str) -> None:
         """Take the lease and the state that the journal folds into."""
@@ -39,9 +51,20 @@ class Book:
         self.state = await self._journal.load()
 
     async def write(self, entries: Sequence[Entry]) -> None:
-        """Fold the entries and write them, after whatever still waits."""
-        self.state = fold_all(self.state, entries)
-        self._queue(self._ids.new("bat"), entries)
+        """Fold the entries and write them, after whatever still waits. When nothing more can wait,
+        what a look has found is not taken, neither here nor into the state: a later one finds it.
+
+        Raises:
+            TryAgain: a person's word, and far too many wait.
+        """
+        if self._pending.is_full:
+            entries = [entry for entry in entries if isinstance(entry, NEVER_HELD_BACK)]
+            is_far_too_much = len(self._pending) >= PATIENCE * self._settings.pending_entries_most
+            if is_far_too_much and any(isinstance(entry, A_PERSONS_WORD) for entry in entries):
+                raise TryAgain(f"{len(self._pending)} entries wait for the journal: {self.fault}")
+        if entries:
+            self.state = fold_all(self.state, entries)
+            self._pending.put(self._ids.new("bat"), entries)
         await self.flush()
 
     async def write_intent(self, intent: Intended, ending: Verified | None = None) -> bool:
@@ -55,7 +78,7 @@ class Book:
             return await self._begin(intent, ending)
 
     async def _begin(self, intent: Intended, ending: Verified | None) -> bool:
-        if self._pending or self.lost_leadership:
+        if self._pending or self.lost_leadership or self.contradiction:
             return False
         batch = self._ids.new("bat")
         entries: tuple[Entry, ...] = (intent,) if ending is None else (ending, intent)
@@ -72,20 +95,27 @@ class Book:
                 has_happened=False,
             )
             self.state = fold_all(self.state, (*entries, undone))
-            self._queue(batch, entries)
-            self._queue(self._ids.new("bat"), (undone,))
+            self._pending.put(batch, entries, is_tried=True)
+            self._pending.put(self._ids.new("bat"), (undone,))
             return False
         except FenceLost as error:
             self.lost_leadership = str(error)
             return False
+        except Contradiction:
+            await self._begin_anew()
+            return False
         self.state = fold_all(self.state, entries)
         return True
 
-    def _queue(self, batch: str, entries: Sequence[Entry]) -> None:
-        if len(self._pending) >= self._settings.pending_entries_most:
-            self.shed += 1
-            self._pending.popleft()
-        self._pending.append((batch, tuple(entries)))
+    async def _begin_anew(self) -> None:
+        """The journal knows what we do not, as an action of which we have lost the memory: from
+        here on we know it too."""
+        try:
+            state = await self._journal.load()
+        except JournalUnavailable as error:
+            self.fault = str(error)
+            return
+        self.state = fold_all(state, self._pending)
 
     async def flush(self) -> None:
         """Write what waits; on failure say why and keep it."""
@@ -93,8 +123,8 @@ class Book:
             await self._write_all()
 
     async def _write_all(self) -> None:
-        while self._pending and not self.lost_leadership:
-            batch, entries = self._pending[0]
+        while self._pending and not (self.lost_leadership or self.contradiction):
+            batch, entries = self._pending.first()
             try:
                 await self._journal.append(entries, self.fence, batch_id=batch)
             except JournalUnavailable as error:
@@ -103,5 +133,8 @@ class Book:
             except FenceLost as error:
                 self.lost_leadership = str(error)
                 return
-            self._pending.popleft()
+            except Contradiction as error:
+                self.contradiction = str(error)
+                return
+            self._pending.written()
         self.fault = ""

@@ -111,10 +111,24 @@ class Control:
         """Why the journal cannot be written now; "" when it can."""
         return self._book.fault
 
-    def cannot_act(self) -> str:
-        """Why this controller may not act at all; "" when it may."""
+    @property
+    def halted(self) -> str:
+        """Why this process will never act again; "" while it may."""
         if self._book.lost_leadership:
             return f"another controller holds the stack: {self._book.lost_leadership}"
+        if self._book.contradiction:
+            return f"memory and journal differ, restart Everup: {self._book.contradiction}"
+        return ""
+
+    @property
+    def journal_queue(self) -> tuple[int, int]:
+        """Batches that wait to be written, and entries that were left out meanwhile."""
+        return self._book.waiting, self._book.shed
+
+    def cannot_act(self) -> str:
+        """Why this controller may not act at all; "" when it may."""
+        if self.halted:
+            return self.halted
         if self._book.fault:
             return f"the journal cannot be written: {self._book.fault}; acting stops until it can"
         mishap = self.mishaps.why_not_act(self.clock.now())
@@ -281,7 +295,12 @@ class Control:
 
     async def write_intent(self, intent: Intended, ending: Verified | None = None) -> bool:
         """True when it stands in the journal, together with the end of what it supersedes."""
-        return await self._book.write_intent(intent, ending)
+        if await self._book.write_intent(intent, ending):
+            return True
+        for flight in self.state.in_flight.values():
+            if flight.phase is Phase.ACTING and flight.step.target not in self._acting:
+                self.unsettled.setdefault(flight.action_id, self.clock.now())
+        return False
 
     def perform(self, intent: Intended) -> None:
         """One task per service; its end calls for a look."""

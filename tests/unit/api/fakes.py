@@ -161,6 +161,8 @@ class FakeControl:
     look: Look | None = field(default_factory=look)
     journal_fault: str = ""
     age_s: float = 1.0
+    halted: str = ""
+    journal_queue: tuple[int, int] = (0, 0)
     mishaps: Mishaps = field(default_factory=lambda: Mishaps(1e12))
     asked: list[Request] = field(default_factory=list)
     answers: dict[Verb, Answer] = field(default_factory=dict)
@@ -186,7 +188,7 @@ class FakeControl:
         return Answer(AnswerState.ACCEPTED, "begun", action_id="act-1")
 
     def cannot_act(self) -> str:
-        return self.journal_fault or self.mishaps.why_not_act(0.0)
+        return self.halted or self.journal_fault or self.mishaps.why_not_act(0.0)
 
     def failing(self) -> list[str]:
         return [mishap.text for mishap in self.mishaps.present(0.0)]

@@ -20,13 +20,16 @@ class FreezeShape(Shape):
 
 class HealthShape(Shape):
     """`status`: ok, starting (before the first look), stale (the loop has stopped looking), or
-    degraded (it looks, but something of its own fails). `cannot_act`: why nothing would be done
+    degraded (it looks, but something of its own fails) or halted (this process will never act
+    again, as another controller has taken over). `cannot_act`: why nothing would be done
     whatever the mode, "" when it may. `failing`: flaws of Everup or a plugin that show now."""
 
-    status: Literal["ok", "starting", "stale", "degraded"]
+    status: Literal["ok", "starting", "stale", "degraded", "halted"]
     last_look_age_s: Known
     look_expected_every_s: float
     journal: str
+    journal_waiting: int
+    journal_shed: int
     cannot_act: str
     failing: list[str]
     mode: Mode
