@@ -77,19 +77,16 @@ class Engine:
         await self._first_look()
 
     async def _bring_up(self) -> None:
-        """`everup up` is somebody's wish that what should run does run: ask for each start, in the
-        order of the graph. What was stopped on purpose, escalated or is in flight is left alone."""
+        """`everup up` is somebody's wish that what should run does run: each start is owed, in the
+        order of the graph. What was stopped on purpose or escalated is left alone."""
         listing = await self.control.runtime.list()
         up = {i.service for i in listing.instances if i.state is not InstanceState.EXITED}
         for service in self.control.graph.order:
             spec, state = self.loaded.stack.services[service], self.control.state.service(service)
-            if service in up or service in self.control.state.in_flight or not spec.command:
+            if service in up or not spec.command or not state.is_wanted:
                 continue
-            if not state.is_wanted:
-                continue
-            self.control.desk_of_wishes.put_own(
-                Request(Verb.START, by="everup up", service=service, reason="everup up")
-            )
+            wish = Request(Verb.START, by="everup up", service=service, reason="everup up")
+            self.control.owed.put(wish, self.control.clock.now())
 
     async def _first_look(self) -> None:
         deadline_s = asyncio.get_running_loop().time() + FIRST_LOOK_S

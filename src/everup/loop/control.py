@@ -19,9 +19,10 @@ from everup.loop.desk import Desk
 from everup.loop.desk_of_wishes import DeskOfWishes
 from everup.loop.look import Look
 from everup.loop.mishaps import LOOK, Mishaps
+from everup.loop.owed import OwedStarts
 from everup.loop.perform import perform
 from everup.loop.ports import Clock, HostSense, Ids, Journal, Prober, Random, Runtime
-from everup.loop.sampling import Samplers
+from everup.loop.sampling import Samplers, raise_first_of
 from everup.loop.settle import ENDS_AND_STARTS
 from everup.model.entries import (
     ControllerStarted,
@@ -69,7 +70,7 @@ class Control:
         self.memory = Memory()
         self.look: Look | None = None
         self.desk = Desk(stack, settings)
-        self.desk_of_wishes = DeskOfWishes()
+        self.desk_of_wishes, self.owed = DeskOfWishes(), OwedStarts()
         self.unsettled: dict[str, float] = {}
         self._inherited: set[str] = set()
         self.answered: OrderedDict[str, tuple[str, str, str]] = OrderedDict()
@@ -157,7 +158,7 @@ class Control:
             while True:
                 await self._wait()
                 if sampling.done():
-                    _raise_first_of(sampling)
+                    raise_first_of(sampling)
                 self._wake_up.clear()
                 await self._look()
         finally:
@@ -284,9 +285,8 @@ class Control:
         service = flight.step.target
         if flight.step.kind in ENDS_AND_STARTS and self.state.service(service).is_wanted:
             reason = f"{flight.step.kind} {flight.action_id} was interrupted half-way"
-            self.desk_of_wishes.put_own(
-                Request(Verb.START, by="everup up", service=service, reason=reason)
-            )
+            wish = Request(Verb.START, by="everup up", service=service, reason=reason)
+            self.owed.put(wish, self.clock.now())
             self.wake("interrupted half-way")
 
     async def write(self, entries: list[Entry]) -> None:
@@ -349,11 +349,3 @@ class Control:
         await self.write([ControllerStopped(now_s, "asked to", stops_services=stop_services)])
         await self.runtime.close(stop_services=stop_services)
         await self.journal.close()
-
-
-def _raise_first_of(sampling: asyncio.Task[None]) -> None:
-    """The error that ended the samplers, without the group that it came in."""
-    try:
-        sampling.result()
-    except BaseExceptionGroup as group:
-        raise group.exceptions[0] from group

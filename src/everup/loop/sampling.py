@@ -158,3 +158,11 @@ class Samplers:
         changed = self._desk.take_probe(spec.name, instance.name, instance.identity, result)
         if changed or self._is_close(spec.name):
             self._wake(f"probe {spec.name}")
+
+
+def raise_first_of(sampling: asyncio.Task[None]) -> None:
+    """The error that ended the samplers, without the group that it came in."""
+    try:
+        sampling.result()
+    except BaseExceptionGroup as group:
+        raise group.exceptions[0] from group

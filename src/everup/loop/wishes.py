@@ -1,7 +1,7 @@
 """What people ask for: requests become proposals, and their askers get an answer.
 
 Purpose is level-triggered: a service that should be stopped and still runs is stopped, whenever
-the wish was spoken and whatever was in flight at that moment.
+the wish was spoken and whatever was in flight at that moment. So are starts (`owed`).
 """
 
 from __future__ import annotations
@@ -21,12 +21,19 @@ if TYPE_CHECKING:
 
 
 def decide_requests(control: Control, look: Look, context: Context) -> list[Decision]:
-    """A decision for each open request, and for each stop that is still owed."""
+    """A decision for each open request, and for each stop and start that is still owed."""
     decided: list[Decision] = []
     asked: set[str] = set()
     for ticket, request in control.desk_of_wishes.take():
         asked.add(request.service)
         decided.append(_decision(control, look, context, request, ticket))
+        if request.verb is Verb.START and isinstance(decided[-1].verdict, Delayed):
+            control.owed.put(request, look.at_s)
+    turn, waiting = control.owed.due(control, look)
+    decided += [d for d in waiting if d.service not in asked]
+    for request in turn:
+        if request.service not in asked:
+            decided.append(_decision(control, look, context, request, None))
     state = control.state
     stopped = {n for n, s in state.services.items() if s.purpose is Purpose.STOPPED}
     for service in control.stack.services if stopped else ():
@@ -94,15 +101,17 @@ def spoken(request: Request, now_s: float) -> list[Entry]:
     return []
 
 
-def answer_for(verdict: Verdict | None, action_id: str | None, now_s: float) -> Answer:
+def answer_for(decision: Decision, action_id: str | None, now_s: float) -> Answer:
     """What the asker is told."""
+    verdict, proposal = decision.verdict, decision.proposal
     if action_id is not None:
         return Answer(AnswerState.ACCEPTED, "begun", action_id)
     if isinstance(verdict, Delayed):
         wait_s = verdict.until_s - now_s if is_known(verdict.until_s) else None
-        return Answer(
-            AnswerState.DELAYED, verdict.reason, check=verdict.check, retry_after_s=wait_s
-        )
+        text = verdict.reason
+        if proposal is not None and proposal.kind is ActionKind.START:
+            text += "; it is started when this is over"
+        return Answer(AnswerState.DELAYED, text, check=verdict.check, retry_after_s=wait_s)
     if isinstance(verdict, Refused):
         return Answer(AnswerState.REFUSED, verdict.reason, check=verdict.check)
     return Answer(AnswerState.DELAYED, "the journal did not take the intent; try again")

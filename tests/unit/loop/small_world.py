@@ -196,10 +196,13 @@ class World:
         )
 
     @asynccontextmanager
-    async def life(self, *, stop_services: bool = False) -> AsyncIterator[Control]:
-        """From `open` to `close`, looking all the while."""
+    async def life(
+        self, before: Callable[[Control], None] = lambda _: None, *, stop_services: bool = False
+    ) -> AsyncIterator[Control]:
+        """From `open` to `close`, looking all the while; `before` the first look."""
         control = self.control()
         await control.open()
+        before(control)
         task = asyncio.create_task(control.run())
         try:
             await until(lambda: control.look is not None or task.done())

@@ -55,7 +55,7 @@ def test_only_what_later_entries_replace_is_left_out() -> None:
     story: list[e.Entry] = [OPENED, INTENT, FINISHED]
     waiting.put("b", story)
     for number in range(50):
-        both = [answer(number), answer(number, "other"), death(number)]
+        both: list[e.Entry] = [answer(number), answer(number, "other"), death(number)]
         story += both
         if not waiting.is_full:
             waiting.put(f"b{number}", both)
