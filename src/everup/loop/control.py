@@ -227,11 +227,9 @@ class Control:
     async def request(self, request: Request) -> Answer:
         """A person's wish: spoken into the journal at once, done by the next look."""
         if request.verb in (Verb.APPROVE, Verb.REJECT):
-            return await self._hear(request)
-        if request.service and request.service not in self.stack.services:
-            known = ", ".join(sorted(self.stack.services))
-            text = f"no service {request.service!r} in stack {self.stack.name}; there are: {known}"
-            return Answer(AnswerState.REFUSED, text, check="unknown_service")
+            return await approvals.hear(self, request)
+        if no := wishes.refusal(self, request):
+            return no
         said = wishes.spoken(request, self.clock.now())
         if said:
             await self.write(said)
@@ -247,18 +245,6 @@ class Control:
         promise = self.desk_of_wishes.put(request)
         self.wake("request")
         return await asyncio.wait_for(promise, self.settings.request_lives_s)
-
-    async def _hear(self, request: Request) -> Answer:
-        """A person's word on an approval; the next look judges again and acts if it still may."""
-        now_s = self.clock.now()
-        found = self.state.approval(request.approval_id)
-        no = approvals.refusal(request, found, now_s)
-        if no is not None or found is None:
-            return no or Answer(AnswerState.REFUSED, "unknown")
-        await self.write([approvals.answered(request, found, now_s)])
-        self.wake("approval")
-        did = "approved" if request.verb is Verb.APPROVE else "rejected"
-        return Answer(AnswerState.DONE, f"{did}: {found.kind} on {found.service} ({found.id})")
 
     def follow_up(self, service: str, action_id: str) -> None:
         """A person's `restart` climbs once when its gentle form failed."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from everup.automated_recovery import proposal_for
 from everup.loop.look import Decision, Look
+from everup.loop.possible import why_not
 from everup.model.decision import Delayed, Refused, Verdict
 from everup.model.entries import Entry, FreezeLifted, FreezeSet, PurposeSet
 from everup.model.kinds import ActionKind, InstanceState, Purpose, is_known
@@ -85,6 +86,20 @@ def _owes_stop(control: Control, look: Look, service: str) -> bool:
         and i.instance.started_at_s < remembered.purpose_at_s
         for i in seen.instances
     )
+
+
+def refusal(control: Control, request: Request) -> Answer | None:
+    """Why nobody here can do this, whatever the circumstances; None when it can be tried."""
+    stack = control.stack
+    if request.service and request.service not in stack.services:
+        known = ", ".join(sorted(stack.services))
+        text = f"no service {request.service!r} in stack {stack.name}; there are: {known}"
+        return Answer(AnswerState.REFUSED, text, check="unknown_service")
+    if request.kind is not None:
+        spec = stack.services[request.service]
+        if no := why_not(request.kind, spec, control.runtime.manifest):
+            return Answer(AnswerState.REFUSED, no, check="not_possible")
+    return None
 
 
 def spoken(request: Request, now_s: float) -> list[Entry]:
