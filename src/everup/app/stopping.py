@@ -33,6 +33,7 @@ async def stop_services(loaded: Loaded, state_dir: Path) -> tuple[int, str]:
     try:
         listing = await runtime.list()
         count = sum(i.state is InstanceState.RUNNING for i in listing.instances)
+        count += sum(m.is_running_extra for m in listing.mismatches)
         unknown = await _note(stack.name, state_dir, clock) if count else ""
     finally:
         await runtime.close(stop_services=True)

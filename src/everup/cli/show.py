@@ -94,6 +94,8 @@ def status(health: Mapping[str, Any], state: Mapping[str, Any], scores: Mapping[
         console().print(Text(f"frozen: {what} until {until}{reason}", "yellow"))
     if health["monitor_fault"]:
         console().print(Text(f"not acting: {clean(health['monitor_fault'])}", "yellow"))
+    for text in state["mismatches"]:
+        console().print(Text(f"not as declared: {clean(text)}", "yellow"))
     put_table(
         "Services",
         ("service", "condition", "score", "why"),

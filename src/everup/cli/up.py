@@ -127,6 +127,8 @@ async def _watch(
     journal = engine.control.journal
     after = 0 if engine.control.journal_fault else await events.last_sequence(journal)
     _summary(loaded, address, say)
+    for text in engine.control.mismatches():
+        say(f"  warning  {clean(text)}")
     telling = asyncio.create_task(events.tell(journal, after, say))
     looking = asyncio.create_task(engine.wait())
     signalled = asyncio.create_task(stopped.wait())

@@ -135,6 +135,10 @@ class Control:
         mishap = self.mishaps.why_not_act(self.clock.now())
         return f"{mishap}; acting stops until it works again" if mishap else ""
 
+    def mismatches(self) -> list[str]:
+        """Where what runs is not what is declared, as the runtime last saw it."""
+        return [mismatch.text for mismatch in self.desk.mismatches]
+
     def failing(self) -> list[str]:
         """What of our own fails at present, by a flaw that nobody expected."""
         return [mishap.text for mishap in self.mishaps.present(self.clock.now())]

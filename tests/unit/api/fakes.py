@@ -162,6 +162,7 @@ class FakeControl:
     journal_fault: str = ""
     age_s: float = 1.0
     halted: str = ""
+    differs: list[str] = field(default_factory=list)
     journal_queue: tuple[int, int] = (0, 0)
     mishaps: Mishaps = field(default_factory=lambda: Mishaps(1e12))
     asked: list[Request] = field(default_factory=list)
@@ -189,6 +190,9 @@ class FakeControl:
 
     def cannot_act(self) -> str:
         return self.halted or self.journal_fault or self.mishaps.why_not_act(0.0)
+
+    def mismatches(self) -> list[str]:
+        return self.differs
 
     def failing(self) -> list[str]:
         return [mishap.text for mishap in self.mishaps.present(0.0)]

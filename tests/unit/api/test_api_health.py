@@ -55,3 +55,8 @@ def test_a_freeze_that_has_expired_shows_nowhere(client: TestClient, engine: Fak
     metrics = client.get("/metrics").text
     assert 'everup_frozen{scope="api"}' not in metrics
     assert 'everup_frozen{scope="redis"} 1.0' in metrics
+
+
+def test_what_is_not_as_declared_shows(client: TestClient, engine: FakeEngine) -> None:
+    engine.control.differs.append("web2-0 (process 7) runs and is not declared any more")
+    assert client.get("/status").json()["mismatches"] == engine.control.differs

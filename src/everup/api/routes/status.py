@@ -36,6 +36,7 @@ async def status(control: Control) -> StatusShape:
         last_look_age_s=look_age_s(control),
         monitor_fault=control.state.monitor_fault,
         journal_fault=control.journal_fault,
+        mismatches=control.mismatches(),
         freezes=current_freezes(control),
         components=ComponentsShape(
             predictive_monitor=_monitor(control),

@@ -93,7 +93,8 @@ class ComponentsShape(Shape):
 
 
 class StatusShape(Shape):
-    """The state of all five components."""
+    """The state of all five components. `mismatches`: where what runs is not what is declared, as
+    a removed service that runs on, with what would mend it."""
 
     stack: str
     version: str
@@ -103,6 +104,7 @@ class StatusShape(Shape):
     last_look_age_s: Known
     monitor_fault: str
     journal_fault: str
+    mismatches: list[str]
     freezes: list[FreezeShape]
     components: ComponentsShape
 
