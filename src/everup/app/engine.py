@@ -65,6 +65,7 @@ class Engine:
             holder=f"{socket.gethostname()}:{os.getpid()}",
             version=__version__,
             boot_id=boot_id(),
+            wall_ahead_s=clock.wall_ahead_s if isinstance(clock, BootClock) else lambda: 0.0,
         )
         try:
             await self.control.open()

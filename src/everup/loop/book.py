@@ -36,6 +36,15 @@ class Book:
         self._turn = asyncio.Lock()  # people's wishes are written from tasks of their own
 
     @property
+    def halted(self) -> str:
+        """Why nothing will ever be written any more; "" while it may be."""
+        if self.lost_leadership:
+            return f"another controller holds the stack: {self.lost_leadership}"
+        if self.contradiction:
+            return f"memory and journal differ, restart Everup: {self.contradiction}"
+        return ""
+
+    @property
     def waiting(self) -> int:
         """Batches that are not written yet."""
         return len(self._pending)

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import replace
 
 from everup.dependency_monitor import Closures, build_graph
 from everup.loop import approvals, wishes
 from everup.loop.book import Book
+from everup.loop.clock_set_back import clock_note, not_after
 from everup.loop.cycle import look_once
 from everup.loop.desk import Desk
 from everup.loop.desk_of_wishes import DeskOfWishes
@@ -62,6 +64,7 @@ class Control:
         holder: str = "everup",
         version: str = "",
         boot_id: str = "",
+        wall_ahead_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self.stack, self.settings, self.runtime = stack, settings, runtime
         self.journal, self.clock, self.ids = journal, clock, ids
@@ -75,6 +78,7 @@ class Control:
         self._inherited: set[str] = set()
         self.answered: OrderedDict[str, tuple[str, str, str]] = OrderedDict()
         self._book = Book(journal, settings, ids)
+        self.wall_ahead_s = wall_ahead_s
         self._holder, self._version, self._boot_id = holder, version, boot_id
         self._wake_up = asyncio.Event()
         self._finished: list[Finished] = []
@@ -115,11 +119,7 @@ class Control:
     @property
     def halted(self) -> str:
         """Why this process will never act again; "" while it may."""
-        if self._book.lost_leadership:
-            return f"another controller holds the stack: {self._book.lost_leadership}"
-        if self._book.contradiction:
-            return f"memory and journal differ, restart Everup: {self._book.contradiction}"
-        return ""
+        return self._book.halted
 
     @property
     def journal_queue(self) -> tuple[int, int]:
@@ -136,8 +136,9 @@ class Control:
         return f"{mishap}; acting stops until it works again" if mishap else ""
 
     def mismatches(self) -> list[str]:
-        """Where what runs is not what is declared, as the runtime last saw it."""
-        return [mismatch.text for mismatch in self.desk.mismatches]
+        """Where what runs is not what is declared, as last seen, and the clock not what it was."""
+        found = [mismatch.text for mismatch in self.desk.mismatches]
+        return [*found, *clock_note(self.wall_ahead_s())]
 
     def failing(self) -> list[str]:
         """What of our own fails at present, by a flaw that nobody expected."""
@@ -146,6 +147,7 @@ class Control:
     async def open(self) -> None:
         """Take the journal; intents without outcome wait for the first look to be settled."""
         await self._book.open(self.stack.name, self._holder)
+        self._book.state = not_after(self.state, self.clock.now())
         for flight in self.state.in_flight.values():
             if flight.phase is Phase.ACTING:
                 self.unsettled[flight.action_id] = self.clock.now()
