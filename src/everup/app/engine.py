@@ -87,7 +87,7 @@ class Engine:
             if service in up or not spec.command or not state.is_wanted:
                 continue
             wish = Request(Verb.START, by="everup up", service=service, reason="everup up")
-            self.control.owed.put(wish, self.control.clock.now())
+            self.control.owed_starts.put(wish, self.control.clock.now())
 
     async def _first_look(self) -> None:
         deadline_s = asyncio.get_running_loop().time() + FIRST_LOOK_S

@@ -21,7 +21,7 @@ from everup.loop.desk import Desk
 from everup.loop.desk_of_wishes import DeskOfWishes
 from everup.loop.look import Look
 from everup.loop.mishaps import LOOK, Mishaps
-from everup.loop.owed import OwedStarts
+from everup.loop.owed_starts import OwedStarts
 from everup.loop.perform import perform
 from everup.loop.ports import Clock, HostSense, Ids, Journal, Prober, Random, Runtime
 from everup.loop.sampling import Samplers, raise_first_of
@@ -73,7 +73,7 @@ class Control:
         self.memory = Memory()
         self.look: Look | None = None
         self.desk = Desk(stack, settings)
-        self.desk_of_wishes, self.owed = DeskOfWishes(), OwedStarts()
+        self.desk_of_wishes, self.owed_starts = DeskOfWishes(), OwedStarts()
         self.unsettled: dict[str, float] = {}
         self._inherited: set[str] = set()
         self.answered: OrderedDict[str, tuple[str, str, str]] = OrderedDict()
@@ -278,7 +278,7 @@ class Control:
         if flight.step.kind in ENDS_AND_STARTS and self.state.service(service).is_wanted:
             reason = f"{flight.step.kind} {flight.action_id} was interrupted half-way"
             wish = Request(Verb.START, by="everup up", service=service, reason=reason)
-            self.owed.put(wish, self.clock.now())
+            self.owed_starts.put(wish, self.clock.now())
             self.wake("interrupted half-way")
 
     async def write(self, entries: list[Entry]) -> None:

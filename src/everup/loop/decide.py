@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 async def decide(control: Control, look: Look) -> Look:
     """Fill in the decisions, strongest first."""
     fault = await _own_eyes(control, look)
-    asked = control.desk_of_wishes.services() | control.owed.services()
+    asked = control.desk_of_wishes.services() | control.owed_starts.services()
     if not fault and is_known(control.memory.complete_since_s):
         entries = incidents.follow(
             control.stack,

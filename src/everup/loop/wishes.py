@@ -1,7 +1,7 @@
 """What people ask for: requests become proposals, and their askers get an answer.
 
 Purpose is level-triggered: a service that should be stopped and still runs is stopped, whenever
-the wish was spoken and whatever was in flight at that moment. So are starts (`owed`).
+the wish was spoken and whatever was in flight at that moment. So are starts (`owed_starts`).
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ def decide_requests(control: Control, look: Look, context: Context) -> list[Deci
         asked.add(request.service)
         decided.append(_decision(control, look, context, request, ticket))
         if request.verb is Verb.START and isinstance(decided[-1].verdict, Delayed):
-            control.owed.put(request, look.at_s)
-    turn, waiting = control.owed.due(control, look)
+            control.owed_starts.put(request, look.at_s)
+    turn, waiting = control.owed_starts.due(control, look)
     decided += [d for d in waiting if d.service not in asked]
     for request in turn:
         if request.service not in asked:

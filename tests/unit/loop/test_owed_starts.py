@@ -23,7 +23,7 @@ async def brought_up(world: World) -> AsyncIterator[Control]:
     def ask(control: Control) -> None:
         for name in control.graph.order:
             wish = Request(Verb.START, UP, name, reason=UP)
-            control.owed.put(wish, world.clock.now())
+            control.owed_starts.put(wish, world.clock.now())
 
     async with world.life(ask) as control:
         yield control
@@ -47,7 +47,7 @@ def test_up_while_frozen_starts_when_the_freeze_is_lifted() -> None:
             assert world.journal.of(e.IncidentOpened) == []
             await control.request(Request(Verb.UNFREEZE, "ann"))
             await until(lambda: world.runtime.did != [])
-            await until(lambda: control.owed.services() == frozenset())
+            await until(lambda: control.owed_starts.services() == frozenset())
             return world.runtime.did
 
     assert asyncio.run(story()) == ["start a"]
@@ -73,7 +73,7 @@ def test_a_start_that_is_refused_now_is_owed_and_one_that_was_stopped_is_not() -
                 assert "started" in answer.text
             await control.write([e.PurposeSet(world.clock.now(), "b", Purpose.STOPPED, "ann")])
             await control.request(Request(Verb.UNFREEZE, "ann"))
-            await until(lambda: control.owed.services() == frozenset())
+            await until(lambda: control.owed_starts.services() == frozenset())
             return world.runtime.did
 
     assert asyncio.run(story()) == ["start a"]
