@@ -31,7 +31,8 @@ from tests.contract.process_lab import WallClock, free_port, processes_of
 
 ROOT = Path(__file__).parents[2]
 TIME_SCALE = 0.2
-READY_WITHIN_S = 60.0
+READY_WITHIN_S = 90.0
+STEADY_S = 2.0
 SERVICES: dict[str, tuple[float, dict[str, Any]]] = {
     "store": (0.5, {"stateful": True}),
     "api": (0.2, {"depends_on": ["store"]}),
@@ -152,9 +153,18 @@ class World:
         return {name: self.starts(name)[-1].pid for name in SERVICES}
 
     def until_calm(self, stopped: Collection[str] = ()) -> None:
-        """Every service healthy (or stopped on purpose), no incident open, nothing in flight."""
+        """Every service healthy (or stopped on purpose), no incident open, nothing in flight, and
+        that for longer than a first probe may take: until then a hung service looks well."""
         wanted = {name: "stopped" if name in stopped else "healthy" for name in SERVICES}
-        until(lambda: self._is_calm(wanted), READY_WITHIN_S, "the stack is healthy", self.story)
+        since_s = time.monotonic()
+
+        def is_steady() -> bool:
+            nonlocal since_s
+            if not self._is_calm(wanted):
+                since_s = time.monotonic()
+            return time.monotonic() - since_s > STEADY_S
+
+        until(is_steady, READY_WITHIN_S, "the stack is healthy", self.story)
 
     def _is_calm(self, wanted: dict[str, str]) -> bool:
         assert self._everup is not None
@@ -176,6 +186,15 @@ class World:
             return False
 
         until(is_there, READY_WITHIN_S, f"{service} is {' or '.join(phases)}", self.story)
+
+    def until_started(self, service: str, times: int) -> None:
+        """It has begun so many times by now."""
+        until(
+            lambda: len(self.starts(service)) >= times,
+            READY_WITHIN_S,
+            f"{service} was started {times} times",
+            self.story,
+        )
 
     def story(self) -> str:
         """What a person needs who reads a failure."""

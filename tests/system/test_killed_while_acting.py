@@ -81,6 +81,7 @@ def test_killed_at_a_point(world: World, point: str, fault: str, service: str, l
     world.wait_until_dead()
     assert all(_lives(before[name]) for name in SERVICES.keys() - {service})
     world.up()
+    world.until_started(service, 1 + least)
     world.until_calm()
     check(world, service, before, least=least)
 
@@ -114,6 +115,8 @@ def test_killed_at_a_random_instant(world: World, seed: int) -> None:
     time.sleep(after_s)
     world.kill()
     world.up()
+    if fault != "restart":
+        world.until_started(service, 2)
     world.until_calm()
     check(world, service, before, least=0 if fault == "restart" else 1)
 

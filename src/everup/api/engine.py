@@ -13,6 +13,7 @@ from fastapi import Depends, Request
 
 from everup.loop.mishaps import Mishaps
 from everup.loop.ports import ActionRecord
+from everup.loop.rooms import RoomCounts
 from everup.model.assessment import Assessment
 from everup.model.decision import Escalate, Hold, Proposal, Verdict
 from everup.model.entries import Entry
@@ -20,6 +21,7 @@ from everup.model.incident import Incident
 from everup.model.observation import Observation
 from everup.model.request import Answer
 from everup.model.request import Request as Wish
+from everup.model.runtime import RuntimeManifest
 from everup.model.settings import Settings
 from everup.model.stack import Stack
 from everup.model.state import Memory, StackState
@@ -53,6 +55,13 @@ class LookView(Protocol):
     def decisions(self) -> Sequence[DecisionView]: ...
 
 
+class RuntimeView(Protocol):
+    """What is told of the runtime: nothing is asked of it."""
+
+    @property
+    def manifest(self) -> RuntimeManifest: ...
+
+
 class JournalView(Protocol):
     """The reading half of `loop.ports.Journal`. Every method raises `JournalUnavailable`."""
 
@@ -81,6 +90,8 @@ class ControlView(Protocol):
     @property
     def settings(self) -> Settings: ...
     @property
+    def runtime(self) -> RuntimeView: ...
+    @property
     def journal(self) -> JournalView: ...
     @property
     def state(self) -> StackState: ...
@@ -96,6 +107,8 @@ class ControlView(Protocol):
     def journal_queue(self) -> tuple[int, int]: ...
     @property
     def mishaps(self) -> Mishaps: ...
+    @property
+    def counts(self) -> RoomCounts: ...
 
     async def request(self, request: Wish) -> Answer: ...
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from everup.api.limits import WITHOUT_END
+
 
 class Heads:
     """Every path that can be read can be asked for its head alone."""
@@ -16,7 +18,8 @@ class Heads:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Ask as GET, and keep the body back."""
-        if scope["type"] != "http" or scope["method"] != "HEAD":
+        is_head = scope["type"] == "http" and scope["method"] == "HEAD"
+        if not is_head or scope["path"] in WITHOUT_END:
             await self._app(scope, receive, send)
             return
 

@@ -15,6 +15,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from everup.api.problems import problem
 
 ALWAYS_ANSWERED = frozenset({"/health", "/metrics"})
+WITHOUT_END = frozenset({"/events"})
+"""Has a bound on listeners of its own, and lasts as long as they stay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class Traffic:
 
     in_progress: int = 0
     answered: Counter[tuple[str, int]] = field(default_factory=Counter)  # (method, status)
+    listeners: int = 0  # of /events
+    listeners_dropped: int = 0  # because they did not take what was sent
 
 
 class _TooLarge(Exception):
@@ -72,6 +76,9 @@ class Bounds:
         refusal = self._refusal(scope)
         if refusal is not None:
             await refusal(scope, receive, counted)
+            return
+        if scope["path"] in WITHOUT_END:
+            await self._app(scope, receive, counted)
             return
         self._traffic.in_progress += 1
         try:
@@ -130,7 +137,13 @@ class Bounds:
                 if not message.get("more_body", False):
                     break
 
+        is_told = False
+
         async def rest() -> Message:
+            nonlocal is_told
+            if is_told:
+                return await receive()
+            is_told = True
             if message["type"] == "http.disconnect":
                 return message
             return {"type": "http.request", "body": b"", "more_body": False}

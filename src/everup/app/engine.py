@@ -11,6 +11,7 @@ from typing import Any
 from everup import __version__
 from everup.app.live import BootClock, TimeIds, boot_id
 from everup.app.plugins import load_runtime
+from everup.app.rooms import open_rooms
 from everup.config import Loaded
 from everup.journal import SqlJournal, open_journal
 from everup.loop.control import Control
@@ -46,6 +47,7 @@ class Engine:
         self.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         clock = self._overrides.get("clock") or BootClock()
         ids = self._overrides.get("ids") or TimeIds(clock)
+        rooms = self._overrides.get("rooms") or open_rooms(self.loaded, self.state_dir, clock)
         runtime = self._overrides.get("runtime")
         if runtime is None:
             plugin = load_runtime(stack.runtime)
@@ -62,6 +64,7 @@ class Engine:
             journal,
             clock,
             ids,
+            rooms=rooms,
             holder=f"{socket.gethostname()}:{os.getpid()}",
             version=__version__,
             boot_id=boot_id(),
@@ -71,6 +74,7 @@ class Engine:
             await self.control.open()
             await self._bring_up()
         except BaseException:
+            await self.control.beside.close()
             await runtime.close()
             await journal.close()
             raise
@@ -121,8 +125,8 @@ def open_journal_of(state_dir: Path, clock: Clock) -> SqlJournal:
 
 def build_app(loaded: Loaded, *, state_dir: Path | None = None, **overrides: Any) -> Engine:
     """An engine over what was loaded. `overrides` replace single parts: clock, ids, runtime,
-    prober, host, journal."""
-    known = {"clock", "ids", "runtime", "prober", "host", "journal"}
+    prober, host, journal, rooms."""
+    known = {"clock", "ids", "runtime", "prober", "host", "journal", "rooms"}
     unknown = set(overrides) - known
     if unknown:
         raise TypeError(f"unknown parts {sorted(unknown)}; there are {sorted(known)}")

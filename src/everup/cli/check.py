@@ -11,6 +11,7 @@ from everup.app import runtime_names
 from everup.cli import show
 from everup.cli.exits import OK, USAGE
 from everup.config import ConfigError, Loaded, load_stack
+from everup.config.schema import shipped
 
 
 def check(file: Path | None, *, is_json: bool) -> int:
@@ -44,6 +45,12 @@ def check(file: Path | None, *, is_json: bool) -> int:
     for line in (*loaded.warnings, *loaded.unused):
         show.console().print(f"note: {show.clean(line)}", markup=False)
     print(f"{loaded.options.file} can be used")
+    return OK
+
+
+def put_schema() -> int:
+    """The JSON Schema of everup.yaml as it was shipped; needs no configuration."""
+    sys.stdout.write(shipped())
     return OK
 
 

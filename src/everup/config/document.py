@@ -32,6 +32,7 @@ from everup.model.stack import Stack
 FIELDS = (
     *("stack", "runtime", "mode", "modes", "time_scale", "listen"),
     *("thresholds", "settings", "maintenance", "services"),
+    *("log_directory", "log_level", "notify", "heartbeat"),
 )
 SERVICES_MOST = 10_000
 NAMES_SHOWN_MOST = 3

@@ -25,7 +25,10 @@ from everup.config.settings_rules import NAMES
 
 PREFIX = "EVERUP_"
 THRESHOLD_VARIABLE = "HEALTH_SCORE_THRESHOLD"
-OPTION_NAMES = ("mode", "time_scale", "listen", "state_dir", "file")
+OPTION_NAMES = (
+    *("mode", "time_scale", "listen", "state_dir", "file"),
+    *("log_directory", "log_level", "heartbeat_url"),
+)
 READ_ELSEWHERE = frozenset(
     {"url", "allow_host", "service", "instance", "mark", "knobs", "knobs_dir", "counts"}
 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from everup.dependency_monitor.causes import STUCK_STATES, Surroundings, find
+from everup.dependency_monitor.causes import TOLD, Surroundings, find
 from everup.dependency_monitor.graph import Graph
 from everup.model.assessment import Finding, OwnHealth, Relations
 from everup.model.kinds import Cause, Condition, DependencyKind, ProbeVerdict, Purpose, is_known
@@ -103,7 +103,7 @@ def _explain(
 ) -> tuple[str, ...]:
     if found.cause is Cause.STOPPED_ON_PURPOSE:
         return ()
-    if found.cause is Cause.HANG and (found.process_state or "?") in STUCK_STATES:
+    if found.cause is Cause.HANG and found.is_proven and (found.process_state or "?") in TOLD:
         return ()
     name = found.service
     mine = _strength(found, name)

@@ -23,17 +23,21 @@ PATIENCE = 2  # times `pending_entries_most`: more than that is not even taken f
 
 
 class Book:
-    """The journal as the control task sees it. `state` is replaced, never changed."""
+    """The journal as the control task sees it. `state` is replaced, never changed.
+
+    Requests of people write beside the look: one writer at a time, in the order of their coming, so
+    that the journal and the state have seen the same entries in the same order.
+    """
 
     def __init__(self, journal: Journal, settings: Settings, ids: Ids) -> None:
         self._journal, self._settings, self._ids = journal, settings, ids
         self._pending = Waiting(settings.pending_entries_most)
+        self._writing = asyncio.Lock()
         self.state = StackState()
         self.fence = 0
         self.fault = ""
         self.lost_leadership = ""
         self.contradiction = ""
-        self._turn = asyncio.Lock()  # people's wishes are written from tasks of their own
 
     @property
     def halted(self) -> str:
@@ -66,15 +70,19 @@ class Book:
         Raises:
             TryAgain: a person's word, and far too many wait.
         """
-        if self._pending.is_full:
-            entries = [entry for entry in entries if isinstance(entry, NEVER_HELD_BACK)]
-            is_far_too_much = len(self._pending) >= PATIENCE * self._settings.pending_entries_most
-            if is_far_too_much and any(isinstance(entry, A_PERSONS_WORD) for entry in entries):
-                raise TryAgain(f"{len(self._pending)} entries wait for the journal: {self.fault}")
-        if entries:
-            self.state = fold_all(self.state, entries)
-            self._pending.put(self._ids.new("bat"), entries)
-        await self.flush()
+        async with self._writing:
+            if self._pending.is_full:
+                entries = self._only_what_must(entries)
+            if entries:
+                self.state = fold_all(self.state, entries)
+                self._pending.put(self._ids.new("bat"), entries)
+            await self._flush()
+
+    def _only_what_must(self, entries: Sequence[Entry]) -> Sequence[Entry]:
+        most = PATIENCE * self._settings.pending_entries_most
+        if len(self._pending) >= most and any(isinstance(x, A_PERSONS_WORD) for x in entries):
+            raise TryAgain(f"{len(self._pending)} entries wait for the journal: {self.fault}")
+        return [entry for entry in entries if isinstance(entry, NEVER_HELD_BACK)]
 
     async def write_intent(self, intent: Intended, ending: Verified | None = None) -> bool:
         """True when the intent stands in the journal and may be acted upon. `ending` ends the
@@ -83,10 +91,10 @@ class Book:
         When the journal failed in a way that may or may not have written it, the intent is
         written again later together with the outcome *failed: not begun*.
         """
-        async with self._turn:
-            return await self._begin(intent, ending)
+        async with self._writing:
+            return await self._write_intent(intent, ending)
 
-    async def _begin(self, intent: Intended, ending: Verified | None) -> bool:
+    async def _write_intent(self, intent: Intended, ending: Verified | None) -> bool:
         if self._pending or self.lost_leadership or self.contradiction:
             return False
         batch = self._ids.new("bat")
@@ -128,10 +136,10 @@ class Book:
 
     async def flush(self) -> None:
         """Write what waits; on failure say why and keep it."""
-        async with self._turn:
-            await self._write_all()
+        async with self._writing:
+            await self._flush()
 
-    async def _write_all(self) -> None:
+    async def _flush(self) -> None:
         while self._pending and not (self.lost_leadership or self.contradiction):
             batch, entries = self._pending.first()
             try:

@@ -15,7 +15,8 @@ from dataclasses import replace
 from everup.dependency_monitor import Closures, build_graph
 from everup.loop import approvals, wishes
 from everup.loop.book import Book
-from everup.loop.clock_set_back import clock_note, not_after
+from everup.loop.clock_set_back import not_after
+from everup.loop.control_views import ControlViews
 from everup.loop.cycle import look_once
 from everup.loop.desk import Desk
 from everup.loop.desk_of_wishes import DeskOfWishes
@@ -24,6 +25,7 @@ from everup.loop.mishaps import LOOK, Mishaps
 from everup.loop.owed_starts import OwedStarts
 from everup.loop.perform import perform
 from everup.loop.ports import Clock, HostSense, Ids, Journal, Prober, Random, Runtime
+from everup.loop.rooms import Beside, Rooms
 from everup.loop.sampling import Samplers, raise_first_of
 from everup.loop.settle import ENDS_AND_STARTS
 from everup.model.entries import (
@@ -35,7 +37,7 @@ from everup.model.entries import (
     MonitorFaultSeen,
     Verified,
 )
-from everup.model.kinds import UNKNOWN, ActionKind, is_known
+from everup.model.kinds import UNKNOWN, ActionKind, Purpose, is_known
 from everup.model.request import Answer, AnswerState, Request, Verb
 from everup.model.settings import Settings
 from everup.model.stack import Stack
@@ -46,7 +48,7 @@ EVIDENCE_KEPT = 100
 SHORTEST_WAIT_S = 0.01
 
 
-class Control:
+class Control(ControlViews):
     """The loop of one stack."""
 
     def __init__(
@@ -61,6 +63,7 @@ class Control:
         ids: Ids,
         random: Random | None = None,
         *,
+        rooms: Rooms | None = None,
         holder: str = "everup",
         version: str = "",
         boot_id: str = "",
@@ -79,6 +82,7 @@ class Control:
         self.answered: OrderedDict[str, tuple[str, str, str]] = OrderedDict()
         self._book = Book(journal, settings, ids)
         self.wall_ahead_s = wall_ahead_s
+        self.beside = Beside(rooms or Rooms(), stack, settings, clock)
         self._holder, self._version, self._boot_id = holder, version, boot_id
         self._wake_up = asyncio.Event()
         self._finished: list[Finished] = []
@@ -98,6 +102,7 @@ class Control:
             self.desk,
             self.wake,
             self.is_close,
+            self.is_settled,
             self.mishaps,
         )
 
@@ -105,44 +110,6 @@ class Control:
     def state(self) -> StackState:
         """The fold of the journal."""
         return self._book.state
-
-    @property
-    def fence(self) -> int:
-        """What proves to the journal that this controller holds the stack."""
-        return self._book.fence
-
-    @property
-    def journal_fault(self) -> str:
-        """Why the journal cannot be written now; "" when it can."""
-        return self._book.fault
-
-    @property
-    def halted(self) -> str:
-        """Why this process will never act again; "" while it may."""
-        return self._book.halted
-
-    @property
-    def journal_queue(self) -> tuple[int, int]:
-        """Batches that wait to be written, and entries that were left out meanwhile."""
-        return self._book.waiting, self._book.shed
-
-    def cannot_act(self) -> str:
-        """Why this controller may not act at all; "" when it may."""
-        if self.halted:
-            return self.halted
-        if self._book.fault:
-            return f"the journal cannot be written: {self._book.fault}; acting stops until it can"
-        mishap = self.mishaps.why_not_act(self.clock.now())
-        return f"{mishap}; acting stops until it works again" if mishap else ""
-
-    def mismatches(self) -> list[str]:
-        """Where what runs is not what is declared, as last seen, and the clock not what it was."""
-        found = [mismatch.text for mismatch in self.desk.mismatches]
-        return [*found, *clock_note(self.wall_ahead_s())]
-
-    def failing(self) -> list[str]:
-        """What of our own fails at present, by a flaw that nobody expected."""
-        return [mishap.text for mishap in self.mishaps.present(self.clock.now())]
 
     async def open(self) -> None:
         """Take the journal; intents without outcome wait for the first look to be settled."""
@@ -152,6 +119,10 @@ class Control:
             if flight.phase is Phase.ACTING:
                 self.unsettled[flight.action_id] = self.clock.now()
                 self._inherited.add(flight.action_id)
+        known = self.state.boot_id
+        if known and self._boot_id and known != self._boot_id:
+            hold_s = self.clock.now() + self.settings.startup_hold_s
+            self.memory = Memory(hold_until_s=hold_s)  # the host is up again: others go first
         await self.write(
             [ControllerStarted(self.clock.now(), self._version, self.stack.digest, self._boot_id)]
         )
@@ -183,11 +154,12 @@ class Control:
         try:
             await self._book.flush()
             self.look = await look_once(self)
+            await self.beside.after_look(self)
         except Exception as error:  # noqa: BLE001 - a flaw of ours must not end the healer
             now_s = self.clock.now()
             mishap = self.mishaps.happened(LOOK, error, now_s, stops_acting=True)
             if not self.state.monitor_fault:
-                await self._book.write([MonitorFaultSeen(now_s, mishap.text, "a look passes")])
+                await self.write([MonitorFaultSeen(now_s, mishap.text, "a look passes")])
             return
         self._last_look_s = self.clock.now()
         if self.mishaps.over(LOOK):
@@ -230,6 +202,16 @@ class Control:
             self._close = frozenset((*state.in_flight, *state.by_root()))
         return service in self._close
 
+    def is_settled(self, service: str) -> bool:
+        """Is its trouble with a person, somebody's wish, or so old that nothing will come of it?"""
+        remembered = self.state.service(service)
+        if remembered.with_a_person is not None or remembered.purpose is Purpose.STOPPED:
+            return True
+        if self.stack.services[service].is_one_shot:
+            return True
+        bad_s = self.clock.now() - self.memory.service(service).bad_since_s
+        return bad_s > self.settings.start_period_unknown_s + self.settings.verify_deadline_s
+
     async def request(self, request: Request) -> Answer:
         """A person's wish: spoken into the journal at once, done by the next look."""
         if request.verb in (Verb.APPROVE, Verb.REJECT):
@@ -245,7 +227,8 @@ class Control:
         if request.verb is Verb.STOP and self.look is not None:
             if not wishes.is_running(self.look, request.service):
                 return Answer(AnswerState.DONE, f"{request.service} is not running")
-        if request.verb is Verb.START and self.look is not None:
+        is_still = request.service not in self.state.in_flight
+        if request.verb is Verb.START and self.look is not None and is_still:
             if wishes.is_running(self.look, request.service):
                 return Answer(AnswerState.DONE, f"{request.service} runs already")
         promise = self.desk_of_wishes.put(request)
@@ -284,10 +267,12 @@ class Control:
     async def write(self, entries: list[Entry]) -> None:
         """Into the journal and into the state."""
         await self._book.write(entries)
+        self.beside.log(entries)
 
     async def write_intent(self, intent: Intended, ending: Verified | None = None) -> bool:
         """True when it stands in the journal, together with the end of what it supersedes."""
         if await self._book.write_intent(intent, ending):
+            self.beside.log((intent,) if ending is None else (ending, intent))
             return True
         for flight in self.state.in_flight.values():
             if flight.phase is Phase.ACTING and flight.step.target not in self._acting:
@@ -339,5 +324,6 @@ class Control:
         """Say goodbye in the journal and let go of the world."""
         now_s = self.clock.now()
         await self.write([ControllerStopped(now_s, "asked to", stops_services=stop_services)])
+        await self.beside.close()
         await self.runtime.close(stop_services=stop_services)
         await self.journal.close()

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
+from everup.loop.threads import follow_threads
 from everup.model import entries as e
 from everup.model.approval import Approval, ApprovalState
 from everup.model.incident import Attempt, Incident
-from everup.model.kinds import ActionKind, Origin, Purpose, is_known
+from everup.model.kinds import TAKES_CAPACITY, ActionKind, Origin, Purpose, is_known
 from everup.model.state import Freeze, InFlight, PastAction, Phase, StackState
 
 PAST_ACTIONS_MOST = 32
@@ -24,7 +25,7 @@ PAST_APPROVALS_MOST = 50
 
 def fold(state: StackState, entry: e.Entry) -> StackState:
     """The state after one more entry."""
-    return _FOLDS[type(entry)](state, entry)
+    return follow_threads(_FOLDS[type(entry)](state, entry), entry)
 
 
 def fold_all(state: StackState, entries: Iterable[e.Entry]) -> StackState:
@@ -48,7 +49,8 @@ def _without(mapping: Any, key: object) -> Any:
 
 
 def _started(state: StackState, entry: e.ControllerStarted) -> StackState:
-    return replace(state, started_at_s=entry.at_s, monitor_fault="")
+    boot_id = entry.boot_id or state.boot_id
+    return replace(state, started_at_s=entry.at_s, monitor_fault="", boot_id=boot_id)
 
 
 def _stopped(state: StackState, entry: e.ControllerStopped) -> StackState:
@@ -120,6 +122,10 @@ def _answered(state: StackState, entry: e.PersonAnswered) -> StackState:
     return _with_service(state, entry.service, with_a_person=None, healed_at_s=entry.at_s)
 
 
+def _told(state: StackState, entry: e.Notified) -> StackState:
+    return state  # it changes its thread alone
+
+
 def _intended(state: StackState, entry: e.Intended) -> StackState:
     service = entry.step.target
     flight = InFlight(
@@ -137,19 +143,25 @@ def _intended(state: StackState, entry: e.Intended) -> StackState:
         by=entry.by,
     )
     state = replace(state, in_flight={**state.in_flight, service: flight})
-    if entry.origin is not Origin.PERSON:
-        starts = (*state.plan_starts_s, entry.at_s)[-PLAN_STARTS_MOST:]
-        state = replace(state, plan_starts_s=starts)
-    elif state.service(service).with_a_person is not None:
+    if entry.origin is not Origin.PERSON or (
+        entry.on_running and entry.step.kind in TAKES_CAPACITY
+    ):
+        state = _counted(state, entry.at_s)
+    if entry.origin is Origin.PERSON and state.service(service).with_a_person is not None:
         state = _with_service(state, service, with_a_person=None)
     state = _approval_ended(state, entry.key, ApprovalState.USED, entry.action_id)
     incident = state.incidents.get(entry.incident_id or "")
     if incident is None:
         return state
-    attempt = Attempt(entry.action_id, entry.step.kind, entry.at_s)
+    attempt = Attempt(entry.action_id, entry.step.kind, entry.at_s, origin=entry.origin)
     return _with_incident(
         state, replace(incident, attempts=(*incident.attempts, attempt), waiting_for="")
     )
+
+
+def _counted(state: StackState, at_s: float) -> StackState:
+    """One more plan against the stack's rate."""
+    return replace(state, plan_starts_s=(*state.plan_starts_s, at_s)[-PLAN_STARTS_MOST:])
 
 
 def _finished(state: StackState, entry: e.Finished) -> StackState:
@@ -300,6 +312,7 @@ _FOLDS: dict[type, Callable[[StackState, Any], StackState]] = {
     e.IncidentResolved: _resolved,
     e.IncidentEscalated: _escalated,
     e.PersonAnswered: _answered,
+    e.Notified: _told,
     e.Intended: _intended,
     e.Finished: _finished,
     e.Verified: _verified,

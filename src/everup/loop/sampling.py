@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from everup.loop.desk import Desk
+from everup.loop.desk import Desk, News
 from everup.loop.mishaps import Mishaps
 from everup.loop.ports import Clock, HostSense, Prober, Runtime
 from everup.model.errors import EverupError
@@ -36,12 +36,13 @@ class Samplers:
         desk: Desk,
         wake: Callable[[str], None],
         is_close: Callable[[str], bool],
+        is_settled: Callable[[str], bool],
         mishaps: Mishaps,
     ) -> None:
         self._stack, self._settings, self._clock = stack, settings, clock
         self._runtime, self._prober, self._host = runtime, prober, host
-        self._desk, self._wake, self._is_close = desk, wake, is_close
-        self._mishaps = mishaps
+        self._desk, self._wake, self._mishaps = desk, wake, mishaps
+        self._is_close, self._is_settled = is_close, is_settled
 
     async def run(self) -> None:
         """Start every sampler. One that fails unexpectedly says so and goes on; only one that fails
@@ -91,10 +92,14 @@ class Samplers:
         return self._interval_s(self._is_anything_close())
 
     def _is_anything_close(self) -> bool:
-        for service in self._stack.services:
-            if self._is_close(service) or self._desk.in_trouble(service):
-                return True
-        return False
+        return any(self._deserves_closeness(service) for service in self._stack.services)
+
+    def _deserves_closeness(self, service: str) -> bool:
+        """Every second from the first failure until settled: what a person has, or what is meant
+        to be so, gets no better by being looked at."""
+        if self._is_close(service):
+            return True
+        return self._desk.in_trouble(service) and not self._is_settled(service)
 
     def _interval_s(self, close: bool) -> float:
         settings = self._settings
@@ -141,7 +146,9 @@ class Samplers:
                 await self._probe_once(spec, probe, running[0])
             elif running:
                 await asyncio.gather(*(self._probe_once(spec, probe, i) for i in running))
-            close = not running or self._desk.in_trouble(spec.name) or self._is_close(spec.name)
+            close = self._deserves_closeness(spec.name) or not (
+                running or self._is_settled(spec.name)
+            )
             await self._clock.sleep(
                 self._settings.close_sample_interval_s if close else probe.interval_s
             )
@@ -155,8 +162,12 @@ class Samplers:
             now_s = self._clock.now()
             mishap = self._mishaps.happened(part, error, now_s, stops_acting=False, can_end=False)
             result = ProbeResult(ProbeVerdict.UNKNOWN, now_s, detail=mishap.text)
-        changed = self._desk.take_probe(spec.name, instance.name, instance.identity, result)
-        if changed or self._is_close(spec.name):
+        news = self._desk.take_probe(spec.name, instance.name, instance.identity, result)
+        if (
+            news is News.TURNED
+            or self._is_close(spec.name)
+            or (news is News.GOES_ON and not self._is_settled(spec.name))
+        ):
             self._wake(f"probe {spec.name}")
 
 

@@ -151,10 +151,23 @@ def _missing(flight: InFlight, observation: Observation, assessment: Assessment)
 
 
 def _proof(flight: InFlight, observation: Observation, assessment: Assessment) -> str:
+    """Only what was really checked."""
     expected = flight.expectation
     score = assessment.own.score(expected.service)
-    took_s = observation.at_s - flight.intended_at_s
-    return (
-        f"runs, {expected.probes} probes in a row over {expected.window_s:g} s, "
-        f"score {score:.2f}, no dependent worse, {took_s:.1f} s after the intent"
-    )
+    took_s = observation.at_s - flight.done_at_s
+    target = flight.step.parameters.get("instance")
+    probed = [
+        i.probe
+        for i in observation.services[expected.service].instances
+        if i.probe is not None and target in (None, i.instance.name)
+    ]
+    if probed:
+        least = min(probe.successes_in_a_row for probe in probed)
+        parts = [f"runs, {least} good answers in a row over {took_s:.1f} s"]
+    else:
+        parts = [f"runs for {took_s:.1f} s without dying again; it has no probe to ask"]
+    if is_known(score):
+        parts.append(f"score {score:.2f}")
+    if expected.dependents_before:
+        parts.append("no dependent worse")
+    return f"{', '.join(parts)}; {observation.at_s - flight.intended_at_s:.1f} s after the intent"

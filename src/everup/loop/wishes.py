@@ -35,14 +35,24 @@ def decide_requests(control: Control, look: Look, context: Context) -> list[Deci
     for request in turn:
         if request.service not in asked:
             decided.append(_decision(control, look, context, request, None))
-    state = control.state
-    stopped = {n for n, s in state.services.items() if s.purpose is Purpose.STOPPED}
-    for service in control.stack.services if stopped else ():
-        if service in stopped and service not in asked and _owes_stop(control, look, service):
-            wish = state.service(service).purpose_by or "somebody"
-            request = Request(Verb.STOP, by=wish, service=service)
+    asked |= control.owed_starts.services()
+    known = control.state.services
+    for service in control.stack.services:
+        if service in asked or service not in known:
+            continue
+        verb = _owed(control, look, service)
+        if verb is not None:
+            wish = known[service].purpose_by or "somebody"
+            request = Request(verb, by=wish, service=service)
             decided.append(_decision(control, look, context, request, None))
     return decided
+
+
+def _owed(control: Control, look: Look, service: str) -> Verb | None:
+    """A wish that could not be fulfilled when it was spoken."""
+    if _owes_stop(control, look, service):
+        return Verb.STOP
+    return Verb.START if _owes_start(control, look, service) else None
 
 
 def _decision(
@@ -71,7 +81,7 @@ def is_running(look: Look, service: str) -> bool:
 
 def _owes_stop(control: Control, look: Look, service: str) -> bool:
     remembered = control.state.service(service)
-    if service in control.state.in_flight:
+    if remembered.purpose is not Purpose.STOPPED or service in control.state.in_flight:
         return False
     failed = [p for p in remembered.past if p.kind is ActionKind.STOP and not p.has_passed]
     failed = [p for p in failed if p.started_at_s >= remembered.purpose_at_s]
@@ -100,6 +110,17 @@ def refusal(control: Control, request: Request) -> Answer | None:
         if no := why_not(request.kind, spec, control.runtime.manifest):
             return Answer(AnswerState.REFUSED, no, check="not_possible")
     return None
+
+
+def _owes_start(control: Control, look: Look, service: str) -> bool:
+    """It was to run again before our stop of it had ended."""
+    remembered = control.state.service(service)
+    if not remembered.is_wanted or service in control.state.in_flight or not remembered.past:
+        return False
+    last = remembered.past[-1]
+    is_late = last.kind is ActionKind.STOP and remembered.purpose_at_s > last.started_at_s
+    seen = look.observation.services.get(service)
+    return is_late and seen is not None and seen.is_known and not is_running(look, service)
 
 
 def spoken(request: Request, now_s: float) -> list[Entry]:

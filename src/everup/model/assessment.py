@@ -49,6 +49,7 @@ class Finding:
     """One service is unwell, and why. `is_confirmed` False: seen, but not yet for long enough.
 
     `explained_by` names the unwell dependencies that account for it; empty for a root.
+    `is_presumed_meant`: it looks like somebody's wish, so a person is asked instead of told.
     `is_proven` (hang): the process cannot progress by the kernel's own word, or both proofs hold.
     """
 
@@ -60,6 +61,7 @@ class Finding:
     confidence: float = 1.0
     is_confirmed: bool = True
     is_proven: bool = False
+    is_presumed_meant: bool = False
     process_state: str | None = None
     explained_by: tuple[str, ...] = ()
     instances: tuple[str, ...] = ()  # names of the instances concerned; empty: all

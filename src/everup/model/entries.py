@@ -13,6 +13,7 @@ from everup.model.approval import ApprovalState
 from everup.model.decision import Expectation, Step
 from everup.model.evidence import Evidence, OutcomeState, Sighting
 from everup.model.kinds import UNKNOWN, ActionKind, Cause, Origin, Purpose
+from everup.model.notice import Occasion
 from everup.model.observation import Exit
 
 
@@ -108,6 +109,24 @@ class PersonAnswered:
     at_s: float
     service: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notified:
+    """A notifier delivered a message, or it was refused for good; written after sending.
+
+    A crash between sending and this entry sends the message once more, with the same key.
+    """
+
+    at_s: float
+    key: str
+    thread: str
+    notifier: str
+    occasion: Occasion
+    incident_id: str | None = None
+    service: str = ""
+    has_arrived: bool = True
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +274,7 @@ Entry = (
     | IncidentResolved
     | IncidentEscalated
     | PersonAnswered
+    | Notified
     | Intended
     | Finished
     | Verified

@@ -15,6 +15,7 @@ from everup.model.decision import Expectation, Step
 from everup.model.evidence import Sighting
 from everup.model.incident import Incident
 from everup.model.kinds import UNKNOWN, ActionKind, Cause, Origin, Purpose
+from everup.model.notice import Thread
 from everup.model.observation import Exit
 
 
@@ -63,6 +64,20 @@ class PastAction:
     has_happened: bool = True  # False: the world was not changed by it; it was no attempt
 
 
+def streak(past: tuple[PastAction, ...], now_s: float, reset_s: float) -> list[PastAction]:
+    """Recovery's actions since the service was last left in peace for `reset_s`, newest first."""
+    found: list[PastAction] = []
+    next_start_s = now_s
+    for action in reversed(past):
+        if action.origin is Origin.PERSON:
+            break
+        if next_start_s - action.ended_at_s > reset_s:
+            break
+        found.append(action)
+        next_start_s = action.started_at_s
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Freeze:
     """Nothing is proposed or done for this scope ("" = the stack) until it ends (NaN: by hand)."""
@@ -102,11 +117,13 @@ class StackState:
     freezes: Mapping[str, Freeze] = field(default_factory=dict)  # by scope
     approvals: Mapping[str, Approval] = field(default_factory=dict)  # open ones, by proposal's key
     past_approvals: tuple[Approval, ...] = ()  # oldest first, bounded
-    plan_starts_s: tuple[float, ...] = ()  # of Everup's own plans, newest last, bounded
+    plan_starts_s: tuple[float, ...] = ()  # of plans that count for the rate, newest last, bounded
+    boot_id: str = ""  # of the host, when the latest controller started
     started_at_s: float = UNKNOWN  # of this controller
     services_stopped_at_s: float = UNKNOWN  # when a controller was last asked to end them all
     monitor_fault: str = ""
     monitor_fault_since_s: float = UNKNOWN
+    threads: Mapping[str, Thread] = field(default_factory=dict)  # what people are told of, bounded
 
     def service(self, name: str) -> ServiceState:
         """An empty memory for a service never heard of."""

@@ -56,8 +56,12 @@ def _score_service(
         return _not_running(spec, seen, state)
     now_s = observation.at_s
     factors: dict[str, tuple[float, float]] = {}
-    total, is_whole, is_any_starting = 0.0, True, False
+    total, is_whole, is_any_starting, unread = 0.0, True, False, 0
     for instance in seen.instances:
+        is_any_starting = is_any_starting or is_starting(instance, spec, now_s, settings)
+        if _is_unread(instance, spec):
+            unread += 1
+            continue
         own = 1.0
         for signal, value, factor in _factors(instance, spec, seen, settings):
             own *= factor
@@ -66,9 +70,11 @@ def _score_service(
                 factors[signal] = (value, factor)
         total += own
         is_whole = is_whole and own == 1.0
-        is_any_starting = is_any_starting or is_starting(instance, spec, now_s, settings)
-    value = total / max(spec.instances, len(seen.instances))
+    judged = max(spec.instances, len(seen.instances)) - unread
+    value = total / judged if judged else UNKNOWN
     condition = _condition(spec, seen, is_any_starting, value, settings)
+    if unread and condition is Condition.HEALTHY:
+        condition = Condition.UNKNOWN
     contributions = () if is_whole else _contributions(value, factors)
     return ServiceHealth(spec.name, value, condition, contributions)
 
@@ -100,6 +106,8 @@ def _condition(
             return Condition.RECOVERING
     if is_any_starting:
         return Condition.STARTING
+    if not is_known(value):
+        return Condition.UNKNOWN
     if value >= threshold:
         return Condition.HEALTHY
     return Condition.DEGRADED if value >= settings.graceful_restart_below else Condition.UNHEALTHY
@@ -121,10 +129,19 @@ def is_starting(
 def instance_score(
     observed: InstanceObservation, spec: ServiceSpec, seen: ServiceObservation, settings: Settings
 ) -> float:
-    """0–1 for one instance; a dead one is 0."""
+    """0–1 for one instance; a dead one is 0, one that could not be asked is unknown."""
     if not _is_up(observed):
         return 0.0
+    if _is_unread(observed, spec):
+        return UNKNOWN
     return math.prod(f for _, _, f in _factors(observed, spec, seen, settings))
+
+
+def _is_unread(observed: InstanceObservation, spec: ServiceSpec) -> bool:
+    """It runs and could be asked, but nobody knows what it says."""
+    if spec.probe is None or not _is_up(observed):
+        return False
+    return observed.probe is None or observed.probe.verdict is ProbeVerdict.UNKNOWN
 
 
 def _is_up(observed: InstanceObservation) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from zlib import crc32
 
 from everup.model.decision import Check, Delayed, Proposal, Verdict
-from everup.model.kinds import ActionKind, Cause, InstanceState, Origin
+from everup.model.kinds import TAKES_CAPACITY, ActionKind, Cause, InstanceState, Origin
 from everup.model.settings import Settings
-from everup.model.state import InFlight, PastAction, Phase
+from everup.model.state import InFlight, Phase, streak
 from everup.safety.context import Context
 
 
@@ -34,20 +34,6 @@ def cooldown(proposal: Proposal, context: Context) -> Verdict | None:
                 text = f"{step.kind} on {step.target} ended less than {wait_s:g} s ago"
                 return Delayed(Check.COOLDOWN, text, due_s)
     return None
-
-
-def streak(past: tuple[PastAction, ...], now_s: float, reset_s: float) -> list[PastAction]:
-    """Recovery's actions since the service was last left in peace for `reset_s`, newest first."""
-    found: list[PastAction] = []
-    next_start_s = now_s
-    for action in reversed(past):
-        if action.origin is Origin.PERSON:
-            break
-        if next_start_s - action.ended_at_s > reset_s:
-            break
-        found.append(action)
-        next_start_s = action.started_at_s
-    return found
 
 
 def backoff_s(attempts: int, key: str, settings: Settings) -> float:
@@ -123,7 +109,9 @@ def tokens(starts_s: tuple[float, ...], now_s: float, settings: Settings) -> flo
 def blast_radius(proposal: Proposal, context: Context) -> Verdict | None:
     """The stack's rate of plans, and how many instances of one service go at once."""
     settings = context.settings
-    if proposal.origin is not Origin.PERSON:
+    if proposal.origin is not Origin.PERSON or (
+        proposal.on_running and proposal.kind in TAKES_CAPACITY
+    ):
         left = tokens(context.state.plan_starts_s, context.now_s, settings)
         if left < 1.0:
             due_s = context.now_s + (1.0 - left) * settings.rate_interval_s

@@ -93,6 +93,8 @@ def approval(proposal: Proposal, context: Context) -> Verdict | None:
 
 
 def _why_consent(proposal: Proposal, context: Context) -> str:
+    if proposal.must_ask:
+        return proposal.must_ask
     for step in proposal.steps:
         spec = context.stack.services[step.target]
         if context.stack.mode_for(step.target, step.kind) is Mode.APPROVE:

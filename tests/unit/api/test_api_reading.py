@@ -20,6 +20,7 @@ PAGES = [
     "/actions",
     "/actions/act-1",
     "/plan",
+    "/stack",
 ]
 
 

@@ -4,6 +4,7 @@ from everup.api.routes import (
     actions,
     approvals,
     dependencies,
+    events,
     freeze,
     health,
     incidents,
@@ -11,6 +12,7 @@ from everup.api.routes import (
     plan,
     recovery,
     services,
+    stack,
     status,
 )
 
@@ -18,9 +20,11 @@ ROUTERS = (
     health.router,
     status.router,
     dependencies.router,
+    stack.router,
     incidents.router,
     actions.router,
     plan.router,
+    events.router,
     approvals.router,
     freeze.router,
     services.router,

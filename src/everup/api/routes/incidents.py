@@ -9,14 +9,12 @@ from fastapi import APIRouter, Query
 from everup.api.engine import Control
 from everup.api.parameters import PAGE_MOST, Before, IdInPath, Limit
 from everup.api.problems import ApiProblem, shorten
-from everup.api.shapes.base import plain
 from everup.api.shapes.records import (
-    EntryShape,
     IncidentShape,
     IncidentsShape,
     IncidentStoryShape,
+    entry_shape,
 )
-from everup.model.entries import Entry
 from everup.model.incident import IncidentState
 
 router = APIRouter(tags=["incidents"])
@@ -50,16 +48,6 @@ async def incident(control: Control, incident_id: IdInPath) -> IncidentStoryShap
     entries = await control.journal.entries(incident_id=incident_id, limit=PAGE_MOST)
     return IncidentStoryShape(
         **IncidentShape.model_validate(found).model_dump(),
-        timeline=tuple(_entry(*row) for row in entries),
+        timeline=tuple(entry_shape(*row) for row in entries),
         has_more=len(entries) == PAGE_MOST,
-    )
-
-
-def _entry(sequence: int, digest: str, entry: Entry) -> EntryShape:
-    return EntryShape(
-        sequence=sequence,
-        hash=digest,
-        type=type(entry).__name__,
-        at_s=entry.at_s,
-        data=plain(entry),
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from everup.api.shapes.base import Known, Shape
+from everup.api.shapes.base import Known, Shape, plain
+from everup.model.entries import Entry
 from everup.model.incident import IncidentState
 from everup.model.kinds import ActionKind, Cause
 
@@ -44,6 +45,17 @@ class EntryShape(Shape):
     type: str
     at_s: Known
     data: dict[str, Any]
+
+
+def entry_shape(sequence: int, digest: str, entry: Entry) -> EntryShape:
+    """An entry as the journal gives it."""
+    return EntryShape(
+        sequence=sequence,
+        hash=digest,
+        type=type(entry).__name__,
+        at_s=entry.at_s,
+        data=plain(entry),
+    )
 
 
 class IncidentStoryShape(IncidentShape):
