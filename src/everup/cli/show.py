@@ -83,6 +83,10 @@ def status(health: Mapping[str, Any], state: Mapping[str, Any], scores: Mapping[
     head = Text(f"{state['stack']}: mode {state['mode']}, {age}, journal ")
     head.append(clean(health["journal"]), "green" if health["journal"] == "ok" else "red")
     console().print(head)
+    if health["cannot_act"]:
+        console().print(Text(f"cannot act: {clean(health['cannot_act'])}", "red"))
+    for text in health["failing"]:
+        console().print(Text(f"a flaw of Everup's own: {clean(text)}", "red"))
     for freeze in health["freezes"]:
         until = moment(freeze["until_s"]) or "lifted by hand"
         what = freeze["scope"] or "the stack"
@@ -90,6 +94,8 @@ def status(health: Mapping[str, Any], state: Mapping[str, Any], scores: Mapping[
         console().print(Text(f"frozen: {what} until {until}{reason}", "yellow"))
     if health["monitor_fault"]:
         console().print(Text(f"not acting: {clean(health['monitor_fault'])}", "yellow"))
+    for text in state["mismatches"]:
+        console().print(Text(f"not as declared: {clean(text)}", "yellow"))
     put_table(
         "Services",
         ("service", "condition", "score", "why"),

@@ -91,7 +91,8 @@ class SqlJournal:
 
         Raises:
             JournalUnavailable: not written, or cut off while it was: repeat the same batch.
-            FenceLost: the fence is not ours any more, or a service would have two actions.
+            FenceLost: the fence is not ours any more.
+            Contradiction: a service would have two actions.
         """
         batch = tuple(entries)
         stack = self._stack

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 async def decide(control: Control, look: Look) -> Look:
     """Fill in the decisions, strongest first."""
     fault = await _own_eyes(control, look)
-    asked = control.desk_of_wishes.services()
+    asked = control.desk_of_wishes.services() | control.owed_starts.services()
     if not fault and is_known(control.memory.complete_since_s):
         entries = incidents.follow(
             control.stack,
@@ -82,6 +82,7 @@ def _again(decided: list[Decision]) -> float:
 async def _own_eyes(control: Control, look: Look) -> str:
     """Say it when we cannot trust our own eyes, and say it when we can again."""
     fault = monitor_fault(gate_context(control, look))
+    fault = fault or control.mishaps.why_not_act(look.at_s)
     known = control.state.monitor_fault
     entries: list[Entry] = []
     if fault and not known:

@@ -23,7 +23,7 @@ from everup.model.observation import (
     ProbeResult,
     ServiceObservation,
 )
-from everup.model.runtime import Listing
+from everup.model.runtime import Listing, Mismatch
 from everup.model.settings import Settings
 from everup.model.stack import Stack
 
@@ -68,6 +68,7 @@ class Desk:
         }
         self.listed_at_s = UNKNOWN
         self.engine_fault = ""
+        self.mismatches: tuple[Mismatch, ...] = ()
         self.faults: tuple[str, ...] = ()
         self.host = HostObservation()
         self.freezes: Mapping[str, str] = {}
@@ -84,6 +85,7 @@ class Desk:
         if was_blind:
             self.see_again(listing.at_s)
         self.listed_at_s = listing.at_s
+        self.mismatches = listing.mismatches
         changed = False
         at_s = listing.at_s
         fresh: dict[str, dict[str, Kept]] = {name: {} for name in self._stack.services}

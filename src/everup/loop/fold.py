@@ -54,6 +54,8 @@ def _started(state: StackState, entry: e.ControllerStarted) -> StackState:
 
 
 def _stopped(state: StackState, entry: e.ControllerStopped) -> StackState:
+    if entry.stops_services:
+        return replace(state, services_stopped_at_s=entry.at_s)
     return state
 
 

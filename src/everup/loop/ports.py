@@ -156,7 +156,7 @@ class Journal(Protocol):
 
     async def begin(self, entries: Sequence[Entry], fence: int, *, batch_id: str = "") -> None:
         """Like append, for a batch with one `Intended`: checks in the same transaction that no
-        other action of this service lacks its outcome and verdict, else FenceLost."""
+        other action of this service lacks its outcome and verdict, else Contradiction."""
 
     async def load(self) -> StackState:
         """The state that all entries fold into."""

@@ -29,10 +29,12 @@ class ControllerStarted:
 
 @dataclass(frozen=True, slots=True)
 class ControllerStopped:
-    """The controller gave the stack back in order."""
+    """The controller gave the stack back in order. `stops_services`: and ends the services after
+    this, so that those deaths are ours."""
 
     at_s: float
     reason: str = ""
+    stops_services: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,6 +121,7 @@ class StackState:
     plan_starts_s: tuple[float, ...] = ()  # of plans that count for the rate, newest last, bounded
     boot_id: str = ""  # of the host, when the latest controller started
     started_at_s: float = UNKNOWN  # of this controller
+    services_stopped_at_s: float = UNKNOWN  # when a controller was last asked to end them all
     monitor_fault: str = ""
     monitor_fault_since_s: float = UNKNOWN
     threads: Mapping[str, Thread] = field(default_factory=dict)  # what people are told of, bounded

@@ -125,6 +125,9 @@ def story() -> list[e.Entry]:
         e.FreezeLifted(14.0, "", "Ann"),
         e.MonitorFaultSeen(15.0, "canary", "it sings"),
         e.MonitorFaultOver(16.0, "canary", 1.0),
+        e.ApprovalAsked(16.1, "apr-1", "k", "db", ActionKind.RECREATE, "why", "risk", "up", 916.1),
+        e.ApprovalAnswered(16.2, "apr-1", True, "Ann", "yes ☃"),
+        e.ApprovalEnded(16.3, "apr-1", ApprovalState.EXPIRED),
         e.ControllerStopped(17.0, "asked to"),
     ]
 

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field, replace
 
 from everup.loop.look import Decision, Look
+from everup.loop.mishaps import Mishaps
 from everup.loop.ports import ActionRecord
 from everup.loop.rooms import RoomCounts
 from everup.model import decision as d
@@ -174,6 +175,10 @@ class FakeControl:
     journal_fault: str = ""
     counts: RoomCounts = field(default_factory=RoomCounts)
     age_s: float = 1.0
+    halted: str = ""
+    differs: list[str] = field(default_factory=list)
+    journal_queue: tuple[int, int] = (0, 0)
+    mishaps: Mishaps = field(default_factory=lambda: Mishaps(1e12))
     asked: list[Request] = field(default_factory=list)
     answers: dict[Verb, Answer] = field(default_factory=dict)
     fails_with: Exception | None = None
@@ -196,6 +201,15 @@ class FakeControl:
             self.state = replace(self.state, freezes=freezes)
             return Answer(AnswerState.DONE, f"{request.verb} done")
         return Answer(AnswerState.ACCEPTED, "begun", action_id="act-1")
+
+    def cannot_act(self) -> str:
+        return self.halted or self.journal_fault or self.mishaps.why_not_act(0.0)
+
+    def mismatches(self) -> list[str]:
+        return self.differs
+
+    def failing(self) -> list[str]:
+        return [mishap.text for mishap in self.mishaps.present(0.0)]
 
     def last_look_age_s(self) -> float:
         return self.age_s

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from everup.cli import durations, events, runfile
+from everup.cli import client, durations, events, runfile
 from everup.cli.exits import Stop
 from everup.cli.place import Place
 from everup.cli.verbs import app
@@ -86,3 +86,13 @@ def test_events_are_one_clean_line() -> None:
     assert "incident redis: hang" in said
     assert "\n" not in said
     assert "\x1b" not in said
+
+
+def test_a_hint_of_the_api_becomes_one_of_the_command_line() -> None:
+    body = {
+        "detail": "the stack is frozen by ann",
+        "check": "freeze",
+        "fix": "add override=freeze and a reason if it must be now",
+    }
+    said = str(client._refusal(409, body))
+    assert said.splitlines()[-1] == "add --override freeze --reason WHY if it must be now"
