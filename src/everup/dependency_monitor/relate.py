@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from everup.dependency_monitor.causes import STUCK_STATES, Surroundings, find
 from everup.dependency_monitor.graph import Graph
+from everup.dependency_monitor.rank import rank_causes
 from everup.model.assessment import Finding, OwnHealth, Relations
 from everup.model.kinds import Cause, Condition, DependencyKind, ProbeVerdict, Purpose, is_known
 from everup.model.observation import Observation
@@ -57,6 +58,10 @@ def relate(
             findings[name] = found
     explained = {n: _explain(f, findings, unwell, graph) for n, f in findings.items()}
     findings = {n: replace(f, explained_by=explained[n]) for n, f in findings.items()}
+    for name, found in findings.items():
+        if found.is_root:
+            ranked = rank_causes(found, stack, observation, own, findings, state, settings)
+            findings[name] = replace(found, candidates=ranked)
     roots_of = {n: _roots_of(n, findings) for n in findings}
     return Relations(
         propagated=propagate(own, graph),

@@ -51,6 +51,7 @@ def follow(
                     finding.reason,
                     assessment.relations.victims_of(service),
                     finding.since_s,
+                    finding.candidates,
                 )
             )
     return found
@@ -125,6 +126,7 @@ def _follow_open(
                     finding.reason,
                     victims,
                     incident.waiting_for,
+                    finding.candidates,
                 )
             ]
     return []

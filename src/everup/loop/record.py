@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from everup.loop.look import Decision, Look
 from everup.model.decision import Delayed, Refused
 from everup.model.entries import Entry, GateAnswered, IncidentChanged, IncidentEscalated
+from everup.model.kinds import UNKNOWN
 
 if TYPE_CHECKING:
     from everup.loop.control import Control
@@ -56,6 +57,7 @@ def _gate(control: Control, look: Look, decision: Decision) -> list[Entry]:
             verdict.check,
             verdict.reason,
             proposal.incident_id,
+            getattr(verdict, "until_s", UNKNOWN),
         )
     ]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from everup.model.assessment import Candidate
 from everup.model.decision import Expectation, Step
 from everup.model.evidence import Evidence, OutcomeState, Sighting
 from everup.model.kinds import UNKNOWN, Cause, Origin, Purpose
@@ -64,6 +65,7 @@ class IncidentOpened:
     reason: str
     victims: tuple[str, ...] = ()
     seen_at_s: float = UNKNOWN
+    candidates: tuple[Candidate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ class IncidentChanged:
     reason: str
     victims: tuple[str, ...] = ()
     waiting_for: str = ""
+    candidates: tuple[Candidate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +205,7 @@ class GateAnswered:
     check: str
     reason: str
     incident_id: str | None = None
+    until_s: float = UNKNOWN
 
 
 Entry = (
