@@ -7,6 +7,7 @@ of: a Proposal, a Hold with its reason, or Escalate with the case.
 from __future__ import annotations
 
 from everup.automated_recovery.ladders import ladder, score_limit
+from everup.automated_recovery.patience import patience_s
 from everup.automated_recovery.steps import expectation_for, step_for
 from everup.model.assessment import Assessment, Finding
 from everup.model.decision import (
@@ -80,7 +81,7 @@ class _Case:
 
 
 def _decide(case: _Case) -> Decided:
-    for rule in (_somebody_has_it, _purpose, _not_yet, _not_the_root, _stateful_wait):
+    for rule in (_somebody_has_it, _purpose, _not_yet, _not_the_root, _stateful_wait, _may_heal):
         answer = rule(case)
         if answer is not None:
             return answer
@@ -140,6 +141,20 @@ def _stateful_wait(case: _Case) -> Decided | None:
         text = f"stateful: nothing before it lasted {case.settings.stateful_wait_s:g} s"
         return case.hold(HoldReason.STATEFUL_WAIT, text, due_s)
     return None
+
+
+def _may_heal(case: _Case) -> Decided | None:
+    """The first action comes later than this trouble usually needs to end by itself."""
+    if case.incident is not None and case.incident.attempts:
+        return None
+    found = case.found
+    ends = case.state.service(found.service).natural_ends.get(found.cause, ())
+    wait_s = patience_s(ends, found.cause, case.settings)
+    due_s = found.since_s + wait_s
+    if not case.now_s < due_s:
+        return None
+    text = f"{found.cause} of {found.service} ended by itself {len(ends)} times, usually within "
+    return case.hold(HoldReason.MAY_HEAL_BY_ITSELF, f"{text}{wait_s:.0f} s", due_s)
 
 
 def _healed_dependency(case: _Case) -> str | None:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from everup.model import entries as e
+from everup.model.episode import Ending, WouldDo
 from everup.model.incident import Attempt, Incident
 from everup.model.kinds import ActionKind, Origin, Purpose, is_known
 from everup.model.state import Freeze, InFlight, PastAction, Phase, StackState
@@ -18,6 +19,8 @@ from everup.model.state import Freeze, InFlight, PastAction, Phase, StackState
 PAST_ACTIONS_MOST = 32
 EXITS_MOST = 16
 PLAN_STARTS_MOST = 32
+WOULD_HAVE_MOST = 8
+NATURAL_ENDS_MOST = 32
 
 
 def fold(state: StackState, entry: e.Entry) -> StackState:
@@ -82,6 +85,8 @@ def _opened(state: StackState, entry: e.IncidentOpened) -> StackState:
         victims=entry.victims,
         seen_at_s=entry.seen_at_s,
     )
+    if state.service(entry.service).would_have:
+        state = _with_service(state, entry.service, would_have=())
     return _with_incident(state, incident)
 
 
@@ -228,6 +233,30 @@ def _gate(state: StackState, entry: e.GateAnswered) -> StackState:
     return _with_incident(state, replace(incident, waiting_for=waiting))
 
 
+def _would(state: StackState, entry: e.WouldHaveDone) -> StackState:
+    would = WouldDo(entry.key, entry.kind, entry.at_s)
+    kept = (*state.service(entry.service).would_have, would)[-WOULD_HAVE_MOST:]
+    return _with_service(state, entry.service, would_have=kept)
+
+
+def _episode(state: StackState, entry: e.EpisodeEnded) -> StackState:
+    """A natural end is learned. One that needed us makes the oldest forgotten: what no longer ends
+    by itself must not be waited for for ever."""
+    service = state.service(entry.service)
+    ends = service.natural_ends.get(entry.cause, ())
+    if entry.ending is Ending.BY_ITSELF and is_known(entry.lasted_s):
+        ends = (*ends, entry.lasted_s)[-NATURAL_ENDS_MOST:]
+    elif entry.ending is Ending.HEALED:
+        ends = ends[1:]
+    kept = {**service.natural_ends, str(entry.cause): ends}
+    return _with_service(
+        state,
+        entry.service,
+        would_have=(),
+        natural_ends={cause: found for cause, found in kept.items() if found},
+    )
+
+
 _FOLDS: dict[type, Callable[[StackState, Any], StackState]] = {
     e.ControllerStarted: _started,
     e.ControllerStopped: _stopped,
@@ -246,6 +275,8 @@ _FOLDS: dict[type, Callable[[StackState, Any], StackState]] = {
     e.MonitorFaultSeen: _blind,
     e.MonitorFaultOver: _sighted,
     e.GateAnswered: _gate,
+    e.WouldHaveDone: _would,
+    e.EpisodeEnded: _episode,
 }
 
 assert set(_FOLDS) == set(e.ENTRY_TYPES.values()), "every entry has its fold"

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from everup.loop.context import gate_context
+from everup.loop.episodes import ended, would_have_done
 from everup.loop.look import Decision, Look
 from everup.model.decision import Delayed, Refused
 from everup.model.entries import Entry, GateAnswered, IncidentChanged, IncidentEscalated
@@ -23,6 +25,7 @@ async def record(control: Control, look: Look) -> Look:
     for decision in look.decisions:
         entries += _escalation(control, look, decision)
         entries += _gate(control, look, decision)
+        entries += would_have_done(decision, control.state, lambda: gate_context(control, look))
         entries += _waiting(control, look, decision)
     if entries:
         await control.write(entries)
@@ -36,7 +39,16 @@ def _escalation(control: Control, look: Look, decision: Decision) -> list[Entry]
     if incident is None:
         return []
     case = decision.escalate.text
-    return [IncidentEscalated(look.at_s, incident.id, decision.service, case)]
+    escalated: list[Entry] = [IncidentEscalated(look.at_s, incident.id, decision.service, case)]
+    return escalated + ended(
+        escalated,
+        control.stack,
+        look.observation,
+        look.assessment,
+        control.state,
+        control.memory,
+        control.settings,
+    )
 
 
 def _gate(control: Control, look: Look, decision: Decision) -> list[Entry]:

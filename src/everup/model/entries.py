@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 from everup.model.assessment import Candidate
 from everup.model.decision import Expectation, Step
+from everup.model.episode import Ending, Hindsight, WouldDo
 from everup.model.evidence import Evidence, OutcomeState, Sighting
-from everup.model.kinds import UNKNOWN, Cause, Origin, Purpose
+from everup.model.kinds import UNKNOWN, ActionKind, Cause, Origin, Purpose
 from everup.model.observation import Exit
 
 
@@ -208,6 +209,38 @@ class GateAnswered:
     until_s: float = UNKNOWN
 
 
+@dataclass(frozen=True, slots=True)
+class WouldHaveDone:
+    """Only the mode forbade this proposal; written once for each distinct one of an incident."""
+
+    at_s: float
+    key: str
+    incident_id: str
+    service: str
+    cause: Cause
+    kind: ActionKind
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeEnded:
+    """An incident's trouble is over: how, after how long, and would acting have been right.
+
+    `lasted_s` is from when the trouble was first seen until the service was well again.
+    """
+
+    at_s: float
+    incident_id: str
+    service: str
+    cause: Cause
+    began_at_s: float
+    lasted_s: float
+    ending: Ending
+    hindsight: Hindsight = Hindsight.NONE
+    reason: str = ""
+    proposed: tuple[WouldDo, ...] = ()
+
+
 Entry = (
     ControllerStarted
     | ControllerStopped
@@ -226,6 +259,8 @@ Entry = (
     | MonitorFaultSeen
     | MonitorFaultOver
     | GateAnswered
+    | WouldHaveDone
+    | EpisodeEnded
 )
 
 ENTRY_TYPES: Mapping[str, type[Entry]] = {cls.__name__: cls for cls in Entry.__args__}

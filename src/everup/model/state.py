@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from everup.model.decision import Expectation, Step
+from everup.model.episode import WouldDo
 from everup.model.evidence import Sighting
 from everup.model.incident import Incident
 from everup.model.kinds import UNKNOWN, ActionKind, Cause, Origin, Purpose
@@ -83,6 +84,9 @@ class ServiceState:
     past: tuple[PastAction, ...] = ()  # oldest first, bounded
     healed_at_s: float = UNKNOWN  # when the last incident on it ended resolved
     with_a_person: str | None = None  # id of the escalated incident nobody has answered yet
+    would_have: tuple[WouldDo, ...] = ()  # of the open incident, oldest first, bounded
+    natural_ends: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """Cause → seconds after which it ended by itself, oldest first, bounded."""
 
 
 @dataclass(frozen=True, slots=True)
