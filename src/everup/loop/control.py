@@ -12,15 +12,17 @@ from collections import OrderedDict
 from dataclasses import replace
 
 from everup.dependency_monitor import build_graph
-from everup.loop import wishes
+from everup.loop import why_not, wishes
 from everup.loop.book import Book
+from everup.loop.context import gate_context
 from everup.loop.cycle import look_once
 from everup.loop.desk import Desk
 from everup.loop.desk_of_wishes import DeskOfWishes
-from everup.loop.look import Look
+from everup.loop.look import Decision, Look
 from everup.loop.perform import perform
 from everup.loop.ports import Clock, HostSense, Ids, Journal, Prober, Random, Runtime
 from everup.loop.sampling import Samplers
+from everup.model.decision import Verdict
 from everup.model.entries import (
     ControllerStarted,
     ControllerStopped,
@@ -28,6 +30,7 @@ from everup.model.entries import (
     Finished,
     Intended,
 )
+from everup.model.explanation import KindAnswer
 from everup.model.kinds import ActionKind, is_known
 from everup.model.request import Answer, AnswerState, Request, Verb
 from everup.model.settings import Settings
@@ -233,6 +236,25 @@ class Control:
         self.answered.move_to_end(key)
         while len(self.answered) > ANSWERS_KEPT:
             self.answered.popitem(last=False)
+
+    def kinds(self, service: str) -> tuple[KindAnswer, ...]:
+        """May each kind of action be done to it now, and why not; empty before the first look."""
+        look = self.look
+        if look is None:
+            return ()
+        decision = next((d for d in look.decisions if d.service == service), None)
+        spec, manifest = self.stack.services[service], self.runtime.manifest
+        return why_not.answers(why_not.Question(spec, gate_context(self, look), decision, manifest))
+
+    def but_for_the_mode(self, decision: Decision) -> Verdict | None:
+        """What the gate would say to it in mode auto; None where the mode forbids nothing."""
+        if self.look is None:
+            return None
+        return why_not.but_for_the_mode(decision, gate_context(self, self.look))
+
+    def now_s(self) -> float:
+        """By the loop's clock."""
+        return self.clock.now()
 
     def last_look_age_s(self) -> float:
         """Seconds since the last look ended; NaN before the first."""
