@@ -143,7 +143,7 @@ def _dependencies(
 def _machine(found: Finding, observation: Observation, settings: Settings) -> Iterator[Candidate]:
     pressure = observation.host.pressure_ratio
     if pressure >= settings.host_pressure_ratio:
-        is_silent = found.cause in (Cause.HANG, Cause.UNHEALTHY)
+        is_silent = found.cause in (Cause.HANG, Cause.UNHEALTHY) and not found.is_proven
         strength = pressure * (PRESSURE_ON_SILENCE if is_silent else PRESSURE_ON_DEATH)
         text = f"the machine is short of CPU: work waited for it {100 * pressure:.0f} % of the time"
         yield Candidate("", Cause.HOST_PRESSURE, min(1.0, strength), text)

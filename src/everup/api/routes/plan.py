@@ -18,11 +18,13 @@ from everup.api.shapes.plan import (
 )
 from everup.automated_recovery.ladders import ladder
 from everup.loop.look import Decision
-from everup.model.decision import Proposal
-from everup.model.kinds import UNKNOWN, ActionKind, Origin
+from everup.model.decision import Hold, HoldReason, Proposal
+from everup.model.kinds import UNKNOWN, ActionKind, Cause, Origin
 from everup.model.state import InFlight, Phase
 
 router = APIRouter(tags=["plan"])
+
+NOTHING_FOLLOWS = frozenset({HoldReason.WITH_A_PERSON, HoldReason.STOPPED_ON_PURPOSE})
 
 
 @router.get("/plan")
@@ -59,14 +61,30 @@ def decision_shape(control: ControlView, decision: Decision) -> DecisionShape:
         hold=None if hold is None else HoldShape.model_validate(hold),
         escalate=None if escalate is None else EscalateShape.model_validate(escalate),
         but_for_the_mode=None if otherwise is None else verdict_shape(otherwise),
-        then=[] if proposal is None else list(_then(control, proposal)),
+        then=list(_after_hold(control, hold) if hold else _then(control, proposal)),
         finding=None if found is None else FindingShape.model_validate(found),
         incident_id=None if incident is None else incident.id,
     )
 
 
-def _then(control: ControlView, proposal: Proposal) -> tuple[ActionKind, ...]:
+def _after_hold(control: ControlView, hold: Hold) -> tuple[ActionKind, ...]:
+    """The rungs that are left for a root once it is held no more; a victim has none."""
+    look = control.look
+    found = None if look is None else look.assessment.relations.findings.get(hold.service)
+    if found is None or not found.is_root or hold.reason in NOTHING_FOLLOWS:
+        return ()
+    on_running = found.cause not in (Cause.CRASH, Cause.CRASH_LOOP)
+    is_stateful = control.stack.services[hold.service].is_stateful
+    rungs = ladder(found.cause, is_stateful=is_stateful, on_running=on_running)
+    incident = control.state.incident_on(hold.service)
+    tried = 0 if incident is None else len(incident.attempts)
+    return rungs[tried : control.settings.budget_per_incident]
+
+
+def _then(control: ControlView, proposal: Proposal | None) -> tuple[ActionKind, ...]:
     """The rungs after this one."""
+    if proposal is None:
+        return ()
     if proposal.origin is Origin.PERSON:
         return () if proposal.next_kind is None else (proposal.next_kind,)
     is_stateful = control.stack.services[proposal.service].is_stateful
