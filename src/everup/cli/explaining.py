@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from everup.cli import client, pages, plan_page, show
+from everup.cli import client, pages, plan_page, report_page, show
+from everup.cli.durations import seconds
 from everup.cli.exits import OK
 from everup.cli.place import Place
 
@@ -48,6 +49,12 @@ def why_not(place: Place, service: str) -> int:
     """Always 0 when it could be read."""
     path = f"/services/{quote(service, safe='')}/actions"
     return _printed(place, client.get(place, path), pages.why_not)
+
+
+def report(place: Place, since: str) -> int:
+    """Always 0 when it could be read."""
+    found = client.get(place, "/report", last_s=seconds(since))
+    return _printed(place, found, report_page.report)
 
 
 def _printed(place: Place, found: Any, page: Any) -> int:

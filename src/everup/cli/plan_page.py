@@ -7,6 +7,7 @@ decided about, and what is under way or with a person.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import groupby
 from typing import Any
 
 from rich import box
@@ -78,7 +79,9 @@ def _decision(decision: Mapping[str, Any], now_s: float) -> tuple[Text, Text, Te
 
 
 def _in_turn(decision: Mapping[str, Any]) -> str:
-    return ", then ".join([*(clean(kind) for kind in decision["then"]), "a person"])
+    parts = [(clean(kind), len(list(same))) for kind, same in groupby(decision["then"])]
+    rungs = [f"{kind} up to {count} times" if count > 1 else kind for kind, count in parts]
+    return ", then ".join([*rungs, "a person"])
 
 
 def _proposal(decision: Mapping[str, Any], now_s: float) -> tuple[Text, Text]:

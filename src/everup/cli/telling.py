@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from everup.cli.show import clean, moment
-from everup.cli.words import did, happened, listed, span, until
+from everup.cli.words import did, happened, listed, plainly, span, until
 
 Story = Mapping[str, Any]
 
@@ -32,7 +32,7 @@ def _what(story: Story) -> str:
     text = f"{name} {happened(story['cause'])} {when} {moment(story['origin_s'])}"
     text += " on" if when == "from" else ""
     if story["cause"] != "stopped_on_purpose":
-        text += f" ({clean(story['reason'])})"
+        text += f" ({plainly(story['reason'])})"
     if story["victims"]:
         text += f", and {listed(story['victims'])} suffered because of it"
     return f"{text}."

@@ -233,6 +233,21 @@ def why_not(
 
 @app.command()
 @ends
+def report(
+    since: Annotated[str, typer.Option(help="How far back: 12h, 7d; at most 30d.")] = "7d",
+    file: File = None,
+    state_dir: StateDir = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> int:
+    """How well the services were, what was done, what would have been done, and was it right."""
+    from everup.cli.explaining import report as run_report
+
+    return run_report(Place(file, state_dir, url, as_json), since)
+
+
+@app.command()
+@ends
 def freeze(
     service: Scope = None,
     for_: Annotated[

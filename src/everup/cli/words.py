@@ -48,6 +48,7 @@ DOES = {
     "start": "started it",
     "stop": "stopped it",
 }
+LETTERS = {"T": "stopped by a signal", "Z": "ended, but not gone", "D": "waiting for a device"}
 STATES = {
     "allowed": "may",
     "delayed": "not now",
@@ -98,6 +99,14 @@ def listed(names: Sequence[str], most: int = 6) -> str:
 def happened(cause: str) -> str:
     """What a service did, by its cause: `crashed`."""
     return HAPPENED.get(cause, f"was unwell ({clean(cause)})")
+
+
+def plainly(reason: str) -> str:
+    """A reason with the kernel's letters for a process spelled out."""
+    text = clean(reason)
+    for letter, means in LETTERS.items():
+        text = text.replace(f"in state {letter}", f"in state {letter}: {means}")
+    return text
 
 
 def did(action: Mapping[str, Any]) -> str:

@@ -7,8 +7,9 @@ change it. Called by `Control.kinds`; it proposes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from everup.automated_recovery import proposal_for
 from everup.automated_recovery.ladders import ladder
@@ -149,8 +150,14 @@ def _held(question: Question, kind: ActionKind, rungs: tuple[int, ...]) -> Said 
         if hold is None:
             return None
         return Said(KindState.HELD, hold.text, hold.reason, hold.until_s)
-    climbed = ", then ".join(question.rungs) or "empty: a person decides"
+    climbed = in_turn(question.rungs) or "empty: a person decides"
     return Said(KindState.NOT_ON_LADDER, f"the ladder of {question.cause} is {climbed}")
+
+
+def in_turn(rungs: Sequence[ActionKind]) -> str:
+    """`graceful_restart, then container_restart up to 3 times`."""
+    parts = [(kind, len(list(same))) for kind, same in groupby(rungs)]
+    return ", then ".join(f"{k} up to {n} times" if n > 1 else k for k, n in parts)
 
 
 def _said(verdict: Verdict) -> Said:

@@ -9,6 +9,7 @@ from everup.api.routes import (
     metrics,
     plan,
     recovery,
+    report,
     services,
     status,
 )
@@ -23,6 +24,7 @@ ROUTERS = (
     freeze.router,
     services.router,
     recovery.router,
+    report.router,
     metrics.router,
 )
 
