@@ -82,7 +82,7 @@ def _causes(causes: Sequence[Mapping[str, Any]]) -> Table:
         style = "bold" if share >= SURE else "" if share >= LIKELY else "dim"
         what = BEHIND.get(cause["cause"], clean(cause["cause"]))
         if cause["cause"] not in ("unknown", "host_pressure"):
-            what = f"{what} of {clean(cause['service'])}"
+            what = f"{what}, {clean(cause['service'])}"
         line = Text(what, style)
         line.append(f": {clean(cause['reason'])}")
         rows.append((Text(f"{100 * share:.0f} %".rjust(5), style), line))

@@ -79,7 +79,7 @@ def _overview(service: Service) -> tuple[object, ...]:
     return (
         service["service"],
         percent(service["availability"]),
-        service["episodes"],
+        service["episodes"] + service["still_open"],
         endings.get("healed", 0),
         endings.get("by_itself", 0),
         people,

@@ -32,9 +32,9 @@ def _what(story: Story) -> str:
     text = f"{name} {happened(story['cause'])} {when} {moment(story['origin_s'])}"
     text += " on" if when == "from" else ""
     if story["cause"] != "stopped_on_purpose":
-        text += f" ({plainly(story['reason'])})"
+        text += f": {plainly(story['reason'])}"
     if story["victims"]:
-        text += f", and {listed(story['victims'])} suffered because of it"
+        text += f". Because of it, {listed(story['victims'])} suffered"
     return f"{text}."
 
 

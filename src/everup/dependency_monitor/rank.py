@@ -77,7 +77,7 @@ def _itself(found: Finding, observation: Observation, settings: Settings) -> Can
         proof = "it is silent and its process cannot go on" if found.is_proven else "it is silent"
         text = f"{proof}: {found.reason}"
     else:
-        strength, text = OWN_WORD, f"it works and says itself that it is unwell: {found.reason}"
+        strength, text = OWN_WORD, f"its process works, and its own check says no: {found.reason}"
     return Candidate(name, found.cause, strength * found.confidence, text, found.since_s)
 
 

@@ -32,14 +32,14 @@ SOMEBODY_HAD_TO = frozenset({Ending.HEALED, Ending.BY_A_PERSON})
 def would_have_done(
     decision: Decision, state: StackState, gate: Callable[[], Context]
 ) -> list[e.Entry]:
-    """The proposal, when it is new in this incident and only the mode stands against it."""
+    """The proposal, when its kind is new in this incident and only the mode stands against it."""
     proposal, verdict = decision.proposal, decision.verdict
     if proposal is None or proposal.incident_id is None:
         return []
     if not isinstance(verdict, Refused) or verdict.check is not Check.MODE:
         return []
     known = state.service(proposal.service).would_have
-    if len(known) >= WOULD_HAVE_MOST or any(would.key == proposal.key for would in known):
+    if len(known) >= WOULD_HAVE_MOST or any(would.kind is proposal.kind for would in known):
         return []
     context = gate()
     if not isinstance(judge(proposal, context, without=NOT_THE_MODE), Allowed):
@@ -145,17 +145,19 @@ def _episode(
         start_s = spec.start_period_s if spec is not None else 0.0
         usual_s = usual_heal_s(first, service, settings.verify_window_s + start_s)
         hindsight, reason = judged(ending, first, now_s, usual_s)
+    diagnoses = service.diagnoses or (incident.cause,)
     return e.EpisodeEnded(
         now_s,
         incident.id,
         incident.service,
-        incident.cause,
+        diagnoses[0],
         began_s,
         max(0.0, over_s - began_s),
         ending,
         hindsight,
         reason,
         service.would_have,
+        diagnoses[1:],
     )
 
 

@@ -85,8 +85,7 @@ def _opened(state: StackState, entry: e.IncidentOpened) -> StackState:
         victims=entry.victims,
         seen_at_s=entry.seen_at_s,
     )
-    if state.service(entry.service).would_have:
-        state = _with_service(state, entry.service, would_have=())
+    state = _with_service(state, entry.service, would_have=(), diagnoses=(entry.cause,))
     return _with_incident(state, incident)
 
 
@@ -94,6 +93,9 @@ def _changed(state: StackState, entry: e.IncidentChanged) -> StackState:
     incident = state.incidents.get(entry.incident_id)
     if incident is None:
         return state
+    known = state.service(incident.service).diagnoses
+    if entry.cause not in known:
+        state = _with_service(state, incident.service, diagnoses=(*known, entry.cause))
     return _with_incident(
         state,
         replace(
@@ -242,17 +244,18 @@ def _would(state: StackState, entry: e.WouldHaveDone) -> StackState:
 def _episode(state: StackState, entry: e.EpisodeEnded) -> StackState:
     """A natural end is learned. One that needed us makes the oldest forgotten: what no longer ends
     by itself must not be waited for for ever."""
-    service = state.service(entry.service)
-    ends = service.natural_ends.get(entry.cause, ())
-    if entry.ending is Ending.BY_ITSELF and is_known(entry.lasted_s):
-        ends = (*ends, entry.lasted_s)[-NATURAL_ENDS_MOST:]
-    elif entry.ending is Ending.HEALED:
-        ends = ends[1:]
-    kept = {**service.natural_ends, str(entry.cause): ends}
+    kept = dict(state.service(entry.service).natural_ends)
+    for cause in {str(cause): None for cause in (entry.cause, *entry.further_causes)}:
+        ends = kept.get(cause, ())
+        if entry.ending is Ending.BY_ITSELF and is_known(entry.lasted_s):
+            kept[cause] = (*ends, entry.lasted_s)[-NATURAL_ENDS_MOST:]
+        elif entry.ending is Ending.HEALED:
+            kept[cause] = ends[1:]
     return _with_service(
         state,
         entry.service,
         would_have=(),
+        diagnoses=(),
         natural_ends={cause: found for cause, found in kept.items() if found},
     )
 

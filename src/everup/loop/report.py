@@ -184,6 +184,7 @@ class Tally:
             unwell_s=unwell_s,
             frozen_s=length(frozen),
             episodes=len(episodes),
+            still_open=sum(1 for i in state.incidents.values() if i.service == name),
             endings={str(k): n for k, n in sorted(Counter(x.ending for x in episodes).items())},
             escalated=self._escalated[name],
             would_have_done=self._would[name],

@@ -211,7 +211,7 @@ class GateAnswered:
 
 @dataclass(frozen=True, slots=True)
 class WouldHaveDone:
-    """Only the mode forbade this proposal; written once for each distinct one of an incident."""
+    """Only the mode forbade this proposal; written once for each kind of action in an incident."""
 
     at_s: float
     key: str
@@ -226,7 +226,8 @@ class WouldHaveDone:
 class EpisodeEnded:
     """An incident's trouble is over: how, after how long, and would acting have been right.
 
-    `lasted_s` is from when the trouble was first seen until the service was well again.
+    `lasted_s` is from when the trouble was first seen until the service was well again; `cause` is
+    the first diagnosis, `further_causes` those that it was changed to.
     """
 
     at_s: float
@@ -239,6 +240,7 @@ class EpisodeEnded:
     hindsight: Hindsight = Hindsight.NONE
     reason: str = ""
     proposed: tuple[WouldDo, ...] = ()
+    further_causes: tuple[Cause, ...] = ()
 
 
 Entry = (

@@ -49,6 +49,7 @@ class ServiceReport:
     unwell_s: float = 0.0
     frozen_s: float = 0.0
     episodes: int = 0
+    still_open: int = 0
     endings: Mapping[str, int] = field(default_factory=dict)
     escalated: int = 0
     would_have_done: int = 0

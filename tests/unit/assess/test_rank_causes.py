@@ -33,7 +33,7 @@ def ranked(
         (seen(dead("a", 1)), Cause.CRASH, 0.7, "ended by itself: exited with 1"),
         (seen(dead("a", -9)), Cause.CRASH, 0.5, "signal 9: by somebody's hand"),
         (seen(failing("a", letter="T", idle=True)), Cause.HANG, 0.85, "cannot go on"),
-        (seen(failing("a", for_s=70)), Cause.UNHEALTHY, 0.5, "says itself"),
+        (seen(failing("a", for_s=70)), Cause.UNHEALTHY, 0.5, "its own check says no"),
         (
             seen(dead("a", 3), exits=tuple(Exit(NOW_S - n, 3) for n in (90, 60, 30))),
             Cause.CRASH_LOOP,

@@ -149,6 +149,14 @@ def test_endings(
     assert (episode.ending, episode.hindsight) == (ending, hindsight)
 
 
+def test_every_diagnosis_on_the_way_is_kept_the_first_one_first() -> None:
+    changed = e.IncidentChanged(NOW_S - 20, "inc-1", Cause.CRASH_LOOP, "again")
+    state = fold_all(STATE, [changed, changed])
+    episode = ended(state)
+    assert (episode.cause, episode.further_causes) == (Cause.CRASH, (Cause.CRASH_LOOP,))
+    assert fold(state, episode).service("a").diagnoses == ()
+
+
 def test_a_victim_would_have_been_hurt_for_nothing() -> None:
     what = stack(service("a", "b"), service("b"), mode=Mode.OBSERVE)
     observation = seen(failing("a"), dead("b"))
@@ -187,6 +195,9 @@ def test_only_natural_ends_are_learned_bounded_and_forgotten_when_they_cease() -
     state = fold_all(StackState(), [natural(float(n)) for n in range(40)])
     ends = state.service("a").natural_ends["hang"]
     assert ends == tuple(float(n) for n in range(40 - NATURAL_ENDS_MOST, 40))
+    two = replace(natural(3.0), further_causes=(Cause.UNHEALTHY, Cause.HANG))
+    assert fold(state, two).service("a").natural_ends["unhealthy"] == (3.0,)
+    assert fold(state, two).service("a").natural_ends["hang"] == (*ends[1:], 3.0)
     for ending in set(Ending) - {Ending.BY_ITSELF, Ending.HEALED}:
         assert fold(state, natural(1.0, ending)).service("a").natural_ends["hang"] == ends
     state = fold_all(state, [natural(1.0, Ending.HEALED)] * NATURAL_ENDS_MOST)

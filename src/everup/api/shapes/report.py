@@ -34,6 +34,7 @@ class ServiceReportShape(Shape):
     unwell_s: Known
     frozen_s: Known
     episodes: int
+    still_open: int
     endings: dict[str, int]
     escalated: int
     would_have_done: int
