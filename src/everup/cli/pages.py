@@ -17,7 +17,7 @@ from rich.text import Text
 
 from everup.cli import telling, timeline
 from everup.cli.show import COLOURS, clean, console, moment
-from everup.cli.words import BEHIND, STATES, remedy, span, until
+from everup.cli.words import BEHIND, STATES, lasting, remedy, span, until
 
 LOG_LINES_SHOWN = 5
 NOTE_LENGTH_MOST = 300
@@ -82,7 +82,7 @@ def _causes(causes: Sequence[Mapping[str, Any]]) -> Table:
         style = "bold" if share >= SURE else "" if share >= LIKELY else "dim"
         what = BEHIND.get(cause["cause"], clean(cause["cause"]))
         if cause["cause"] not in ("unknown", "host_pressure"):
-            what = f"{what}, {clean(cause['service'])}"
+            what = f"{clean(cause['service'])}, {what}"
         line = Text(what, style)
         line.append(f": {clean(cause['reason'])}")
         rows.append((Text(f"{100 * share:.0f} %".rjust(5), style), line))
@@ -217,10 +217,10 @@ def _kind(answer: Mapping[str, Any], now_s: float) -> tuple[Text, ...]:
     own, person = answer["own"], answer["person"]
     why = Text()
     why.append(f"{clean(own['check'])}: " if own["check"] else "", "dim")
-    why.append(clean(own["reason"]) + until(own["until_s"], now_s))
+    why.append(lasting(own["reason"], own["until_s"], now_s))
     if person["state"] != "allowed" and person["reason"] != own["reason"]:
-        why.append(f"\nyou: {clean(person['check'])}: {clean(person['reason'])}")
-        why.append(until(person["until_s"], now_s))
+        said = lasting(person["reason"], person["until_s"], now_s)
+        why.append(f"\nyou: {clean(person['check'])}: {said}")
     for way in answer["remedies"]:
         typed, _ = remedy(way)
         if way["way"] != "wait":

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from everup.cli.show import COLOURS, clean, console, moment
-from everup.cli.words import happened, listed, span, until
+from everup.cli.words import happened, lasting, listed, span, until
 
 
 def plan(found: Mapping[str, Any]) -> None:
@@ -70,7 +70,7 @@ def _decision(decision: Mapping[str, Any], now_s: float) -> tuple[Text, Text, Te
     if not hold:
         return name, Text("nothing"), Text("")
     what = Text(f"nothing: {clean(hold['reason'])}", "dim")
-    why = Text(clean(hold["text"]) + until(hold["until_s"], now_s))
+    why = Text(lasting(hold["text"], hold["until_s"], now_s))
     if hold["reason"] == "with_a_person":
         why.append(f"; see: everup explain {name}")
     elif decision["then"]:
@@ -93,7 +93,7 @@ def _proposal(decision: Mapping[str, Any], now_s: float) -> tuple[Text, Text]:
         what.append(answer, COLOURS.get(answer, ""))
         if verdict["check"]:
             what.append(f" by {clean(verdict['check'])}")
-            why.append(f"\n{clean(verdict['reason'])}{until(verdict['until_s'], now_s)}")
+            why.append(f"\n{lasting(verdict['reason'], verdict['until_s'], now_s)}")
     otherwise = decision["but_for_the_mode"]
     if otherwise:
         by = f" by {clean(otherwise['check'])}" if otherwise["check"] else ""

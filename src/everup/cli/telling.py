@@ -91,6 +91,9 @@ def _end(story: Story) -> str:
     if story["state"] == "resolved":
         return _resolved(story)
     if story["state"] == "escalated":
+        if not story["is_with_a_person"]:
+            at = moment(story["ended_at_s"])
+            return f"It was handed over to a person at {at}, and has been taken care of since."
         if story["cause"] == "stopped_on_purpose":
             return (
                 f"A person decides since {moment(story['ended_at_s'])}, since a person stopped it."

@@ -86,6 +86,12 @@ def until(at_s: float | None, now_s: float | None) -> str:
     return f" until {moment(at_s)} (in {span(at_s - now_s)})"
 
 
+def lasting(reason: str, at_s: float | None, now_s: float | None) -> str:
+    """A reason behind its end, so that nobody reads the end as part of it."""
+    when = until(at_s, now_s).strip()
+    return f"{when}: {clean(reason)}" if when else clean(reason)
+
+
 def listed(names: Sequence[str], most: int = 6) -> str:
     """`a`, `a and b`, `a, b and 3 more`."""
     shown = [clean(name) for name in names[:most]]

@@ -22,6 +22,7 @@ PAGES = [
     "/plan",
     "/services/redis/actions",
     "/incidents?service=redis",
+    "/report",
 ]
 
 
@@ -156,6 +157,17 @@ def test_each_kind_of_action_has_its_answer_and_the_way_to_change_it(client: Tes
     assert second["own"]["state"] == "cannot"
     assert (body["finding"]["cause"], body["condition"]) == ("hang", "unhealthy")
     assert client.get("/services/nobody/actions").status_code == 404
+
+
+def test_the_report_covers_every_service_within_its_period(client: TestClient) -> None:
+    body = client.get("/report?last_s=50").json()
+    assert (body["since_s"], body["until_s"], body["stack"]) == (61.0, 111.0, "shop")
+    by_name = {s["service"]: s for s in body["services"]}
+    assert set(by_name) == {"redis", "api", "quiet"}
+    assert by_name["redis"]["unwell_s"] == by_name["api"]["unwell_s"] == 11.0
+    assert by_name["quiet"]["availability"] == 1.0
+    assert by_name["redis"]["heal_mean_s"] is None
+    assert client.get("/report?last_s=0").status_code == 422
 
 
 def test_an_action_carries_its_evidence(client: TestClient) -> None:

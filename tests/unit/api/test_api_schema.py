@@ -41,6 +41,8 @@ def test_every_endpoint_is_there_and_no_other() -> None:
         "/actions",
         "/actions/{action_id}",
         "/plan",
+        "/report",
+        "/services/{name}/actions",
         "/freeze",
         "/services/{name}/stop",
         "/services/{name}/start",

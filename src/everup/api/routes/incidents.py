@@ -103,6 +103,7 @@ async def _story(
     seen_s = incident.seen_at_s
     return IncidentStoryShape(
         **IncidentShape.model_validate(incident).model_dump(),
+        is_with_a_person=control.state.service(incident.service).with_a_person == incident.id,
         now_s=control.now_s(),
         origin_s=seen_s if is_known(seen_s) else incident.opened_at_s,
         mode=control.stack.mode,

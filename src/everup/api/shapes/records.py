@@ -116,6 +116,7 @@ class IncidentStoryShape(IncidentShape):
     may lie behind it, what the gate said, every action with its evidence, whom it hurt, what is
     decided now, and what a person can do. `origin_s`: from when its times are best counted."""
 
+    is_with_a_person: bool = False
     now_s: Known = None
     origin_s: Known = None
     mode: Mode = Mode.OBSERVE
