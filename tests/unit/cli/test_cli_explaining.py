@@ -103,7 +103,7 @@ def changed(name: str, **changes: Any) -> Any:
 
 
 HOLD = {"reason": "stateful_wait", "text": "stateful: nothing yet", "until_s": 30.0}
-NOW = {
+NOW: dict[str, Any] = {
     "service": "web",
     "proposal": None,
     "verdict": None,
