@@ -85,7 +85,9 @@ def _opened(state: StackState, entry: e.IncidentOpened) -> StackState:
         victims=entry.victims,
         seen_at_s=entry.seen_at_s,
     )
-    state = _with_service(state, entry.service, would_have=(), diagnoses=(entry.cause,))
+    known = state.service(entry.service)
+    if known.would_have or known.diagnoses:
+        state = _with_service(state, entry.service, would_have=(), diagnoses=())
     return _with_incident(state, incident)
 
 
@@ -93,7 +95,7 @@ def _changed(state: StackState, entry: e.IncidentChanged) -> StackState:
     incident = state.incidents.get(entry.incident_id)
     if incident is None:
         return state
-    known = state.service(incident.service).diagnoses
+    known = state.service(incident.service).diagnoses or (incident.cause,)
     if entry.cause not in known:
         state = _with_service(state, incident.service, diagnoses=(*known, entry.cause))
     return _with_incident(

@@ -84,7 +84,7 @@ class ServiceState:
     past: tuple[PastAction, ...] = ()  # oldest first, bounded
     healed_at_s: float = UNKNOWN  # when the last incident on it ended resolved
     with_a_person: str | None = None  # id of the escalated incident nobody has answered yet
-    diagnoses: tuple[Cause, ...] = ()  # of the open incident, in the order in which they came
+    diagnoses: tuple[Cause, ...] = ()  # of the open incident, in order, once there are several
     would_have: tuple[WouldDo, ...] = ()  # of the open incident, oldest first, bounded
     natural_ends: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     """Cause → seconds after which it ended by itself, oldest first, bounded."""
