@@ -21,9 +21,10 @@ WORDS_MOST = 160
 
 def summary(story: Story) -> str:
     """The whole of it."""
-    return " ".join(
-        part for part in (_what(story), _done(story), _end(story), _rest(story)) if part
-    )
+    parts = [_what(story), _done(story), _end(story), _rest(story)]
+    if story["state"] == "resolved":
+        parts.append("Nothing is left to do.")
+    return " ".join(part for part in parts if part)
 
 
 def _what(story: Story) -> str:
@@ -117,7 +118,7 @@ def _resolved(story: Story) -> str:
         case "victim" | "wish" | "change" | "undeclared" | "unclear":
             text = f"It ended after {took}: {clean(story['ending'])}."
         case _:
-            text = f"It was unwell for {took} in all, and is proven well."
+            text = f"It was unwell for {took} in all, and was then proven well."
     hindsight = None if episode is None else episode["hindsight"]
     if hindsight in ("right", "wrong"):
         text += f" In hindsight, acting would have been {hindsight}: {clean(episode['reason'])}."

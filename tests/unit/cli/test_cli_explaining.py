@@ -78,7 +78,10 @@ def test_what_a_service_wrote_stays_text(capsys: pytest.CaptureFixture[str]) -> 
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("crash", ["web crashed at", "exited with 1", "started it again at once", "proven well"]),
+        (
+            "crash",
+            ["web crashed at", "exited with 1", "started it again at once", "then proven well"],
+        ),
         (
             "hang",
             ["redis hung", "stopped by a signal", "api, web and worker suffered", "12 s later"],
@@ -90,6 +93,7 @@ def test_what_a_service_wrote_stays_text(capsys: pytest.CaptureFixture[str]) -> 
         ),
         ("loop", ["mail server is not set", "a person has to mend", "everup heal mailer"]),
         ("observe", ["its mode is observe", "would have done graceful_restart", "by itself"]),
+        ("crash", ["Nothing is left to do."]),
         ("observe", ["acting would have been right"]),
     ],
 )
