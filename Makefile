@@ -3,8 +3,11 @@
 #   make demo               the story: faults, healing, proof (TIME_SCALE=1: true pace; KEEP=1: leave it running)
 #   make test               every test (ARGS="-k crash" narrows it)
 #   make check              style, types for each supported Python, floors, locks
+#   make soak               many seeded days of the simulation (SEEDS=200 FROM=1)
+#   make qualify            the full counts, in the background, resumable (qualify-status, qualify-stop)
 #   make bench              what a look and a journal write cost
 #   make lock               write requirements/*.txt anew (UPGRADE=1: newest versions)
+#   make schema             write the JSON Schema of everup.yaml anew, after a change of its fields
 #   make clean              remove .venv and whatever the tools left
 #
 # PYTHON=/path/to/python chooses the interpreter that .venv is made with.
@@ -13,16 +16,18 @@ TIME_SCALE ?= 0.2
 KEEP ?=
 UPGRADE ?=
 ARGS ?=
+SEEDS ?= 200
+FROM ?= 1
 
 BIN := .venv/bin
 DEV := .venv/dev.stamp
 DEMO := $(if $(wildcard $(DEV)),$(DEV),.venv/demo.stamp)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test check bench lock wheel clean
+.PHONY: help demo dev test check soak qualify qualify-status qualify-stop bench lock schema wheel clean
 
 help:
-	@sed -n '3,10s/^#   //p' Makefile
+	@sed -n '3,13s/^#   //p' Makefile
 
 .venv/%.stamp: requirements/%.txt pyproject.toml scripts/install
 	@python=$$(scripts/find-python) && scripts/install "$$python" $<
@@ -46,11 +51,26 @@ check: $(DEV)
 	scripts/lock check
 	scripts/lock pythons
 
+soak: $(DEV)
+	@$(BIN)/python -m tests.qualify soak --seeds $(SEEDS) --from $(FROM)
+
+qualify: $(DEV)
+	@$(BIN)/python -m tests.qualify start
+
+qualify-status: $(DEV)
+	@$(BIN)/python -m tests.qualify status || true # its exit code is for scripts
+
+qualify-stop: $(DEV)
+	@$(BIN)/python -m tests.qualify stop
+
 bench: $(DEV)
 	$(BIN)/python -m benchmarks $(ARGS)
 
 lock: $(DEV)
 	scripts/lock write $(if $(UPGRADE),--upgrade)
+
+schema: $(DEV)
+	$(BIN)/python -m everup.config.schema docs/settings.md
 
 wheel: $(DEV)
 	$(BIN)/hatchling build -t wheel

@@ -130,7 +130,9 @@ class ProcessLab:
         return replace(stack, services={n: self._at_home(s) for n, s in stack.services.items()})
 
     def _at_home(self, spec: ServiceSpec) -> ServiceSpec:
-        return replace(spec, directory=str(self.folder), env={**spec.env, "LAB": str(self.folder)})
+        env = {**spec.env, "LAB": str(self.folder)}
+        stop = replace(spec.stop, grace_s=spec.stop.grace_s * TIME_SCALE)
+        return replace(spec, directory=str(self.folder), env=env, stop=stop)
 
     def run(self, story: Coroutine[Any, Any, None]) -> None:
         """Tell the story, then end the world and see that nothing is left of it."""

@@ -508,7 +508,7 @@ class TestHost:
 
     def test_this_machine_can_be_read(self) -> None:
         async def test() -> None:
-            sense = create_host_sense()
+            sense = create_host_sense(Path("/nonexistent"))
             await sense.host()
             host = await sense.host()
             assert 0 < host.memory_available_bytes <= host.memory_total_bytes
@@ -520,7 +520,7 @@ class TestHost:
 
     def test_all_canaries_sing_and_go_on_singing(self) -> None:
         async def test() -> None:
-            sense = create_host_sense()
+            sense = create_host_sense(Path("/nonexistent"))
             for _ in range(3):
                 assert list(await sense.canaries(PATIENT_S)) == []
             assert sense.unavailable == ()
@@ -537,6 +537,7 @@ class TestHost:
             from everup.model.settings import Settings
             from everup.model.stack import ProbeSpec, ServiceSpec
             from everup.signals.host import create_host_sense
+            from pathlib import Path
             from everup.signals.probes import create_prober
 
             class Clock:
@@ -546,7 +547,8 @@ class TestHost:
                     pass
 
             async def main():
-                sense, prober = create_host_sense(), create_prober(Clock(), Settings())
+                sense = create_host_sense(Path("/nonexistent"))
+                prober = create_prober(Clock(), Settings())
                 specs = [
                     ProbeSpec(http="http://127.0.0.1:9/"),
                     ProbeSpec(tcp="127.0.0.1:9"),

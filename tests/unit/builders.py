@@ -9,6 +9,7 @@ from everup.model.assessment import Assessment
 from everup.model.kinds import DependencyKind, InstanceState, Mode, ProbeVerdict
 from everup.model.observation import (
     Exit,
+    Heard,
     Instance,
     InstanceObservation,
     Observation,
@@ -57,7 +58,7 @@ def failing(
     letter: str = "S",
     idle: bool = False,
     latency_s: float = 0.01,
-    detail: str = "answered 503",
+    heard: Heard = Heard.ANSWER,
     number: int = 0,
 ) -> InstanceObservation:
     good = up(name, number)
@@ -65,12 +66,13 @@ def failing(
         ProbeVerdict.FAIL,
         NOW_S,
         latency_s,
-        detail,
+        "no answer within 2 s" if heard is Heard.SILENCE else "answered 503",
         times,
         0,
         NOW_S - for_s,
         0.2,
         has_ever_passed=True,
+        heard=heard,
     )
     return replace(
         good,

@@ -14,6 +14,7 @@ from fastapi.openapi.utils import get_openapi
 from everup import __version__
 from everup.api import problems
 from everup.api.engine import EngineView
+from everup.api.feed import Feed, FeedBounds
 from everup.api.guards import Guards
 from everup.api.limits import Bounds, Limits, Traffic
 from everup.api.metrics import create_registry
@@ -27,7 +28,11 @@ DESCRIPTION = (
 
 
 def create_api(
-    engine: EngineView, *, allowed_hosts: Iterable[str] = (), limits: Limits | None = None
+    engine: EngineView,
+    *,
+    allowed_hosts: Iterable[str] = (),
+    limits: Limits | None = None,
+    feed: FeedBounds | None = None,
 ) -> FastAPI:
     """The API of this engine.
 
@@ -35,6 +40,7 @@ def create_api(
         engine: a started engine; only `engine.control` is used.
         allowed_hosts: names besides localhost, 127.0.0.1 and [::1] that a Host header may say.
         limits: bounds on requests; None takes the defaults.
+        feed: bounds on the listeners of /events; None takes the defaults.
     """
     traffic = Traffic()
     app = FastAPI(
@@ -48,6 +54,7 @@ def create_api(
     )
     app.state.engine = engine
     app.state.traffic = traffic
+    app.state.feed = Feed(traffic, feed or FeedBounds())
     app.state.registry = create_registry(engine, traffic)
     app.state.routes = [route for router in ROUTERS for route in router.routes]
     for router in ROUTERS:

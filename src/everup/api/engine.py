@@ -13,13 +13,16 @@ from fastapi import Depends, Request
 
 from everup.loop.look import Decision
 from everup.loop.ports import ActionRecord
+from everup.loop.rooms import RoomCounts
 from everup.model.assessment import Assessment
 from everup.model.decision import Verdict
 from everup.model.entries import Entry
 from everup.model.explanation import KindAnswer
 from everup.model.incident import Incident
+from everup.model.observation import Observation
 from everup.model.request import Answer
 from everup.model.request import Request as Wish
+from everup.model.runtime import RuntimeManifest
 from everup.model.settings import Settings
 from everup.model.stack import Stack
 from everup.model.state import Memory, StackState
@@ -31,9 +34,18 @@ class LookView(Protocol):
     @property
     def at_s(self) -> float: ...
     @property
+    def observation(self) -> Observation: ...
+    @property
     def assessment(self) -> Assessment: ...
     @property
     def decisions(self) -> Sequence[Decision]: ...
+
+
+class RuntimeView(Protocol):
+    """What is told of the runtime: nothing is asked of it."""
+
+    @property
+    def manifest(self) -> RuntimeManifest: ...
 
 
 class JournalView(Protocol):
@@ -69,6 +81,8 @@ class ControlView(Protocol):
     @property
     def settings(self) -> Settings: ...
     @property
+    def runtime(self) -> RuntimeView: ...
+    @property
     def journal(self) -> JournalView: ...
     @property
     def state(self) -> StackState: ...
@@ -78,6 +92,8 @@ class ControlView(Protocol):
     def look(self) -> LookView | None: ...
     @property
     def journal_fault(self) -> str: ...
+    @property
+    def counts(self) -> RoomCounts: ...
 
     async def request(self, request: Wish) -> Answer: ...
 

@@ -15,6 +15,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from everup.api.problems import problem
 
 ALWAYS_ANSWERED = frozenset({"/health", "/metrics"})
+WITHOUT_END = frozenset({"/events"})
+"""Has a bound on listeners of its own, and lasts as long as they stay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class Traffic:
 
     in_progress: int = 0
     answered: Counter[tuple[str, int]] = field(default_factory=Counter)  # (method, status)
+    listeners: int = 0  # of /events
+    listeners_dropped: int = 0  # because they did not take what was sent
 
 
 class _TooLarge(Exception):
@@ -71,6 +75,9 @@ class Bounds:
         refusal = self._refusal(scope)
         if refusal is not None:
             await refusal(scope, receive, counted)
+            return
+        if scope["path"] in WITHOUT_END:
+            await self._app(scope, self._bounded(receive), counted)
             return
         self._traffic.in_progress += 1
         try:

@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 from everup import __version__
 from everup.api.engine import ControlView, EngineView
 from everup.api.limits import Traffic
+from everup.api.metrics_rooms import of_rooms
 from everup.api.routes.health import look_age_s
 from everup.model.kinds import Condition, is_known
 
@@ -34,6 +35,7 @@ class EngineCollector(Collector):
         yield from _services(control)
         yield from _work(control)
         yield from _api(self._traffic)
+        yield from of_rooms(control.counts)
 
 
 def create_registry(engine: EngineView, traffic: Traffic) -> CollectorRegistry:
@@ -128,3 +130,9 @@ def _api(traffic: Traffic) -> Iterator[Metric]:
         answered.add_metric([method, str(status)], count)
     yield answered
     yield _gauge("everup_api_requests_in_progress", "Requests being answered.", traffic.in_progress)
+    yield _gauge("everup_api_listeners", "Who follows /events.", traffic.listeners)
+    yield CounterMetricFamily(
+        "everup_api_listeners_dropped",
+        "Listeners let go because they were too slow.",
+        value=traffic.listeners_dropped,
+    )

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 import uvicorn
 from fastapi import FastAPI
 
+from everup.api.feed import Feed
+
 INCOMPLETE_HEADER_BYTES_MOST = 64 * 1024
 KEEP_ALIVE_S = 5
 SHUTDOWN_S = 5
@@ -52,6 +54,7 @@ class ApiServer:
 
     def __init__(self, api: FastAPI, sock: socket.socket) -> None:
         self._sock = sock
+        self._feed: Feed = api.state.feed
         self._server = _Server(
             uvicorn.Config(
                 api,
@@ -86,7 +89,8 @@ class ApiServer:
             self._task.result()
 
     async def stop(self) -> None:
-        """Finish what is being answered, for at most `SHUTDOWN_S`, and close."""
+        """Let listeners go, finish what is being answered, for at most `SHUTDOWN_S`, and close."""
+        self._feed.close()
         self._server.should_exit = True
         if self._task is not None:
             await self._task

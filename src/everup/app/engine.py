@@ -10,13 +10,14 @@ from typing import Any
 
 from everup import __version__
 from everup.app.live import BootClock, TimeIds, boot_id
+from everup.app.plugins import load_runtime
+from everup.app.rooms import open_rooms
 from everup.config import Loaded
 from everup.journal import open_journal
 from everup.loop.control import Control
 from everup.model.errors import GiveUp
-from everup.model.kinds import InstanceState, Purpose
+from everup.model.kinds import InstanceState
 from everup.model.request import Request, Verb
-from everup.runtimes import processes
 from everup.signals.host import create_host_sense
 from everup.signals.probes import create_prober
 
@@ -45,14 +46,16 @@ class Engine:
         self.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         clock = self._overrides.get("clock") or BootClock()
         ids = self._overrides.get("ids") or TimeIds(clock)
+        rooms = self._overrides.get("rooms") or open_rooms(self.loaded, self.state_dir, clock)
         runtime = self._overrides.get("runtime")
         if runtime is None:
-            runtime = await processes.create(stack, self.state_dir, clock, settings)
+            plugin = load_runtime(stack.runtime)
+            runtime = await plugin.create(stack, self.state_dir, clock, settings)
         journal = self._overrides.get("journal") or open_journal(
             f"sqlite:///{self.state_dir / JOURNAL_FILE}", clock=clock
         )
         self._prober = self._overrides.get("prober") or create_prober(clock, settings)
-        self._host = self._overrides.get("host") or create_host_sense()
+        self._host = self._overrides.get("host") or create_host_sense(self.state_dir)
         self.control = Control(
             stack,
             settings,
@@ -62,6 +65,7 @@ class Engine:
             journal,
             clock,
             ids,
+            rooms=rooms,
             holder=f"{socket.gethostname()}:{os.getpid()}",
             version=__version__,
             boot_id=boot_id(),
@@ -70,6 +74,7 @@ class Engine:
             await self.control.open()
             await self._bring_up()
         except BaseException:
+            await self.control.beside.close()
             await runtime.close()
             await journal.close()
             raise
@@ -85,7 +90,7 @@ class Engine:
             spec, state = self.loaded.stack.services[service], self.control.state.service(service)
             if service in up or service in self.control.state.in_flight or not spec.command:
                 continue
-            if state.purpose is Purpose.STOPPED or state.with_a_person is not None:
+            if not state.is_wanted:
                 continue
             self.control.desk_of_wishes.put_own(
                 Request(Verb.START, by="everup up", service=service, reason="everup up")
@@ -118,8 +123,8 @@ class Engine:
 
 def build_app(loaded: Loaded, *, state_dir: Path | None = None, **overrides: Any) -> Engine:
     """An engine over what was loaded. `overrides` replace single parts: clock, ids, runtime,
-    prober, host, journal."""
-    known = {"clock", "ids", "runtime", "prober", "host", "journal"}
+    prober, host, journal, rooms."""
+    known = {"clock", "ids", "runtime", "prober", "host", "journal", "rooms"}
     unknown = set(overrides) - known
     if unknown:
         raise TypeError(f"unknown parts {sorted(unknown)}; there are {sorted(known)}")

@@ -6,6 +6,8 @@ of: a Proposal, a Hold with its reason, or Escalate with the case.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from everup.automated_recovery.ladders import ladder, score_limit
 from everup.automated_recovery.patience import patience_s
 from everup.automated_recovery.steps import expectation_for, step_for
@@ -24,7 +26,7 @@ from everup.model.kinds import ActionKind, Cause, InstanceState, Origin, Purpose
 from everup.model.observation import Observation
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec, Stack
-from everup.model.state import Memory, StackState
+from everup.model.state import Memory, PastAction, StackState, streak
 
 Decided = Proposal | Hold | Escalate
 
@@ -42,8 +44,20 @@ def propose(
         assessment.relations.findings.values(),
         key=lambda f: (-stack.services[f.service].priority, f.service),
     )
+    open_on = state.by_root()
     return [
-        _decide(_Case(stack, observation, assessment, state, memory, settings, found))
+        _decide(
+            _Case(
+                stack,
+                observation,
+                assessment,
+                state,
+                memory,
+                settings,
+                found,
+                open_on.get(found.service),
+            )
+        )
         for found in findings
     ]
 
@@ -60,6 +74,7 @@ class _Case:
         memory: Memory,
         settings: Settings,
         found: Finding,
+        incident: Incident | None,
     ) -> None:
         self.stack = stack
         self.assessment = assessment
@@ -69,7 +84,7 @@ class _Case:
         self.found = found
         self.now_s = observation.at_s
         self.spec: ServiceSpec = stack.services[found.service]
-        self.incident: Incident | None = state.incident_on(found.service)
+        self.incident = incident
         self.on_running = found.cause not in (Cause.CRASH, Cause.CRASH_LOOP)
         seen = observation.services.get(found.service)
         self.engine_restarts = seen is not None and any(
@@ -118,7 +133,7 @@ def _purpose(case: _Case) -> Decided | None:
 
 def _not_yet(case: _Case) -> Decided | None:
     found = case.found
-    if not found.is_confirmed:
+    if not found.is_confirmed and not found.is_presumed_meant:
         return case.hold(HoldReason.NOT_CONFIRMED, f"not proven yet: {found.reason}")
     if case.engine_restarts and found.cause is not Cause.CRASH_LOOP:
         return case.hold(HoldReason.ENGINE_RESTARTS, "the engine's restart policy is at work")
@@ -170,16 +185,17 @@ def _healed_dependency(case: _Case) -> str | None:
 def _climb(case: _Case) -> Decided:
     found, settings = case.found, case.settings
     cause, reason = found.cause, found.reason
-    attempts = case.incident.attempts if case.incident is not None else ()
     if case.on_running:
         healed = _healed_dependency(case)
         if healed is not None:
             cause, reason = Cause.DEPENDENCY_DOWN, f"still sick after {healed} was healed: {reason}"
     rungs = ladder(cause, is_stateful=case.spec.is_stateful, on_running=case.on_running)
-    tried = len([a for a in attempts if a.result])
-    rung = min(tried, settings.budget_per_incident)
-    if rung >= len(rungs) or tried >= settings.budget_per_incident:
-        return Escalate(found.service, cause, case_text(found, cause, case.incident))
+    tried = _tried(case, cause)
+    is_spent = tried.here >= settings.budget_per_incident or tried.in_all >= settings.budget_actions
+    if tried.rung >= len(rungs) or is_spent:
+        text = case_text(found, cause, case.incident, tried.before, case.now_s)
+        return Escalate(found.service, cause, text)
+    rung = tried.rung
     kind = rungs[rung]
     limit = score_limit(kind, settings)
     if case.on_running and not found.score < limit:
@@ -204,12 +220,63 @@ def _climb(case: _Case) -> Decided:
         rung=rung,
         next_kind=following,
         on_running=case.on_running,
+        must_ask=f"{reason}: start it again?" if found.is_presumed_meant else "",
     )
 
 
-def case_text(found: Finding, cause: Cause, incident: Incident | None) -> str:
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """How often recovery acted: on this incident, for this trouble that keeps coming back, and
+    which rung is next."""
+
+    here: int
+    in_all: int
+    rung: int
+    before: tuple[PastAction, ...] = ()
+
+
+def _tried(case: _Case, cause: Cause) -> _Tried:
+    """Only what recovery did and what really happened counts; a person's wishes use up no ladder.
+
+    A trouble that comes back before the service was left in peace for `backoff_reset_s` goes on
+    where it was: on a running service one rung higher, and for all but plain crashes within one
+    budget. A plain crash is started again as often as its backoff allows.
+    """
+    past = case.state.service(case.found.service).past
+    untried = {p.action_id for p in past if not p.has_happened}
+    attempts = case.incident.attempts if case.incident is not None else ()
+    here = [
+        a
+        for a in attempts
+        if a.result and a.origin is Origin.RECOVERY and a.action_id not in untried
+    ]
+    if cause is Cause.CRASH:
+        return _Tried(len(here), 0, len(here))
+    again = [
+        p
+        for p in streak(past, case.now_s, case.settings.backoff_reset_s)
+        if p.cause is cause and p.has_happened and p.origin is Origin.RECOVERY
+    ]
+    rung = max(len(here), len(again)) if case.on_running else len(here)
+    mine = {a.action_id for a in attempts}
+    before = tuple(p for p in reversed(again) if p.action_id not in mine)
+    return _Tried(len(here), len(again), rung, before)
+
+
+def case_text(
+    found: Finding,
+    cause: Cause,
+    incident: Incident | None,
+    before: tuple[PastAction, ...] = (),
+    now_s: float = 0.0,
+) -> str:
     """What a person needs to know: what happened, what was tried, what to do next."""
     parts = [f"{found.service}: {cause}. {found.reason}."]
+    for past in before:
+        came = "helped for a while" if past.has_passed else "did not help"
+        parts.append(
+            f"Before this, {(now_s - past.ended_at_s) / 60:.0f} min ago: {past.kind} {came}."
+        )
     attempts = incident.attempts if incident is not None else ()
     for number, attempt in enumerate(attempts, 1):
         outcome = attempt.result or "under way"
@@ -218,7 +285,9 @@ def case_text(found: Finding, cause: Cause, incident: Incident | None) -> str:
             + (f" ({attempt.error})" if attempt.error else "")
             + "."
         )
-    if not attempts:
+    if not attempts and not before:
         parts.append("Nothing was tried: no rung of the ladder fits.")
+    if before and not attempts:
+        parts.append("It keeps coming back, so doing the same again is not the cure.")
     parts.append(f"Nothing more will be tried. After mending it: everup heal {found.service}")
     return " ".join(parts)

@@ -6,11 +6,17 @@ Exit codes: 0 well, 1 unwell or refused, 2 wrong usage or configuration, 3 Everu
 
 from __future__ import annotations
 
+import os
+
 
 def main() -> None:
     """Run the command line of this process; ends with its exit code."""
+    from everup.cli.completion import PROGRAM, VARIABLE, install_parser
     from everup.cli.verbs import app
 
+    if VARIABLE in os.environ:
+        install_parser()
+        app(prog_name=PROGRAM)
     app()
 
 

@@ -7,15 +7,17 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from everup.app import runtime_names
 from everup.cli import show
 from everup.cli.exits import OK, USAGE
 from everup.config import ConfigError, Loaded, load_stack
+from everup.config.schema import shipped
 
 
 def check(file: Path | None, *, is_json: bool) -> int:
     """0 when it can be used, 2 when it cannot."""
     try:
-        loaded = load_stack(file, os.environ)
+        loaded = load_stack(file, os.environ, runtimes=runtime_names())
     except ConfigError as error:
         if is_json:
             problems = [asdict(problem) for problem in error.problems]
@@ -43,6 +45,12 @@ def check(file: Path | None, *, is_json: bool) -> int:
     for line in (*loaded.warnings, *loaded.unused):
         show.console().print(f"note: {show.clean(line)}", markup=False)
     print(f"{loaded.options.file} can be used")
+    return OK
+
+
+def put_schema() -> int:
+    """The JSON Schema of everup.yaml as it was shipped; needs no configuration."""
+    sys.stdout.write(shipped())
     return OK
 
 

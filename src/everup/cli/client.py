@@ -67,6 +67,14 @@ def _call(
     raise _refusal(response.status_code, body)
 
 
+def refusal(response: httpx2.Response) -> Stop:
+    """Everup's no as an error with its fix."""
+    try:
+        return _refusal(response.status_code, response.json())
+    except ValueError:
+        return Stop(UNREACHABLE, f"what answers at {response.url.host} is not Everup")
+
+
 def _refusal(status: int, body: Any) -> Stop:
     said = body if isinstance(body, dict) else {}
     lines = [str(said.get("detail", f"Everup answered {status}"))]

@@ -28,9 +28,9 @@ def down(place: Place, *, keep_services: bool) -> int:
 
 
 async def _stop_services(place: Place) -> int:
+    from everup.app import load_runtime
     from everup.app.live import BootClock
     from everup.cli.up import read
-    from everup.runtimes import processes
 
     flags: dict[str, object] = {
         "state_dir": None if place.state_dir is None else str(place.state_dir)
@@ -38,7 +38,8 @@ async def _stop_services(place: Place) -> int:
     loaded = read(place, flags)
     stack, settings = loaded.scaled().stack, loaded.scaled().settings
     try:
-        runtime = await processes.create(stack, loaded.options.state_dir, BootClock(), settings)
+        plugin = load_runtime(stack.runtime)
+        runtime = await plugin.create(stack, loaded.options.state_dir, BootClock(), settings)
         listing = await runtime.list()
         count = sum(instance.state == "running" for instance in listing.instances)
         await runtime.close(stop_services=True)

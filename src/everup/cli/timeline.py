@@ -53,6 +53,8 @@ def _line(kind: str, data: Mapping[str, Any]) -> str:
     match kind:
         case "GateAnswered":
             return f"wants {data['kind']}: {data['answer']} by {data['check']}"
+        case "ApprovalAsked":
+            return f"asks a person whether it may: {data['kind']}"
         case "WouldHaveDone":
             return f"would do {data['kind']} now, if the mode were auto"
         case "IncidentResolved":

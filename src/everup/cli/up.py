@@ -13,7 +13,7 @@ import socket
 from dataclasses import dataclass
 
 from everup.api import ApiServer, bind, create_api
-from everup.app import Engine, build_app
+from everup.app import Engine, build_app, runtime_names
 from everup.cli import events, runfile
 from everup.cli.exits import OK, UNWELL, USAGE, Stop
 from everup.cli.place import Place
@@ -63,7 +63,7 @@ def read(place: Place, flags: dict[str, object]) -> Loaded:
         Stop: 2 with every problem of it.
     """
     try:
-        return load_stack(place.file, os.environ, flags)
+        return load_stack(place.file, os.environ, flags, runtimes=runtime_names())
     except ConfigError as error:
         raise Stop(USAGE, str(error)) from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from enum import StrEnum
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, ParamSpec
@@ -24,6 +25,31 @@ app = typer.Typer(
 
 P = ParamSpec("P")
 
+
+def _services(context: typer.Context, incomplete: str) -> list[str]:
+    from everup.cli.completion import services
+
+    return [name for name in services(context.params) if name.startswith(incomplete)]
+
+
+def _modes(incomplete: str) -> list[str]:
+    from everup.config.careful import Pace
+
+    return [pace.value for pace in Pace if pace.value.startswith(incomplete)]
+
+
+def _kinds(incomplete: str) -> list[str]:
+    from everup.model.kinds import RECOVERY_KINDS
+
+    return [kind for kind in ("restart", *RECOVERY_KINDS) if kind.startswith(incomplete)]
+
+
+def _checks(incomplete: str) -> list[str]:
+    from everup.model.decision import Check
+
+    return [check.value for check in Check if check.value.startswith(incomplete)]
+
+
 File = Annotated[
     Path | None, typer.Option("--file", "-f", help="everup.yaml, or the folder it is in.")
 ]
@@ -36,10 +62,12 @@ Wait = Annotated[float, typer.Option(min=0, max=300, help="Seconds to wait for t
 Reason = Annotated[str, typer.Option(help="Why; kept in the journal.")]
 Override = Annotated[
     list[str] | None,
-    typer.Option(help="A check of the gate to pass over; needs --reason."),
+    typer.Option(help="A check of the gate to pass over; needs --reason.", autocompletion=_checks),
 ]
-Service = Annotated[str, typer.Argument(help="A service of the stack.")]
-Scope = Annotated[str | None, typer.Argument(help="A service; the whole stack without.")]
+Service = Annotated[str, typer.Argument(help="A service of the stack.", autocompletion=_services)]
+Scope = Annotated[
+    str | None, typer.Argument(help="A service; the whole stack without.", autocompletion=_services)
+]
 
 
 def ends(verb: Callable[P, int]) -> Callable[P, None]:
@@ -74,7 +102,9 @@ def top(
 @ends
 def up(
     file: File = None,
-    mode: Annotated[str | None, typer.Option(help="observe, approve or auto.")] = None,
+    mode: Annotated[
+        str | None, typer.Option(help="observe, approve, careful or auto.", autocompletion=_modes)
+    ] = None,
     time_scale: Annotated[
         float | None, typer.Option(help="Pace of all times: 0.2 is five times as fast.")
     ] = None,
@@ -160,7 +190,9 @@ def stop(
 @ends
 def heal(
     service: Service,
-    kind: Annotated[str, typer.Option("--type", help="An action kind, or restart.")] = "restart",
+    kind: Annotated[
+        str, typer.Option("--type", help="An action kind, or restart.", autocompletion=_kinds)
+    ] = "restart",
     wait: Wait = 120,
     reason: Reason = "",
     override: Override = None,
@@ -179,12 +211,24 @@ def heal(
 @app.command()
 @ends
 def status(
-    file: File = None, state_dir: StateDir = None, url: Url = None, as_json: Json = False
+    file: File = None,
+    state_dir: StateDir = None,
+    url: Url = None,
+    as_json: Json = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Then tell what happens, until Ctrl-C.")
+    ] = False,
 ) -> int:
     """How the services and Everup are. Ends with 1 when something is unwell."""
     from everup.cli.reading import status as run_status
 
-    return run_status(Place(file, state_dir, url, as_json))
+    place = Place(file, state_dir, url, as_json)
+    code = run_status(place)
+    if follow:
+        from everup.cli.follow import follow as run_follow
+
+        return run_follow(place)
+    return code
 
 
 @app.command()
@@ -248,6 +292,26 @@ def report(
 
 @app.command()
 @ends
+def approve(
+    approval: Annotated[
+        str | None, typer.Argument(help="Its id; without, list what waits.")
+    ] = None,
+    reject: Annotated[bool, typer.Option("--reject", help="Say no.")] = False,
+    reason: Reason = "",
+    file: File = None,
+    state_dir: StateDir = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> int:
+    """List what waits for a person's word, or say yes or no to it."""
+    from everup.cli.approvals import approve as run_approve
+
+    place = Place(file, state_dir, url, as_json)
+    return run_approve(place, approval, is_rejected=reject, reason=reason)
+
+
+@app.command()
+@ends
 def freeze(
     service: Scope = None,
     for_: Annotated[
@@ -284,12 +348,35 @@ def unfreeze(
 @ends
 def check(
     file: Annotated[Path | None, typer.Argument(help="everup.yaml, or its folder.")] = None,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON Schema of everup.yaml, for editors.")
+    ] = False,
     as_json: Json = False,
 ) -> int:
     """Check a configuration and start nothing."""
     from everup.cli.check import check as run_check
+    from everup.cli.check import put_schema
 
+    if schema:
+        return put_schema()
     return run_check(file, is_json=as_json)
+
+
+class Shell(StrEnum):
+    """Shells that can be taught to complete."""
+
+    BASH = "bash"
+    ZSH = "zsh"
+    FISH = "fish"
+
+
+@app.command()
+@ends
+def completion(shell: Annotated[Shell, typer.Argument(help="bash, zsh or fish.")]) -> int:
+    """Print what makes a shell complete verbs, options and names of services."""
+    from everup.cli.completion import put_script
+
+    return put_script(shell)
 
 
 @app.command()

@@ -138,6 +138,8 @@ def remedy(way: Mapping[str, Any]) -> tuple[str, str]:
         case "set_mode":
             where = f"of {service} in everup.yaml" if service else "in everup.yaml"
             return f"mode: auto {where}", "let Everup act by itself from now on"
+        case "approve":
+            return "everup approve", f"see what waits for your word; say yes to {kind}"
         case "ask":
             does = (
                 "have it done once, now, whatever the mode" if kind else "then: heal and prove it"

@@ -10,10 +10,11 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
+from everup.config.careful import with_pace
 from everup.config.dependencies import check_edges
 from everup.config.errors import Problems, did_you_mean
 from everup.config.maintenance import windows
-from everup.config.options import Layers, Options, read_mode
+from everup.config.options import Layers, Options, read_pace
 from everup.config.parts import modes
 from everup.config.ports import check_ports
 from everup.config.reading import Field, maybe, take, text
@@ -31,6 +32,7 @@ from everup.model.stack import Stack
 FIELDS = (
     *("stack", "runtime", "mode", "modes", "time_scale", "listen"),
     *("thresholds", "settings", "maintenance", "services"),
+    *("log_directory", "log_level", "notify", "heartbeat"),
 )
 SERVICES_MOST = 10_000
 NAMES_SHOWN_MOST = 3
@@ -63,7 +65,7 @@ def read_document(
     ]
     services = {read.spec.name: read.spec for read in reads}
     runtime = maybe(given, "runtime", text) or "processes"
-    if runtime not in runtimes:
+    if "runtime" in given and runtime not in runtimes:
         given["runtime"].wrong("is not a runtime", did_you_mean(runtime, runtimes))
     warnings = check_edges(services, {read.spec.name: read.edges for read in reads})
     if runtime == "processes":
@@ -73,11 +75,11 @@ def read_document(
     stack = Stack(
         name=_name(root, given),
         services=services,
-        mode=read_mode(layers),
         modes=take(given, "modes", modes, {}),
         runtime=runtime,
         maintenance=() if maintenance is None else windows(maintenance, services),
     )
+    stack = with_pace(stack, read_pace(layers))
     stack = replace(stack, digest=digest(stack))
     return Document(stack, settings, (*_listening(options), *warnings, *_grouped_notes(reads)))
 

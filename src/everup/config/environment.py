@@ -25,7 +25,10 @@ from everup.config.settings_rules import NAMES
 
 PREFIX = "EVERUP_"
 THRESHOLD_VARIABLE = "HEALTH_SCORE_THRESHOLD"
-OPTION_NAMES = ("mode", "time_scale", "listen", "state_dir", "file")
+OPTION_NAMES = (
+    *("mode", "time_scale", "listen", "state_dir", "file"),
+    *("log_directory", "log_level", "heartbeat_url"),
+)
 NOT_BUILT_YET: Mapping[str, str] = {
     "DATABASE_URL": "this version keeps its journal in SQLite",
     "REDIS_URL": "this version has no cache",

@@ -18,7 +18,9 @@ PROBLEMS_MOST = 100
 
 VALUE_LENGTH_MOST = 60
 
-_SECRET_NAME = re.compile(r"pass|secret|token|api_?key|credential|private", re.IGNORECASE)
+_SECRET_NAME = re.compile(
+    r"pass|secret|token|api_?key|credential|private|authorization", re.IGNORECASE
+)
 _URL_PASSWORD = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s/:@]*:)\S*@", re.IGNORECASE)
 _URL_TOKEN = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^\s/:@]+@", re.IGNORECASE)
 
@@ -96,6 +98,11 @@ def show(value: object, path: str) -> str:
     if len(text) > VALUE_LENGTH_MOST:
         text = text[: VALUE_LENGTH_MOST - 1] + "…"
     return repr(text) if isinstance(value, str) else text
+
+
+def is_secret_name(name: str) -> bool:
+    """Does this name of a variable, field or option say that its value is a secret?"""
+    return _SECRET_NAME.search(name.replace("-", "_")) is not None
 
 
 def mask(text: str) -> str:

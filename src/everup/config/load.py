@@ -76,7 +76,7 @@ def load_stack(
     root = _read_file(file, problems)
     top = {} if root is None else _top_fields(root)
     layers = [top, variables, _flag_fields(flags or {}, problems)]
-    options = read_options(layers, file.absolute())
+    options = read_options(layers, file.absolute(), environ)
     if root is None:
         raise problems.error()
     document = read_document(root, layers, options, problems, runtimes)

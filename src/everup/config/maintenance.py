@@ -69,7 +69,7 @@ def _days(field: Field) -> tuple[int, ...] | None:
     for item in field.items("days, like [sat, sun]"):
         word = item.raw.lower()[:3]
         full = item.raw.lower()
-        if word not in DAYS or not _FULL[DAYS.index(word)].startswith(full):
+        if word not in DAYS or not DAYS_IN_FULL[DAYS.index(word)].startswith(full):
             item.wrong("is not a day", did_you_mean(full, DAYS))
             return None
         found.add(DAYS.index(word))
@@ -81,4 +81,4 @@ def _names(field: Field) -> tuple[str, ...] | None:
     return tuple(name for name in names if name is not None) or None
 
 
-_FULL = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+DAYS_IN_FULL = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")

@@ -9,12 +9,16 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
+from everup.config import notify
 from everup.config.addresses import host_and_port
+from everup.config.careful import Pace
 from everup.config.reading import Field, Reader, choice, maybe, number, text
-from everup.model.kinds import Mode
+from everup.model.notice import HeartbeatSpec, NotifierSpec
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8010
@@ -23,6 +27,15 @@ TIME_SCALE_LEAST, TIME_SCALE_MOST = 0.01, 100.0
 
 T = TypeVar("T")
 Layers = Sequence[Mapping[str, Field]]
+
+
+class LogLevel(StrEnum):
+    """What is worth a line in the log file."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +47,10 @@ class Options:
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
     time_scale: float = 1.0
+    log_directory: Path | None = None
+    log_level: LogLevel = LogLevel.INFO
+    notifiers: tuple[NotifierSpec, ...] = ()
+    heartbeat: HeartbeatSpec | None = None
 
     @property
     def is_loopback(self) -> bool:
@@ -46,23 +63,34 @@ class Options:
             return False
 
 
-def read_options(layers: Layers, file: Path) -> Options:
+def read_options(
+    layers: Layers, file: Path, environ: Mapping[str, str] = MappingProxyType({})
+) -> Options:
     """The options of all layers together."""
     host, port = last(layers, "listen", listen) or (DEFAULT_HOST, DEFAULT_PORT)
     state_dir = last(layers, "state_dir", text)
+    log_directory = last(layers, "log_directory", text)
     time_scale = last(layers, "time_scale", number(TIME_SCALE_LEAST, TIME_SCALE_MOST))
+    beat = notify.heartbeat(layers[0].get("heartbeat"), environ)
+    for layer in layers[1:]:
+        if "heartbeat_url" in layer:
+            beat = notify.heartbeat_from(layer["heartbeat_url"], beat)
     return Options(
         file=file,
         state_dir=Path(state_dir).absolute() if state_dir else file.parent / STATE_FOLDER,
         host=host,
         port=port,
         time_scale=1.0 if time_scale is None else time_scale,
+        log_directory=None if log_directory is None else file.parent / log_directory,
+        log_level=last(layers, "log_level", choice(LogLevel)) or LogLevel.INFO,
+        notifiers=notify.notifiers(layers[0].get("notify"), environ, file.parent),
+        heartbeat=beat,
     )
 
 
-def read_mode(layers: Layers) -> Mode:
-    """The stack's mode; whoever says nothing only observes."""
-    return last(layers, "mode", choice(Mode)) or Mode.OBSERVE
+def read_pace(layers: Layers) -> Pace:
+    """The stack's mode or preset; whoever says nothing only observes."""
+    return last(layers, "mode", choice(Pace)) or Pace.OBSERVE
 
 
 def last(layers: Layers, name: str, reader: Reader[T]) -> T | None:

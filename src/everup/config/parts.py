@@ -23,10 +23,12 @@ from everup.config.reading import (
     whole,
 )
 from everup.model.kinds import UNKNOWN, ActionKind, Mode
-from everup.model.stack import HookSpec, Limits, StopSpec
+from everup.model.stack import FREEZE_LABEL, HookSpec, Limits, StopSpec
 
 INSTANCES_MOST = 1000
 ENV_MOST = 1000
+LABELS_MOST = 100
+LABELS = (FREEZE_LABEL,)
 ASKED_ONLY = {ActionKind.START, ActionKind.STOP, ActionKind.REJOIN}
 """A person asks for these, or they undo something: no mode applies to them."""
 
@@ -112,6 +114,21 @@ def modes(field: Field) -> Mapping[ActionKind, Mode] | None:
     given = field.fields(known, "action kinds with a mode")
     found = {known[name]: choice(Mode)(item) for name, item in given.items()}
     return {kind: mode for kind, mode in found.items() if mode is not None}
+
+
+def labels(field: Field) -> Mapping[str, str] | None:
+    """The owner's labels; those that begin with everup. are ours, and are checked."""
+    found = {}
+    for name, value in field.entries("labels with values").items():
+        if value.node.kind != "scalar":
+            value.wrong("has no single value", "write one text")
+        elif name.startswith("everup.") and name not in LABELS:
+            value.wrong(f"{name} is not a label of ours", did_you_mean(name, LABELS))
+        else:
+            found[name] = value.raw
+    if len(found) > LABELS_MOST:
+        field.wrong(f"has more than {LABELS_MOST} labels", "keep the ones that matter")
+    return found
 
 
 def health_score(field: Field) -> float | None:

@@ -35,7 +35,7 @@ from everup.model.stack import Limits, ProbeSpec, ServiceSpec, StopSpec
 FIELDS = (
     *("command", "directory", "env", "user", "port", "instances", "probe", "depends_on"),
     *("limits", "priority", "stateful", "one_shot", "start_period_s", "stop", "hooks"),
-    *("mode", "modes", "thresholds", "when_stopped"),
+    *("mode", "modes", "thresholds", "when_stopped", "labels"),
 )
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 NAME_LENGTH_MOST = 63
@@ -112,6 +112,7 @@ def _described(
         mode=maybe(given, "mode", choice(Mode)),
         modes=take(given, "modes", parts.modes, {}),
         health_threshold=maybe(given, "thresholds", parts.health_score),
+        labels=take(given, "labels", parts.labels, {}),
         heal_when_stopped=when_stopped is parts.WhenStopped.HEAL,
     )
 

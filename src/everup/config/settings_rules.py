@@ -30,6 +30,16 @@ THRESHOLD_NAMES: Mapping[str, str] = {
     "success_threshold": "success_threshold",
 }
 
+THRESHOLD_TEXTS: Mapping[str, str] = {
+    "health_score": "Below it, intervention is considered.",
+    "graceful_restart_below": "Score below which a graceful restart may be used.",
+    "container_restart_below": "Score below which a container restart may be used.",
+    "rollback_below": "Score below which an emergency rollback may be used.",
+    "cache_clear_memory_above": "Memory ratio above which a cache may be cleared.",
+    "failure_threshold": "Failed probes in a row until unhealthy.",
+    "success_threshold": "Good probes in a row until healthy.",
+}
+
 _AT_LEAST_S = {
     # Where a promise to the owner names a time, a setting may lengthen it and not shorten it.
     "hang_lasts_s": 8.0,
@@ -49,7 +59,13 @@ _MAY_BE_ZERO_S = {
     "rate_interval_s",
     "natural_wait_most_s",
 }
-_COUNTS = {"history_slots": (20, COUNT_MOST), "pending_entries_most": (10, COUNT_MOST)}
+_COUNTS = {
+    "history_slots": (20, COUNT_MOST),
+    "history_days": (1, 365),
+    "log_files": (1, 100),
+    "pending_entries_most": (10, COUNT_MOST),
+}
+_BYTES_LEAST = {"history_total_bytes": 2.0**20, "log_file_bytes": 2.0**16}
 
 _IN_ORDER: tuple[tuple[str, ...], ...] = (
     ("rollback_below", "container_restart_below", "graceful_restart_below", "health_threshold"),
@@ -69,15 +85,27 @@ class Chosen:
     field: Field
 
 
+def bounds_of(name: str) -> tuple[float, float]:
+    """The least and the most that the settings field `name` may be."""
+    if name.endswith("_bytes"):
+        return _BYTES_LEAST.get(name, 0.0), 2.0**44
+    if name.endswith("_s"):
+        return _least_s(name), LONGEST_S
+    if isinstance(getattr(Settings(), name), int):
+        return _COUNTS.get(name, (1, 1000))
+    return 0.0, 1.0
+
+
 def reader_of(name: str) -> Reader[int] | Reader[float]:
     """How the settings field `name` is read: by its unit, within its bounds."""
-    if name == "headroom_bytes":
-        return size(0, 2.0**44)
+    low, high = bounds_of(name)
+    if name.endswith("_bytes"):
+        return size(low, high)
     if name.endswith("_s"):
-        return duration(_least_s(name), LONGEST_S)
+        return duration(low, high)
     if isinstance(getattr(Settings(), name), int):
-        return whole(*_COUNTS.get(name, (1, 1000)))
-    return number(0.0, 1.0)
+        return whole(int(low), int(high))
+    return number(low, high)
 
 
 def read_settings(given: Mapping[str, Field]) -> dict[str, Chosen]:

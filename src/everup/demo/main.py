@@ -7,10 +7,13 @@ be and nothing else was touched. Called by the CLI. Leaves nothing behind unless
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 from everup.demo import chapters
@@ -137,10 +140,23 @@ def _say_how_to_go_on(lab: Lab, screen: Screen) -> None:
         f"curl {here}/dependencies",
         f"curl {here}/incidents",
         f"curl {here}/actions",
+        f"curl {here}/metrics",
         f"curl -X POST '{here}/recovery/manual/api?recovery_type=restart'",
+        f"curl -X POST '{here}/services/ollama/stop'",
+        f"curl -X POST '{here}/services/ollama/start'",
+        f"curl -X POST '{here}/freeze?reason=backup'",
+        f"curl -X DELETE {here}/freeze",
     ):
-        screen.say(f"  {line}", "cyan")
-    screen.say(f"To end it: everup down -f {lab.file} && rm -r {lab.folder}")
+        screen.line_to_type(f"  {line}", "cyan")
+    screen.line_to_type(f"To end it: {_everup()} down -f {lab.file} && rm -r {lab.folder}")
+
+
+def _everup() -> str:
+    """What to type: the command, or where it lies when no shell would find it."""
+    if shutil.which("everup"):
+        return "everup"
+    beside = Path(sys.executable).with_name("everup")
+    return str(beside.relative_to(Path.cwd()) if beside.is_relative_to(Path.cwd()) else beside)
 
 
 @contextmanager

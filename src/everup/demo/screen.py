@@ -39,6 +39,10 @@ class Screen:
         """A plain line of text, wrapped."""
         self.console.print(escape(text), style=style or None)
 
+    def line_to_type(self, text: str, style: str = "") -> None:
+        """A line that somebody will copy: never broken, whatever its length."""
+        self.console.print(escape(text), style=style or None, soft_wrap=True)
+
     def chapter(self, number: int, title: str, breaks: str, should: str) -> None:
         """Says what will be broken and what Everup should do, before anything is."""
         self.console.print()

@@ -4,7 +4,7 @@ Called by `loop.assess`. Imports `model` and NetworkX only. How well a service i
 `predictive_monitor`'s; what to do about it is `automated_recovery`'s.
 """
 
-from everup.dependency_monitor.graph import Graph, build_graph
+from everup.dependency_monitor.graph import Closures, Graph, build_graph
 from everup.dependency_monitor.relate import relate
 
-__all__ = ["Graph", "build_graph", "relate"]
+__all__ = ["Closures", "Graph", "build_graph", "relate"]

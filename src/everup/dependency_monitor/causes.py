@@ -14,11 +14,13 @@ from dataclasses import dataclass
 
 from everup.model.assessment import Finding, ServiceHealth
 from everup.model.kinds import Cause, Condition, InstanceState, ProbeVerdict, is_known
-from everup.model.observation import Exit, InstanceObservation, ServiceObservation
+from everup.model.observation import Exit, Heard, InstanceObservation, ServiceObservation
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec
 
-STUCK_STATES = frozenset("TtZD")
+CANNOT_HEAR = frozenset("TtZ")
+WAITS = frozenset("D")
+TOLD = CANNOT_HEAR | WAITS
 PRESUMED_WISHES = frozenset({0, 130, 143, 137})
 SETTLING = (Condition.STARTING, Condition.RECOVERING, Condition.PAUSED, Condition.UNKNOWN)
 
@@ -87,6 +89,7 @@ def _dead(
             is_confirmed=False,
             confidence=0.3,
             instances=names,
+            is_presumed_meant=around.has_suffering_dependent,
         )
     recent = [e for e in seen.exits if around.now_s - e.at_s <= settings.crash_loop_window_s]
     if len(recent) >= settings.crash_loop_exits:
@@ -126,7 +129,7 @@ def _not_answering(
     first, cause, since_s, is_confirmed, is_proven = min(sick, key=lambda s: (not s[4], s[2]))
     detail = first.probe.detail if first.probe is not None else "its dependents fail"
     letter = first.instance.process_state
-    stuck = f", its process is in state {letter}" if letter and letter in STUCK_STATES else ""
+    stuck = f", its process is in state {letter}" if letter and letter in TOLD else ""
     text = f"{first.instance.name}: {detail or 'its check fails'}{stuck}"
     return Finding(
         spec.name,
@@ -145,24 +148,31 @@ def _judge_instance(
     spec: ServiceSpec, observed: InstanceObservation, around: Surroundings, settings: Settings
 ) -> tuple[Cause, float, bool, bool] | None:
     """(cause, since, is_confirmed, is_proven) of one running instance, None when it is well."""
-    probe = observed.probe
-    stuck = (observed.instance.process_state or "?") in STUCK_STATES
+    probe, now_s = observed.probe, around.now_s
+    idle_s, queue_s = now_s - observed.idle_since_s, now_s - observed.queue_since_s
+    is_idle = idle_s >= settings.hang_lasts_s
+    is_stuck = _is_stuck(observed.instance.process_state, is_idle=is_idle)
     if spec.probe is None or probe is None:
-        if stuck and around.has_suffering_dependent and is_known(observed.idle_since_s):
-            since_s = observed.idle_since_s
-            return Cause.HANG, since_s, around.now_s - since_s >= settings.hang_lasts_s, True
+        if is_stuck and around.has_suffering_dependent and is_known(observed.idle_since_s):
+            return Cause.HANG, observed.idle_since_s, is_idle, True
         return None
     if probe.verdict is not ProbeVerdict.FAIL:
         return None
-    lasted_s = around.now_s - probe.since_s
-    is_idle = is_known(observed.idle_since_s) and observed.idle_since_s <= around.now_s
-    queue_grows = observed.instance.accept_queue > 0
-    answers = is_known(probe.latency_s) and "time" not in probe.detail.lower()
+    lasted_s = now_s - probe.since_s
+    is_long = lasted_s >= settings.hang_lasts_s
     often = probe.failures_in_a_row >= settings.failure_threshold
-    if stuck or (is_idle and queue_grows and not answers):
-        return Cause.HANG, probe.since_s, lasted_s >= settings.hang_lasts_s, True
-    if answers:
-        return Cause.UNHEALTHY, probe.since_s, often and lasted_s >= settings.hang_lasts_s, False
-    wait_s = settings.hang_lasts_s if is_idle else settings.busy_lasts_s
-    is_long = often and lasted_s >= wait_s and not around.is_host_pressed
-    return Cause.HANG, probe.since_s, is_long, False
+    nobody_let_in = is_idle and queue_s >= settings.hang_lasts_s
+    if is_stuck or (nobody_let_in and probe.heard is Heard.SILENCE):
+        return Cause.HANG, probe.since_s, is_long, True
+    if probe.heard in (Heard.ANSWER, Heard.CHECK):
+        return Cause.UNHEALTHY, probe.since_s, often and is_long, False
+    if not is_idle:
+        is_long = lasted_s >= settings.busy_lasts_s
+    if probe.heard is Heard.REFUSAL:
+        return Cause.UNHEALTHY, probe.since_s, often and is_long, False
+    return Cause.HANG, probe.since_s, often and is_long and not around.is_host_pressed, False
+
+
+def _is_stuck(letter: str | None, *, is_idle: bool) -> bool:
+    """By the kernel's own word. Waiting for a device is work until it lasts without progress."""
+    return letter is not None and (letter in CANNOT_HEAR or (letter in WAITS and is_idle))

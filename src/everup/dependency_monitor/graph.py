@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import networkx as nx
 
 from everup.model.kinds import DependencyKind
 from everup.model.stack import Dependency, Stack
+
+CLOSURES_KEPT = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +22,6 @@ class Graph:
     order: tuple[str, ...]
     ring: Mapping[str, int]
     hard: Mapping[str, tuple[str, ...]]
-    hard_dependents: Mapping[str, tuple[str, ...]]
     cycles: tuple[tuple[str, ...], ...]
 
     def hard_closure(self, service: str) -> tuple[str, ...]:
@@ -34,6 +35,31 @@ class Graph:
                 queue.extend(self.hard.get(target, ()))
         seen.discard(service)
         return tuple(sorted(seen))
+
+
+class Closures(Mapping[str, tuple[str, ...]]):
+    """Service → its hard closure, found when it is asked for: all of them together would grow with
+    the square of a deep stack, and only those of unwell services are. Keeps `CLOSURES_KEPT`."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._known: dict[str, tuple[str, ...]] = {}
+
+    def __getitem__(self, service: str) -> tuple[str, ...]:
+        found = self._known.get(service)
+        if found is None:
+            if service not in self._graph.hard:
+                raise KeyError(service)
+            if len(self._known) >= CLOSURES_KEPT:
+                self._known.pop(next(iter(self._known)))
+            found = self._known[service] = self._graph.hard_closure(service)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._graph.hard)
+
+    def __len__(self) -> int:
+        return len(self._graph.hard)
 
 
 def build_graph(stack: Stack) -> Graph:
@@ -52,15 +78,10 @@ def build_graph(stack: Stack) -> Graph:
         name: tuple(d.target for d in found if d.kind is DependencyKind.HARD)
         for name, found in edges.items()
     }
-    dependents: dict[str, list[str]] = {name: [] for name in names}
-    for name, targets in hard.items():
-        for target in targets:
-            dependents[target].append(name)
     return Graph(
         edges=edges,
         order=tuple(name for members in rings for name in sorted(members)),
         ring=ring,
         hard=hard,
-        hard_dependents={name: tuple(sorted(found)) for name, found in dependents.items()},
         cycles=tuple(tuple(sorted(members)) for members in rings if len(members) > 1),
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from everup.dependency_monitor.causes import STUCK_STATES, Surroundings, find
+from everup.dependency_monitor.causes import TOLD, Surroundings, find
 from everup.dependency_monitor.graph import Graph
 from everup.dependency_monitor.rank import rank_causes
 from everup.model.assessment import Finding, OwnHealth, Relations
@@ -43,31 +43,36 @@ def relate(
 ) -> Relations:
     """Findings of all services with what explains each."""
     unwell = {name for name in stack.services if _is_unwell(name, observation, own)}
+    depended_on = {target for name in unwell for target in graph.hard.get(name, ())}
     is_pressed = observation.host.pressure_ratio >= settings.host_pressure_ratio
+    quiet = Surroundings(observation.at_s, False, is_pressed)
+    suffering = Surroundings(observation.at_s, True, is_pressed)
     findings: dict[str, Finding] = {}
     for name, spec in stack.services.items():
         seen = observation.services.get(name)
         if seen is None:
             continue
-        suffers = any(d in unwell for d in graph.hard_dependents.get(name, ()))
-        around = Surroundings(observation.at_s, suffers, is_pressed)
+        around = suffering if name in depended_on else quiet
         found = find(spec, seen, own.services[name], around, settings)
         if found is not None:
             if found.cause is Cause.STOPPED_ON_PURPOSE:
                 found = _named(found, state)
             findings[name] = found
     explained = {n: _explain(f, findings, unwell, graph) for n, f in findings.items()}
-    findings = {n: replace(f, explained_by=explained[n]) for n, f in findings.items()}
+    findings = {
+        n: replace(f, explained_by=explained[n]) if explained[n] else f for n, f in findings.items()
+    }
     for name, found in findings.items():
         if found.is_root:
             ranked = rank_causes(found, stack, observation, own, findings, state, settings)
             findings[name] = replace(found, candidates=ranked)
-    roots_of = {n: _roots_of(n, findings) for n in findings}
+    in_order = [n for n in graph.order if n in findings] if findings else []
+    roots_of = _roots_of(findings, graph)
     return Relations(
         propagated=propagate(own, graph),
         findings=findings,
-        roots=tuple(n for n in graph.order if n in findings and findings[n].is_root),
-        victims={n: roots_of[n] for n in graph.order if n in findings and not findings[n].is_root},
+        roots=tuple(n for n in in_order if findings[n].is_root),
+        victims={n: roots_of[n] for n in in_order if not findings[n].is_root},
     )
 
 
@@ -83,11 +88,12 @@ def _is_unwell(name: str, observation: Observation, own: OwnHealth) -> bool:
     if own.services[name].condition in UNWELL:
         return True
     seen = observation.services.get(name)
-    return seen is not None and any(
-        (i.probe is not None and i.probe.verdict is ProbeVerdict.FAIL)
-        or (i.instance.process_state or "?") in "Tt"
-        for i in seen.instances
-    )
+    for i in seen.instances if seen is not None else ():
+        if i.probe is not None and i.probe.verdict is ProbeVerdict.FAIL:
+            return True
+        if (i.instance.process_state or "?") in "Tt":
+            return True
+    return False
 
 
 def _strength(found: Finding | None, name: str) -> tuple[int, float, str]:
@@ -102,7 +108,7 @@ def _explain(
 ) -> tuple[str, ...]:
     if found.cause is Cause.STOPPED_ON_PURPOSE:
         return ()
-    if found.cause is Cause.HANG and (found.process_state or "?") in STUCK_STATES:
+    if found.cause is Cause.HANG and found.is_proven and (found.process_state or "?") in TOLD:
         return ()
     name = found.service
     mine = _strength(found, name)
@@ -116,22 +122,21 @@ def _explain(
     )
 
 
-def _roots_of(name: str, findings: dict[str, Finding]) -> tuple[str, ...]:
-    roots: set[str] = set()
-    seen = {name}
-    queue = [name]
-    while queue:
-        found = findings.get(queue.pop())
-        for target in found.explained_by if found is not None else ():
-            if target in seen:
-                continue
-            seen.add(target)
-            further = findings.get(target)
-            if further is None or further.is_root:
-                roots.add(target)
-            else:
-                queue.append(target)
-    return tuple(sorted(roots))
+def _roots_of(findings: dict[str, Finding], graph: Graph) -> dict[str, tuple[str, ...]]:
+    """Victim → the roots at the ends of its explanations, sorted.
+
+    What explains a victim comes before it in this order, also within a circle: there only the
+    stronger explains the weaker. So one pass is enough, however long the chains are.
+    """
+    roots: dict[str, frozenset[str]] = {}
+    order = sorted(
+        (n for n, found in findings.items() if not found.is_root),
+        key=lambda n: (graph.ring[n], _strength(findings[n], n)),
+    )
+    for name in order:
+        ends = [roots.get(target, frozenset((target,))) for target in findings[name].explained_by]
+        roots[name] = ends[0] if len(ends) == 1 else frozenset().union(*ends)
+    return {name: tuple(sorted(found)) for name, found in roots.items()}
 
 
 def propagate(own: OwnHealth, graph: Graph) -> dict[str, float]:
@@ -145,8 +150,8 @@ def propagate(own: OwnHealth, graph: Graph) -> dict[str, float]:
         health = own.score(name)
         if is_known(health):
             for edge in graph.edges[name]:
-                there = felt.get(edge.target, own.score(edge.target))
-                if is_known(there):
+                there = felt[edge.target] if edge.target in felt else own.score(edge.target)
+                if there < 1.0:  # neither whole nor unknown
                     share = 1.0 if edge.kind is DependencyKind.HARD else SOFT_SHARE
                     health *= 1.0 - share * edge.weight * (1.0 - there)
         felt[name] = health

@@ -14,8 +14,9 @@ from everup.loop.look import Decision, Look
 from everup.loop.sighting import sight
 from everup.loop.wishes import answer_for
 from everup.model.decision import Allowed
-from everup.model.entries import Intended
-from everup.safety import judge
+from everup.model.entries import Intended, Verified
+from everup.model.evidence import Evidence
+from everup.safety import Context, judge
 
 if TYPE_CHECKING:
     from everup.loop.control import Control
@@ -25,13 +26,16 @@ async def act(control: Control, look: Look) -> Look:
     """Begin what is allowed, strongest first; answer whoever asked."""
     begun: list[str] = []
     decisions: list[Decision] = []
+    context: Context | None = None
     for decision in look.decisions:
         action_id: str | None = None
         if decision.proposal is not None and isinstance(decision.verdict, Allowed):
-            verdict = judge(decision.proposal, gate_context(control, look))
+            context = context or gate_context(control, look)
+            verdict = judge(decision.proposal, context)
             decision = replace(decision, verdict=verdict)
             if isinstance(verdict, Allowed):
                 action_id = await _begin(control, look, decision)
+                context = None  # the state is another one now
         if action_id is not None:
             begun.append(action_id)
         decisions.append(decision)
@@ -61,7 +65,20 @@ async def _begin(control: Control, look: Look, decision: Decision) -> str | None
         by=proposal.by,
         overrides=proposal.overrides,
     )
-    if not await control.write_intent(intent):
+    if not await control.write_intent(intent, _superseded(control, look, intent)):
         return None
     control.perform(intent)
     return action_id
+
+
+def _superseded(control: Control, look: Look, intent: Intended) -> Verified | None:
+    """The end of the action that still waits for its proof while a person wants something else.
+    The gate has allowed it; both stand in the journal together or not at all."""
+    service = intent.step.target
+    flight = control.state.in_flight.get(service)
+    if flight is None:
+        return None
+    reason = f"superseded by {intent.step.kind} {intent.action_id} of {intent.by} before its proof"
+    after = sight(control.stack, look.observation, look.assessment, service)
+    evidence = Evidence(flight.before, control.during(flight.action_id), after, reason)
+    return Verified(look.at_s, flight.action_id, service, False, reason, evidence)

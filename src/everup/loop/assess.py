@@ -19,6 +19,7 @@ async def assess(control: Control, look: Look) -> Look:
     """Fill in the assessment; the control's memory takes the look in."""
     stack, settings, state = control.stack, control.settings, control.state
     own = score(stack, look.observation, state, settings)
+    control.beside.take_sample(look.at_s, look.observation, own)
     relations = relate(stack, look.observation, own, control.graph, state, settings)
     control.memory = remember(control.memory, look.observation, own, settings)
     return replace(look, assessment=Assessment(own, relations))

@@ -11,17 +11,20 @@ import asyncio
 from collections import OrderedDict
 from dataclasses import replace
 
-from everup.dependency_monitor import build_graph
-from everup.loop import why_not, wishes
+from everup.dependency_monitor import Closures, build_graph
+from everup.loop import approvals, why_not, wishes
 from everup.loop.book import Book
 from everup.loop.context import gate_context
 from everup.loop.cycle import look_once
 from everup.loop.desk import Desk
 from everup.loop.desk_of_wishes import DeskOfWishes
+from everup.loop.history_ring import HistoryRing
 from everup.loop.look import Decision, Look
 from everup.loop.perform import perform
 from everup.loop.ports import Clock, HostSense, Ids, Journal, Prober, Random, Runtime
+from everup.loop.rooms import Beside, RoomCounts, Rooms
 from everup.loop.sampling import Samplers
+from everup.loop.settle import ENDS_AND_STARTS
 from everup.model.decision import Verdict
 from everup.model.entries import (
     ControllerStarted,
@@ -29,13 +32,14 @@ from everup.model.entries import (
     Entry,
     Finished,
     Intended,
+    Verified,
 )
 from everup.model.explanation import KindAnswer
-from everup.model.kinds import ActionKind, is_known
+from everup.model.kinds import ActionKind, Purpose, is_known
 from everup.model.request import Answer, AnswerState, Request, Verb
 from everup.model.settings import Settings
 from everup.model.stack import Stack
-from everup.model.state import Memory, Phase, StackState
+from everup.model.state import InFlight, Memory, Phase, StackState
 
 ANSWERS_KEPT = 1000
 EVIDENCE_KEPT = 100
@@ -57,6 +61,7 @@ class Control:
         ids: Ids,
         random: Random | None = None,
         *,
+        rooms: Rooms | None = None,
         holder: str = "everup",
         version: str = "",
         boot_id: str = "",
@@ -64,22 +69,35 @@ class Control:
         self.stack, self.settings, self.runtime = stack, settings, runtime
         self.journal, self.clock, self.ids = journal, clock, ids
         self.graph = build_graph(stack)
-        self.hard_closure = {n: self.graph.hard_closure(n) for n in stack.services}
+        self.hard_closure = Closures(self.graph)
         self.memory = Memory()
         self.look: Look | None = None
         self.desk = Desk(stack, settings)
         self.desk_of_wishes = DeskOfWishes()
         self.unsettled: dict[str, float] = {}
+        self._inherited: set[str] = set()
         self.answered: OrderedDict[str, tuple[str, str, str]] = OrderedDict()
         self._book = Book(journal, settings, ids)
+        self.beside = Beside(rooms or Rooms(), stack, settings, clock)
         self._holder, self._version, self._boot_id = holder, version, boot_id
         self._wake_up = asyncio.Event()
         self._finished: list[Finished] = []
         self._during: OrderedDict[str, tuple[str, ...]] = OrderedDict()
         self._acting: dict[str, asyncio.Task[None]] = {}
         self._last_look_s = float("nan")
+        self._close: frozenset[str] = frozenset()
+        self._close_in = self._book.state
         self.samplers = Samplers(
-            stack, settings, runtime, prober, host, clock, self.desk, self.wake, self.is_close
+            stack,
+            settings,
+            runtime,
+            prober,
+            host,
+            clock,
+            self.desk,
+            self.wake,
+            self.is_close,
+            self.is_settled,
         )
 
     @property
@@ -97,6 +115,26 @@ class Control:
         """Why the journal cannot be written now; "" when it can."""
         return self._book.fault
 
+    @property
+    def lost_leadership(self) -> str:
+        """Who holds the stack instead of us; "" while we do."""
+        return self._book.lost_leadership
+
+    @property
+    def entries_shed(self) -> int:
+        """Batches of entries that were dropped because too many waited for the journal."""
+        return self._book.shed
+
+    @property
+    def ring(self) -> HistoryRing:
+        """The recent past of every service; `assess` reads trends from it."""
+        return self.beside.ring
+
+    @property
+    def counts(self) -> RoomCounts:
+        """What the rooms beside the loop count."""
+        return self.beside.counts()
+
     def cannot_act(self) -> str:
         """Why this controller may not act at all; "" when it may."""
         if self._book.lost_leadership:
@@ -111,6 +149,11 @@ class Control:
         for flight in self.state.in_flight.values():
             if flight.phase is Phase.ACTING:
                 self.unsettled[flight.action_id] = self.clock.now()
+                self._inherited.add(flight.action_id)
+        known = self.state.boot_id
+        if known and self._boot_id and known != self._boot_id:
+            hold_s = self.clock.now() + self.settings.startup_hold_s
+            self.memory = Memory(hold_until_s=hold_s)  # the host is up again: others go first
         await self.write(
             [ControllerStarted(self.clock.now(), self._version, self.stack.digest, self._boot_id)]
         )
@@ -128,6 +171,7 @@ class Control:
                 await self._book.flush()
                 self.look = await look_once(self)
                 self._last_look_s = self.clock.now()
+                await self.beside.after_look(self)
         finally:
             sampling.cancel()
             for task in self._acting.values():
@@ -159,10 +203,25 @@ class Control:
     def is_close(self, service: str) -> bool:
         """Does this service deserve samples every second: in flight, or an open incident?"""
         state = self.state
-        return service in state.in_flight or state.incident_on(service) is not None
+        if state is not self._close_in:
+            self._close_in = state
+            self._close = frozenset((*state.in_flight, *state.by_root()))
+        return service in self._close
+
+    def is_settled(self, service: str) -> bool:
+        """Is its trouble with a person, somebody's wish, or so old that nothing will come of it?"""
+        remembered = self.state.service(service)
+        if remembered.with_a_person is not None or remembered.purpose is Purpose.STOPPED:
+            return True
+        if self.stack.services[service].is_one_shot:
+            return True
+        bad_s = self.clock.now() - self.memory.service(service).bad_since_s
+        return bad_s > self.settings.start_period_unknown_s + self.settings.verify_deadline_s
 
     async def request(self, request: Request) -> Answer:
         """A person's wish: spoken into the journal at once, done by the next look."""
+        if request.verb in (Verb.APPROVE, Verb.REJECT):
+            return await self._hear(request)
         if request.service and request.service not in self.stack.services:
             known = ", ".join(sorted(self.stack.services))
             text = f"no service {request.service!r} in stack {self.stack.name}; there are: {known}"
@@ -176,12 +235,25 @@ class Control:
         if request.verb is Verb.STOP and self.look is not None:
             if not wishes.is_running(self.look, request.service):
                 return Answer(AnswerState.DONE, f"{request.service} is not running")
-        if request.verb is Verb.START and self.look is not None:
+        is_still = request.service not in self.state.in_flight
+        if request.verb is Verb.START and self.look is not None and is_still:
             if wishes.is_running(self.look, request.service):
                 return Answer(AnswerState.DONE, f"{request.service} runs already")
         promise = self.desk_of_wishes.put(request)
         self.wake("request")
         return await asyncio.wait_for(promise, self.settings.request_lives_s)
+
+    async def _hear(self, request: Request) -> Answer:
+        """A person's word on an approval; the next look judges again and acts if it still may."""
+        now_s = self.clock.now()
+        found = self.state.approval(request.approval_id)
+        no = approvals.refusal(request, found, now_s)
+        if no is not None or found is None:
+            return no or Answer(AnswerState.REFUSED, "unknown")
+        await self.write([approvals.answered(request, found, now_s)])
+        self.wake("approval")
+        did = "approved" if request.verb is Verb.APPROVE else "rejected"
+        return Answer(AnswerState.DONE, f"{did}: {found.kind} on {found.service} ({found.id})")
 
     def follow_up(self, service: str, action_id: str) -> None:
         """A person's `restart` climbs once when its gentle form failed."""
@@ -196,13 +268,34 @@ class Control:
                 Request(Verb.HEAL, by=flight.by, service=service, kind=kind, reason=reason)
             )
 
+    def take_inherited(self, action_id: str) -> bool:
+        """Did an earlier Everup begin it and not live to see its end? True once."""
+        was_inherited = action_id in self._inherited
+        self._inherited.discard(action_id)
+        return was_inherited
+
+    def carry_on(self, flight: InFlight) -> None:
+        """What an earlier Everup took down and did not live to start again is started, in whatever
+        mode: it is down by our own hand."""
+        service = flight.step.target
+        if flight.step.kind in ENDS_AND_STARTS and self.state.service(service).is_wanted:
+            reason = f"{flight.step.kind} {flight.action_id} was interrupted half-way"
+            self.desk_of_wishes.put_own(
+                Request(Verb.START, by="everup up", service=service, reason=reason)
+            )
+            self.wake("interrupted half-way")
+
     async def write(self, entries: list[Entry]) -> None:
         """Into the journal and into the state."""
         await self._book.write(entries)
+        self.beside.log(entries)
 
-    async def write_intent(self, intent: Intended) -> bool:
-        """True when it stands in the journal."""
-        return await self._book.write_intent(intent)
+    async def write_intent(self, intent: Intended, ending: Verified | None = None) -> bool:
+        """True when it stands in the journal, together with the end of what it supersedes."""
+        is_written = await self._book.write_intent(intent, ending)
+        if is_written:
+            self.beside.log((intent,) if ending is None else (ending, intent))
+        return is_written
 
     def perform(self, intent: Intended) -> None:
         """One task per service; its end calls for a look."""
@@ -263,5 +356,6 @@ class Control:
     async def close(self, *, stop_services: bool = False) -> None:
         """Say goodbye in the journal and let go of the world."""
         await self.write([ControllerStopped(self.clock.now(), "asked to")])
+        await self.beside.close()
         await self.runtime.close(stop_services=stop_services)
         await self.journal.close()

@@ -16,7 +16,7 @@ from everup.loop.look import Decision, Look
 from everup.model.decision import Allowed, Escalate, Hold, Proposal, Verdict
 from everup.model.entries import Entry, MonitorFaultOver, MonitorFaultSeen
 from everup.model.kinds import is_known
-from everup.safety import judge
+from everup.safety import Context, judge
 from everup.safety.sanity import monitor_fault
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ async def decide(control: Control, look: Look) -> Look:
         )
         if entries:
             await control.write(entries)
-    decided = wishes.decide_requests(control, look)
+    context = gate_context(control, look)
+    decided = wishes.decide_requests(control, look, context)
     for answer in propose(
         control.stack,
         look.observation,
@@ -60,17 +61,17 @@ async def decide(control: Control, look: Look) -> Look:
         control.settings,
     ):
         if answer.service not in asked:
-            decided.append(_judged(control, look, answer))
+            decided.append(_judged(answer, context))
     decided.sort(key=_rank)
     return replace(look, decisions=tuple(decided), again_at_s=_again(decided))
 
 
-def _judged(control: Control, look: Look, answer: Proposal | Hold | Escalate) -> Decision:
+def _judged(answer: Proposal | Hold | Escalate, context: Context) -> Decision:
     if isinstance(answer, Hold):
         return Decision(answer.service, hold=answer)
     if isinstance(answer, Escalate):
         return Decision(answer.service, escalate=answer)
-    verdict: Verdict = judge(answer, gate_context(control, look))
+    verdict: Verdict = judge(answer, context)
     return Decision(answer.service, proposal=answer, verdict=verdict)
 
 

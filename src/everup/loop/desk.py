@@ -6,9 +6,11 @@ and the deaths that appeared since the last look. Never waits, never decides.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from enum import Enum
 
-from everup.loop.readings import Usage, doubted, fold_probe, fold_usage
+from everup.loop.readings import Usage, doubted, first_usage, fold_probe, fold_usage
 from everup.model.kinds import UNKNOWN, InstanceState, ProbeVerdict, is_known
 from everup.model.observation import (
     Exit,
@@ -26,6 +28,14 @@ from everup.model.settings import Settings
 from everup.model.stack import Stack
 
 STALE_INTERVALS = 2.0
+
+
+class News(Enum):
+    """What an answer says that was not known: nothing, a trouble that goes on, or a turn."""
+
+    NONE = 0
+    GOES_ON = 1
+    TURNED = 2
 
 
 @dataclass(slots=True)
@@ -48,10 +58,19 @@ class Desk:
         self._deaths: list[tuple[str, str, Exit]] = []
         self._dead_identities: dict[str, str] = {}
         self._changes: dict[str, float] = {}
+        self._changing_since: dict[str, float] = {}
+        self._limit_s = STALE_INTERVALS * settings.sample_interval_s + settings.probe_timeout_s
+        self._probe_limits_s = {
+            name: STALE_INTERVALS * max(spec.probe.interval_s, settings.sample_interval_s)
+            + spec.probe.timeout_s
+            for name, spec in stack.services.items()
+            if spec.probe is not None
+        }
         self.listed_at_s = UNKNOWN
         self.engine_fault = ""
         self.faults: tuple[str, ...] = ()
         self.host = HostObservation()
+        self.freezes: Mapping[str, str] = {}
         self.canaries_at_s = UNKNOWN
         self._sighted_at_s = float("-inf")
         self._last_look_s = UNKNOWN
@@ -66,47 +85,46 @@ class Desk:
             self.see_again(listing.at_s)
         self.listed_at_s = listing.at_s
         changed = False
+        at_s = listing.at_s
         fresh: dict[str, dict[str, Kept]] = {name: {} for name in self._stack.services}
         for instance in listing.instances:
-            if instance.service not in fresh:
+            of_service = fresh.get(instance.service)
+            if of_service is None:
                 continue
             known = self._kept[instance.service].get(instance.name)
-            same = known is not None and known.instance.identity == instance.identity
-            changed |= known is None or not same or known.instance.state is not instance.state
-            usage = fold_usage(
-                known.usage if known is not None and same else Usage(),
-                known.instance if known is not None else None,
-                known.at_s if known is not None else listing.at_s,
-                instance,
-                listing.at_s,
-            )
-            probe = known.probe if known is not None and same else None
-            fresh[instance.service][instance.name] = Kept(instance, listing.at_s, usage, probe)
-            self._note_death(instance, listing.at_s)
+            if known is None or known.instance.identity != instance.identity:
+                changed = True
+                of_service[instance.name] = Kept(instance, at_s, first_usage(instance))
+            else:
+                changed = changed or known.instance.state is not instance.state
+                known.usage = fold_usage(known.usage, known.instance, known.at_s, instance, at_s)
+                known.instance, known.at_s = instance, at_s
+                of_service[instance.name] = known
+            if instance.state is InstanceState.EXITED:
+                self._note_death(instance, at_s)
         self._kept = fresh
         return changed
 
     def _note_death(self, instance: Instance, at_s: float) -> None:
-        if instance.state is not InstanceState.EXITED:
-            return
         if self._dead_identities.get(instance.name) == instance.identity:
             return
         self._dead_identities[instance.name] = instance.identity
         death = instance.exit or Exit(at_s, was_witnessed=False)
         self._deaths.append((instance.service, instance.name, death))
 
-    def take_probe(self, service: str, name: str, identity: str, result: ProbeResult) -> bool:
-        """Keep an answer; True when it changes what is thought of the instance."""
+    def take_probe(self, service: str, name: str, identity: str, result: ProbeResult) -> News:
+        """Keep an answer; what it changes of what is thought of the instance."""
         kept = self._kept.get(service, {}).get(name)
         if kept is None or kept.instance.identity != identity:
-            return False
+            return News.NONE
         before = kept.probe
         kept.probe = fold_probe(before, result)
         if before is None or before.verdict is not kept.probe.verdict:
-            return True
+            return News.TURNED
         if kept.probe.verdict is not ProbeVerdict.PASS:
-            return True
-        return kept.probe.successes_in_a_row <= self._settings.success_threshold
+            return News.GOES_ON
+        is_young = kept.probe.successes_in_a_row <= self._settings.success_threshold
+        return News.TURNED if is_young else News.NONE
 
     def take_host(self, host: HostObservation, at_s: float) -> None:
         """Keep a reading of the machine. While it was short of CPU, silence was no evidence."""
@@ -130,12 +148,19 @@ class Desk:
         return found
 
     def note_change(self, service: str, at_s: float) -> None:
-        """Somebody else changed this service."""
+        """Somebody else changed this service; events without a quiet while are one change."""
+        last_s = self._changes.get(service, float("-inf"))
+        if at_s - last_s > self._settings.change_quiet_s:
+            self._changing_since[service] = at_s
         self._changes[service] = at_s
 
-    def instances(self, service: str) -> tuple[Instance, ...]:
-        """The latest listing of a service."""
-        return tuple(k.instance for k in self._kept.get(service, {}).values())
+    def running(self, service: str) -> list[Instance]:
+        """Those of the latest listing that run."""
+        return [
+            k.instance
+            for k in self._kept.get(service, {}).values()
+            if k.instance.state is InstanceState.RUNNING
+        ]
 
     def listed_after(self, at_s: float) -> bool:
         """Is the latest good listing newer than this?"""
@@ -143,38 +168,37 @@ class Desk:
 
     def in_trouble(self, service: str) -> bool:
         """Does any instance of it look unwell right now?"""
-        return any(
-            k.instance.state is not InstanceState.RUNNING
-            or (k.probe is not None and k.probe.verdict is not ProbeVerdict.PASS)
-            for k in self._kept.get(service, {}).values()
-        )
+        for kept in self._kept.get(service, {}).values():
+            if kept.instance.state is not InstanceState.RUNNING:
+                return True
+            if kept.probe is not None and kept.probe.verdict is not ProbeVerdict.PASS:
+                return True
+        return False
 
     def observation(self, now_s: float) -> Observation:
         """Everything at this moment, with values older than two intervals made unknown."""
-        settings = self._settings
         gap_s = now_s - self._last_look_s if is_known(self._last_look_s) else 0.0
         self._last_look_s = now_s
-        limit_s = STALE_INTERVALS * settings.sample_interval_s + settings.probe_timeout_s
-        is_fresh = is_known(self.listed_at_s) and now_s - self.listed_at_s <= limit_s
+        is_fresh = is_known(self.listed_at_s) and now_s - self.listed_at_s <= self._limit_s
         stale: list[str] = []
         complete = is_known(self.listed_at_s) and is_known(self.canaries_at_s)
         services: dict[str, ServiceObservation] = {}
-        for name, spec in self._stack.services.items():
-            kept = tuple(sorted(self._kept[name].values(), key=lambda k: k.instance.name))
-            probe_limit_s = limit_s
-            if spec.probe is not None:
-                interval_s = max(spec.probe.interval_s, settings.sample_interval_s)
-                probe_limit_s = STALE_INTERVALS * interval_s + spec.probe.timeout_s
-                running = [k for k in kept if k.instance.state is InstanceState.RUNNING]
-                complete &= all(self._is_asked(k) for k in running)
-            observed = tuple(self._observed(k, now_s, probe_limit_s) for k in kept)
-            services[name] = ServiceObservation(name, observed, is_known=is_fresh)
-            blind = [
-                o
-                for o in observed
-                if o.probe is not None and o.probe.verdict is ProbeVerdict.UNKNOWN
-            ]
-            if not is_fresh or blind:
+        for name, by_name in self._kept.items():
+            kept = [by_name[n] for n in sorted(by_name)] if len(by_name) > 1 else by_name.values()
+            probe_limit_s = self._probe_limits_s.get(name)
+            is_read = is_fresh
+            observed: list[InstanceObservation] = []
+            for k in kept:
+                seen = self._observed(k, now_s, probe_limit_s or self._limit_s)
+                observed.append(seen)
+                if k.instance.state is not InstanceState.RUNNING:
+                    continue  # nobody asks what does not run, and its death was seen
+                if seen.probe is not None:
+                    is_read = is_read and seen.probe.verdict is not ProbeVerdict.UNKNOWN
+                if probe_limit_s is not None:
+                    complete = complete and self._is_asked(k)
+            services[name] = ServiceObservation(name, tuple(observed), is_known=is_fresh)
+            if not is_read:
                 stale.append(name)
         monitor = MonitorObservation(
             self.faults,
@@ -182,7 +206,16 @@ class Desk:
             gap_s,
             self.engine_fault,
         )
-        return Observation(now_s, services, monitor, self.host, complete, dict(self._changes))
+        return Observation(
+            now_s,
+            services,
+            monitor,
+            self.host,
+            complete,
+            dict(self._changes),
+            dict(self._changing_since),
+            self.freezes,
+        )
 
     def _is_asked(self, kept: Kept) -> bool:
         return kept.probe is not None and kept.probe.at_s > self._sighted_at_s
@@ -198,4 +231,5 @@ class Desk:
             kept.usage.memory_ratio,
             kept.usage.idle_since_s,
             kept.at_s,
+            kept.usage.queue_since_s,
         )

@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
+from everup.loop.threads import follow_threads
 from everup.model import entries as e
+from everup.model.approval import Approval, ApprovalState
 from everup.model.episode import Ending, WouldDo
 from everup.model.incident import Attempt, Incident
-from everup.model.kinds import ActionKind, Origin, Purpose, is_known
+from everup.model.kinds import TAKES_CAPACITY, ActionKind, Origin, Purpose, is_known
 from everup.model.state import Freeze, InFlight, PastAction, Phase, StackState
 
 PAST_ACTIONS_MOST = 32
@@ -21,11 +23,12 @@ EXITS_MOST = 16
 PLAN_STARTS_MOST = 32
 WOULD_HAVE_MOST = 8
 NATURAL_ENDS_MOST = 32
+PAST_APPROVALS_MOST = 50
 
 
 def fold(state: StackState, entry: e.Entry) -> StackState:
     """The state after one more entry."""
-    return _FOLDS[type(entry)](state, entry)
+    return follow_threads(_FOLDS[type(entry)](state, entry), entry)
 
 
 def fold_all(state: StackState, entries: Iterable[e.Entry]) -> StackState:
@@ -49,7 +52,8 @@ def _without(mapping: Any, key: object) -> Any:
 
 
 def _started(state: StackState, entry: e.ControllerStarted) -> StackState:
-    return replace(state, started_at_s=entry.at_s, monitor_fault="")
+    boot_id = entry.boot_id or state.boot_id
+    return replace(state, started_at_s=entry.at_s, monitor_fault="", boot_id=boot_id)
 
 
 def _stopped(state: StackState, entry: e.ControllerStopped) -> StackState:
@@ -71,7 +75,8 @@ def _purpose(state: StackState, entry: e.PurposeSet) -> StackState:
 
 
 def _exit(state: StackState, entry: e.ExitSeen) -> StackState:
-    exits = (*state.service(entry.service).exits, entry.exit)[-EXITS_MOST:]
+    death = replace(entry.exit, instance=entry.instance)
+    exits = (*state.service(entry.service).exits, death)[-EXITS_MOST:]
     return _with_service(state, entry.service, exits=exits)
 
 
@@ -124,6 +129,10 @@ def _answered(state: StackState, entry: e.PersonAnswered) -> StackState:
     return _with_service(state, entry.service, with_a_person=None, healed_at_s=entry.at_s)
 
 
+def _told(state: StackState, entry: e.Notified) -> StackState:
+    return state  # it changes its thread alone
+
+
 def _intended(state: StackState, entry: e.Intended) -> StackState:
     service = entry.step.target
     flight = InFlight(
@@ -141,18 +150,25 @@ def _intended(state: StackState, entry: e.Intended) -> StackState:
         by=entry.by,
     )
     state = replace(state, in_flight={**state.in_flight, service: flight})
-    if entry.origin is not Origin.PERSON:
-        starts = (*state.plan_starts_s, entry.at_s)[-PLAN_STARTS_MOST:]
-        state = replace(state, plan_starts_s=starts)
-    elif state.service(service).with_a_person is not None:
+    if entry.origin is not Origin.PERSON or (
+        entry.on_running and entry.step.kind in TAKES_CAPACITY
+    ):
+        state = _counted(state, entry.at_s)
+    if entry.origin is Origin.PERSON and state.service(service).with_a_person is not None:
         state = _with_service(state, service, with_a_person=None)
+    state = _approval_ended(state, entry.key, ApprovalState.USED, entry.action_id)
     incident = state.incidents.get(entry.incident_id or "")
     if incident is None:
         return state
-    attempt = Attempt(entry.action_id, entry.step.kind, entry.at_s)
+    attempt = Attempt(entry.action_id, entry.step.kind, entry.at_s, origin=entry.origin)
     return _with_incident(
         state, replace(incident, attempts=(*incident.attempts, attempt), waiting_for="")
     )
+
+
+def _counted(state: StackState, at_s: float) -> StackState:
+    """One more plan against the stack's rate."""
+    return replace(state, plan_starts_s=(*state.plan_starts_s, at_s)[-PLAN_STARTS_MOST:])
 
 
 def _finished(state: StackState, entry: e.Finished) -> StackState:
@@ -164,7 +180,10 @@ def _finished(state: StackState, entry: e.Finished) -> StackState:
         return replace(state, in_flight={**state.in_flight, entry.service: done})
     if entry.outcome == "unknown":
         return state
-    return _end(state, flight, entry.at_s, has_passed=False, error=entry.error)
+    happened = entry.has_happened
+    return _end(
+        state, flight, entry.at_s, has_passed=False, error=entry.error, has_happened=happened
+    )
 
 
 def _verified(state: StackState, entry: e.Verified) -> StackState:
@@ -176,7 +195,13 @@ def _verified(state: StackState, entry: e.Verified) -> StackState:
 
 
 def _end(
-    state: StackState, flight: InFlight, at_s: float, *, has_passed: bool, error: str
+    state: StackState,
+    flight: InFlight,
+    at_s: float,
+    *,
+    has_passed: bool,
+    error: str,
+    has_happened: bool = True,
 ) -> StackState:
     service = flight.step.target
     past = PastAction(
@@ -191,6 +216,7 @@ def _end(
         on_running=flight.on_running,
         incident_id=flight.incident_id,
         rung=flight.rung,
+        has_happened=has_happened,
     )
     kept = (*state.service(service).past, past)[-PAST_ACTIONS_MOST:]
     state = replace(state, in_flight=_without(state.in_flight, service))
@@ -262,6 +288,52 @@ def _episode(state: StackState, entry: e.EpisodeEnded) -> StackState:
     )
 
 
+def _asked(state: StackState, entry: e.ApprovalAsked) -> StackState:
+    approval = Approval(
+        id=entry.approval_id,
+        key=entry.key,
+        service=entry.service,
+        kind=entry.kind,
+        reason=entry.reason,
+        risk=entry.risk,
+        expected=entry.expected,
+        asked_at_s=entry.at_s,
+        expires_at_s=entry.expires_at_s,
+        incident_id=entry.incident_id,
+    )
+    return replace(state, approvals={**state.approvals, entry.key: approval})
+
+
+def _approval_answered(state: StackState, entry: e.ApprovalAnswered) -> StackState:
+    found = state.approval(entry.approval_id)
+    if found is None or found.key not in state.approvals:
+        return state
+    answered = replace(
+        found,
+        state=ApprovalState.APPROVED if entry.is_approved else ApprovalState.REJECTED,
+        answered_at_s=entry.at_s,
+        by=entry.by,
+        said=entry.reason,
+    )
+    return replace(state, approvals={**state.approvals, found.key: answered})
+
+
+def _approval_over(state: StackState, entry: e.ApprovalEnded) -> StackState:
+    found = state.approval(entry.approval_id)
+    return state if found is None else _approval_ended(state, found.key, entry.state, None)
+
+
+def _approval_ended(
+    state: StackState, key: str, how: ApprovalState, action_id: str | None
+) -> StackState:
+    found = state.approvals.get(key)
+    if found is None:
+        return state
+    ended = replace(found, state=how, action_id=action_id)
+    past = (*state.past_approvals, ended)[-PAST_APPROVALS_MOST:]
+    return replace(state, approvals=_without(state.approvals, key), past_approvals=past)
+
+
 _FOLDS: dict[type, Callable[[StackState, Any], StackState]] = {
     e.ControllerStarted: _started,
     e.ControllerStopped: _stopped,
@@ -272,6 +344,7 @@ _FOLDS: dict[type, Callable[[StackState, Any], StackState]] = {
     e.IncidentResolved: _resolved,
     e.IncidentEscalated: _escalated,
     e.PersonAnswered: _answered,
+    e.Notified: _told,
     e.Intended: _intended,
     e.Finished: _finished,
     e.Verified: _verified,
@@ -282,6 +355,9 @@ _FOLDS: dict[type, Callable[[StackState, Any], StackState]] = {
     e.GateAnswered: _gate,
     e.WouldHaveDone: _would,
     e.EpisodeEnded: _episode,
+    e.ApprovalAsked: _asked,
+    e.ApprovalAnswered: _approval_answered,
+    e.ApprovalEnded: _approval_over,
 }
 
 assert set(_FOLDS) == set(e.ENTRY_TYPES.values()), "every entry has its fold"

@@ -35,13 +35,14 @@ def follow(
     for incident in state.incidents.values():
         found += _follow_open(incident, stack, assessment, state, memory, settings, now_s)
     found += _given_back(stack, state, memory, settings, now_s)
+    open_on = state.by_root()
     for service in assessment.relations.roots:
         finding = assessment.relations.findings[service]
         if service in asked or _waits_for_its_needs(
             hard_closure.get(service, ()), finding, state, memory, settings, now_s
         ):
             continue
-        if _deserves_one(finding, assessment, state):
+        if service not in open_on and _deserves_one(finding, assessment, state):
             found.append(
                 e.IncidentOpened(
                     now_s,
@@ -59,8 +60,6 @@ def follow(
 
 def _deserves_one(finding: Finding, assessment: Assessment, state: StackState) -> bool:
     if not finding.is_confirmed or finding.service in state.in_flight:
-        return False
-    if state.incident_on(finding.service) is not None:
         return False
     remembered = state.service(finding.service)
     if remembered.with_a_person is not None:
@@ -169,8 +168,9 @@ def _given_back(
 ) -> list[e.Entry]:
     """Escalated services that are healthy again come back into our care."""
     found: list[e.Entry] = []
-    for service in stack.services:
-        if state.service(service).with_a_person is None:
+    escalated = {n for n, s in state.services.items() if s.with_a_person is not None}
+    for service in stack.services if escalated else ():
+        if service not in escalated:
             continue
         since_s = memory.service(service).healthy_since_s
         if is_known(since_s) and now_s - since_s >= settings.verify_window_s:

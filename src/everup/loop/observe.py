@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from everup.loop.look import Look
 from everup.model.entries import Entry, ExitSeen
 from everup.model.kinds import Purpose
-from everup.model.observation import Observation
+from everup.model.observation import Exit, Observation
 from everup.model.state import Phase
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ async def observe(control: Control, look: Look) -> Look:
     seen = control.desk.observation(look.at_s)
     entries: list[Entry] = []
     for service, name, death in control.desk.take_deaths():
-        if _is_ours(control, service, death.at_s) or _is_written(control, service, death.at_s):
+        if _is_ours(control, service, name, death) or _is_written(control, service, death.at_s):
             continue
         entries.append(ExitSeen(look.at_s, service, name, death))
     if entries:
@@ -32,12 +32,15 @@ async def observe(control: Control, look: Look) -> Look:
     return replace(look, observation=_with_exits(control, seen))
 
 
-def _is_ours(control: Control, service: str, at_s: float) -> bool:
-    """Our own action or a person's stop brought it about; a death while we prove is neither."""
+def _is_ours(control: Control, service: str, instance: str, death: Exit) -> bool:
+    """Our own action or a person's stop brought it about; a death while we prove is neither, nor is
+    that of an instance which the action leaves alone."""
     if control.state.service(service).purpose is Purpose.STOPPED:
         return True
     flight = control.state.in_flight.get(service)
-    return flight is not None and (flight.phase is Phase.ACTING or at_s <= flight.done_at_s)
+    if flight is None or flight.step.parameters.get("instance", instance) != instance:
+        return False
+    return flight.phase is Phase.ACTING or death.at_s <= flight.done_at_s
 
 
 def _is_written(control: Control, service: str, at_s: float) -> bool:
@@ -47,8 +50,8 @@ def _is_written(control: Control, service: str, at_s: float) -> bool:
 def _with_exits(control: Control, seen: Observation) -> Observation:
     since_s = seen.at_s - control.settings.crash_loop_window_s
     services = dict(seen.services)
-    for name, service in seen.services.items():
-        exits = tuple(e for e in control.state.service(name).exits if e.at_s >= since_s)
-        if exits:
-            services[name] = replace(service, exits=exits)
+    for name, remembered in control.state.services.items():
+        exits = tuple([e for e in remembered.exits if e.at_s >= since_s])
+        if exits and name in services:
+            services[name] = replace(services[name], exits=exits)
     return replace(seen, services=services)

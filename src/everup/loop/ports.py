@@ -13,7 +13,9 @@ from typing import Protocol
 
 from everup.model.entries import Entry
 from everup.model.evidence import Sighting
+from everup.model.history import Columns, FloatArray, HistoryCounts, Signal
 from everup.model.incident import Incident
+from everup.model.notice import Message, Occasion
 from everup.model.observation import HostObservation, Instance, ProbeResult
 from everup.model.runtime import Captured, Listing, RuntimeEvent, RuntimeManifest
 from everup.model.stack import HookSpec, Limits, ProbeSpec, ServiceSpec
@@ -131,6 +133,9 @@ class HostSense(Protocol):
     async def canaries(self, timeout_s: float) -> Sequence[str]:
         """Names and reasons of failing canaries (loopback HTTP, exec, DNS); empty: all sing."""
 
+    def freezes(self) -> Mapping[str, str]:
+        """Scope ("" = the stack) → reason of each freeze that lies as a file. At once."""
+
     async def close(self) -> None:
         """Stop the canaries' server."""
 
@@ -187,6 +192,69 @@ class Journal(Protocol):
 
     async def close(self) -> None:
         """Give the lease back."""
+
+
+class Notifier(Protocol):
+    """Tells somebody outside. `on` is what it wants to hear of; escalations it always gets."""
+
+    name: str
+    on: frozenset[Occasion]
+    timeout_s: float
+    attempts: int
+
+    async def send(self, message: Message) -> None:
+        """Deliver within `timeout_s`. Raises `TryAgain` for what passes, `GiveUp` when the message
+        or the address is refused. May be called again with the same `message.key`."""
+
+    async def close(self) -> None:
+        """Drop pooled connections."""
+
+
+class Heartbeat(Protocol):
+    """Tells an outside address that we still look. Silence is the alarm."""
+
+    def beat(self) -> None:
+        """Called after each completed look; never waits."""
+
+    def counts(self) -> Mapping[str, int]:
+        """sent | failed | skipped → how often since the start."""
+
+    async def close(self) -> None:
+        """Stop."""
+
+
+class Log(Protocol):
+    """The log file: one line per journal entry, and warnings. Never waits, never raises."""
+
+    def entry(self, entry: Entry) -> None:
+        """An entry of the journal, as a line with its ids."""
+
+    def warning(self, event: str, **fields: object) -> None:
+        """Something that people should know and that is no decision."""
+
+    def counts(self) -> tuple[int, int]:
+        """Lines written, lines lost."""
+
+    def close(self) -> None:
+        """Write what waits, bounded in time."""
+
+
+class History(Protocol):
+    """Observations on disk, bounded in age and size. Losing some is no fault of the loop's."""
+
+    def append(self, at_s: float, sample: FloatArray) -> None:
+        """One sample, `[signal, service]`; never waits, and sheds when the disk is too slow."""
+
+    async def read(
+        self, service: str, since_s: float, until_s: float, signals: Sequence[Signal] = ()
+    ) -> Columns:
+        """What is kept of one service, oldest first; NaN is unknown, no signals means all."""
+
+    def counts(self) -> HistoryCounts:
+        """For the metrics."""
+
+    async def close(self) -> None:
+        """Write what waits, bounded in time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ def fold_probe(known: ProbeReading | None, result: ProbeResult) -> ProbeReading:
         since_s=known.since_s if is_same else result.at_s,
         error_ratio=ratio + (float(failed) - ratio) / ERROR_MEMORY,
         has_ever_passed=known.has_ever_passed or passed,
+        heard=result.heard,
     )
 
 
@@ -52,20 +53,43 @@ class Usage:
     cpu_ratio: float = UNKNOWN
     memory_ratio: float = UNKNOWN
     idle_since_s: float = UNKNOWN
+    queue_since_s: float = UNKNOWN
+
+
+def first_usage(now: Instance) -> Usage:
+    """What the first listing of a life says: memory against its limit."""
+    return Usage(memory_ratio=_memory_ratio(now))
+
+
+def _memory_ratio(now: Instance) -> float:
+    return now.memory_bytes / now.memory_limit_bytes if now.memory_limit_bytes > 0 else UNKNOWN
 
 
 def fold_usage(
-    known: Usage, before: Instance | None, before_at_s: float, now: Instance, at_s: float
+    known: Usage, before: Instance, before_at_s: float, now: Instance, at_s: float
 ) -> Usage:
-    """CPU of one core and idleness between two listings, memory against its limit."""
-    memory = now.memory_bytes / now.memory_limit_bytes if now.memory_limit_bytes > 0 else UNKNOWN
+    """CPU of one core and idleness between two listings of one life, memory against its limit."""
+    memory = _memory_ratio(now)
     span_s = at_s - before_at_s
-    if before is None or before.identity != now.identity or not span_s > 0:
+    if not span_s > 0:
         return Usage(memory_ratio=memory)
     cpu = (now.cpu_seconds - before.cpu_seconds) / span_s
     io_bytes = now.io_bytes - before.io_bytes
     works = cpu > IDLE_CPU_RATIO or io_bytes > 0
+    queue_s = _queue_since_s(known, before, before_at_s, now, at_s)
     if now.state is not InstanceState.RUNNING or not is_known(cpu) or works:
-        return Usage(cpu, memory)
+        return Usage(cpu, memory, UNKNOWN, queue_s)
     since_s = known.idle_since_s if is_known(known.idle_since_s) else before_at_s
-    return Usage(cpu, memory, since_s)
+    return Usage(cpu, memory, since_s, queue_s)
+
+
+def _queue_since_s(
+    known: Usage, before: Instance, before_at_s: float, now: Instance, at_s: float
+) -> float:
+    """Since when clients wait and nobody was let in: a full queue grows no further, so that one
+    which never shrinks says as much as one that grows."""
+    if not now.accept_queue > 0:
+        return UNKNOWN
+    if not before.accept_queue > 0 or now.accept_queue < before.accept_queue:
+        return at_s
+    return known.queue_since_s if is_known(known.queue_since_s) else before_at_s

@@ -1,4 +1,4 @@
-"""Record: escalations with their case, and the gate's answers when they change.
+"""Record: escalations with their case, questions to people, the gate's answers when they change.
 
 Flows in: the decisions of this look. Flows out: journal entries. An answer that has not changed is
 not written again, so that a long wait is one line.
@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from everup.loop.approvals import follow_approvals
 from everup.loop.context import gate_context
 from everup.loop.episodes import ended, would_have_done
 from everup.loop.look import Decision, Look
 from everup.model.decision import Delayed, Refused
 from everup.model.entries import Entry, GateAnswered, IncidentChanged, IncidentEscalated
+from everup.model.incident import Incident
 from everup.model.kinds import UNKNOWN
 
 if TYPE_CHECKING:
@@ -22,21 +24,23 @@ if TYPE_CHECKING:
 async def record(control: Control, look: Look) -> Look:
     """Write what this look decided and has not been written yet."""
     entries: list[Entry] = []
+    incidents = control.state.by_root()
     for decision in look.decisions:
-        entries += _escalation(control, look, decision)
+        incident = incidents.get(decision.service)
+        entries += _escalation(control, look, decision, incident)
         entries += _gate(control, look, decision)
         entries += would_have_done(decision, control.state, lambda: gate_context(control, look))
-        entries += _waiting(control, look, decision)
+        entries += _waiting(control, look, decision, incident)
+    entries += follow_approvals(look.decisions, gate_context(control, look), control.ids)
     if entries:
         await control.write(entries)
     return look
 
 
-def _escalation(control: Control, look: Look, decision: Decision) -> list[Entry]:
-    if decision.escalate is None or control.state.monitor_fault:
-        return []
-    incident = control.state.incident_on(decision.service)
-    if incident is None:
+def _escalation(
+    control: Control, look: Look, decision: Decision, incident: Incident | None
+) -> list[Entry]:
+    if decision.escalate is None or incident is None or control.state.monitor_fault:
         return []
     case = decision.escalate.text
     escalated: list[Entry] = [IncidentEscalated(look.at_s, incident.id, decision.service, case)]
@@ -74,10 +78,11 @@ def _gate(control: Control, look: Look, decision: Decision) -> list[Entry]:
     ]
 
 
-def _waiting(control: Control, look: Look, decision: Decision) -> list[Entry]:
+def _waiting(
+    control: Control, look: Look, decision: Decision, incident: Incident | None
+) -> list[Entry]:
     """An open incident says what it waits for while nothing is proposed."""
     hold = decision.hold
-    incident = control.state.incident_on(decision.service)
     if hold is None or incident is None or decision.service in control.state.in_flight:
         return []
     waiting = f"{hold.reason}: {hold.text}"

@@ -27,6 +27,8 @@ def for_check(
         found.append(Remedy(Way.UNFREEZE, scope))
     if check == Check.MODE:
         found.append(Remedy(Way.SET_MODE, service, kind))
+    if check == Check.APPROVAL:
+        found.append(Remedy(Way.APPROVE, service, kind))
     if check in BY_WAITING:
         found.append(Remedy(Way.WAIT, service))
     if check in NEEDS_MENDING:

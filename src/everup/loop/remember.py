@@ -48,18 +48,10 @@ def _service(known: ServiceMemory, condition: Condition, now_s: float) -> Servic
     if condition in NEITHER:
         return replace(known, first_seen_s=first_s, healthy_since_s=UNKNOWN)
     if condition in WELL:
-        since_s = known.healthy_since_s if is_known(known.healthy_since_s) else now_s
-        return replace(
-            known,
-            first_seen_s=first_s,
-            healthy_since_s=since_s,
-            bad_since_s=UNKNOWN,
-            was_ever_healthy=True,
-        )
-    return replace(
-        known,
-        first_seen_s=first_s,
-        healthy_since_s=UNKNOWN,
-        last_bad_s=now_s,
-        bad_since_s=known.bad_since_s if is_known(known.bad_since_s) else now_s,
+        if is_known(known.healthy_since_s):
+            return known  # nothing has changed since it became well
+        return ServiceMemory(first_s, UNKNOWN, known.last_bad_s, now_s, was_ever_healthy=True)
+    bad_since_s = known.bad_since_s if is_known(known.bad_since_s) else now_s
+    return ServiceMemory(
+        first_s, bad_since_s, now_s, UNKNOWN, was_ever_healthy=known.was_ever_healthy
     )

@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from everup.loop.desk import Desk
+from everup.loop.desk import Desk, News
 from everup.loop.ports import Clock, HostSense, Prober, Runtime
 from everup.model.errors import EverupError
-from everup.model.kinds import InstanceState, is_known
+from everup.model.kinds import is_known
 from everup.model.observation import Instance
 from everup.model.runtime import EventKind, Listing
 from everup.model.settings import Settings
@@ -35,11 +35,12 @@ class Samplers:
         desk: Desk,
         wake: Callable[[str], None],
         is_close: Callable[[str], bool],
+        is_settled: Callable[[str], bool],
     ) -> None:
         self._stack, self._settings, self._clock = stack, settings, clock
         self._runtime, self._prober, self._host = runtime, prober, host
-        self._desk, self._wake, self._is_close = desk, wake, is_close
-        self._list_now = asyncio.Event()
+        self._desk, self._wake = desk, wake
+        self._is_close, self._is_settled = is_close, is_settled
 
     async def run(self) -> None:
         """Start every sampler; an unexpected error in one ends them all, loudly."""
@@ -47,13 +48,10 @@ class Samplers:
             group.create_task(self._listings())
             group.create_task(self._events())
             group.create_task(self._hosts())
+            group.create_task(self._freezes())
             for spec in self._stack.services.values():
                 if spec.probe is not None:
                     group.create_task(self._probes(spec, spec.probe))
-
-    def list_now(self) -> None:
-        """Do not wait for the next interval."""
-        self._list_now.set()
 
     async def list_once(self) -> None:
         """One listing onto the desk."""
@@ -71,19 +69,18 @@ class Samplers:
 
     async def _listings(self) -> None:
         while True:
-            self._list_now.clear()
             await self.list_once()
-            close = any(self._desk.in_trouble(s) or self._is_close(s) for s in self._stack.services)
-            await self._pause(self._interval_s(close))
+            await self._clock.sleep(self._interval_s(self._is_anything_close()))
 
-    async def _pause(self, seconds: float) -> None:
-        sleeper = asyncio.ensure_future(self._clock.sleep(seconds))
-        waiter = asyncio.ensure_future(self._list_now.wait())
-        try:
-            await asyncio.wait({sleeper, waiter}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            sleeper.cancel()
-            waiter.cancel()
+    def _is_anything_close(self) -> bool:
+        return any(self._deserves_closeness(service) for service in self._stack.services)
+
+    def _deserves_closeness(self, service: str) -> bool:
+        """Every second from the first failure until settled: what a person has, or what is meant
+        to be so, gets no better by being looked at."""
+        if self._is_close(service):
+            return True
+        return self._desk.in_trouble(service) and not self._is_settled(service)
 
     def _interval_s(self, close: bool) -> float:
         settings = self._settings
@@ -108,6 +105,15 @@ class Samplers:
             close = bool(self._desk.faults)
             await self._clock.sleep(self._interval_s(close))
 
+    async def _freezes(self) -> None:
+        """Every second: whoever lays down a freeze wants it now."""
+        while True:
+            found = self._host.freezes()
+            if found != self._desk.freezes:
+                self._desk.freezes = found
+                self._wake("freeze")
+            await self._clock.sleep(self._settings.close_sample_interval_s)
+
     async def _host_once(self) -> None:
         before = self._desk.faults
         self._desk.take_host(await self._host.host(), self._clock.now())
@@ -120,20 +126,24 @@ class Samplers:
 
     async def _probes(self, spec: ServiceSpec, probe: ProbeSpec) -> None:
         while True:
-            running = [
-                i for i in self._desk.instances(spec.name) if i.state is InstanceState.RUNNING
-            ]
+            running = self._desk.running(spec.name)
             if len(running) == 1:
                 await self._probe_once(spec, probe, running[0])
             elif running:
                 await asyncio.gather(*(self._probe_once(spec, probe, i) for i in running))
-            close = not running or self._desk.in_trouble(spec.name) or self._is_close(spec.name)
+            close = self._deserves_closeness(spec.name) or not (
+                running or self._is_settled(spec.name)
+            )
             await self._clock.sleep(
                 self._settings.close_sample_interval_s if close else probe.interval_s
             )
 
     async def _probe_once(self, spec: ServiceSpec, probe: ProbeSpec, instance: Instance) -> None:
         result = await self._prober.probe(probe, spec, instance, probe.timeout_s)
-        changed = self._desk.take_probe(spec.name, instance.name, instance.identity, result)
-        if changed or self._is_close(spec.name):
+        news = self._desk.take_probe(spec.name, instance.name, instance.identity, result)
+        if (
+            news is News.TURNED
+            or self._is_close(spec.name)
+            or (news is News.GOES_ON and not self._is_settled(spec.name))
+        ):
             self._wake(f"probe {spec.name}")

@@ -1,7 +1,9 @@
 """Settle an intent without outcome by looking at the world. Pure.
 
 The identities noted before the action tell whether it happened: another life of the same instance
-means done, the same life means that it did not happen, no life means that it stopped half-way.
+means done, the same life means that it did not happen, no life means that it stopped half-way. A
+service that got its stop signal may take its grace to end, also when whoever sent it is gone: the
+same life means nothing before that is over.
 """
 
 from __future__ import annotations
@@ -10,39 +12,80 @@ from everup.model.entries import Finished
 from everup.model.evidence import OutcomeState
 from everup.model.kinds import ActionKind, InstanceState
 from everup.model.observation import ServiceObservation
+from everup.model.settings import Settings
+from everup.model.stack import ServiceSpec
 from everup.model.state import InFlight
 
 HAPPENS_IN_PLACE = frozenset({ActionKind.CACHE_CLEAR, ActionKind.ISOLATE, ActionKind.REJOIN})
+ENDS_AND_STARTS = frozenset(
+    {
+        ActionKind.START,
+        ActionKind.GRACEFUL_RESTART,
+        ActionKind.CONTAINER_RESTART,
+        ActionKind.DEPENDENCY_RECOVERY,
+        ActionKind.RECREATE,
+    }
+)
 
 
-def settle(flight: InFlight, seen: ServiceObservation, now_s: float) -> Finished:
-    """The outcome that the world shows."""
-    outcome, text = _look(flight, seen)
-    return Finished(now_s, flight.action_id, flight.step.target, outcome, error=text, settled=True)
+def patience_s(flight: InFlight, spec: ServiceSpec, settings: Settings) -> float:
+    """How long after its intent a stop signal may still be at work: one instance after the other
+    had its grace, after the evidence was taken."""
+    grace_s = float(flight.step.parameters.get("grace_s", spec.stop.grace_s))
+    return settings.evidence_deadline_s + grace_s * max(1, len(flight.before.instances))
 
 
-def _look(flight: InFlight, seen: ServiceObservation) -> tuple[OutcomeState, str]:
+def settle(
+    flight: InFlight, seen: ServiceObservation, now_s: float, patience_s: float
+) -> Finished | None:
+    """The outcome that the world shows; None while it cannot be told yet."""
     kind = flight.step.kind
     target = flight.step.parameters.get("instance")
     watched = [i.instance for i in seen.instances if target in (None, i.instance.name)]
     running = [i for i in watched if i.state is not InstanceState.EXITED]
-    before = {name: text.rpartition("|")[0] for name, text in flight.before.instances.items()}
-    was_up = {
-        name
-        for name, text in flight.before.instances.items()
-        if text.rpartition("|")[2] != InstanceState.EXITED
-    }
+    is_early = now_s < flight.intended_at_s + patience_s
     if kind is ActionKind.STOP:
         if running:
-            return OutcomeState.FAILED, "interrupted: it still runs"
-        return OutcomeState.DONE, ""
+            return None if is_early else _not(flight, now_s, "interrupted: it still runs")
+        return _done(flight, now_s)
     if kind in HAPPENS_IN_PLACE:
-        return OutcomeState.FAILED, "interrupted: whether it happened cannot be seen"
+        return _half(flight, now_s, "interrupted: whether it happened cannot be seen")
+    same = {i.name for i in running if _is_same(flight, i.name, i.identity)}
+    if same and kind is not ActionKind.START:
+        if is_early:
+            return None
+        if len(same) == len(watched) and kind is not ActionKind.DEPENDENCY_RECOVERY:
+            names = ", ".join(sorted(same))
+            return _not(flight, now_s, f"did not happen: {names} is the same as before")
+        return _half(flight, now_s, f"interrupted: {', '.join(sorted(same))} is the same as before")
     if not running or len(running) < len(watched):
-        return OutcomeState.FAILED, "interrupted half-way: it is down"
-    if kind is ActionKind.START:
-        return OutcomeState.DONE, ""
-    same = [i.name for i in running if before.get(i.name) == i.identity and i.name in was_up]
-    if same:
-        return OutcomeState.FAILED, f"did not happen: {', '.join(same)} is the same as before"
-    return OutcomeState.DONE, ""
+        return _half(flight, now_s, "interrupted half-way: it is down")
+    return _done(flight, now_s)
+
+
+def _is_same(flight: InFlight, name: str, identity: str) -> bool:
+    """Is this the life that ran before the action?"""
+    before, _, state = flight.before.instances.get(name, "").rpartition("|")
+    return before == identity and state != InstanceState.EXITED
+
+
+def _done(flight: InFlight, now_s: float) -> Finished:
+    return Finished(now_s, flight.action_id, flight.step.target, OutcomeState.DONE, settled=True)
+
+
+def _half(flight: InFlight, now_s: float, text: str) -> Finished:
+    return Finished(
+        now_s, flight.action_id, flight.step.target, OutcomeState.FAILED, error=text, settled=True
+    )
+
+
+def _not(flight: InFlight, now_s: float, text: str) -> Finished:
+    return Finished(
+        now_s,
+        flight.action_id,
+        flight.step.target,
+        OutcomeState.FAILED,
+        error=text,
+        settled=True,
+        has_happened=False,
+    )

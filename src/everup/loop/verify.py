@@ -9,10 +9,11 @@ action ended, the score is back above its threshold, and no dependent is worse t
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from everup.loop.look import Look
-from everup.loop.settle import settle
+from everup.loop.settle import patience_s, settle
 from everup.loop.sighting import sight
 from everup.model.assessment import Assessment
 from everup.model.entries import Entry, Verified
@@ -25,7 +26,7 @@ from everup.model.evidence import (
     Verification,
 )
 from everup.model.kinds import InstanceState, ProbeVerdict, is_known
-from everup.model.observation import Observation
+from everup.model.observation import Exit, Observation
 from everup.model.settings import Settings
 from everup.model.state import InFlight, Phase
 
@@ -76,8 +77,17 @@ def _settled(control: Control, look: Look, flight: InFlight) -> list[Entry]:
     seen = look.observation.services.get(flight.step.target)
     if seen is None:
         return []
+    spec = control.stack.services[flight.step.target]
+    finished = settle(flight, seen, look.at_s, patience_s(flight, spec, control.settings))
+    if finished is None:
+        return []
     control.unsettled.pop(flight.action_id, None)
-    return [settle(flight, seen, look.at_s)]
+    if not control.take_inherited(flight.action_id):
+        # Ours ran out of time: it was tried for as long as it may last, which is an attempt.
+        return [replace(finished, has_happened=True)]
+    if finished.outcome is OutcomeState.FAILED and finished.has_happened:
+        control.carry_on(flight)
+    return [finished]
 
 
 def judge_expectation(
@@ -95,13 +105,19 @@ def judge_expectation(
         if not running:
             return Passed("it is down, as wished")
         return Failed("it still runs") if is_late else Pending("its end")
-    died = [e for e in seen.exits if e.at_s > flight.done_at_s]
+    died = [e for e in seen.exits if e.at_s > flight.done_at_s and _is_of(flight, e)]
     if died:
         return Failed(f"it {died[-1].text} again after {died[-1].at_s - flight.done_at_s:.1f} s")
     missing = _missing(flight, observation, assessment)
     if not missing:
         return Passed(_proof(flight, observation, assessment))
     return Failed(f"not in time: {missing}") if is_late else Pending(missing)
+
+
+def _is_of(flight: InFlight, death: Exit) -> bool:
+    """Did an instance die that was acted upon? One that was left alone proves nothing."""
+    target = flight.step.parameters.get("instance")
+    return target is None or death.instance in ("", target)
 
 
 def _missing(flight: InFlight, observation: Observation, assessment: Assessment) -> str:
@@ -135,10 +151,23 @@ def _missing(flight: InFlight, observation: Observation, assessment: Assessment)
 
 
 def _proof(flight: InFlight, observation: Observation, assessment: Assessment) -> str:
+    """Only what was really checked."""
     expected = flight.expectation
     score = assessment.own.score(expected.service)
-    took_s = observation.at_s - flight.intended_at_s
-    return (
-        f"runs, {expected.probes} probes in a row over {expected.window_s:g} s, "
-        f"score {score:.2f}, no dependent worse, {took_s:.1f} s after the intent"
-    )
+    took_s = observation.at_s - flight.done_at_s
+    target = flight.step.parameters.get("instance")
+    probed = [
+        i.probe
+        for i in observation.services[expected.service].instances
+        if i.probe is not None and target in (None, i.instance.name)
+    ]
+    if probed:
+        least = min(probe.successes_in_a_row for probe in probed)
+        parts = [f"runs, {least} good answers in a row over {took_s:.1f} s"]
+    else:
+        parts = [f"runs for {took_s:.1f} s without dying again; it has no probe to ask"]
+    if is_known(score):
+        parts.append(f"score {score:.2f}")
+    if expected.dependents_before:
+        parts.append("no dependent worse")
+    return f"{', '.join(parts)}; {observation.at_s - flight.intended_at_s:.1f} s after the intent"

@@ -9,34 +9,46 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from everup.automated_recovery import proposal_for
-from everup.loop.context import gate_context
 from everup.loop.look import Decision, Look
 from everup.model.decision import Delayed, Refused, Verdict
 from everup.model.entries import Entry, FreezeLifted, FreezeSet, PurposeSet
 from everup.model.kinds import ActionKind, InstanceState, Purpose, is_known
 from everup.model.request import Answer, AnswerState, Request, Verb
-from everup.safety import backoff_s, judge
+from everup.safety import Context, backoff_s, judge
 
 if TYPE_CHECKING:
     from everup.loop.control import Control
 
 
-def decide_requests(control: Control, look: Look) -> list[Decision]:
+def decide_requests(control: Control, look: Look, context: Context) -> list[Decision]:
     """A decision for each open request, and for each stop that is still owed."""
     decided: list[Decision] = []
     asked: set[str] = set()
     for ticket, request in control.desk_of_wishes.take():
         asked.add(request.service)
-        decided.append(_decision(control, look, request, ticket))
+        decided.append(_decision(control, look, context, request, ticket))
+    known = control.state.services
     for service in control.stack.services:
-        if service not in asked and _owes_stop(control, look, service):
-            wish = control.state.service(service).purpose_by or "somebody"
-            request = Request(Verb.STOP, by=wish, service=service)
-            decided.append(_decision(control, look, request, None))
+        if service in asked or service not in known:
+            continue
+        verb = _owed(control, look, service)
+        if verb is not None:
+            wish = known[service].purpose_by or "somebody"
+            request = Request(verb, by=wish, service=service)
+            decided.append(_decision(control, look, context, request, None))
     return decided
 
 
-def _decision(control: Control, look: Look, request: Request, ticket: int | None) -> Decision:
+def _owed(control: Control, look: Look, service: str) -> Verb | None:
+    """A wish that could not be fulfilled when it was spoken."""
+    if _owes_stop(control, look, service):
+        return Verb.STOP
+    return Verb.START if _owes_start(control, look, service) else None
+
+
+def _decision(
+    control: Control, look: Look, context: Context, request: Request, ticket: int | None
+) -> Decision:
     incident = control.state.incident_on(request.service)
     proposal = proposal_for(
         request,
@@ -46,7 +58,7 @@ def _decision(control: Control, look: Look, request: Request, ticket: int | None
         is_running=is_running(look, request.service),
         incident_id=incident.id if incident is not None else None,
     )
-    verdict: Verdict = judge(proposal, gate_context(control, look))
+    verdict: Verdict = judge(proposal, context)
     return Decision(request.service, proposal=proposal, verdict=verdict, ticket=ticket)
 
 
@@ -75,6 +87,17 @@ def _owes_stop(control: Control, look: Look, service: str) -> bool:
         and i.instance.started_at_s < remembered.purpose_at_s
         for i in seen.instances
     )
+
+
+def _owes_start(control: Control, look: Look, service: str) -> bool:
+    """It was to run again before our stop of it had ended."""
+    remembered = control.state.service(service)
+    if not remembered.is_wanted or service in control.state.in_flight or not remembered.past:
+        return False
+    last = remembered.past[-1]
+    is_late = last.kind is ActionKind.STOP and remembered.purpose_at_s > last.started_at_s
+    seen = look.observation.services.get(service)
+    return is_late and seen is not None and seen.is_known and not is_running(look, service)
 
 
 def spoken(request: Request, now_s: float) -> list[Entry]:

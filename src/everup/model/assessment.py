@@ -63,6 +63,7 @@ class Finding:
     """One service is unwell, and why. `is_confirmed` False: seen, but not yet for long enough.
 
     `explained_by` names the unwell dependencies that account for it; empty for a root.
+    `is_presumed_meant`: it looks like somebody's wish, so a person is asked instead of told.
     `is_proven` (hang): the process cannot progress by the kernel's own word, or both proofs hold.
     """
 
@@ -74,6 +75,7 @@ class Finding:
     confidence: float = 1.0
     is_confirmed: bool = True
     is_proven: bool = False
+    is_presumed_meant: bool = False
     process_state: str | None = None
     explained_by: tuple[str, ...] = ()
     instances: tuple[str, ...] = ()  # names of the instances concerned; empty: all
@@ -93,10 +95,18 @@ class Relations:
     findings: Mapping[str, Finding]
     roots: tuple[str, ...] = ()
     victims: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    _hurt_by: Mapping[str, list[str]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        found: dict[str, list[str]] = {}
+        for victim in sorted(self.victims):
+            for root in self.victims[victim]:
+                found.setdefault(root, []).append(victim)
+        object.__setattr__(self, "_hurt_by", found)
 
     def victims_of(self, root: str) -> tuple[str, ...]:
         """Services hurt by this root, sorted by name."""
-        return tuple(sorted(v for v, roots in self.victims.items() if root in roots))
+        return tuple(self._hurt_by.get(root, ()))
 
 
 @dataclass(frozen=True, slots=True)

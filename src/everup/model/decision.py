@@ -61,6 +61,7 @@ class Proposal:
     next_kind: ActionKind | None = None  # what would be tried next
     by: str = "everup"
     overrides: Mapping[str, str] = field(default_factory=dict)  # check name → typed reason
+    must_ask: str = ""  # why a person must be asked, whatever the mode
     on_running: bool = False  # acts on an instance that runs: cooldown and stateful care apply
 
     @property

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from everup.model.approval import ApprovalState
 from everup.model.assessment import Candidate
 from everup.model.decision import Expectation, Step
 from everup.model.episode import Ending, Hindsight, WouldDo
 from everup.model.evidence import Evidence, OutcomeState, Sighting
 from everup.model.kinds import UNKNOWN, ActionKind, Cause, Origin, Purpose
+from everup.model.notice import Occasion
 from everup.model.observation import Exit
 
 
@@ -112,6 +114,24 @@ class PersonAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class Notified:
+    """A notifier delivered a message, or it was refused for good; written after sending.
+
+    A crash between sending and this entry sends the message once more, with the same key.
+    """
+
+    at_s: float
+    key: str
+    thread: str
+    notifier: str
+    occasion: Occasion
+    incident_id: str | None = None
+    service: str = ""
+    has_arrived: bool = True
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Intended:
     """Written before an action touches the world."""
 
@@ -133,7 +153,8 @@ class Intended:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """Written after it. `settled`: found by looking at the world after a crash or a time-out."""
+    """Written after it. `settled`: found by looking at the world after a crash or a time-out.
+    `has_happened` False: it failed before it changed anything."""
 
     at_s: float
     action_id: str
@@ -142,6 +163,7 @@ class Finished:
     error: str = ""
     settled: bool = False
     during: tuple[str, ...] = ()
+    has_happened: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +214,42 @@ class MonitorFaultOver:
     at_s: float
     fault: str
     lasted_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalAsked:
+    """A proposal waits for a person's word, until `expires_at_s`."""
+
+    at_s: float
+    approval_id: str
+    key: str
+    service: str
+    kind: ActionKind
+    reason: str
+    risk: str
+    expected: str
+    expires_at_s: float
+    incident_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalAnswered:
+    """A person's word on it. An approved proposal is judged again when it is used."""
+
+    at_s: float
+    approval_id: str
+    is_approved: bool
+    by: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalEnded:
+    """Nobody may use it any more: it expired, or what it was about is no longer proposed."""
+
+    at_s: float
+    approval_id: str
+    state: ApprovalState
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +311,7 @@ Entry = (
     | IncidentResolved
     | IncidentEscalated
     | PersonAnswered
+    | Notified
     | Intended
     | Finished
     | Verified
@@ -263,6 +322,9 @@ Entry = (
     | GateAnswered
     | WouldHaveDone
     | EpisodeEnded
+    | ApprovalAsked
+    | ApprovalAnswered
+    | ApprovalEnded
 )
 
 ENTRY_TYPES: Mapping[str, type[Entry]] = {cls.__name__: cls for cls in Entry.__args__}

@@ -20,6 +20,7 @@ class Way(StrEnum):
     WAIT = "wait"  # it changes by itself
     UNFREEZE = "unfreeze"
     SET_MODE = "set_mode"
+    APPROVE = "approve"  # say yes to what Everup has asked for
     ASK = "ask"  # everup heal: a person's command is not subject to the mode
     OVERRIDE = "override"  # the same, with a named check passed over for a typed reason
     START = "start"

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from everup.model.kinds import UNKNOWN, ActionKind, Cause
+from everup.model.kinds import UNKNOWN, ActionKind, Cause, Origin
 
 
 class IncidentState(StrEnum):
@@ -31,6 +31,7 @@ class Attempt:
     at_s: float
     result: str = ""
     error: str = ""
+    origin: Origin = Origin.RECOVERY
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,20 @@ class ActionKind(StrEnum):
 RECOVERY_KINDS: tuple[ActionKind, ...] = tuple(ActionKind)[:10]
 
 
+TAKES_CAPACITY = frozenset(
+    {
+        ActionKind.GRACEFUL_RESTART,
+        ActionKind.CONTAINER_RESTART,
+        ActionKind.RECREATE,
+        ActionKind.DEPENDENCY_RECOVERY,
+        ActionKind.ISOLATE,
+        ActionKind.FAILOVER,
+        ActionKind.SCALE_IN,
+    }
+)
+"""What takes an instance away, be it for a moment; a person's stop is a wish and counts nowhere."""
+
+
 class Cause(StrEnum):
     """Why a service is unwell. The cause picks the ladder, the score only bounds it."""
 

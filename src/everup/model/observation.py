@@ -7,19 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from everup.model.kinds import UNKNOWN, InstanceState, ProbeVerdict
 
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """One death. `code` None: nobody could read it (an adopted process, say)."""
+    """One death. `code` None: nobody could read it (an adopted process, say). `instance` "": not
+    said whose, as in old journals."""
 
     at_s: float
     code: int | None = None
     is_out_of_memory: bool = False
     was_witnessed: bool = True
     ran_s: float = UNKNOWN
+    instance: str = ""
 
     @property
     def text(self) -> str:
@@ -55,6 +58,15 @@ class Instance:
     accept_queue: float = UNKNOWN
 
 
+class Heard(StrEnum):
+    """What came back from the other side of a probe, whatever its verdict."""
+
+    ANSWER = "answer"  # the service itself said something
+    CHECK = "check"  # its owner's own command said something of it
+    REFUSAL = "refusal"  # the kernel: nobody listens there, or the connection broke
+    SILENCE = "silence"  # nothing in time
+
+
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
     """One answer."""
@@ -63,6 +75,7 @@ class ProbeResult:
     at_s: float
     latency_s: float = UNKNOWN
     detail: str = ""
+    heard: Heard = Heard.ANSWER
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +91,7 @@ class ProbeReading:
     since_s: float = UNKNOWN  # start of the present run of equal verdicts
     error_ratio: float = UNKNOWN  # failed share of the last 20 answers
     has_ever_passed: bool = False
+    heard: Heard = Heard.ANSWER
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +104,7 @@ class InstanceObservation:
     memory_ratio: float = UNKNOWN
     idle_since_s: float = UNKNOWN  # no CPU and no I/O since then; NaN: it works, or unknown
     read_at_s: float = UNKNOWN
+    queue_since_s: float = UNKNOWN  # its accept queue waits and never shrank since then
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,3 +154,7 @@ class Observation:
     is_complete: bool = True
     changes: Mapping[str, float] = field(default_factory=dict)
     """Service → time of the latest event of a change that was not ours."""
+    changing_since: Mapping[str, float] = field(default_factory=dict)
+    """Service → when the present run of such events began."""
+    freezes: Mapping[str, str] = field(default_factory=dict)
+    """Scope ("" = the stack) → reason of each freeze that lies as a file beside us."""

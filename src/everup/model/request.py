@@ -21,6 +21,8 @@ class Verb(StrEnum):
     STOP = "stop"
     FREEZE = "freeze"
     UNFREEZE = "unfreeze"
+    APPROVE = "approve"
+    REJECT = "reject"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class Request:
     reason: str = ""
     for_s: float | None = None
     overrides: Mapping[str, str] = field(default_factory=dict)
+    approval_id: str = ""  # with APPROVE and REJECT
 
 
 class AnswerState(StrEnum):

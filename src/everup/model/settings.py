@@ -62,10 +62,12 @@ class Settings:
     change_quiet_s: float = 10.0
     change_most_s: float = 300.0
     freeze_notify_s: float = 600.0
+    journal_fault_notify_s: float = 60.0
     headroom_ratio: float = 0.15
     headroom_bytes: int = 512 * 1024 * 1024
     # act and verify
     action_deadline_s: float = 120.0
+    approval_lives_s: float = 900.0
     lease_s: float = 15.0
     verify_window_s: float = 10.0
     verify_probes: int = 3
@@ -73,6 +75,10 @@ class Settings:
     request_lives_s: float = 60.0
     # bounds
     history_slots: int = 240
+    history_days: int = 14
+    history_total_bytes: int = 1024 * 1024 * 1024
+    log_file_bytes: int = 10 * 1024 * 1024
+    log_files: int = 5
     gap_ticks: int = 3
     pending_entries_most: int = 1000
     evidence_log_lines: int = 40

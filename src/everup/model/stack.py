@@ -10,6 +10,10 @@ from dataclasses import dataclass, field
 
 from everup.model.kinds import UNKNOWN, ActionKind, DependencyKind, Mode
 
+FREEZE_LABEL = "everup.freeze"
+YES_WORDS = frozenset({"true", "yes", "on", "1"})
+NO_WORDS = frozenset({"", "false", "no", "off", "0"})
+
 
 @dataclass(frozen=True, slots=True)
 class ProbeSpec:
@@ -117,6 +121,15 @@ class ServiceSpec:
     modes: Mapping[ActionKind, Mode] = field(default_factory=dict)
     health_threshold: float | None = None
     heal_when_stopped: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def frozen_by_label(self) -> str:
+        """Why its owner's label says hands off; "" when none does."""
+        value = self.labels.get(FREEZE_LABEL, "").strip()
+        if value.lower() in NO_WORDS:
+            return ""
+        return f"label {FREEZE_LABEL}" + ("" if value.lower() in YES_WORDS else f": {value}")
 
     @property
     def has_instances_to_spare(self) -> bool:
@@ -135,6 +148,23 @@ class Stack:
     runtime: str = "processes"
     maintenance: tuple[Window, ...] = ()
     digest: str = ""
+    preset: str = ""  # the preset that the mode was spelled out from
+    independent: int = field(init=False, repr=False, compare=False)
+    """How many services have no hard dependency on another one of the stack."""
+    _dependents: Mapping[str, tuple[str, ...]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        found: dict[str, list[str]] = {}
+        independent = 0
+        for name, spec in self.services.items():
+            for target in dict.fromkeys(edge.target for edge in spec.depends_on):
+                found.setdefault(target, []).append(name)
+            independent += not any(
+                edge.kind is DependencyKind.HARD and edge.target in self.services
+                for edge in spec.depends_on
+            )
+        object.__setattr__(self, "independent", independent)
+        object.__setattr__(self, "_dependents", {t: tuple(names) for t, names in found.items()})
 
     def mode_for(self, service: str, kind: ActionKind) -> Mode:
         """The narrowest word wins: service and kind, service, stack and kind, stack."""
@@ -148,8 +178,4 @@ class Stack:
 
     def dependents_of(self, service: str) -> tuple[str, ...]:
         """Services that declare a dependency on this one, by name."""
-        return tuple(
-            name
-            for name, spec in self.services.items()
-            if any(edge.target == service for edge in spec.depends_on)
-        )
+        return self._dependents.get(service, ())

@@ -10,11 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from everup.model.approval import Approval
 from everup.model.decision import Expectation, Step
 from everup.model.episode import WouldDo
 from everup.model.evidence import Sighting
 from everup.model.incident import Incident
 from everup.model.kinds import UNKNOWN, ActionKind, Cause, Origin, Purpose
+from everup.model.notice import Thread
 from everup.model.observation import Exit
 
 
@@ -60,6 +62,21 @@ class PastAction:
     on_running: bool
     incident_id: str | None = None
     rung: int = 0
+    has_happened: bool = True  # False: the world was not changed by it; it was no attempt
+
+
+def streak(past: tuple[PastAction, ...], now_s: float, reset_s: float) -> list[PastAction]:
+    """Recovery's actions since the service was last left in peace for `reset_s`, newest first."""
+    found: list[PastAction] = []
+    next_start_s = now_s
+    for action in reversed(past):
+        if action.origin is Origin.PERSON:
+            break
+        if next_start_s - action.ended_at_s > reset_s:
+            break
+        found.append(action)
+        next_start_s = action.started_at_s
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +106,11 @@ class ServiceState:
     natural_ends: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     """Cause → seconds after which it ended by itself, oldest first, bounded."""
 
+    @property
+    def is_wanted(self) -> bool:
+        """Should it run, as far as is remembered, and may it be started without asking anybody?"""
+        return self.purpose is Purpose.RUN and self.with_a_person is None
+
 
 @dataclass(frozen=True, slots=True)
 class StackState:
@@ -98,21 +120,39 @@ class StackState:
     incidents: Mapping[str, Incident] = field(default_factory=dict)  # open ones, by id
     in_flight: Mapping[str, InFlight] = field(default_factory=dict)  # by service
     freezes: Mapping[str, Freeze] = field(default_factory=dict)  # by scope
-    plan_starts_s: tuple[float, ...] = ()  # of Everup's own plans, newest last, bounded
+    approvals: Mapping[str, Approval] = field(default_factory=dict)  # open ones, by proposal's key
+    past_approvals: tuple[Approval, ...] = ()  # oldest first, bounded
+    plan_starts_s: tuple[float, ...] = ()  # of plans that count for the rate, newest last, bounded
+    boot_id: str = ""  # of the host, when the latest controller started
     started_at_s: float = UNKNOWN  # of this controller
     monitor_fault: str = ""
     monitor_fault_since_s: float = UNKNOWN
+    threads: Mapping[str, Thread] = field(default_factory=dict)  # what people are told of, bounded
 
     def service(self, name: str) -> ServiceState:
         """An empty memory for a service never heard of."""
         return self.services.get(name, _NOTHING_YET)
 
+    def approval(self, approval_id: str) -> Approval | None:
+        """An open or recently ended approval."""
+        for approval in (*self.approvals.values(), *self.past_approvals):
+            if approval.id == approval_id:
+                return approval
+        return None
+
     def incident_on(self, service: str) -> Incident | None:
-        """The open incident whose root is this service."""
+        """The open incident whose root is this service. To ask for many: `by_root`."""
         for incident in self.incidents.values():
             if incident.service == service:
                 return incident
         return None
+
+    def by_root(self) -> dict[str, Incident]:
+        """Service → its open incident."""
+        found: dict[str, Incident] = {}
+        for incident in self.incidents.values():
+            found.setdefault(incident.service, incident)
+        return found
 
 
 _NOTHING_YET = ServiceState()

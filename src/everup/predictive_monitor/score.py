@@ -54,21 +54,29 @@ def _score_service(
         return ServiceHealth(spec.name, UNKNOWN, Condition.UNKNOWN)
     if not any(_is_up(i) for i in seen.instances):
         return _not_running(spec, seen, state)
-    starting = [i for i in seen.instances if is_starting(i, spec, observation.at_s, settings)]
+    now_s = observation.at_s
     factors: dict[str, tuple[float, float]] = {}
-    total = 0.0
+    total, is_whole, is_any_starting, unread = 0.0, True, False, 0
     for instance in seen.instances:
+        is_any_starting = is_any_starting or is_starting(instance, spec, now_s, settings)
+        if _is_unread(instance, spec):
+            unread += 1
+            continue
+        own = 1.0
         for signal, value, factor in _factors(instance, spec, seen, settings):
+            own *= factor
             worst = factors.get(signal)
             if worst is None or factor < worst[1]:
                 factors[signal] = (value, factor)
-        total += instance_score(instance, spec, seen, settings)
-    declared = max(spec.instances, len(seen.instances))
-    value = total / declared
-    contributions = _contributions(value, factors)
-    return ServiceHealth(
-        spec.name, value, _condition(spec, seen, starting, value, settings), contributions
-    )
+        total += own
+        is_whole = is_whole and own == 1.0
+    judged = max(spec.instances, len(seen.instances)) - unread
+    value = total / judged if judged else UNKNOWN
+    condition = _condition(spec, seen, is_any_starting, value, settings)
+    if unread and condition is Condition.HEALTHY:
+        condition = Condition.UNKNOWN
+    contributions = () if is_whole else _contributions(value, factors)
+    return ServiceHealth(spec.name, value, condition, contributions)
 
 
 def _not_running(spec: ServiceSpec, seen: ServiceObservation, state: StackState) -> ServiceHealth:
@@ -86,18 +94,20 @@ def _not_running(spec: ServiceSpec, seen: ServiceObservation, state: StackState)
 def _condition(
     spec: ServiceSpec,
     seen: ServiceObservation,
-    starting: list[InstanceObservation],
+    is_any_starting: bool,
     value: float,
     settings: Settings,
 ) -> Condition:
     threshold = (
         settings.health_threshold if spec.health_threshold is None else spec.health_threshold
     )
-    verdicts = [i.probe.verdict for i in seen.instances if i.probe is not None]
-    if ProbeVerdict.RECOVERING in verdicts:
-        return Condition.RECOVERING
-    if starting:
+    for instance in seen.instances:
+        if instance.probe is not None and instance.probe.verdict is ProbeVerdict.RECOVERING:
+            return Condition.RECOVERING
+    if is_any_starting:
         return Condition.STARTING
+    if not is_known(value):
+        return Condition.UNKNOWN
     if value >= threshold:
         return Condition.HEALTHY
     return Condition.DEGRADED if value >= settings.graceful_restart_below else Condition.UNHEALTHY
@@ -119,10 +129,19 @@ def is_starting(
 def instance_score(
     observed: InstanceObservation, spec: ServiceSpec, seen: ServiceObservation, settings: Settings
 ) -> float:
-    """0–1 for one instance; a dead one is 0."""
+    """0–1 for one instance; a dead one is 0, one that could not be asked is unknown."""
     if not _is_up(observed):
         return 0.0
+    if _is_unread(observed, spec):
+        return UNKNOWN
     return math.prod(f for _, _, f in _factors(observed, spec, seen, settings))
+
+
+def _is_unread(observed: InstanceObservation, spec: ServiceSpec) -> bool:
+    """It runs and could be asked, but nobody knows what it says."""
+    if spec.probe is None or not _is_up(observed):
+        return False
+    return observed.probe is None or observed.probe.verdict is ProbeVerdict.UNKNOWN
 
 
 def _is_up(observed: InstanceObservation) -> bool:
@@ -135,26 +154,21 @@ def _factors(
     if not _is_up(observed):
         return [("running", 0.0, 0.0)]
     found: list[tuple[str, float, float]] = []
-
-    def add(signal: str, value: float, badness: float, weight: float) -> None:
-        if is_known(badness):
-            found.append((signal, value, 1.0 - weight * min(1.0, max(0.0, badness))))
-
     probe = observed.probe
     if probe is not None:
         badness = probe_badness(observed, settings)
-        add("probe", float(probe.failures_in_a_row), badness, PROBE_WEIGHT)
+        _add(found, "probe", float(probe.failures_in_a_row), badness, PROBE_WEIGHT)
         if spec.probe is not None and probe.verdict is ProbeVerdict.PASS:
             quick_s = HARMLESS_LATENCY * spec.probe.timeout_s
             late = (probe.latency_s - quick_s) / max(1e-9, spec.probe.timeout_s - quick_s)
-            add("response_time", probe.latency_s, late, LATENCY_WEIGHT)
+            _add(found, "response_time", probe.latency_s, late, LATENCY_WEIGHT)
     elif spec.probe is None and _cannot_progress(observed, settings):
-        add("progress", 0.0, 1.0, PROBE_WEIGHT)
+        _add(found, "progress", 0.0, 1.0, PROBE_WEIGHT)
     full = (observed.memory_ratio - MEMORY_COMFORT) / (1.0 - MEMORY_COMFORT)
-    add("memory", observed.memory_ratio, full, MEMORY_WEIGHT)
+    _add(found, "memory", observed.memory_ratio, full, MEMORY_WEIGHT)
     exits = len(seen.exits)
     if exits:
-        add("exits", float(exits), exits / settings.crash_loop_exits, EXITS_WEIGHT)
+        _add(found, "exits", float(exits), exits / settings.crash_loop_exits, EXITS_WEIGHT)
     return found
 
 
@@ -163,6 +177,16 @@ def _cannot_progress(observed: InstanceObservation, settings: Settings) -> bool:
     letter = observed.instance.process_state or "?"
     idle_s = observed.read_at_s - observed.idle_since_s
     return letter in CANNOT_PROGRESS or (letter == "D" and idle_s >= settings.hang_lasts_s)
+
+
+def _add(
+    found: list[tuple[str, float, float]], signal: str, value: float, badness: float, weight: float
+) -> None:
+    """A signal's factor; what is unknown has none."""
+    if badness <= 0.0:
+        found.append((signal, value, 1.0))
+    elif badness > 0.0:
+        found.append((signal, value, 1.0 - weight * min(1.0, badness)))
 
 
 def probe_badness(observed: InstanceObservation, settings: Settings) -> float:

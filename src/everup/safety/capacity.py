@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from everup.model.decision import Check, Delayed, Proposal, Refused, Verdict
-from everup.model.kinds import ActionKind, InstanceState, Origin, ProbeVerdict, is_known
+from everup.model.kinds import (
+    TAKES_CAPACITY,
+    ActionKind,
+    InstanceState,
+    Origin,
+    ProbeVerdict,
+    is_known,
+)
 from everup.safety.context import Context
 
-TAKES_CAPACITY = frozenset(
-    {
-        ActionKind.GRACEFUL_RESTART,
-        ActionKind.CONTAINER_RESTART,
-        ActionKind.RECREATE,
-        ActionKind.DEPENDENCY_RECOVERY,
-        ActionKind.ISOLATE,
-        ActionKind.FAILOVER,
-        ActionKind.SCALE_IN,
-    }
-)
 GROWS = frozenset({ActionKind.SCALE_OUT, ActionKind.SCALE_UP})
 
 
@@ -30,10 +26,13 @@ def minimum_healthy(proposal: Proposal, context: Context) -> Verdict | None:
     seen = context.observation.services.get(proposal.service)
     if seen is None:
         return None
+    found = context.assessment.relations.findings.get(proposal.service)
+    sick = found.instances if found is not None and found.is_confirmed else ()
     healthy = {
         i.instance.name
         for i in seen.instances
         if i.instance.state is InstanceState.RUNNING
+        and i.instance.name not in sick
         and (i.probe is None or i.probe.verdict is ProbeVerdict.PASS)
     }
     least = context.stack.services[proposal.service].min_instances

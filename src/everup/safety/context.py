@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from everup.model.assessment import Assessment
+from everup.model.kinds import Cause
 from everup.model.observation import Observation
 from everup.model.settings import Settings
 from everup.model.stack import Stack
 from everup.model.state import Memory, StackState
+
+SEEN_DEATHS = frozenset({Cause.CRASH, Cause.CRASH_LOOP, Cause.STOPPED_ON_PURPOSE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,18 @@ class Context:
     local_minute: int
     weekday: int
     cannot_act: str = ""
+    fresh_roots: int = field(init=False)
+    """Roots that fell ill lately, without a death that the engine reported: counted once for all
+    that is judged in a look."""
+
+    def __post_init__(self) -> None:
+        relations, window_s = self.assessment.relations, self.settings.mass_failure_window_s
+        fresh = 0
+        for name in relations.roots:
+            found = relations.findings[name]
+            if found.cause not in SEEN_DEATHS and self.now_s - found.since_s <= window_s:
+                fresh += 1
+        object.__setattr__(self, "fresh_roots", fresh)
 
     @property
     def now_s(self) -> float:

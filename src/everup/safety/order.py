@@ -50,11 +50,10 @@ def dependency_order(proposal: Proposal, context: Context) -> Verdict | None:
         if step.kind not in TOUCHES:
             continue
         for target in context.hard_closure.get(step.target, ()):
-            if step.target in context.hard_closure.get(target, ()):
-                continue  # a circle: relate has already chosen who explains whom
             verdict = _is_settled(target, step.target, context)
-            if verdict is not None:
-                return verdict
+            if verdict is None or step.target in context.hard_closure.get(target, ()):
+                continue  # settled, or a circle, in which relate has chosen who explains whom
+            return verdict
     return None
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from zlib import crc32
 
 from everup.model.decision import Check, Delayed, Proposal, Verdict
-from everup.model.kinds import ActionKind, Cause, InstanceState, Origin
+from everup.model.kinds import TAKES_CAPACITY, ActionKind, Cause, InstanceState, Origin
 from everup.model.settings import Settings
-from everup.model.state import PastAction
+from everup.model.state import InFlight, Phase, streak
 from everup.safety.context import Context
 
 
@@ -28,24 +28,12 @@ def cooldown(proposal: Proposal, context: Context) -> Verdict | None:
         wait_s = cooldown_for(step.kind, context.settings)
         for past in context.state.service(step.target).past:
             due_s = past.ended_at_s + wait_s
-            if past.kind is step.kind and past.on_running and context.now_s < due_s:
+            if not past.has_happened or not past.on_running:
+                continue
+            if past.kind is step.kind and context.now_s < due_s:
                 text = f"{step.kind} on {step.target} ended less than {wait_s:g} s ago"
                 return Delayed(Check.COOLDOWN, text, due_s)
     return None
-
-
-def streak(past: tuple[PastAction, ...], now_s: float, reset_s: float) -> list[PastAction]:
-    """Recovery's actions since the service was last left in peace for `reset_s`, newest first."""
-    found: list[PastAction] = []
-    next_start_s = now_s
-    for action in reversed(past):
-        if action.origin is Origin.PERSON:
-            break
-        if next_start_s - action.ended_at_s > reset_s:
-            break
-        found.append(action)
-        next_start_s = action.started_at_s
-    return found
 
 
 def backoff_s(attempts: int, key: str, settings: Settings) -> float:
@@ -82,10 +70,21 @@ def budget(proposal: Proposal, context: Context) -> Verdict | None:
     return None
 
 
+def may_supersede(proposal: Proposal, flight: InFlight) -> bool:
+    """May a person's wish end the wait for a proof? Nothing acts on the service any more then, so
+    it is still one action at a time. A stop makes any proof moot; other wishes wait for all but the
+    proof of a start, so that a restart is never answered with another one."""
+    if proposal.origin is not Origin.PERSON or flight.phase is not Phase.VERIFYING:
+        return False
+    if proposal.kind is ActionKind.STOP:
+        return flight.step.kind is not ActionKind.STOP
+    return flight.step.kind is ActionKind.START and proposal.kind is not ActionKind.START
+
+
 def one_per_service(proposal: Proposal, context: Context) -> Verdict | None:
     """At most one action in flight per service, and one plan per cause."""
     flight = context.state.in_flight.get(proposal.service)
-    if flight is not None:
+    if flight is not None and not may_supersede(proposal, flight):
         text = f"{flight.step.kind} {flight.action_id} is in flight on {proposal.service}"
         return Delayed(Check.ONE_PER_SERVICE, text)
     if proposal.cause is Cause.REQUESTED or proposal.incident_id is None:
@@ -110,7 +109,9 @@ def tokens(starts_s: tuple[float, ...], now_s: float, settings: Settings) -> flo
 def blast_radius(proposal: Proposal, context: Context) -> Verdict | None:
     """The stack's rate of plans, and how many instances of one service go at once."""
     settings = context.settings
-    if proposal.origin is not Origin.PERSON:
+    if proposal.origin is not Origin.PERSON or (
+        proposal.on_running and proposal.kind in TAKES_CAPACITY
+    ):
         left = tokens(context.state.plan_starts_s, context.now_s, settings)
         if left < 1.0:
             due_s = context.now_s + (1.0 - left) * settings.rate_interval_s

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from everup.model.approval import ApprovalState
 from everup.model.decision import Check, Delayed, Proposal, Refused, Verdict
-from everup.model.kinds import ActionKind, Mode, Origin, is_known
+from everup.model.kinds import ActionKind, Mode, Origin
+from everup.model.state import Freeze
 from everup.safety.context import Context
+from everup.safety.freezes import freezes_in_force
 
 NEEDS_CONSENT_WHEN_STATEFUL = frozenset(
     {
@@ -20,14 +23,21 @@ NEEDS_CONSENT_WHEN_STATEFUL = frozenset(
 
 def freeze(proposal: Proposal, context: Context) -> Verdict | None:
     """Somebody said: hands off."""
-    for scope in ("", proposal.service):
-        frozen = context.state.freezes.get(scope)
-        if frozen is None or (is_known(frozen.until_s) and context.now_s >= frozen.until_s):
+    for frozen in freezes_in_force(
+        context.stack, context.state, context.observation, context.now_s
+    ):
+        if frozen.scope not in ("", proposal.service):
             continue
-        what = f"service {scope}" if scope else "the stack"
+        what = f"service {frozen.scope}" if frozen.scope else "the stack"
         why = f"{what} is frozen by {frozen.by}" + (f": {frozen.reason}" if frozen.reason else "")
-        return Delayed(Check.FREEZE, f"{why}; lift it with: everup unfreeze", frozen.until_s)
+        return Delayed(Check.FREEZE, f"{why}; {_how_to_lift(frozen)}", frozen.until_s)
     return None
+
+
+def _how_to_lift(frozen: Freeze) -> str:
+    if frozen.by in ("a file", "a label"):
+        return f"remove {frozen.by.replace('a ', 'the ')} to lift it"
+    return f"lift it with: everup unfreeze {frozen.scope}".rstrip()
 
 
 def mode(proposal: Proposal, context: Context) -> Verdict | None:
@@ -63,17 +73,32 @@ def maintenance(proposal: Proposal, context: Context) -> Verdict | None:
 
 
 def approval(proposal: Proposal, context: Context) -> Verdict | None:
-    """Asked for by the mode, or by the care that stateful services get."""
+    """Asked for by the mode, or by the care that stateful services get; given for one proposal,
+    for a while, and used once."""
     if proposal.origin is Origin.PERSON:
         return None
+    why = _why_consent(proposal, context)
+    if not why:
+        return None
+    given = context.state.approvals.get(proposal.key)
+    if given is None or given.is_stale(context.now_s):
+        return Delayed(Check.APPROVAL, why, needs_approval=True)
+    if given.state is ApprovalState.APPROVED:
+        return None
+    if given.state is ApprovalState.REJECTED:
+        said = f": {given.said}" if given.said else ""
+        return Refused(Check.APPROVAL, f"{given.by} said no to {given.id}{said}")
+    text = f"{why}; asked as {given.id}, answer with: everup approve {given.id}"
+    return Delayed(Check.APPROVAL, text, given.expires_at_s, needs_approval=True)
+
+
+def _why_consent(proposal: Proposal, context: Context) -> str:
+    if proposal.must_ask:
+        return proposal.must_ask
     for step in proposal.steps:
         spec = context.stack.services[step.target]
         if context.stack.mode_for(step.target, step.kind) is Mode.APPROVE:
-            return Delayed(Check.APPROVAL, f"mode is approve for {step.kind}", needs_approval=True)
+            return f"mode is approve for {step.kind} on {step.target}"
         if spec.is_stateful and proposal.on_running and step.kind in NEEDS_CONSENT_WHEN_STATEFUL:
-            return Delayed(
-                Check.APPROVAL,
-                f"{step.kind} of a running stateful service needs a person's word",
-                needs_approval=True,
-            )
-    return None
+            return f"{step.kind} of a running stateful service needs a person's word"
+    return ""

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from everup.model.decision import Check, Delayed, Proposal, Verdict
-from everup.model.kinds import ActionKind, Cause, Origin, is_known
+from everup.model.kinds import ActionKind, Origin, is_known
 from everup.safety.context import Context
 
-SEEN_DEATHS = frozenset({Cause.CRASH, Cause.CRASH_LOOP, Cause.STOPPED_ON_PURPOSE})
 PERSONS_OWN = frozenset({ActionKind.START, ActionKind.STOP})
 
 
@@ -47,21 +46,12 @@ def monitor_fault(context: Context) -> str:
 def _mass_failure(context: Context) -> str:
     """Too many independent roots at once, none of them a death that the engine reported."""
     settings = context.settings
-    relations = context.assessment.relations
-    recent = [
-        name
-        for name in relations.roots
-        if relations.findings[name].cause not in SEEN_DEATHS
-        and context.now_s - relations.findings[name].since_s <= settings.mass_failure_window_s
-    ]
-    total = sum(1 for closure in context.hard_closure.values() if not closure) or 1
-    if len(recent) >= settings.mass_failure_least and len(recent) / total > (
-        settings.mass_failure_ratio
-    ):
+    fresh, total = context.fresh_roots, max(1, context.stack.independent)
+    if fresh >= settings.mass_failure_least and fresh / total > settings.mass_failure_ratio:
         return (
-            f"{len(recent)} services fell ill by themselves within "
-            f"{settings.mass_failure_window_s:g} s ({total} need no other), which looks like our "
-            "fault or the host's; ends when fewer are, or when it lasts longer than that"
+            f"{fresh} services fell ill by themselves within {settings.mass_failure_window_s:g} s "
+            f"({total} need no other), which looks like our fault or the host's; "
+            "ends when fewer are, or when it lasts longer than that"
         )
     return ""
 
@@ -71,8 +61,10 @@ def someone_elses_change(proposal: Proposal, context: Context) -> Verdict | None
     at_s = context.observation.changes.get(proposal.service)
     if at_s is None or (proposal.origin is Origin.PERSON and proposal.kind in PERSONS_OWN):
         return None
-    due_s = at_s + context.settings.change_quiet_s
+    since_s = context.observation.changing_since.get(proposal.service, at_s)
+    settings = context.settings
+    due_s = min(at_s + settings.change_quiet_s, since_s + settings.change_most_s)
     if context.now_s < due_s:
-        text = f"somebody else is changing {proposal.service}"
+        text = f"somebody else is changing {proposal.service} since {context.now_s - since_s:.0f} s"
         return Delayed(Check.SOMEONE_ELSES_CHANGE, text, due_s)
     return None

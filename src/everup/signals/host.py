@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from everup.model.observation import HostObservation
 from everup.signals.accounting.lag import LoopLag
@@ -15,19 +16,24 @@ from everup.signals.canaries import Choir
 from everup.signals.canaries.command import CommandCanary
 from everup.signals.canaries.loopback import LoopbackCanary
 from everup.signals.canaries.names import NamesCanary
+from everup.signals.freeze_files import FreezeFiles
 
 
-def create_host_sense(*, environ: Mapping[str, str] | None = None) -> LiveHostSense:
-    """The sense of this machine. `environ` tells where programs are; the default is ours."""
+def create_host_sense(
+    state_dir: Path, *, environ: Mapping[str, str] | None = None
+) -> LiveHostSense:
+    """The sense of this machine. `environ` tells where programs are; the default is ours. In
+    `state_dir` somebody may lay down a freeze."""
     variables = os.environ if environ is None else environ
     choir = Choir([LoopbackCanary(), CommandCanary(variables), NamesCanary()])
-    return LiveHostSense(Machine(), LoopLag(), choir)
+    return LiveHostSense(Machine(), LoopLag(), choir, FreezeFiles(state_dir))
 
 
 class LiveHostSense:
     """`loop.ports.HostSense` on the machine that it runs on."""
 
-    def __init__(self, machine: Machine, lag: LoopLag, choir: Choir) -> None:
+    def __init__(self, machine: Machine, lag: LoopLag, choir: Choir, files: FreezeFiles) -> None:
+        self._files = files
         self._machine = machine
         self._lag = lag
         self._choir = choir
@@ -51,6 +57,10 @@ class LiveHostSense:
     async def canaries(self, timeout_s: float) -> Sequence[str]:
         """`canary NAME: reason` for each one that fails; empty when all sing."""
         return await self._choir.failing(timeout_s)
+
+    def freezes(self) -> Mapping[str, str]:
+        """Scope → reason of each freeze that lies as a file in the state folder."""
+        return self._files.freezes()
 
     async def close(self) -> None:
         """Stop the canaries' server and the lag timer."""

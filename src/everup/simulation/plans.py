@@ -126,12 +126,14 @@ class Plan:
     calm_t: float
 
 
-def draw_plan(random: Random, mix: PlanMix, stack: Stack, calm_t: float) -> Plan:
-    """All of it, sorted by time."""
+def draw_plan(
+    random: Random, mix: PlanMix, stack: Stack, calm_t: float, *, times: float = 1.0
+) -> Plan:
+    """All of it, sorted by time. `times` as many of everything, for a longer day."""
     troubles: list[Trouble] = []
     kinds, weights = list(mix.weights), list(mix.weights.values())
     at_t = FIRST_TROUBLE_T
-    for _ in range(max(TROUBLES_LEAST, random.randint(*mix.troubles))):
+    for _ in range(max(TROUBLES_LEAST, round(times * random.randint(*mix.troubles)))):
         if troubles and random.random() < mix.bursts_share:
             at_t += random.uniform(0.0, 40.0)
         else:
@@ -140,8 +142,8 @@ def draw_plan(random: Random, mix: PlanMix, stack: Stack, calm_t: float) -> Plan
         troubles.append(_trouble(random, min(at_t, calm_t - 30.0), kind, stack))
     return Plan(
         tuple(sorted(troubles, key=lambda t: t.at_t)),
-        tuple(sorted(_kills(random, mix, troubles, calm_t), key=lambda k: k.at_t)),
-        tuple(sorted(_wishes(random, mix, stack, calm_t), key=lambda w: w.at_t)),
+        tuple(sorted(_kills(random, mix, troubles, calm_t, times), key=lambda k: k.at_t)),
+        tuple(sorted(_wishes(random, mix, stack, calm_t, times), key=lambda w: w.at_t)),
         calm_t,
     )
 
@@ -157,10 +159,12 @@ def _trouble(random: Random, at_t: float, kind: Kind, stack: Stack) -> Trouble:
     return Trouble(at_t, kind, service, for_s, random.random(), random.randrange(1000))
 
 
-def _kills(random: Random, mix: PlanMix, troubles: list[Trouble], calm_t: float) -> list[Kill]:
+def _kills(
+    random: Random, mix: PlanMix, troubles: list[Trouble], calm_t: float, times: float
+) -> list[Kill]:
     """Most of them soon after a trouble, when the controller has something to do."""
     found: list[Kill] = []
-    for _ in range(random.randint(*mix.kills)):
+    for _ in range(round(times * random.randint(*mix.kills))):
         if random.random() < 0.7:
             at_t = random.choice(troubles).at_t + random.uniform(0.0, 60.0)
         else:
@@ -171,10 +175,10 @@ def _kills(random: Random, mix: PlanMix, troubles: list[Trouble], calm_t: float)
     return found
 
 
-def _wishes(random: Random, mix: PlanMix, stack: Stack, calm_t: float) -> list[Wish]:
+def _wishes(random: Random, mix: PlanMix, stack: Stack, calm_t: float, times: float) -> list[Wish]:
     serving = [name for name, spec in stack.services.items() if not spec.is_one_shot]
     found: list[Wish] = []
-    for _ in range(random.randint(*mix.wishes)):
+    for _ in range(round(times * random.randint(*mix.wishes))):
         at_t = random.uniform(100.0, calm_t - 200.0)
         service = random.choice(serving)
         verb = random.choices(

@@ -1,9 +1,9 @@
 """Plays one run: a drawn stack in a virtual world, a day of troubles, the real loop and journal.
 
 Flows in: the name of a class and a seed. Flows out: a `Result` with every violation, and the hash
-of the journal's chain, which is the same for the same class and seed bit for bit. Two phases: until
-`CALM_T` things go wrong and safety is judged at every step; then nothing new goes wrong, a person
-asks to heal what was escalated, and everything that can be must become well.
+of the journal's chain, which is the same for the same class and seed bit for bit. Two phases: for
+two thirds of the day things go wrong and safety is judged at every step; then nothing new goes
+wrong, a person asks to heal what was escalated, and everything that can be must become well.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from everup.simulation.troubles import Troublemaker
 from everup.simulation.virtual_clock import VirtualClock
 from everup.simulation.virtual_loop import Stuck, VirtualLoop, end
 
-DAY_S = 7200.0
-CALM_T = 4800.0
+HOURS = 2.0  # how long a run is unless somebody wants a longer one
+CALM_SHARE = 1 / 3  # of the day, at its end
 WELL_AFTER_S = 1200.0  # of calm: everything is well or with a person
 HEALS_AFTER_S = (900.0, 1500.0)  # of calm: a person asks to heal what was escalated
 FIRST_LIFE_T = 20.0
-LAST_KILL_T = CALM_T - 200.0
+LAST_KILL_BEFORE_S = 200.0
 STORY_MOST = 20_000
 
 
@@ -57,11 +57,13 @@ class Result:
     steps: int
     troubles: dict[Kind, int] = field(default_factory=dict)
     story: tuple[str, ...] = ()
+    hours: float = HOURS
 
     @property
     def command(self) -> str:
         """Repeats this run bit for bit."""
-        return f"python -m everup.simulation --class {self.mix} --seed {self.seed}"
+        longer = "" if self.hours == HOURS else f" --hours {self.hours:g}"
+        return f"python -m everup.simulation --class {self.mix} --seed {self.seed}{longer}"
 
     def report(self) -> str:
         """For whoever reads a failed test."""
@@ -70,18 +72,28 @@ class Result:
         return "\n".join([*lines, f"repeat: {self.command} --trace"])
 
 
-def play(mix: str, seed: int, *, is_traced: bool = False) -> Result:
-    """One run, from beginning to end."""
-    return _Run(mix, seed, is_traced=is_traced).play()
+def play(mix: str, seed: int, *, hours: float = HOURS, is_traced: bool = False) -> Result:
+    """One run, from beginning to end. A longer day has as many more troubles, kills and wishes.
+
+    Raises:
+        ValueError: the day is too short for its calm to prove anything.
+    """
+    if not hours >= HOURS:
+        raise ValueError(f"hours: {hours:g} is under {HOURS:g}, the shortest day with a calm end")
+    return _Run(mix, seed, hours, is_traced=is_traced).play()
 
 
 class _Run:
-    def __init__(self, mix: str, seed: int, *, is_traced: bool) -> None:
-        self.mix, self.seed = mix, seed
+    def __init__(self, mix: str, seed: int, hours: float, *, is_traced: bool) -> None:
+        self.mix, self.seed, self.hours = mix, seed, hours
+        self.day_s = 3600.0 * hours
+        self.calm_t = self.day_s - CALM_SHARE * self.day_s
         name = f"{mix}/{seed}"
         chosen = MIXES[mix]
         drawn = draw_stack(Random(f"{name}/stack"), chosen.stack)
-        self.plan: Plan = draw_plan(Random(f"{name}/plan"), chosen.plan, drawn.stack, CALM_T)
+        self.plan: Plan = draw_plan(
+            Random(f"{name}/plan"), chosen.plan, drawn.stack, self.calm_t, times=hours / HOURS
+        )
         self.loop = VirtualLoop()
         self.clock = VirtualClock(self.loop)
         self.story: list[str] = []
@@ -152,13 +164,13 @@ class _Run:
             self._at(kill.at_t, partial(self.lives.arm, kill))
         for wish in self.plan.wishes:
             self._at(wish.at_t, partial(self._wish, wish))
-        self._at(LAST_KILL_T, self._kill_at_least_once)
-        await self.clock.sleep(CALM_T)
+        self._at(self.calm_t - LAST_KILL_BEFORE_S, self._kill_at_least_once)
+        await self.clock.sleep(self.calm_t)
         self._calm()
         for after_s in HEALS_AFTER_S:
-            self._at(CALM_T + after_s, self._heal_escalated)
-        self._at(CALM_T + WELL_AFTER_S, lambda: self.court.judge(endings.judge_calm))
-        await self.clock.sleep(DAY_S - CALM_T)
+            self._at(self.calm_t + after_s, self._heal_escalated)
+        self._at(self.calm_t + WELL_AFTER_S, lambda: self.court.judge(endings.judge_calm))
+        await self.clock.sleep(self.day_s - self.calm_t)
         self.court.end()
         return await self._close_books()
 
@@ -168,7 +180,7 @@ class _Run:
     def _kill_at_least_once(self) -> None:
         """Some moments that the plan waits for never come."""
         if not self.lives.killed:
-            self.lives.arm(Kill(LAST_KILL_T, Point.ANYWHERE, down_s=5.0))
+            self.lives.arm(Kill(self.calm_t - LAST_KILL_BEFORE_S, Point.ANYWHERE, down_s=5.0))
 
     def _calm(self) -> None:
         self.world.tell("calm: nothing new goes wrong from here on")
@@ -222,4 +234,5 @@ class _Run:
             steps=self.loop.steps,
             troubles=dict(self.trouble.done),
             story=tuple(self.story),
+            hours=self.hours,
         )

@@ -29,7 +29,7 @@ class VirtualClock:
     async def sleep(self, seconds: float) -> None:
         """Let that much virtual time pass."""
         future = self._loop.create_future()
-        handle = self._loop.call_later(seconds, _wake, future)
+        handle = self._loop.call_at(self._loop.time() + seconds, _wake, future)
         try:
             await future
         finally:

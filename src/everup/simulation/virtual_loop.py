@@ -169,16 +169,36 @@ class VirtualLoop(_Interface):
         asyncio._set_running_loop(self)
         self._is_running = True
         try:
-            while not self._is_stopping:
-                self._turn()
+            self._run()
         finally:
             self._is_running = self._is_stopping = False
             asyncio._set_running_loop(None)
             sys.set_asyncgen_hooks(*old)
 
-    def _turn(self) -> None:
-        """Run what is ready now; if nothing is, jump to the next timer first."""
-        ready, timers, held = self._ready, self._timers, self._held
+    def _run(self) -> None:
+        """Turn by turn: what became ready in one turn runs in that order, the rest in the next."""
+        ready, held = self._ready, self._held
+        while not self._is_stopping:
+            for _ in range(self._advance()):
+                handle = ready.popleft()
+                callback = handle.callback
+                if callback is None:
+                    continue
+                if held and (life := handle.context.get(LIFE, 0)) in held:
+                    held[life].append(handle)
+                    continue
+                try:
+                    handle.context.run(callback, *handle.args)
+                except (SystemExit, KeyboardInterrupt, Stuck):
+                    raise
+                except BaseException as error:  # noqa: BLE001 - as every event loop does
+                    self.call_exception_handler(
+                        {"message": f"callback {callback!r} failed", "exception": error}
+                    )
+
+    def _advance(self) -> int:
+        """Jump to the next timer if nothing is ready; how many callbacks are ready now."""
+        ready, timers = self._ready, self._timers
         while timers and timers[0][2].callback is None:
             heappop(timers)
         if not ready:
@@ -191,22 +211,7 @@ class VirtualLoop(_Interface):
         self.steps += len(ready)
         if self.steps > self._steps_most:
             raise Stuck(f"over {self._steps_most} steps by {now_s:g} s; a loop without sleep?")
-        for _ in range(len(ready)):
-            handle = ready.popleft()
-            callback = handle.callback
-            if callback is None:
-                continue
-            if held and (life := handle.context.get(LIFE, 0)) in held:
-                held[life].append(handle)
-                continue
-            try:
-                handle.context.run(callback, *handle.args)
-            except (SystemExit, KeyboardInterrupt, Stuck):
-                raise
-            except BaseException as error:  # noqa: BLE001 - as every event loop does
-                self.call_exception_handler(
-                    {"message": f"callback {callback!r} failed", "exception": error}
-                )
+        return len(ready)
 
     def stop(self) -> None:
         self._is_stopping = True

@@ -16,11 +16,13 @@ from typing import Any, Protocol
 
 from everup.loop.ports import Journal
 from everup.model import entries as e
+from everup.model.approval import ApprovalState
 from everup.model.decision import Expectation, Step
 from everup.model.episode import Ending
 from everup.model.errors import EverupError
 from everup.model.evidence import Evidence, OutcomeState, Sighting
 from everup.model.kinds import UNKNOWN, ActionKind, Cause, Origin, Purpose
+from everup.model.notice import Occasion
 from everup.model.observation import Exit
 
 STACK = "lab"
@@ -87,6 +89,13 @@ def verified(action_id: str, service: str, at_s: float, *, has_passed: bool) -> 
     return e.Verified(at_s, action_id, service, has_passed, "what was seen", evidence)
 
 
+def asked(approval_id: str, key: str) -> e.ApprovalAsked:
+    """A question that nobody answered yet."""
+    return e.ApprovalAsked(
+        12.2, approval_id, key, "db", ActionKind.RECREATE, "why", "high", "well", 99.0, "inc-1"
+    )
+
+
 def story() -> list[e.Entry]:
     """Every kind of entry in an order that may happen."""
     return [
@@ -110,7 +119,12 @@ def story() -> list[e.Entry]:
         e.EpisodeEnded(9.0, "inc-1", "db", Cause.CRASH_LOOP, 1.4, 7.6, Ending.HEALED),
         e.IncidentOpened(10.0, "inc-2", "web", Cause.HANG, "it stands still"),
         e.IncidentEscalated(11.0, "inc-2", "web", "nothing helped"),
+        e.Notified(11.5, "s/inc-2/escalated", "inc-2", "log", Occasion.ESCALATED, "inc-2", "web"),
         e.PersonAnswered(12.0, "web", "Ann did"),
+        asked("apr-1", "key-a"),
+        e.ApprovalAnswered(12.5, "apr-1", True, "Ann", "go"),
+        asked("apr-2", "key-b"),
+        e.ApprovalEnded(12.9, "apr-2", ApprovalState.EXPIRED),
         e.FreezeSet(13.0, "", "backup", "Ann", 20.0),
         e.FreezeSet(13.0, "db", "backup", "Ann"),
         e.FreezeLifted(14.0, "", "Ann"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from everup.loop.look import Decision, Look
 from everup.loop.ports import ActionRecord
+from everup.loop.rooms import RoomCounts
 from everup.model import decision as d
 from everup.model.assessment import (
     Assessment,
@@ -23,6 +24,7 @@ from everup.model.explanation import KindAnswer, KindState, Remedy, Said, Way
 from everup.model.incident import Attempt, Incident
 from everup.model.kinds import ActionKind, Cause, Condition, Mode, Origin
 from everup.model.request import Answer, AnswerState, Request, Verb
+from everup.model.runtime import Capability, RuntimeManifest
 from everup.model.settings import Settings
 from everup.model.stack import Dependency, ServiceSpec, Stack
 from everup.model.state import Freeze, Memory, StackState
@@ -154,17 +156,29 @@ class FakeJournal:
         return [] if after else [(1, "abc", opened)]
 
 
+class FakeRuntime:
+    """Says what it can do."""
+
+    manifest = RuntimeManifest(
+        "fake",
+        frozenset({Capability.LIST, Capability.START}),
+        why_not={Capability.ISOLATE: "nothing to cut"},
+    )
+
+
 @dataclass
 class FakeControl:
     """Answers wishes as `answers` says and remembers them."""
 
     stack: Stack = STACK
     settings: Settings = field(default_factory=Settings)
+    runtime: FakeRuntime = field(default_factory=FakeRuntime)
     journal: FakeJournal = field(default_factory=FakeJournal)
     state: StackState = field(default_factory=StackState)
     memory: Memory = field(default_factory=lambda: Memory(looks=7))
     look: Look | None = field(default_factory=look)
     journal_fault: str = ""
+    counts: RoomCounts = field(default_factory=RoomCounts)
     age_s: float = 1.0
     asked: list[Request] = field(default_factory=list)
     answers: dict[Verb, Answer] = field(default_factory=dict)

@@ -23,6 +23,7 @@ PAGES = [
     "/services/redis/actions",
     "/incidents?service=redis",
     "/report",
+    "/stack",
 ]
 
 

@@ -12,7 +12,7 @@ from everup.dependency_monitor import build_graph
 from everup.dependency_monitor.relate import propagate
 from everup.model.assessment import OwnHealth, ServiceHealth
 from everup.model.kinds import Cause, Condition, Purpose
-from everup.model.observation import Exit
+from everup.model.observation import Exit, Heard
 from everup.model.state import ServiceState, StackState
 from everup.predictive_monitor.score import instance_score
 from tests.unit.builders import (
@@ -104,10 +104,10 @@ def test_a_finished_one_shot_is_well() -> None:
 
 def test_hung_means_proven() -> None:
     what = stack(service("a"))
-    stopped = assess(what, seen(failing("a", letter="T", detail="timed out")))
+    stopped = assess(what, seen(failing("a", letter="T", heard=Heard.SILENCE)))
     found = stopped.relations.findings["a"]
     assert (found.cause, found.is_proven, found.is_confirmed) == (Cause.HANG, True, True)
-    busy = assess(what, seen(failing("a", detail="timed out", latency_s=float("nan"))))
+    busy = assess(what, seen(failing("a", heard=Heard.SILENCE)))
     assert not busy.relations.findings["a"].is_confirmed
     short = assess(what, seen(failing("a", letter="T", for_s=6.0)))
     assert not short.relations.findings["a"].is_confirmed

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from everup.dependency_monitor.rank import CANDIDATES_MOST, shared_out
 from everup.model.assessment import Candidate
 from everup.model.kinds import Cause, DependencyKind
-from everup.model.observation import Exit, HostObservation, Observation
+from everup.model.observation import Exit, Heard, HostObservation, Observation
 from everup.model.stack import Dependency
 from everup.model.state import ServiceState, StackState
 from tests.unit.builders import NOW_S, assess, dead, failing, seen, service, stack, up
@@ -91,7 +91,7 @@ def test_a_dependency_healed_just_before_stays_suspect() -> None:
 
 
 def test_a_busy_machine_takes_belief_away_from_silence() -> None:
-    silent = seen(failing("a", for_s=70, latency_s=NAN, detail="timed out"))
+    silent = seen(failing("a", for_s=70, latency_s=NAN, heard=Heard.SILENCE))
     pressed = replace(silent, host=HostObservation(pressure_ratio=0.95))
     machine = next(c for c in ranked(pressed) if c.cause is Cause.HOST_PRESSURE)
     assert machine.service == ""

@@ -14,6 +14,7 @@ from everup.config.dependencies import EDGE_FIELDS
 from everup.config.document import FIELDS as TOP_FIELDS
 from everup.config.environment import NOT_BUILT_YET, OPTION_NAMES, THRESHOLD_VARIABLE
 from everup.config.maintenance import WINDOW_FIELDS
+from everup.config.notify import HEARTBEAT_FIELDS, NOTIFY_FIELDS, WEBHOOK_FIELDS
 from everup.config.parts import ASKED_ONLY
 from everup.config.probe import HOOK_FIELDS, HOOKS, PROBE_FIELDS
 from everup.config.service import FIELDS as SERVICE_FIELDS
@@ -37,7 +38,7 @@ def test_whole_files_load(load: Callable[..., Loaded], body: str) -> None:
 
 @pytest.mark.parametrize("body", blocks("top"))
 def test_blocks_of_the_top_level_load(load: Callable[..., Loaded], body: str) -> None:
-    assert load(f"stack: s\nservices: [api]\n{body}").stack.maintenance
+    assert load(f"stack: s\nservices: [api]\n{body}").stack.services
 
 
 @pytest.mark.parametrize("body", blocks("service"))
@@ -61,6 +62,7 @@ def test_the_mistake_is_told_as_the_page_says(
 def test_every_field_is_on_the_page() -> None:
     names = {*TOP_FIELDS, *SERVICE_FIELDS, *PROBE_FIELDS, *HOOK_FIELDS, *HOOKS, *EDGE_FIELDS}
     names |= {*THRESHOLD_NAMES, *NOT_BUILT_YET, "count", "min", "max", "signal", "grace_s"}
+    names |= {*NOTIFY_FIELDS, *WEBHOOK_FIELDS, *HEARTBEAT_FIELDS}
     names |= {"memory", "cpus", "days", "services"}
     names |= {kind.value for kind in ActionKind if kind not in ASKED_ONLY}
     assert sorted(name for name in names if f"`{name}`" not in TEXT) == []

@@ -287,3 +287,38 @@ class TestFindingTheFile:
         file = tmp_path / "everup.yaml"
         file.write_bytes(b"\xef\xbb\xbfstack: s\nservices: [a]\n")
         assert load_stack(file, {}).stack.name == "s"
+
+
+class TestCareful:
+    """`mode: careful`, and the labels that are ours."""
+
+    def test_restarts_of_what_keeps_no_data_are_auto_and_the_rest_asks(self, load: Load) -> None:
+        loaded = load(
+            """
+            stack: s
+            mode: careful
+            services:
+              web: http://127.0.0.1:1/h
+              db: {stateful: true}
+              odd: {modes: {graceful_restart: observe}}
+              own: {mode: observe}
+            """
+        )
+        stack = loaded.stack
+        assert (stack.mode, stack.preset) == (Mode.APPROVE, "careful")
+        restart, soft = ActionKind.CONTAINER_RESTART, ActionKind.GRACEFUL_RESTART
+        said = {n: (stack.mode_for(n, restart), stack.mode_for(n, soft)) for n in stack.services}
+
+        assert said == {
+            "web": (Mode.AUTO, Mode.AUTO),
+            "db": (Mode.APPROVE, Mode.APPROVE),
+            "odd": (Mode.AUTO, Mode.OBSERVE),
+            "own": (Mode.OBSERVE, Mode.OBSERVE),
+        }
+        assert stack.mode_for("web", ActionKind.RECREATE) is Mode.APPROVE
+
+    def test_labels(self, load: Load, refused_service: Callable[[str], list[str]]) -> None:
+        loaded = load("stack: s\nservices:\n  a: {labels: {everup.freeze: 'true', x: y}}\n")
+        assert loaded.stack.services["a"].frozen_by_label == "label everup.freeze"
+        (problem,) = refused_service("labels: {everup.freze: x}")
+        assert "did you mean 'everup.freeze'?" in problem

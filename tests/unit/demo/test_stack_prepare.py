@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from jsonschema import Draft7Validator
 
+from everup.config.schema import shipped
 from everup.demo.stack import ports as ports_module
 from everup.demo.stack import prepare
 from everup.demo.stack.ports import SPAN, free_base_port
@@ -86,6 +89,12 @@ def test_addresses_hold_no_password(services: dict[str, Any]) -> None:
 
 def test_the_document_is_plain_yaml(services: dict[str, Any]) -> None:
     assert yaml.safe_load(yaml.safe_dump(services)) == services
+
+
+def test_editors_find_nothing_wrong_in_it(services: dict[str, Any]) -> None:
+    document = {"stack": "reference", "mode": "auto", "services": services}
+    plain = yaml.safe_load(yaml.safe_dump(document))
+    assert list(Draft7Validator(json.loads(shipped())).iter_errors(plain)) == []
 
 
 def test_free_ports_are_free_and_in_a_row() -> None:

@@ -96,6 +96,12 @@ HANDED = StackState({"redis": ServiceState(with_a_person="inc-1")})
         (
             IncidentState.OPEN,
             StackState(),
+            proposed(Delayed(Check.APPROVAL, "asks")),
+            [Way.APPROVE, Way.ASK],
+        ),
+        (
+            IncidentState.OPEN,
+            StackState(),
             Decision("redis", hold=Hold("redis", HoldReason.BUSY, "works")),
             [Way.WAIT, Way.ASK],
         ),

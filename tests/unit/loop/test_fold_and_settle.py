@@ -6,13 +6,12 @@ from dataclasses import replace
 
 from everup.loop.fold import fold, fold_all
 from everup.loop.remember import remember
-from everup.loop.settle import settle
 from everup.loop.verify import judge_expectation
 from everup.model import entries as e
 from everup.model.decision import Expectation, Step
 from everup.model.evidence import Evidence, Failed, OutcomeState, Passed, Pending, Sighting
 from everup.model.kinds import ActionKind, Cause, Origin, Purpose, is_known
-from everup.model.observation import Exit, MonitorObservation, ServiceObservation
+from everup.model.observation import Exit, MonitorObservation
 from everup.model.state import InFlight, Memory, Phase, StackState
 from tests.unit.builders import NOW_S, SETTINGS, assess, dead, failing, seen, service, stack, up
 
@@ -73,19 +72,6 @@ def test_purpose_and_escalation() -> None:
     assert state.service("a").with_a_person is None
 
 
-def test_settling_tells_done_from_not_done_from_half_done() -> None:
-    again = settle(flight(), ServiceObservation("a", (up("a"),)), NOW_S)
-    assert again.outcome is OutcomeState.DONE
-    one = up("a")
-    same = replace(one, instance=replace(one.instance, identity="old"))
-    not_done = settle(flight(), ServiceObservation("a", (same,)), NOW_S)
-    assert not_done.outcome is OutcomeState.FAILED
-    assert "did not happen" in not_done.error
-    half = settle(flight(), ServiceObservation("a", (dead("a"),)), NOW_S)
-    assert "half-way" in half.error
-    assert half.settled
-
-
 def test_verification_waits_for_window_and_probes_then_passes() -> None:
     what = stack(service("a"))
     good = seen(up("a"))
@@ -103,6 +89,21 @@ def test_verification_fails_at_once_on_another_death_and_in_the_end_by_time() ->
     again = seen(dead("a"), exits=(Exit(NOW_S - 1, 1),))
     young = flight(phase=Phase.VERIFYING, done_at_s=NOW_S - 3)
     assert isinstance(judge_expectation(young, again, assess(what, again), SETTINGS), Failed)
+
+
+def test_only_the_death_of_the_instance_acted_upon_fails_its_proof() -> None:
+    what = stack(service("a"))
+    step = Step(ActionKind.CONTAINER_RESTART, "a", {"instance": "a-0"})
+    young = flight(phase=Phase.VERIFYING, done_at_s=NOW_S - 3, step=step)
+    other = seen(up("a"), dead("a", number=1), exits=(Exit(NOW_S - 1, 1, instance="a-1"),))
+    assert isinstance(judge_expectation(young, other, assess(what, other), SETTINGS), Pending)
+    itself = seen(dead("a"), up("a", 1), exits=(Exit(NOW_S - 1, 1, instance="a-0"),))
+    assert isinstance(judge_expectation(young, itself, assess(what, itself), SETTINGS), Failed)
+
+
+def test_the_fold_says_whose_death_it_was() -> None:
+    state = fold(StackState(), e.ExitSeen(NOW_S, "a", "a-1", Exit(NOW_S, 1)))
+    assert [death.instance for death in state.service("a").exits] == ["a-1"]
 
 
 def test_a_gap_breaks_history() -> None:

@@ -17,6 +17,7 @@ from everup.model.decision import Hold, HoldReason
 from everup.model.errors import JournalUnavailable
 from everup.model.kinds import Cause, InstanceState, ProbeVerdict, Purpose, is_known
 from everup.model.observation import (
+    Heard,
     HostObservation,
     Instance,
     MonitorObservation,
@@ -64,7 +65,7 @@ def test_failures_seen_with_failing_senses_are_no_evidence_afterwards() -> None:
 def test_an_engine_that_answers_again_is_seen_again() -> None:
     desk = desk_with_failures()
     desk.take_listing(Listing(NOW_S - 2, (), "no answer"))
-    desk.take_listing(Listing(NOW_S - 1, desk.instances("a")))
+    desk.take_listing(Listing(NOW_S - 1, tuple(desk.running("a"))))
     assert reading(desk, NOW_S)[1] == 0
 
 
@@ -78,10 +79,18 @@ def test_silence_under_a_pressed_host_is_no_evidence_afterwards() -> None:
 
 def test_a_pressed_host_proves_no_hang_unless_the_process_is_stuck() -> None:
     for letter, is_believed in (("S", False), ("T", True)):
-        silent = failing("a", letter=letter, idle=True, latency_s=float("nan"), detail="timed out")
+        silent = failing("a", letter=letter, idle=True, heard=Heard.SILENCE)
         pressed = replace(seen(silent), host=HostObservation(pressure_ratio=0.95))
         assert assess(ONE, pressed).relations.findings["a"].is_confirmed is is_believed
         assert assess(ONE, seen(silent)).relations.findings["a"].is_confirmed
+
+
+def test_what_does_not_run_is_not_unread() -> None:
+    """Three dead services of seven were called blindness, for ever."""
+    desk = desk_with_failures()
+    gone = Instance("a", "a-0", "a!1", InstanceState.EXITED)
+    desk.take_listing(Listing(NOW_S, (gone,)))
+    assert desk.observation(NOW_S + 5).monitor.stale == ()
 
 
 def test_after_failing_senses_everything_must_be_asked_once_more() -> None:
@@ -103,7 +112,7 @@ def follow(observation: Observation, state: StackState, memory: Memory) -> list[
 
 def test_an_incident_lives_as_long_as_its_cause_is_found() -> None:
     """A service without a probe scored well while the kernel called its process stopped."""
-    stuck = failing("a", letter="T", idle=True, latency_s=float("nan"), detail="timed out")
+    stuck = failing("a", letter="T", idle=True, heard=Heard.SILENCE)
     memory = Memory({"a": ServiceMemory(healthy_since_s=NOW_S - 400)})
     assert follow(seen(stuck), fold_all(StackState(), [OPENED]), memory) == []
 

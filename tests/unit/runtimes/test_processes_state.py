@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from everup.config.scale import scale_stack
 from everup.model.errors import AskAHuman, GiveUp
 from everup.model.kinds import UNKNOWN
 from everup.model.observation import Exit
@@ -239,3 +241,14 @@ def test_homes_differ_by_folder(tmp_path: Path) -> None:
 
 def test_an_identity_of_another_boot_is_nobody_here() -> None:
     assert Identity("an-earlier-boot", os.getpid(), 1).stat() is None
+
+
+def test_durations_are_kept_at_true_pace_whatever_the_pace_of_the_stack(tmp_path: Path) -> None:
+    true = Stack("s", {"a": ServiceSpec("a", command=("x",), stop=StopSpec(grace_s=7.3))})
+    for time_scale in (0.07, 0.2, 1.0, 3.0):
+        kept = Declarations(scale_stack(true, time_scale), tmp_path, time_scale)
+        kept.load()
+        assert kept.of("a").stop_grace_s == 7.3
+        expected = 1 if time_scale == 0.07 else 3
+        assert kept.of("a").instances == expected, "what was stored at one pace holds at another"
+        kept.put("a", replace(kept.of("a"), instances=3))

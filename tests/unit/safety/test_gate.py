@@ -9,11 +9,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from everup.automated_recovery import propose
-from everup.model.decision import Allowed, Check, Delayed, Proposal, Refused
+from everup.model.decision import (
+    Allowed,
+    Check,
+    Delayed,
+    Expectation,
+    Proposal,
+    Refused,
+    Step,
+)
+from everup.model.evidence import Sighting
 from everup.model.kinds import ActionKind, Cause, Mode, Origin
 from everup.model.observation import MonitorObservation, Observation
 from everup.model.stack import Stack, Window
-from everup.model.state import Freeze, Memory, PastAction, ServiceMemory, ServiceState, StackState
+from everup.model.state import (
+    Freeze,
+    InFlight,
+    Memory,
+    PastAction,
+    Phase,
+    ServiceMemory,
+    ServiceState,
+    StackState,
+)
 from everup.safety import CHECKS, judge
 from everup.safety.pace import backoff_s, tokens
 from tests.unit.builders import (
@@ -136,7 +154,9 @@ def test_someone_elses_change_is_waited_for() -> None:
 
 def test_cooldown_is_per_kind_and_for_running_instances_only() -> None:
     state = StackState({"a": ServiceState(past=(past(ActionKind.GRACEFUL_RESTART, 200),))})
-    verdict = judge(proposal(ONE, HUNG, state), context(ONE, HUNG, state))
+    gentle = proposal(ONE, HUNG)
+    assert gentle.kind is ActionKind.GRACEFUL_RESTART
+    verdict = judge(gentle, context(ONE, HUNG, state))
     assert isinstance(verdict, Delayed)
     assert verdict.check is Check.COOLDOWN
     assert verdict.until_s == NOW_S + 100
@@ -217,3 +237,87 @@ def test_the_bucket_never_gives_more_than_its_rate(times: list[float]) -> None:
     for first in starts:
         inside = [s for s in starts if first <= s < first + 100]
         assert len(inside) <= SETTINGS.rate_burst + 10
+
+
+def flying(kind: ActionKind, phase: Phase) -> StackState:
+    flight = InFlight(
+        "act-1",
+        None,
+        "k",
+        Origin.PERSON,
+        Cause.REQUESTED,
+        Step(kind, "a"),
+        NOW_S - 2,
+        Sighting(NOW_S),
+        Expectation("a", 60.0),
+        phase=phase,
+    )
+    return StackState(in_flight={"a": flight})
+
+
+def wish(kind: ActionKind) -> Proposal:
+    step = (Step(kind, "a"),)
+    expected = Expectation("a", 60.0)
+    return Proposal("abcdef01", Origin.PERSON, "a", Cause.REQUESTED, step, "wished", expected)
+
+
+START, STOP, RESTART = ActionKind.START, ActionKind.STOP, ActionKind.GRACEFUL_RESTART
+
+
+@pytest.mark.parametrize(
+    ("kind", "running", "is_allowed"),
+    [
+        (STOP, START, True),
+        (STOP, RESTART, True),
+        (STOP, STOP, False),
+        (RESTART, START, True),
+        (RESTART, RESTART, False),
+        (START, START, False),
+    ],
+)
+def test_a_person_need_not_wait_for_a_proof_that_the_wish_makes_moot(
+    kind: ActionKind, running: ActionKind, is_allowed: bool
+) -> None:
+    healthy = seen(up("a"))
+    verifying = judge(wish(kind), context(ONE, healthy, flying(running, Phase.VERIFYING)))
+    assert isinstance(verifying, Allowed) is is_allowed
+    acting = judge(wish(kind), context(ONE, healthy, flying(running, Phase.ACTING)))
+    assert isinstance(acting, Delayed)
+    assert acting.check is Check.ONE_PER_SERVICE
+
+
+def test_everup_itself_waits_for_every_proof() -> None:
+    own = replace(wish(STOP), origin=Origin.RECOVERY)
+    verdict = judge(own, context(ONE, seen(up("a")), flying(START, Phase.VERIFYING)))
+    assert isinstance(verdict, Delayed)
+
+
+def test_what_did_not_happen_starts_no_cooldown() -> None:
+    undone = replace(past(RESTART, 60.0), has_happened=False)
+    for found, is_allowed in ((undone, True), (past(RESTART, 60.0), False)):
+        state = StackState(services={"a": ServiceState(past=(found,))})
+        hung = replace(wish(RESTART), origin=Origin.RECOVERY, on_running=True)
+        assert isinstance(judge(hung, context(ONE, HUNG, state)), Allowed) is is_allowed
+
+
+def test_a_change_that_never_ends_holds_no_longer_than_its_bound() -> None:
+    recent = {"a": NOW_S - 3}
+    bound_s = SETTINGS.change_most_s
+    short = replace(DEAD, changes=recent, changing_since={"a": NOW_S - bound_s + 5})
+    verdict = judge(proposal(ONE, short), context(ONE, short))
+    assert isinstance(verdict, Delayed)
+    assert verdict.until_s == NOW_S + 5
+    long = replace(DEAD, changes=recent, changing_since={"a": NOW_S - bound_s})
+    assert isinstance(judge(proposal(ONE, long), context(ONE, long)), Allowed)
+
+
+def test_the_rate_holds_for_people_who_take_instances_away_and_yields_to_a_reason() -> None:
+    state = StackState(plan_starts_s=(NOW_S - 2, NOW_S - 1, NOW_S))
+    asked = replace(proposal(ONE, HUNG), origin=Origin.PERSON)
+    verdict = judge(asked, context(ONE, HUNG, state))
+    assert isinstance(verdict, Delayed)
+    assert verdict.check is Check.BLAST_RADIUS
+    sure = replace(asked, overrides={Check.BLAST_RADIUS: "maintenance"})
+    assert isinstance(judge(sure, context(ONE, HUNG, state)), Allowed)
+    dead = replace(proposal(ONE, DEAD), origin=Origin.PERSON)
+    assert isinstance(judge(dead, context(ONE, DEAD, state)), Allowed)

@@ -2,7 +2,9 @@
 
 from everup.api.routes import (
     actions,
+    approvals,
     dependencies,
+    events,
     freeze,
     health,
     incidents,
@@ -11,6 +13,7 @@ from everup.api.routes import (
     recovery,
     report,
     services,
+    stack,
     status,
 )
 
@@ -18,9 +21,12 @@ ROUTERS = (
     health.router,
     status.router,
     dependencies.router,
+    stack.router,
     incidents.router,
     actions.router,
     plan.router,
+    events.router,
+    approvals.router,
     freeze.router,
     services.router,
     recovery.router,

@@ -10,6 +10,8 @@ from everup import __version__
 from everup.api.engine import Control, ControlView
 from everup.api.shapes.base import known
 from everup.api.shapes.health import FreezeShape, HealthShape
+from everup.loop.look import NOTHING_SEEN
+from everup.safety import freezes_in_force
 
 router = APIRouter(tags=["health"])
 
@@ -56,5 +58,8 @@ def health_word(control: ControlView) -> Word:
 
 def current_freezes(control: ControlView) -> list[FreezeShape]:
     """What is frozen, the stack first, then by name."""
-    freezes = control.state.freezes
-    return [FreezeShape.model_validate(freezes[scope]) for scope in sorted(freezes)]
+    look = control.look
+    observation = NOTHING_SEEN if look is None else look.observation
+    now_s = look.at_s if look is not None else float("-inf")
+    in_force = freezes_in_force(control.stack, control.state, observation, now_s)
+    return [FreezeShape.model_validate(freeze) for freeze in in_force]

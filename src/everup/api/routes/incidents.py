@@ -19,7 +19,6 @@ from everup.api.parameters import (
 from everup.api.problems import ApiProblem, shorten
 from everup.api.routes.actions import action_story
 from everup.api.routes.plan import decision_shape, flight_shape
-from everup.api.shapes.base import plain
 from everup.api.shapes.explanation import (
     BystanderShape,
     CandidateShape,
@@ -29,10 +28,10 @@ from everup.api.shapes.explanation import (
     WouldDoShape,
 )
 from everup.api.shapes.records import (
-    EntryShape,
     IncidentShape,
     IncidentsShape,
     IncidentStoryShape,
+    entry_shape,
 )
 from everup.loop.explain import explain
 from everup.loop.ports import ActionRecord
@@ -107,7 +106,7 @@ async def _story(
         now_s=control.now_s(),
         origin_s=seen_s if is_known(seen_s) else incident.opened_at_s,
         mode=control.stack.mode,
-        timeline=tuple(_entry(*row) for row in rows),
+        timeline=tuple(entry_shape(*row) for row in rows),
         has_more=len(rows) == PAGE_MOST,
         causes=tuple(CandidateShape.model_validate(c) for c in told.causes),
         gate=tuple(GateWordShape.model_validate(g) for g in told.gate),
@@ -139,13 +138,3 @@ async def _acted_on(control: ControlView, incident: Incident) -> set[str]:
             if incident.opened_at_s <= record.intended_at_s <= ended_s:
                 acted.add(victim)
     return acted
-
-
-def _entry(sequence: int, digest: str, entry: Entry) -> EntryShape:
-    return EntryShape(
-        sequence=sequence,
-        hash=digest,
-        type=type(entry).__name__,
-        at_s=entry.at_s,
-        data=plain(entry),
-    )

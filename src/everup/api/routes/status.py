@@ -120,8 +120,9 @@ def _recovery_word(control: ControlView) -> tuple[RecoveryWord, str]:
         return "halted", control.journal_fault
     if control.look is None:
         return "waiting", "the first look is not over"
-    if "" in control.state.freezes:
-        return "frozen", control.state.freezes[""].reason
+    frozen = [freeze for freeze in current_freezes(control) if not freeze.scope]
+    if frozen:
+        return "frozen", frozen[0].reason
     if control.state.monitor_fault:
         return "blind", control.state.monitor_fault
     return "running", ""

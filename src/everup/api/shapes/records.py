@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from everup.api.shapes.base import Known, Shape
+from everup.api.shapes.base import Known, Shape, plain
 from everup.api.shapes.explanation import (
     BystanderShape,
     CandidateShape,
@@ -14,6 +14,7 @@ from everup.api.shapes.explanation import (
     WouldDoShape,
 )
 from everup.api.shapes.plan import DecisionShape, FlightShape
+from everup.model.entries import Entry
 from everup.model.incident import IncidentState
 from everup.model.kinds import ActionKind, Cause, Mode
 
@@ -53,6 +54,17 @@ class EntryShape(Shape):
     type: str
     at_s: Known
     data: dict[str, Any]
+
+
+def entry_shape(sequence: int, digest: str, entry: Entry) -> EntryShape:
+    """An entry as the journal gives it."""
+    return EntryShape(
+        sequence=sequence,
+        hash=digest,
+        type=type(entry).__name__,
+        at_s=entry.at_s,
+        data=plain(entry),
+    )
 
 
 class IncidentsShape(Shape):

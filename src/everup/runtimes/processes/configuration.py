@@ -19,6 +19,8 @@ from everup.model.kinds import UNKNOWN, is_known
 from everup.model.stack import ServiceSpec
 
 INSTANCES_MOST = 100
+GRACE_DIGITS = 6
+"""Microseconds: what scaling there and back leaves behind would else be another configuration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +38,8 @@ class Configuration:
     stop_grace_s: float = 10.0
 
     @classmethod
-    def of(cls, spec: ServiceSpec) -> Configuration:
-        """As the owner declared it."""
+    def of(cls, spec: ServiceSpec, time_scale: float = 1.0) -> Configuration:
+        """As the owner declared it. `time_scale`: the pace that the spec's durations stand at."""
         return cls(
             command=spec.command,
             directory=spec.directory,
@@ -47,7 +49,7 @@ class Configuration:
             instances=spec.instances,
             memory_bytes=spec.limits.memory_bytes,
             stop_signal=spec.stop.signal,
-            stop_grace_s=spec.stop.grace_s,
+            stop_grace_s=round(spec.stop.grace_s / time_scale, GRACE_DIGITS),
         )
 
     def content(self) -> dict[str, object]:

@@ -20,12 +20,20 @@ _log = structlog.get_logger(__name__)
 
 
 class Declarations:
-    """One configuration per service. `load` and `put` block for a few milliseconds."""
+    """One configuration per service. `load` and `put` block for a few milliseconds.
 
-    def __init__(self, stack: Stack, folder: Path) -> None:
+    The stack's durations stand at `time_scale`; a configuration's stand at true pace, so that what
+    was stored or captured at one pace holds at another.
+    """
+
+    def __init__(self, stack: Stack, folder: Path, time_scale: float = 1.0) -> None:
         self._stack = stack
         self._folder = folder
-        self._now = {name: Configuration.of(spec) for name, spec in stack.services.items()}
+        self._time_scale = time_scale
+        self._now = {name: self._declared(name) for name in stack.services}
+
+    def _declared(self, service: str) -> Configuration:
+        return Configuration.of(self._stack.services[service], self._time_scale)
 
     def spec(self, service: str) -> ServiceSpec:
         """What the owner declared.
@@ -70,7 +78,8 @@ class Declarations:
         Raises:
             OSError: it could not be stored; what held before holds.
         """
-        declared = Configuration.of(self.spec(service))
+        self.spec(service)
+        declared = self._declared(service)
         if configuration == declared or configuration.digest == declared.digest:
             files.remove(self._path(service))
         else:

@@ -58,7 +58,7 @@ class House:
         self.events = Events()
         self.threads = Threads()
         self._folder = state_dir
-        self.declarations = Declarations(stack, state_dir / "declared")
+        self.declarations = Declarations(stack, state_dir / "declared", settings.time_scale)
         self._lock = FolderLock(state_dir / "lock")
         self._accounting = Accounting()
         self._home = ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from everup.model.kinds import UNKNOWN, InstanceState, is_known
+from everup.model.kinds import UNKNOWN, InstanceState
 from everup.model.observation import Exit, Instance
 from everup.model.stack import ServiceSpec
 
@@ -163,10 +163,11 @@ class VirtualInstance:
         """The kernel's letter of the main process."""
         if self.state is not InstanceState.RUNNING:
             return "T" if self.state is InstanceState.PAUSED else None
-        if Ailment.STOPPED in self.ailments:
-            return "T"
-        if Ailment.SPINS in self.ailments or Ailment.GC_PAUSE in self.ailments:
-            return "R"
+        if self.ailments:
+            if Ailment.STOPPED in self.ailments:
+                return "T"
+            if Ailment.SPINS in self.ailments or Ailment.GC_PAUSE in self.ailments:
+                return "R"
         if self.truth is Truth.OVERLOADED:
             return "R"
         return "S"
@@ -186,9 +187,9 @@ class VirtualInstance:
 
     def memory_bytes(self, t: float, base_bytes: float) -> float:
         """What it uses, never more than its limit."""
-        used = base_bytes + self.leak.at(t)
-        limit = self.memory_limit_bytes
-        return min(used, limit) if is_known(limit) else used
+        leak, limit = self.leak, self.memory_limit_bytes
+        used = base_bytes + (leak.total + leak.rate * (t - leak.since_t))
+        return min(used, limit)  # in this order an unknown limit is never taken
 
     def view(self, t: float, base_bytes: float, arriving_rps: float) -> Instance:
         """As the runtime lists it. The dead are looked at once: they do not change any more."""
@@ -207,6 +208,7 @@ class VirtualInstance:
                 )
             return seen
         silent_s = t - self.silent_since_t
+        cpu, io = self.cpu, self.io
         return Instance(
             self.service,
             self.name,
@@ -216,8 +218,8 @@ class VirtualInstance:
             self.port,
             None,
             self.process_letter(),
-            self.cpu.at(t),
-            self.io.at(t),
+            cpu.total + cpu.rate * (t - cpu.since_t),
+            io.total + io.rate * (t - io.since_t),
             self.memory_bytes(t, base_bytes),
             self.memory_limit_bytes,
             min(ACCEPT_QUEUE_MOST, arriving_rps * silent_s) if silent_s > 0 else 0.0,

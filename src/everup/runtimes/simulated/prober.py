@@ -7,11 +7,11 @@ makes of it. Called by the loop's samplers.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
 
 from everup.model.kinds import UNKNOWN, ProbeVerdict
-from everup.model.observation import HostObservation, Instance, ProbeResult
+from everup.model.observation import Heard, HostObservation, Instance, ProbeResult
 from everup.model.stack import ProbeSpec, ServiceSpec
 from everup.runtimes.simulated.instance import Answer
 from everup.runtimes.simulated.senses import ProbeTrouble
@@ -41,7 +41,7 @@ class SimulatedProber:
                 return answered
         found = self._world.services[service.name].instances.get(instance.name)
         if found is None or found.answer is Answer.REFUSED:
-            return self._result(ProbeVerdict.FAIL, QUICK_S, "connection refused")
+            return self._result(ProbeVerdict.FAIL, QUICK_S, "connection refused", Heard.REFUSAL)
         if found.answer is Answer.OK:
             latency_s = found.latency_s * self._random.expovariate(1.0)
             if latency_s >= timeout_s:
@@ -60,17 +60,22 @@ class SimulatedProber:
             return self._result(ProbeVerdict.UNKNOWN, UNKNOWN, "no socket could be opened")
         if trouble is ProbeTrouble.NO_NAMES:
             await asyncio.sleep(QUICK_S)
-            return self._result(ProbeVerdict.FAIL, UNKNOWN, "the name does not resolve")
+            return self._result(
+                ProbeVerdict.FAIL, QUICK_S, "the name does not resolve", Heard.REFUSAL
+            )
         if self._random.random() < 0.9:
             return await self._out_of_time(timeout_s)
         return None
 
     async def _out_of_time(self, timeout_s: float) -> ProbeResult:
         await asyncio.sleep(timeout_s)
-        return self._result(ProbeVerdict.FAIL, UNKNOWN, f"timed out after {timeout_s:g} s")
+        detail = f"no answer within {timeout_s:g} s"
+        return self._result(ProbeVerdict.FAIL, timeout_s, detail, Heard.SILENCE)
 
-    def _result(self, verdict: ProbeVerdict, latency_s: float, detail: str) -> ProbeResult:
-        return ProbeResult(verdict, self._world.now(), latency_s, detail)
+    def _result(
+        self, verdict: ProbeVerdict, latency_s: float, detail: str, heard: Heard = Heard.ANSWER
+    ) -> ProbeResult:
+        return ProbeResult(verdict, self._world.now(), latency_s, detail, heard)
 
     async def close(self) -> None:
         """Nothing is held."""
@@ -90,6 +95,10 @@ class SimulatedHost:
     async def canaries(self, timeout_s: float) -> Sequence[str]:
         """Those that the plan has made fail."""
         return self._world.senses.failing_canaries
+
+    def freezes(self) -> Mapping[str, str]:
+        """There are no files in this world."""
+        return {}
 
     async def close(self) -> None:
         """Nothing is held."""

@@ -81,10 +81,12 @@ class SimulatedRuntime:
         self._last = Listing(
             world.now(),
             tuple(
-                i.view(t, s.nature.memory_bytes, s.arriving_rps)
-                for s in world.services.values()
-                for i in s.instances.values()
-                if i.life
+                [
+                    i.view(t, s.nature.memory_bytes, s.arriving_rps)
+                    for s in world.services.values()
+                    for i in s.instances.values()
+                    if i.life
+                ]
             ),
         )
         return self._last

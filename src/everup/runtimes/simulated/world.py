@@ -11,6 +11,7 @@ Timers run in the context in which the world was made, so that they outlive ever
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import copy_context
 from random import Random
@@ -107,7 +108,8 @@ class World:
 
     def deaths_of(self, service: str, *, since_s: float) -> int:
         """How often its processes ended since then."""
-        return sum(1 for at_s in self.deaths[service] if at_s >= since_s)
+        deaths = self.deaths[service]
+        return len(deaths) - bisect_left(deaths, since_s)
 
     def order_to_stop(self) -> list[VirtualService]:
         """Dependents before what they need."""

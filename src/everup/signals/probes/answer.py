@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from everup.model.kinds import ProbeVerdict
+from everup.model.observation import Heard
 
 EXCERPT_MOST = 120
 
@@ -15,6 +16,7 @@ class Answer:
 
     verdict: ProbeVerdict
     detail: str
+    heard: Heard = Heard.ANSWER
 
 
 def excerpt(text: str) -> str:

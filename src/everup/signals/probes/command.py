@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from everup.loop.ports import Clock
 from everup.model.kinds import ProbeVerdict
-from everup.model.observation import Instance
+from everup.model.observation import Heard, Instance
 from everup.model.stack import ServiceSpec
 from everup.signals.child import Children, Finished, LostChild, Order, TooManyChildren
 from everup.signals.deadline import within
@@ -146,7 +146,8 @@ def judge_command(finished: Finished) -> Answer:
         return Answer(ProbeVerdict.UNKNOWN, f"probe command was not found by its shell{said}")
     if finished.code == 0:
         return Answer(ProbeVerdict.PASS, f"exited with 0{said}")
-    return Answer(ProbeVerdict.FAIL, f"probe command exited with {finished.code}{said}")
+    detail = f"probe command exited with {finished.code}{said}"
+    return Answer(ProbeVerdict.FAIL, detail, Heard.CHECK)
 
 
 def _account(user: str | None) -> tuple[Mapping[str, object], dict[str, str]]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from everup.loop.ports import Clock
 from everup.model.kinds import ProbeVerdict
-from everup.model.observation import Instance, ProbeResult
+from everup.model.observation import Heard, Instance, ProbeResult
 from everup.model.settings import Settings
 from everup.model.stack import ProbeSpec, ServiceSpec
 from everup.signals import trouble
@@ -103,16 +103,17 @@ class LiveProber:
         except DeadlinePassed as passed:
             answer = _judge_silence(passed)
         except Exception as error:  # noqa: BLE001 - a prober that raises would blind the sampler
-            answer = Answer(*trouble.judge(error))
+            answer = Answer(*trouble.judge(error), Heard.REFUSAL)
         now_s = self._clock.now()
-        return ProbeResult(answer.verdict, now_s, max(0.0, now_s - started_s), answer.detail)
+        took_s = max(0.0, now_s - started_s)
+        return ProbeResult(answer.verdict, now_s, took_s, answer.detail, answer.heard)
 
 
 def _judge_silence(passed: DeadlinePassed) -> Answer:
     if passed.proves_nothing:
         detail = f"{passed}, but we ourselves were held up for {passed.late_s:.2f} s of it"
         return Answer(ProbeVerdict.UNKNOWN, detail)
-    return Answer(ProbeVerdict.FAIL, str(passed))
+    return Answer(ProbeVerdict.FAIL, str(passed), Heard.SILENCE)
 
 
 def _filled(spec: ProbeSpec, instance: Instance) -> ProbeSpec | None:

@@ -8,9 +8,11 @@ and so is whatever needs it; each exemption has its reason.
 
 from __future__ import annotations
 
+from everup.model.entries import IncidentOpened
 from everup.model.kinds import ActionKind, Cause, Mode
 from everup.runtimes.simulated.instance import Truth
 from everup.runtimes.simulated.service import VirtualService
+from everup.simulation.chronicle import Action
 from everup.simulation.invariants.court import Case, Objection
 
 GOOD = frozenset({Truth.WELL, Truth.DONE, Truth.PAUSING})
@@ -80,9 +82,13 @@ def judge_end(case: Case) -> list[Objection]:
     ]
     found += _churn(case)
     chronicle = case.chronicle
+    actions_for: dict[str | None, list[Action]] = {}
+    for action in chronicle.actions:
+        actions_for.setdefault(action.intent.incident_id, []).append(action)
     for incident_id, opened in chronicle.incidents.items():
-        tried = [a for a in chronicle.actions if a.intent.incident_id == incident_id]
+        tried = actions_for.get(incident_id, [])
         if incident_id in chronicle.escalations:
+            tried = tried or _tried_shortly_before(case, opened)
             if not tried and opened.cause is not Cause.STOPPED_ON_PURPOSE:
                 text = f"{incident_id} ({opened.cause} on {opened.service}) with nothing tried"
                 found.append(("11 escalated", text))
@@ -92,6 +98,13 @@ def judge_end(case: Case) -> list[Objection]:
                 text = f"{incident_id} ({opened.cause} on {opened.service}) is open without reason"
                 found.append(("11 forgotten", text))
     return found
+
+
+def _tried_shortly_before(case: Case, opened: IncidentOpened) -> list[Action]:
+    """What keeps coming back may be handed over at once: it was acted upon before."""
+    since_s = opened.at_s - case.settings.backoff_reset_s
+    past = case.chronicle.of_service.get(opened.service, ())
+    return [a for a in past if a.is_own and since_s <= a.ended_at_s <= opened.at_s]
 
 
 def _churn(case: Case) -> list[Objection]:

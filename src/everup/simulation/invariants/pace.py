@@ -87,6 +87,8 @@ def judge_deed(case: Case, deed: Deed, action: Action | None) -> list[Objection]
     for past in case.chronicle.own_before(action):
         if past.kind is not action.kind or not past.hit_running or past.is_open:
             continue
+        if past.finished is not None and not past.finished.has_happened:
+            continue
         waited_s = action.at_s - past.ended_at_s
         if waited_s < case.settings.cooldown_s - ALLOWANCE_S:
             text = f"{action.kind} on running {deed.service} {waited_s:.0f} s after {past.id} ended"

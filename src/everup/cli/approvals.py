@@ -1,0 +1,80 @@
+"""`everup approve`: what waits for a person's word, and the word."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from rich.text import Text
+
+from everup.cli import client, show
+from everup.cli.exits import OK
+from everup.cli.place import Place
+
+
+def approve(place: Place, approval_id: str | None, *, is_rejected: bool, reason: str) -> int:
+    """Without an id, list what waits; with one, say yes or no to it."""
+    if approval_id is None:
+        return _list(place)
+    verb = "reject" if is_rejected else "approve"
+    found = client.change(
+        place, "POST", f"/approvals/{quote(approval_id, safe='')}/{verb}", reason=reason
+    )
+    if place.is_json:
+        show.put_json(found)
+        return OK
+    show.console().print(Text(show.clean(found["text"])))
+    if not is_rejected:
+        show.console().print("The gate judges it once more; everup status shows what came of it.")
+    return OK
+
+
+def _list(place: Place) -> int:
+    found = client.get(place, "/approvals")
+    if place.is_json:
+        show.put_json(found)
+        return OK
+    waiting = [a for a in found["approvals"] if a["state"] in ("asked", "approved")]
+    if not waiting:
+        show.console().print("Nothing waits for your word.")
+    for approval in waiting:
+        _put(approval)
+    ended = [a for a in found["approvals"] if a not in waiting]
+    if ended:
+        show.put_table(
+            "Earlier",
+            ("asked", "id", "service", "action", "came to", "by"),
+            [
+                (
+                    show.moment(a["asked_at_s"]),
+                    a["id"],
+                    a["service"],
+                    a["kind"],
+                    a["state"],
+                    a["by"],
+                )
+                for a in ended[:10]
+            ],
+        )
+    return OK
+
+
+def _put(approval: Mapping[str, Any]) -> None:
+    console = show.console()
+    head = Text(f"{approval['kind']} on {approval['service']}", style="bold")
+    head.append(f"  {approval['id']}  {approval['state']}", style="yellow")
+    console.print(head)
+    left_s = (approval["expires_at_s"] or 0.0) - time.time()
+    rows = (
+        ("why", approval["reason"]),
+        ("risk", approval["risk"]),
+        ("expected", approval["expected"]),
+        ("expires", f"in {max(0.0, left_s):.0f} s ({show.moment(approval['expires_at_s'])})"),
+    )
+    for name, text in rows:
+        console.print(Text(f"  {name:<9} {show.clean(text)}"))
+    if approval["state"] == "asked":
+        console.print(Text(f"  yes: everup approve {approval['id']}"))
+        console.print(Text(f"  no:  everup approve {approval['id']} --reject --reason WHY"))
