@@ -9,7 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from everup.automated_recovery.ladders import ladder, score_limit
+<<<<<<< HEAD
 from everup.automated_recovery.steps import expectation_for, step_for, target_of
+=======
+from everup.automated_recovery.patience import patience_s
+from everup.automated_recovery.steps import expectation_for, step_for
+>>>>>>> d784111643b752c61f7d70c3001d6450024717cf
 from everup.model.assessment import Assessment, Finding
 from everup.model.decision import (
     Escalate,
@@ -95,7 +100,7 @@ class _Case:
 
 
 def _decide(case: _Case) -> Decided:
-    for rule in (_somebody_has_it, _purpose, _not_yet, _not_the_root, _stateful_wait):
+    for rule in (_somebody_has_it, _purpose, _not_yet, _not_the_root, _stateful_wait, _may_heal):
         answer = rule(case)
         if answer is not None:
             return answer
@@ -155,6 +160,20 @@ def _stateful_wait(case: _Case) -> Decided | None:
         text = f"stateful: nothing before it lasted {case.settings.stateful_wait_s:g} s"
         return case.hold(HoldReason.STATEFUL_WAIT, text, due_s)
     return None
+
+
+def _may_heal(case: _Case) -> Decided | None:
+    """The first action comes later than this trouble usually needs to end by itself."""
+    if case.incident is not None and case.incident.attempts:
+        return None
+    found = case.found
+    ends = case.state.service(found.service).natural_ends.get(found.cause, ())
+    wait_s = patience_s(ends, found.cause, case.settings)
+    due_s = found.since_s + wait_s
+    if not case.now_s < due_s:
+        return None
+    text = f"{found.cause} of {found.service} ended by itself {len(ends)} times, usually within "
+    return case.hold(HoldReason.MAY_HEAL_BY_ITSELF, f"{text}{wait_s:.0f} s", due_s)
 
 
 def _healed_dependency(case: _Case) -> str | None:

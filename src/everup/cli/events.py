@@ -47,6 +47,10 @@ def _of_healing(entry: e.Entry) -> str | None:
             return f"{word} {entry.service}: {entry.reason}"
         case e.IncidentResolved():
             return f"resolved {entry.service}: {entry.reason}"
+        case e.WouldHaveDone():
+            return f"would act {entry.service}: {entry.kind}, because {entry.reason}"
+        case e.EpisodeEnded() if entry.proposed:
+            return f"hindsight {entry.service}: {entry.hindsight}, {entry.reason}"
         case e.IncidentEscalated():
             return f"escalated {entry.service}, a person is needed: {entry.case}"
         case _:

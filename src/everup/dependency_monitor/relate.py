@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from everup.dependency_monitor.causes import TOLD, Surroundings, find
 from everup.dependency_monitor.graph import Graph
+from everup.dependency_monitor.rank import rank_causes
 from everup.model.assessment import Finding, OwnHealth, Relations
 from everup.model.kinds import Cause, Condition, DependencyKind, ProbeVerdict, Purpose, is_known
 from everup.model.observation import Observation
@@ -61,6 +62,10 @@ def relate(
     findings = {
         n: replace(f, explained_by=explained[n]) if explained[n] else f for n, f in findings.items()
     }
+    for name, found in findings.items():
+        if found.is_root:
+            ranked = rank_causes(found, stack, observation, own, findings, state, settings)
+            findings[name] = replace(found, candidates=ranked)
     in_order = [n for n in graph.order if n in findings] if findings else []
     roots_of = _roots_of(findings, graph)
     return Relations(

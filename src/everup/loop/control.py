@@ -13,8 +13,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from everup.dependency_monitor import Closures, build_graph
-from everup.loop import approvals, wishes
+from everup.loop import approvals, why_not, wishes
 from everup.loop.book import Book
+<<<<<<< HEAD
 from everup.loop.clock_set_back import not_after
 from everup.loop.control_views import ControlViews
 from everup.loop.cycle import look_once
@@ -23,11 +24,20 @@ from everup.loop.desk_of_wishes import DeskOfWishes
 from everup.loop.look import Look
 from everup.loop.mishaps import LOOK, Mishaps
 from everup.loop.owed_starts import OwedStarts
+=======
+from everup.loop.context import gate_context
+from everup.loop.cycle import look_once
+from everup.loop.desk import Desk
+from everup.loop.desk_of_wishes import DeskOfWishes
+from everup.loop.history_ring import HistoryRing
+from everup.loop.look import Decision, Look
+>>>>>>> d784111643b752c61f7d70c3001d6450024717cf
 from everup.loop.perform import perform
 from everup.loop.ports import Clock, HostSense, Ids, Journal, Prober, Random, Runtime
 from everup.loop.rooms import Beside, Rooms
 from everup.loop.sampling import Samplers, raise_first_of
 from everup.loop.settle import ENDS_AND_STARTS
+from everup.model.decision import Verdict
 from everup.model.entries import (
     ControllerStarted,
     ControllerStopped,
@@ -37,7 +47,12 @@ from everup.model.entries import (
     MonitorFaultSeen,
     Verified,
 )
+<<<<<<< HEAD
 from everup.model.kinds import UNKNOWN, ActionKind, Purpose, is_known
+=======
+from everup.model.explanation import KindAnswer
+from everup.model.kinds import ActionKind, Purpose, is_known
+>>>>>>> d784111643b752c61f7d70c3001d6450024717cf
 from everup.model.request import Answer, AnswerState, Request, Verb
 from everup.model.settings import Settings
 from everup.model.stack import Stack
@@ -322,6 +337,25 @@ class Control(ControlViews):
         self.answered.move_to_end(key)
         while len(self.answered) > ANSWERS_KEPT:
             self.answered.popitem(last=False)
+
+    def kinds(self, service: str) -> tuple[KindAnswer, ...]:
+        """May each kind of action be done to it now, and why not; empty before the first look."""
+        look = self.look
+        if look is None:
+            return ()
+        decision = next((d for d in look.decisions if d.service == service), None)
+        spec, manifest = self.stack.services[service], self.runtime.manifest
+        return why_not.answers(why_not.Question(spec, gate_context(self, look), decision, manifest))
+
+    def but_for_the_mode(self, decision: Decision) -> Verdict | None:
+        """What the gate would say to it in mode auto; None where the mode forbids nothing."""
+        if self.look is None:
+            return None
+        return why_not.but_for_the_mode(decision, gate_context(self, self.look))
+
+    def now_s(self) -> float:
+        """By the loop's clock."""
+        return self.clock.now()
 
     def last_look_age_s(self) -> float:
         """Seconds since the last look ended; NaN before the first."""

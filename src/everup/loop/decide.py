@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from everup.automated_recovery import propose
-from everup.loop import incidents, wishes
+from everup.loop import episodes, incidents, wishes
 from everup.loop.context import gate_context
 from everup.loop.look import Decision, Look
 from everup.model.decision import Allowed, Escalate, Hold, Proposal, Verdict
@@ -38,6 +38,15 @@ async def decide(control: Control, look: Look) -> Look:
             control.ids,
             control.hard_closure,
             asked,
+        )
+        entries += episodes.ended(
+            entries,
+            control.stack,
+            look.observation,
+            look.assessment,
+            control.state,
+            control.memory,
+            control.settings,
         )
         if entries:
             await control.write(entries)

@@ -13,6 +13,7 @@ from typing import Any
 from everup.loop.threads import follow_threads
 from everup.model import entries as e
 from everup.model.approval import Approval, ApprovalState
+from everup.model.episode import Ending, WouldDo
 from everup.model.incident import Attempt, Incident
 from everup.model.kinds import TAKES_CAPACITY, ActionKind, Origin, Purpose, is_known
 from everup.model.state import Freeze, InFlight, PastAction, Phase, StackState
@@ -20,6 +21,8 @@ from everup.model.state import Freeze, InFlight, PastAction, Phase, StackState
 PAST_ACTIONS_MOST = 32
 EXITS_MOST = 16
 PLAN_STARTS_MOST = 32
+WOULD_HAVE_MOST = 8
+NATURAL_ENDS_MOST = 32
 PAST_APPROVALS_MOST = 50
 
 
@@ -89,6 +92,9 @@ def _opened(state: StackState, entry: e.IncidentOpened) -> StackState:
         victims=entry.victims,
         seen_at_s=entry.seen_at_s,
     )
+    known = state.service(entry.service)
+    if known.would_have or known.diagnoses:
+        state = _with_service(state, entry.service, would_have=(), diagnoses=())
     return _with_incident(state, incident)
 
 
@@ -96,6 +102,9 @@ def _changed(state: StackState, entry: e.IncidentChanged) -> StackState:
     incident = state.incidents.get(entry.incident_id)
     if incident is None:
         return state
+    known = state.service(incident.service).diagnoses or (incident.cause,)
+    if entry.cause not in known:
+        state = _with_service(state, incident.service, diagnoses=(*known, entry.cause))
     return _with_incident(
         state,
         replace(
@@ -263,6 +272,31 @@ def _gate(state: StackState, entry: e.GateAnswered) -> StackState:
     return _with_incident(state, replace(incident, waiting_for=waiting))
 
 
+def _would(state: StackState, entry: e.WouldHaveDone) -> StackState:
+    would = WouldDo(entry.key, entry.kind, entry.at_s)
+    kept = (*state.service(entry.service).would_have, would)[-WOULD_HAVE_MOST:]
+    return _with_service(state, entry.service, would_have=kept)
+
+
+def _episode(state: StackState, entry: e.EpisodeEnded) -> StackState:
+    """A natural end is learned. One that needed us makes the oldest forgotten: what no longer ends
+    by itself must not be waited for for ever."""
+    kept = dict(state.service(entry.service).natural_ends)
+    for cause in {str(cause): None for cause in (entry.cause, *entry.further_causes)}:
+        ends = kept.get(cause, ())
+        if entry.ending is Ending.BY_ITSELF and is_known(entry.lasted_s):
+            kept[cause] = (*ends, entry.lasted_s)[-NATURAL_ENDS_MOST:]
+        elif entry.ending is Ending.HEALED:
+            kept[cause] = ends[1:]
+    return _with_service(
+        state,
+        entry.service,
+        would_have=(),
+        diagnoses=(),
+        natural_ends={cause: found for cause, found in kept.items() if found},
+    )
+
+
 def _asked(state: StackState, entry: e.ApprovalAsked) -> StackState:
     approval = Approval(
         id=entry.approval_id,
@@ -328,6 +362,8 @@ _FOLDS: dict[type, Callable[[StackState, Any], StackState]] = {
     e.MonitorFaultSeen: _blind,
     e.MonitorFaultOver: _sighted,
     e.GateAnswered: _gate,
+    e.WouldHaveDone: _would,
+    e.EpisodeEnded: _episode,
     e.ApprovalAsked: _asked,
     e.ApprovalAnswered: _approval_answered,
     e.ApprovalEnded: _approval_over,

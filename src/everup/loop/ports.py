@@ -162,9 +162,14 @@ class Journal(Protocol):
         """The state that all entries fold into."""
 
     async def incidents(
-        self, *, limit: int = 100, before: str | None = None, state: str | None = None
+        self,
+        *,
+        limit: int = 100,
+        before: str | None = None,
+        state: str | None = None,
+        service: str | None = None,
     ) -> Sequence[Incident]:
-        """Newest first."""
+        """Newest first, of one state and one service if asked."""
 
     async def incident(self, incident_id: str) -> Incident | None:
         """One incident with its attempts."""

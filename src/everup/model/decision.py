@@ -102,6 +102,7 @@ class HoldReason(StrEnum):
     ENGINE_RESTARTS = "engine_restarts"
     ABOVE_LIMIT = "above_limit"
     STATEFUL_WAIT = "stateful_wait"
+    MAY_HEAL_BY_ITSELF = "may_heal_by_itself"
     IN_FLIGHT = "in_flight"
     WITH_A_PERSON = "with_a_person"
     UNKNOWN = "unknown"

@@ -75,6 +75,8 @@ class Cause(StrEnum):
     NETWORK_CUT = "network_cut"
     SLOW = "slow"
     REQUESTED = "requested"  # a person asked; nothing needs to be wrong
+    HOST_PRESSURE = "host_pressure"  # never a finding, only a candidate: the machine is too busy
+    UNKNOWN = "unknown"  # never a finding: the share of doubt that no candidate takes away
 
 
 class Origin(StrEnum):

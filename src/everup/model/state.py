@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from everup.model.approval import Approval
 from everup.model.decision import Expectation, Step
+from everup.model.episode import WouldDo
 from everup.model.evidence import Sighting
 from everup.model.incident import Incident
 from everup.model.kinds import UNKNOWN, ActionKind, Cause, Origin, Purpose
@@ -101,6 +102,10 @@ class ServiceState:
     past: tuple[PastAction, ...] = ()  # oldest first, bounded
     healed_at_s: float = UNKNOWN  # when the last incident on it ended resolved
     with_a_person: str | None = None  # id of the escalated incident nobody has answered yet
+    diagnoses: tuple[Cause, ...] = ()  # of the open incident, in order, once there are several
+    would_have: tuple[WouldDo, ...] = ()  # of the open incident, oldest first, bounded
+    natural_ends: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """Cause → seconds after which it ended by itself, oldest first, bounded."""
 
     @property
     def is_wanted(self) -> bool:

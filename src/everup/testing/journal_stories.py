@@ -180,6 +180,7 @@ async def remembers_incidents(lab: JournalLab) -> None:
     assert [i.id for i in await journal.incidents()] == ["inc-3", "inc-2", "inc-1"]
     assert [i.id for i in await journal.incidents(limit=1, before="inc-3")] == ["inc-2"]
     assert [i.id for i in await journal.incidents(state="escalated")] == ["inc-2"]
+    assert [i.id for i in await journal.incidents(service="api")] == ["inc-3"]
     assert await journal.incidents(before="inc-9") == []
     healed = await journal.incident("inc-1")
     assert healed is not None

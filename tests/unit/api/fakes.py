@@ -21,6 +21,7 @@ from everup.model.assessment import (
 from everup.model.entries import Entry, IncidentOpened
 from everup.model.errors import JournalUnavailable
 from everup.model.evidence import Sighting
+from everup.model.explanation import KindAnswer, KindState, Remedy, Said, Way
 from everup.model.incident import Attempt, Incident
 from everup.model.kinds import ActionKind, Cause, Condition, Mode, Origin
 from everup.model.request import Answer, AnswerState, Request, Verb
@@ -121,10 +122,15 @@ class FakeJournal:
             raise JournalUnavailable(self.fault)
 
     async def incidents(
-        self, *, limit: int = 100, before: str | None = None, state: str | None = None
+        self,
+        *,
+        limit: int = 100,
+        before: str | None = None,
+        state: str | None = None,
+        service: str | None = None,
     ) -> list[Incident]:
         self._check()
-        return [] if before or state not in (None, "open") else [INCIDENT]
+        return [] if before or state not in (None, "open") or service == "api" else [INCIDENT]
 
     async def incident(self, incident_id: str) -> Incident | None:
         self._check()
@@ -213,6 +219,25 @@ class FakeControl:
 
     def last_look_age_s(self) -> float:
         return self.age_s
+
+    def now_s(self) -> float:
+        return 111.0
+
+    def kinds(self, service: str) -> tuple[KindAnswer, ...]:
+        if self.look is None:
+            return ()
+        own = Said(KindState.REFUSED, "mode is observe", "mode")
+        person = Said(KindState.ALLOWED, "every check passed")
+        kind = ActionKind.GRACEFUL_RESTART
+        ways = (Remedy(Way.SET_MODE, service, kind), Remedy(Way.ASK, service, kind))
+        absent = Said(KindState.CANNOT, "rollback_manager is not part of this version")
+        return (
+            KindAnswer(kind, own, person, (1,), ways),
+            KindAnswer(ActionKind.EMERGENCY_ROLLBACK, absent, absent),
+        )
+
+    def but_for_the_mode(self, decision: Decision) -> d.Verdict | None:
+        return None
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from everup.cli.exits import Stop
 from everup.cli.place import Place
 from everup.cli.verbs import app
 from everup.model import entries as e
-from everup.model.kinds import Cause
+from everup.model.episode import Ending, Hindsight, WouldDo
+from everup.model.kinds import ActionKind, Cause
 
 
 @pytest.fixture(autouse=True)
@@ -77,6 +79,18 @@ def test_the_run_file_names_this_very_process(tmp_path: Path) -> None:
 def test_another_life_of_a_pid_is_never_signalled() -> None:
     stranger = runfile.Running(os.getpid(), 1, "another boot", "http://127.0.0.1:1")
     assert runfile.send(stranger, signal.SIGKILL, 0) is None
+
+
+def test_what_would_have_been_done_is_told_and_judged_later() -> None:
+    kind = ActionKind.CONTAINER_RESTART
+    would = e.WouldHaveDone(1.0, "k", "inc-1", "redis", Cause.CRASH, kind, "died")
+    assert "would act redis: container_restart, because died" in (events.line(would) or "")
+    over = e.EpisodeEnded(
+        9.0, "inc-1", "redis", Cause.CRASH, 1.0, 5.0, Ending.BY_ITSELF, Hindsight.WRONG, "too soon"
+    )
+    assert events.line(over) is None  # nothing had been proposed
+    judged = replace(over, proposed=(WouldDo("k", kind, 1.0),))
+    assert "hindsight redis: wrong, too soon" in (events.line(judged) or "")
 
 
 def test_events_are_one_clean_line() -> None:

@@ -11,6 +11,7 @@ from everup.api.routes import (
     metrics,
     plan,
     recovery,
+    report,
     services,
     stack,
     status,
@@ -29,6 +30,7 @@ ROUTERS = (
     freeze.router,
     services.router,
     recovery.router,
+    report.router,
     metrics.router,
 )
 
