@@ -11,11 +11,8 @@ from typing import Annotated, Protocol
 
 from fastapi import Depends, Request
 
-<<<<<<< HEAD
-from everup.loop.mishaps import Mishaps
-=======
 from everup.loop.look import Decision
->>>>>>> d784111643b752c61f7d70c3001d6450024717cf
+from everup.loop.mishaps import Mishaps
 from everup.loop.ports import ActionRecord
 from everup.loop.rooms import RoomCounts
 from everup.model.assessment import Assessment

@@ -9,12 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from everup.automated_recovery.ladders import ladder, score_limit
-<<<<<<< HEAD
-from everup.automated_recovery.steps import expectation_for, step_for, target_of
-=======
 from everup.automated_recovery.patience import patience_s
-from everup.automated_recovery.steps import expectation_for, step_for
->>>>>>> d784111643b752c61f7d70c3001d6450024717cf
+from everup.automated_recovery.steps import expectation_for, step_for, target_of
 from everup.model.assessment import Assessment, Finding
 from everup.model.decision import (
     Escalate,

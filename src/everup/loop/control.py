@@ -15,23 +15,15 @@ from dataclasses import replace
 from everup.dependency_monitor import Closures, build_graph
 from everup.loop import approvals, why_not, wishes
 from everup.loop.book import Book
-<<<<<<< HEAD
 from everup.loop.clock_set_back import not_after
+from everup.loop.context import gate_context
 from everup.loop.control_views import ControlViews
 from everup.loop.cycle import look_once
 from everup.loop.desk import Desk
 from everup.loop.desk_of_wishes import DeskOfWishes
-from everup.loop.look import Look
+from everup.loop.look import Decision, Look
 from everup.loop.mishaps import LOOK, Mishaps
 from everup.loop.owed_starts import OwedStarts
-=======
-from everup.loop.context import gate_context
-from everup.loop.cycle import look_once
-from everup.loop.desk import Desk
-from everup.loop.desk_of_wishes import DeskOfWishes
-from everup.loop.history_ring import HistoryRing
-from everup.loop.look import Decision, Look
->>>>>>> d784111643b752c61f7d70c3001d6450024717cf
 from everup.loop.perform import perform
 from everup.loop.ports import Clock, HostSense, Ids, Journal, Prober, Random, Runtime
 from everup.loop.rooms import Beside, Rooms
@@ -47,12 +39,8 @@ from everup.model.entries import (
     MonitorFaultSeen,
     Verified,
 )
-<<<<<<< HEAD
-from everup.model.kinds import UNKNOWN, ActionKind, Purpose, is_known
-=======
 from everup.model.explanation import KindAnswer
-from everup.model.kinds import ActionKind, Purpose, is_known
->>>>>>> d784111643b752c61f7d70c3001d6450024717cf
+from everup.model.kinds import UNKNOWN, ActionKind, Purpose, is_known
 from everup.model.request import Answer, AnswerState, Request, Verb
 from everup.model.settings import Settings
 from everup.model.stack import Stack
