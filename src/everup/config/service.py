@@ -145,7 +145,7 @@ def _check_port_marks(spec: ServiceSpec, given: Mapping[str, Field]) -> None:
 
 
 def _targets(spec: ProbeSpec | None) -> tuple[str | None, ...]:
-    return () if spec is None else (spec.http, spec.tcp, *spec.command)
+    return () if spec is None else spec.targets
 
 
 def _notes(spec: ServiceSpec) -> list[str]:

@@ -63,6 +63,7 @@ class ProbeResult:
     at_s: float
     latency_s: float = UNKNOWN
     detail: str = ""
+    is_own_word: bool = False  # the service itself said so, in its own protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,8 @@ class ProbeReading:
     since_s: float = UNKNOWN  # start of the present run of equal verdicts
     error_ratio: float = UNKNOWN  # failed share of the last 20 answers
     has_ever_passed: bool = False
+    is_own_word: bool = False  # the latest answer came from the service itself
+    recovering_since_s: float = UNKNOWN  # it says that it is coming since then, and never passed
 
 
 @dataclass(frozen=True, slots=True)

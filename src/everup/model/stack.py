@@ -13,7 +13,8 @@ from everup.model.kinds import UNKNOWN, ActionKind, DependencyKind, Mode
 
 @dataclass(frozen=True, slots=True)
 class ProbeSpec:
-    """How to ask one instance whether it is well. Exactly one of http, tcp, command is set.
+    """How to ask one instance whether it is well. Exactly one of http, tcp, postgres, redis and
+    command is set; postgres and redis are `host:port` or the path of a socket.
 
     `{port}` in a target stands for the port of the instance that is asked.
     """
@@ -24,11 +25,22 @@ class ProbeSpec:
     interval_s: float = 5.0
     timeout_s: float = 2.0
     expect_status: tuple[int, int] = (200, 399)
+    postgres: str | None = None
+    redis: str | None = None
 
     @property
     def kind(self) -> str:
-        """`http`, `tcp` or `exec`."""
-        return "http" if self.http else "tcp" if self.tcp else "exec"
+        """`http`, `tcp`, `postgres`, `redis` or `exec`."""
+        for name in ("http", "tcp", "postgres", "redis"):
+            if getattr(self, name):
+                return name
+        return "exec"
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Everything in which `{port}` may stand."""
+        named = (self.http, self.tcp, self.postgres, self.redis)
+        return (*(target for target in named if target), *self.command)
 
 
 @dataclass(frozen=True, slots=True)

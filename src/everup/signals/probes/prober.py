@@ -18,10 +18,11 @@ from everup.model.settings import Settings
 from everup.model.stack import ProbeSpec, ServiceSpec
 from everup.signals import trouble
 from everup.signals.deadline import DeadlinePassed, within
-from everup.signals.probes import tcp
+from everup.signals.probes import postgres, redis, tcp
 from everup.signals.probes.answer import Answer
 from everup.signals.probes.command import CommandAsker
 from everup.signals.probes.http import HttpAsker
+from everup.signals.probes.talk import split
 
 PORT_MARK = "{port}"
 
@@ -48,7 +49,7 @@ def create_prober(
 
 
 class LiveProber:
-    """`loop.ports.Prober` over HTTP, TCP and commands."""
+    """`loop.ports.Prober` over HTTP, TCP, commands, and what PostgreSQL and Redis speak."""
 
     def __init__(self, clock: Clock, pages: HttpAsker, commands: CommandAsker) -> None:
         self._clock = clock
@@ -81,8 +82,11 @@ class LiveProber:
         spec = question.spec
         if spec.http is not None:
             return await self._pages.ask(spec.http, spec.expect_status)
-        host, _, port = (spec.tcp or "").rpartition(":")
-        return await tcp.ask(host.removeprefix("[").removesuffix("]"), int(port))
+        if spec.postgres is not None:
+            return await postgres.ask(spec.postgres)
+        if spec.redis is not None:
+            return await redis.ask(spec.redis)
+        return await tcp.ask(*split(spec.tcp or ""))
 
     async def _by_command(self, question: Question) -> ProbeResult:
         instance, spec = question.instance, question.spec
@@ -105,7 +109,8 @@ class LiveProber:
         except Exception as error:  # noqa: BLE001 - a prober that raises would blind the sampler
             answer = Answer(*trouble.judge(error))
         now_s = self._clock.now()
-        return ProbeResult(answer.verdict, now_s, max(0.0, now_s - started_s), answer.detail)
+        took_s = max(0.0, now_s - started_s)
+        return ProbeResult(answer.verdict, now_s, took_s, answer.detail, answer.is_own_word)
 
 
 def _judge_silence(passed: DeadlinePassed) -> Answer:
@@ -117,8 +122,7 @@ def _judge_silence(passed: DeadlinePassed) -> Answer:
 
 def _filled(spec: ProbeSpec, instance: Instance) -> ProbeSpec | None:
     """The spec with the instance's port for `{port}`; None when it needs one that is not known."""
-    targets = (spec.http or "", spec.tcp or "", *spec.command)
-    if not any(PORT_MARK in target for target in targets):
+    if not any(PORT_MARK in target for target in spec.targets):
         return spec
     if instance.port is None:
         return None
@@ -127,5 +131,7 @@ def _filled(spec: ProbeSpec, instance: Instance) -> ProbeSpec | None:
         spec,
         http=spec.http and spec.http.replace(PORT_MARK, port),
         tcp=spec.tcp and spec.tcp.replace(PORT_MARK, port),
+        postgres=spec.postgres and spec.postgres.replace(PORT_MARK, port),
+        redis=spec.redis and spec.redis.replace(PORT_MARK, port),
         command=tuple(word.replace(PORT_MARK, port) for word in spec.command),
     )
