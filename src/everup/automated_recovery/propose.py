@@ -80,7 +80,7 @@ class _Case:
 
 
 def _decide(case: _Case) -> Decided:
-    for rule in (_somebody_has_it, _purpose, _not_yet, _not_the_root, _stateful_wait):
+    for rule in (_somebody_has_it, _purpose, _not_yet, _not_the_root, _recovering, _stateful_wait):
         answer = rule(case)
         if answer is not None:
             return answer
@@ -117,7 +117,7 @@ def _purpose(case: _Case) -> Decided | None:
 
 def _not_yet(case: _Case) -> Decided | None:
     found = case.found
-    if not found.is_confirmed:
+    if not found.is_confirmed and found.cause is not Cause.RECOVERING:
         return case.hold(HoldReason.NOT_CONFIRMED, f"not proven yet: {found.reason}")
     if case.engine_restarts and found.cause is not Cause.CRASH_LOOP:
         return case.hold(HoldReason.ENGINE_RESTARTS, "the engine's restart policy is at work")
@@ -130,6 +130,24 @@ def _not_the_root(case: _Case) -> Decided | None:
         roots = case.assessment.relations.victims.get(found.service, found.explained_by)
         return case.hold(HoldReason.VICTIM, f"explained by {', '.join(roots)}, left alone")
     return None
+
+
+def _recovering(case: _Case) -> Decided | None:
+    """Never restarted: that would begin it anew. Past its bound a person is told."""
+    found = case.found
+    if found.cause is not Cause.RECOVERING:
+        return None
+    bound_s = case.spec.recovery_most_s or case.settings.recovery_most_s
+    if not found.is_confirmed:
+        text = f"it is coming and left alone; a person is told after {bound_s:g} s"
+        return case.hold(HoldReason.RECOVERING, text, found.since_s + bound_s)
+    return Escalate(
+        found.service,
+        found.cause,
+        f"{found.service} has been recovering for more than {bound_s:g} s. {found.reason}. It was"
+        f" left alone, since a restart would begin its recovery anew. If it needs longer, declare"
+        f" recovery_most_s; to restart it all the same: everup heal {found.service}",
+    )
 
 
 def _stateful_wait(case: _Case) -> Decided | None:

@@ -60,6 +60,7 @@ def expectation_for(
         window_s=window_s,
         probes=settings.verify_probes,
         score_least=threshold,
+        settling_most_s=spec.recovery_most_s or settings.recovery_most_s,
         dependents_before={
             name: assessment.own.score(name) for name in stack.dependents_of(spec.name)
         },

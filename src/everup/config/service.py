@@ -34,7 +34,8 @@ from everup.model.stack import Limits, ProbeSpec, ServiceSpec, StopSpec
 
 FIELDS = (
     *("command", "directory", "env", "user", "port", "instances", "probe", "depends_on"),
-    *("limits", "priority", "stateful", "one_shot", "start_period_s", "stop", "hooks"),
+    *("limits", "priority", "stateful", "one_shot", "start_period_s", "recovery_most_s", "stop"),
+    "hooks",
     *("mode", "modes", "thresholds", "when_stopped"),
 )
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
@@ -107,6 +108,7 @@ def _described(
         is_stateful=take(given, "stateful", flag, False),
         is_one_shot=take(given, "one_shot", flag, False),
         start_period_s=take(given, "start_period_s", duration(0.0, 86400.0), 0.0),
+        recovery_most_s=take(given, "recovery_most_s", duration(1.0, 7 * 86400.0), 0.0),
         stop=take(given, "stop", parts.stop, StopSpec()),
         hooks=take(given, "hooks", parts.hooks, {}),
         mode=maybe(given, "mode", choice(Mode)),

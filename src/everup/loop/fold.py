@@ -18,6 +18,8 @@ from everup.model.state import Freeze, InFlight, PastAction, Phase, StackState
 PAST_ACTIONS_MOST = 32
 EXITS_MOST = 16
 PLAN_STARTS_MOST = 32
+STARTUPS_MOST = 32
+LIVES_MOST = 1000
 
 
 def fold(state: StackState, entry: e.Entry) -> StackState:
@@ -228,6 +230,16 @@ def _gate(state: StackState, entry: e.GateAnswered) -> StackState:
     return _with_incident(state, replace(incident, waiting_for=waiting))
 
 
+def _came_up(state: StackState, entry: e.CameUp) -> StackState:
+    known = state.service(entry.service)
+    took_s = (entry.took_s,) if is_known(entry.took_s) else ()
+    lives = {**_without(known.lives, entry.instance), entry.instance: entry.identity}
+    for name in list(lives)[: len(lives) - LIVES_MOST]:
+        del lives[name]
+    startups_s = (*known.startups_s, *took_s)[-STARTUPS_MOST:]
+    return _with_service(state, entry.service, startups_s=startups_s, lives=lives)
+
+
 _FOLDS: dict[type, Callable[[StackState, Any], StackState]] = {
     e.ControllerStarted: _started,
     e.ControllerStopped: _stopped,
@@ -246,6 +258,7 @@ _FOLDS: dict[type, Callable[[StackState, Any], StackState]] = {
     e.MonitorFaultSeen: _blind,
     e.MonitorFaultOver: _sighted,
     e.GateAnswered: _gate,
+    e.CameUp: _came_up,
 }
 
 assert set(_FOLDS) == set(e.ENTRY_TYPES.values()), "every entry has its fold"

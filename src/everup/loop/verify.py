@@ -24,7 +24,7 @@ from everup.model.evidence import (
     Pending,
     Verification,
 )
-from everup.model.kinds import InstanceState, ProbeVerdict, is_known
+from everup.model.kinds import Condition, InstanceState, ProbeVerdict, is_known
 from everup.model.observation import Observation
 from everup.model.settings import Settings
 from everup.model.state import InFlight, Phase
@@ -32,6 +32,8 @@ from everup.model.state import InFlight, Phase
 if TYPE_CHECKING:
     from everup.loop.control import Control
 
+COMING = frozenset({Condition.STARTING, Condition.RECOVERING})
+"""A database that replays its log after a start has not failed to start."""
 WORSE_BY = 0.1  # a dependent must lose more than this to count as worse
 
 
@@ -87,7 +89,11 @@ def judge_expectation(
     expected = flight.expectation
     now_s = observation.at_s
     seen = observation.services.get(expected.service)
-    is_late = now_s >= flight.done_at_s + expected.deadline_s
+    health = assessment.own.services.get(expected.service)
+    deadline_s = flight.done_at_s + expected.deadline_s
+    if health is not None and health.condition in COMING:
+        deadline_s += expected.settling_most_s
+    is_late = now_s >= deadline_s
     if seen is None or not seen.is_known:
         return Failed("not seen again in time") if is_late else Pending("a listing")
     running = [i for i in seen.instances if i.instance.state is InstanceState.RUNNING]

@@ -204,6 +204,18 @@ class GateAnswered:
     incident_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class CameUp:
+    """An instance was well for the first time in this life. `took_s` NaN: nobody can say how long
+    its start-up took, or something that it needs was ill meanwhile."""
+
+    at_s: float
+    service: str
+    instance: str
+    identity: str
+    took_s: float = UNKNOWN
+
+
 Entry = (
     ControllerStarted
     | ControllerStopped
@@ -222,6 +234,7 @@ Entry = (
     | MonitorFaultSeen
     | MonitorFaultOver
     | GateAnswered
+    | CameUp
 )
 
 ENTRY_TYPES: Mapping[str, type[Entry]] = {cls.__name__: cls for cls in Entry.__args__}

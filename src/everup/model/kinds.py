@@ -60,6 +60,7 @@ class Cause(StrEnum):
     DISK_FULL = "disk_full"
     NETWORK_CUT = "network_cut"
     SLOW = "slow"
+    RECOVERING = "recovering"  # it says that it is coming, and has for longer than its bound
     REQUESTED = "requested"  # a person asked; nothing needs to be wrong
 
 

@@ -83,6 +83,8 @@ class ServiceState:
     past: tuple[PastAction, ...] = ()  # oldest first, bounded
     healed_at_s: float = UNKNOWN  # when the last incident on it ended resolved
     with_a_person: str | None = None  # id of the escalated incident nobody has answered yet
+    startups_s: tuple[float, ...] = ()  # how long its latest start-ups took, newest last, bounded
+    lives: Mapping[str, str] = field(default_factory=dict)  # instance → identity that was well
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from everup.model.observation import InstanceObservation, Observation, ServiceOb
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec, Stack
 from everup.model.state import StackState
+from everup.predictive_monitor.startup import settling
 
 PROBE_WEIGHT = 0.85
 LATENCY_WEIGHT = 0.25
@@ -54,7 +55,7 @@ def _score_service(
         return ServiceHealth(spec.name, UNKNOWN, Condition.UNKNOWN)
     if not any(_is_up(i) for i in seen.instances):
         return _not_running(spec, seen, state)
-    starting = [i for i in seen.instances if is_starting(i, spec, observation.at_s, settings)]
+    settled = _settling(spec, seen, observation, state, settings)
     factors: dict[str, tuple[float, float]] = {}
     total = 0.0
     for instance in seen.instances:
@@ -67,8 +68,25 @@ def _score_service(
     value = total / declared
     contributions = _contributions(value, factors)
     return ServiceHealth(
-        spec.name, value, _condition(spec, seen, starting, value, settings), contributions
+        spec.name, value, _condition(spec, settled, value, settings), contributions
     )
+
+
+def _settling(
+    spec: ServiceSpec,
+    seen: ServiceObservation,
+    observation: Observation,
+    state: StackState,
+    settings: Settings,
+) -> set[Condition]:
+    """What its instances are on the way to being well."""
+    is_pressed = observation.host.pressure_ratio >= settings.host_pressure_ratio
+    remembered = state.service(spec.name)
+    found = (
+        settling(i, spec, remembered, observation.at_s, settings, is_host_pressed=is_pressed)
+        for i in seen.instances
+    )
+    return {condition for condition in found if condition is not None}
 
 
 def _not_running(spec: ServiceSpec, seen: ServiceObservation, state: StackState) -> ServiceHealth:
@@ -84,36 +102,17 @@ def _not_running(spec: ServiceSpec, seen: ServiceObservation, state: StackState)
 
 
 def _condition(
-    spec: ServiceSpec,
-    seen: ServiceObservation,
-    starting: list[InstanceObservation],
-    value: float,
-    settings: Settings,
+    spec: ServiceSpec, settled: set[Condition], value: float, settings: Settings
 ) -> Condition:
     threshold = (
         settings.health_threshold if spec.health_threshold is None else spec.health_threshold
     )
-    verdicts = [i.probe.verdict for i in seen.instances if i.probe is not None]
-    if ProbeVerdict.RECOVERING in verdicts:
-        return Condition.RECOVERING
-    if starting:
-        return Condition.STARTING
+    for condition in (Condition.RECOVERING, Condition.STARTING):
+        if condition in settled:
+            return condition
     if value >= threshold:
         return Condition.HEALTHY
     return Condition.DEGRADED if value >= settings.graceful_restart_below else Condition.UNHEALTHY
-
-
-def is_starting(
-    observed: InstanceObservation, spec: ServiceSpec, now_s: float, settings: Settings
-) -> bool:
-    """Running, has a probe that never passed in this life, and its start period is not over."""
-    if not _is_up(observed) or spec.probe is None:
-        return False
-    if observed.probe is not None and observed.probe.has_ever_passed:
-        return False
-    started_s = observed.instance.started_at_s
-    period_s = spec.start_period_s or settings.start_period_unknown_s
-    return is_known(started_s) and now_s - started_s < period_s
 
 
 def instance_score(

@@ -6,7 +6,8 @@ from everup.model.decision import Check, Delayed, Proposal, Verdict
 from everup.model.kinds import ActionKind, Cause, Origin, is_known
 from everup.safety.context import Context
 
-SEEN_DEATHS = frozenset({Cause.CRASH, Cause.CRASH_LOOP, Cause.STOPPED_ON_PURPOSE})
+SEEN = frozenset({Cause.CRASH, Cause.CRASH_LOOP, Cause.STOPPED_ON_PURPOSE, Cause.RECOVERING})
+"""Deaths that the engine reported, wishes, and what a service says of itself."""
 PERSONS_OWN = frozenset({ActionKind.START, ActionKind.STOP})
 
 
@@ -51,7 +52,7 @@ def _mass_failure(context: Context) -> str:
     recent = [
         name
         for name in relations.roots
-        if relations.findings[name].cause not in SEEN_DEATHS
+        if relations.findings[name].cause not in SEEN
         and context.now_s - relations.findings[name].since_s <= settings.mass_failure_window_s
     ]
     total = sum(1 for closure in context.hard_closure.values() if not closure) or 1

@@ -53,7 +53,9 @@ class SimulatedProber:
             return await self._out_of_time(timeout_s)
         if found.answer is Answer.RECOVERING:
             return self._result(ProbeVerdict.RECOVERING, QUICK_S, "the database is starting up")
-        return self._result(ProbeVerdict.FAIL, QUICK_S, "answered with status 503")
+        return self._result(
+            ProbeVerdict.FAIL, QUICK_S, "answered with status 503", is_own_word=True
+        )
 
     async def _troubled(self, trouble: ProbeTrouble, timeout_s: float) -> ProbeResult | None:
         if trouble is ProbeTrouble.LOST:
@@ -69,8 +71,10 @@ class SimulatedProber:
         await asyncio.sleep(timeout_s)
         return self._result(ProbeVerdict.FAIL, UNKNOWN, f"timed out after {timeout_s:g} s")
 
-    def _result(self, verdict: ProbeVerdict, latency_s: float, detail: str) -> ProbeResult:
-        return ProbeResult(verdict, self._world.now(), latency_s, detail)
+    def _result(
+        self, verdict: ProbeVerdict, latency_s: float, detail: str, *, is_own_word: bool = False
+    ) -> ProbeResult:
+        return ProbeResult(verdict, self._world.now(), latency_s, detail, is_own_word)
 
     async def close(self) -> None:
         """Nothing is held."""
