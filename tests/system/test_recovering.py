@@ -42,7 +42,7 @@ async def until(made: Engine, condition: Condition, within_s: float) -> None:
 
 
 def test_a_replay_of_90_s_behind_a_check_that_says_no_is_left_alone(tmp_path: Path) -> None:
-    """At a tenth of the time: 9 s, where a start has 6 s and a sick database is restarted at 6 s."""
+    """At a tenth of the time: a start has 6 s, and a sick database would be restarted at 6 s."""
     (tmp_path / "replay.py").write_text(REPLAY)
     text = f"""
 stack: trap

@@ -19,7 +19,15 @@ from everup.model.decision import (
     proposal_key,
 )
 from everup.model.incident import Incident
-from everup.model.kinds import ActionKind, Cause, InstanceState, Origin, Purpose, is_known
+from everup.model.kinds import (
+    ActionKind,
+    BusyState,
+    Cause,
+    InstanceState,
+    Origin,
+    Purpose,
+    is_known,
+)
 from everup.model.observation import Observation
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec, Stack
@@ -71,6 +79,7 @@ class _Case:
         self.incident: Incident | None = state.incident_on(found.service)
         self.on_running = found.cause not in (Cause.CRASH, Cause.CRASH_LOOP)
         seen = observation.services.get(found.service)
+        self.busy = seen.busy if seen is not None else None
         self.engine_restarts = seen is not None and any(
             i.instance.state is InstanceState.RESTARTING for i in seen.instances
         )
@@ -80,7 +89,15 @@ class _Case:
 
 
 def _decide(case: _Case) -> Decided:
-    for rule in (_somebody_has_it, _purpose, _not_yet, _not_the_root, _recovering, _stateful_wait):
+    for rule in (
+        _somebody_has_it,
+        _purpose,
+        _not_yet,
+        _not_the_root,
+        _recovering,
+        _stateful_wait,
+        _busy,
+    ):
         answer = rule(case)
         if answer is not None:
             return answer
@@ -160,6 +177,31 @@ def _stateful_wait(case: _Case) -> Decided | None:
     return None
 
 
+def _busy(case: _Case) -> Decided | None:
+    """A running stateful service is first asked. Busy is waited for, within its bound."""
+    if not (case.spec.is_stateful and case.on_running):
+        return None
+    busy, settings = case.busy, case.settings
+    hook = case.spec.hooks.get("busy")
+    answer_s = settings.probe_timeout_s if hook is None else hook.timeout_s
+    fresh_s = 2 * (settings.sample_interval_s + answer_s)
+    if busy is None or case.now_s - busy.at_s > fresh_s:
+        return case.hold(HoldReason.BUSY, "first it is asked whether it is busy")
+    if busy.state is not BusyState.BUSY:
+        return None
+    bound_s = case.spec.busy_most_s or settings.busy_most_s
+    if case.now_s - busy.since_s < bound_s:
+        text = f"busy: {busy.reason}; waited for, at most {bound_s:g} s"
+        return case.hold(HoldReason.BUSY, text, busy.since_s + bound_s)
+    return Escalate(
+        case.found.service,
+        case.found.cause,
+        f"{case.found.service}: {case.found.reason}. It was left alone, since it has been busy for"
+        f" {bound_s:g} s: {busy.reason}. If it needs longer, declare busy_most_s; to restart it all"
+        f" the same: everup heal {case.found.service}",
+    )
+
+
 def _healed_dependency(case: _Case) -> str | None:
     """A hard dependency that was healed after this trouble began, if there is one."""
     for edge in case.spec.depends_on:
@@ -188,6 +230,8 @@ def _climb(case: _Case) -> Decided:
     if case.on_running and not found.score < limit:
         text = f"score {found.score:.2f} is not below {limit:g}, from where {kind} is allowed"
         return case.hold(HoldReason.ABOVE_LIMIT, text)
+    if case.busy is not None and case.busy.state is BusyState.UNKNOWN:
+        reason += f" (whether it is busy is not known: {case.busy.reason})"
     steps: tuple[Step, ...] = (
         step_for(kind, case.spec, found, settings, on_running=case.on_running),
     )

@@ -35,7 +35,7 @@ from everup.model.stack import Limits, ProbeSpec, ServiceSpec, StopSpec
 FIELDS = (
     *("command", "directory", "env", "user", "port", "instances", "probe", "depends_on"),
     *("limits", "priority", "stateful", "one_shot", "start_period_s", "recovery_most_s", "stop"),
-    "hooks",
+    *("hooks", "busy_most_s"),
     *("mode", "modes", "thresholds", "when_stopped"),
 )
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
@@ -108,6 +108,7 @@ def _described(
         is_stateful=take(given, "stateful", flag, False),
         is_one_shot=take(given, "one_shot", flag, False),
         start_period_s=take(given, "start_period_s", duration(0.0, 86400.0), 0.0),
+        busy_most_s=take(given, "busy_most_s", duration(1.0, 7 * 86400.0), 0.0),
         recovery_most_s=take(given, "recovery_most_s", duration(1.0, 7 * 86400.0), 0.0),
         stop=take(given, "stop", parts.stop, StopSpec()),
         hooks=take(given, "hooks", parts.hooks, {}),

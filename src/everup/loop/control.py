@@ -14,6 +14,7 @@ from dataclasses import replace
 from everup.dependency_monitor import build_graph
 from everup.loop import wishes
 from everup.loop.book import Book
+from everup.loop.busy import BusyAsker
 from everup.loop.cycle import look_once
 from everup.loop.desk import Desk
 from everup.loop.desk_of_wishes import DeskOfWishes
@@ -28,7 +29,7 @@ from everup.model.entries import (
     Finished,
     Intended,
 )
-from everup.model.kinds import ActionKind, is_known
+from everup.model.kinds import ActionKind, Cause, is_known
 from everup.model.request import Answer, AnswerState, Request, Verb
 from everup.model.settings import Settings
 from everup.model.stack import Stack
@@ -37,6 +38,9 @@ from everup.model.state import Memory, Phase, StackState
 ANSWERS_KEPT = 1000
 EVIDENCE_KEPT = 100
 SHORTEST_WAIT_S = 0.01
+ON_RUNNING = frozenset(Cause) - {
+    *(Cause.CRASH, Cause.CRASH_LOOP, Cause.STOPPED_ON_PURPOSE, Cause.RECOVERING, Cause.REQUESTED)
+}
 
 
 class Control:
@@ -60,6 +64,7 @@ class Control:
     ) -> None:
         self.stack, self.settings, self.runtime = stack, settings, runtime
         self.journal, self.clock, self.ids = journal, clock, ids
+        self.prober = prober
         self.graph = build_graph(stack)
         self.hard_closure = {n: self.graph.hard_closure(n) for n in stack.services}
         self.memory = Memory()
@@ -114,7 +119,7 @@ class Control:
 
     async def run(self) -> None:
         """Look until cancelled. Actions under way end with it; the next start settles them."""
-        sampling = asyncio.create_task(self.samplers.run())
+        sampling = asyncio.create_task(self._sense())
         sampling.add_done_callback(lambda _: self.wake("samplers ended"))
         try:
             while True:
@@ -130,6 +135,21 @@ class Control:
             for task in self._acting.values():
                 task.cancel()
             await asyncio.gather(sampling, *self._acting.values(), return_exceptions=True)
+
+    async def _sense(self) -> None:
+        """Everything that looks by itself; an unexpected error in one ends them all, loudly."""
+        asker = BusyAsker(
+            *(self.stack, self.settings, self.runtime, self.prober, self.clock, self.desk),
+            self.wants_busy,
+        )
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.samplers.run())
+            group.create_task(asker.run())
+
+    def wants_busy(self, service: str) -> bool:
+        """Is it worth asking whether it is busy: is it found to be sick, while it runs?"""
+        found = None if self.look is None else self.look.assessment.relations.findings.get(service)
+        return found is not None and found.is_confirmed and found.cause in ON_RUNNING
 
     async def _wait(self) -> None:
         """Until the tick, an event, or the moment at which some answer changes."""

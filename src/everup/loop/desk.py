@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from everup.loop.readings import Usage, doubted, fold_probe, fold_usage
 from everup.model.kinds import UNKNOWN, InstanceState, ProbeVerdict, is_known
 from everup.model.observation import (
+    Busy,
     Exit,
     HostObservation,
     Instance,
@@ -48,6 +49,7 @@ class Desk:
         self._deaths: list[tuple[str, str, Exit]] = []
         self._dead_identities: dict[str, str] = {}
         self._changes: dict[str, float] = {}
+        self._busy: dict[str, Busy] = {}
         self.listed_at_s = UNKNOWN
         self.engine_fault = ""
         self.faults: tuple[str, ...] = ()
@@ -133,6 +135,17 @@ class Desk:
         """Somebody else changed this service."""
         self._changes[service] = at_s
 
+    def take_busy(self, service: str, busy: Busy | None) -> None:
+        """Keep an answer; of equal ones in a row the first one's time and reason. None: forget."""
+        known = self._busy.pop(service, None)
+        if busy is None:
+            return
+        if known is not None and known.state is busy.state:
+            busy = replace(known, at_s=busy.at_s)
+        self._busy[service] = replace(
+            busy, since_s=busy.since_s if is_known(busy.since_s) else busy.at_s
+        )
+
     def instances(self, service: str) -> tuple[Instance, ...]:
         """The latest listing of a service."""
         return tuple(k.instance for k in self._kept.get(service, {}).values())
@@ -168,7 +181,9 @@ class Desk:
                 running = [k for k in kept if k.instance.state is InstanceState.RUNNING]
                 complete &= all(self._is_asked(k) for k in running)
             observed = tuple(self._observed(k, now_s, probe_limit_s) for k in kept)
-            services[name] = ServiceObservation(name, observed, is_known=is_fresh)
+            services[name] = ServiceObservation(
+                name, observed, is_known=is_fresh, busy=self._busy.get(name)
+            )
             blind = [
                 o
                 for o in observed

@@ -111,6 +111,14 @@ class ProbeVerdict(StrEnum):
     UNKNOWN = "unknown"
 
 
+class BusyState(StrEnum):
+    """Is it doing something that a restart would spoil? `unknown` holds nothing back."""
+
+    BUSY = "busy"
+    IDLE = "idle"
+    UNKNOWN = "unknown"
+
+
 class Condition(StrEnum):
     """What a service is, in one word."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from everup.model.kinds import UNKNOWN, InstanceState, ProbeVerdict
+from everup.model.kinds import UNKNOWN, BusyState, InstanceState, ProbeVerdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,16 @@ class InstanceObservation:
 
 
 @dataclass(frozen=True, slots=True)
+class Busy:
+    """The latest answer to whether it is busy; `since_s`: the first of the same ones in a row."""
+
+    state: BusyState
+    at_s: float
+    reason: str = ""
+    since_s: float = UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceObservation:
     """All instances of one service. `is_known` is False until the runtime listed it once, and
     again when the last listing is older than two intervals."""
@@ -104,6 +114,7 @@ class ServiceObservation:
     instances: tuple[InstanceObservation, ...] = ()
     is_known: bool = True
     exits: tuple[Exit, ...] = ()  # deaths within the crash-loop window, oldest first
+    busy: Busy | None = None  # None: nobody has asked
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ class Capability(StrEnum):
     SET_INSTANCES = "set_instances"
     SET_LIMITS = "set_limits"
     RUN_HOOK = "run_hook"
+    PROCESSES = "processes"
     LOGS = "logs"
     CAPTURE = "capture"
     APPLY = "apply"
@@ -80,6 +81,15 @@ class Listing:
     at_s: float
     instances: tuple[Instance, ...]
     fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSight:
+    """One process of an instance: the kernel's letter, and its title as `ps` shows it, bounded."""
+
+    pid: int
+    state: str
+    title: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,6 +124,7 @@ class ServiceSpec:
     is_one_shot: bool = False
     start_period_s: float = 0.0  # 0: not declared
     recovery_most_s: float = 0.0  # 0: not declared
+    busy_most_s: float = 0.0  # 0: not declared
     stop: StopSpec = StopSpec()
     hooks: Mapping[str, HookSpec] = field(default_factory=dict)
     mode: Mode | None = None

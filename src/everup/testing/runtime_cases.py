@@ -107,6 +107,8 @@ _CASES: tuple[Case, ...] = (
     _case(bounds.logs_are_the_last_lines_and_bounded, C.LOGS),
     _case(bounds.a_hook_is_run_and_answers, C.RUN_HOOK),
     _case(bounds.a_hook_of_what_does_not_run_is_not_run, C.RUN_HOOK),
+    _case(bounds.a_hook_of_one_instance_is_run_for_it_alone, C.RUN_HOOK),
+    _case(bounds.what_runs_has_processes, C.PROCESSES),
     _case(bounds.what_was_captured_can_be_applied, C.CAPTURE, C.APPLY, C.RESTART),
     _case(bounds.what_was_applied_survives_the_controller, C.CAPTURE, C.APPLY, C.RESTART),
     _case(bounds.senseless_configuration_is_refused, C.CAPTURE, C.APPLY),

@@ -17,10 +17,10 @@ from typing import Any
 from everup.loop.ports import Clock
 from everup.model.errors import GiveUp, NotSupported, TryAgain
 from everup.model.kinds import is_known
-from everup.model.runtime import Capability, Captured, Listing, RuntimeEvent
+from everup.model.runtime import Capability, Captured, Listing, ProcessSight, RuntimeEvent
 from everup.model.settings import Settings
 from everup.model.stack import HookSpec, Limits, Stack
-from everup.runtimes.processes import hooks, output
+from everup.runtimes.processes import hooks, output, sights
 from everup.runtimes.processes.configuration import INSTANCES_MOST, Configuration
 from everup.runtimes.processes.house import House
 from everup.runtimes.processes.manifest import CPUS_REFUSED, MANIFEST, NAME
@@ -144,19 +144,30 @@ class ProcessRuntime:
                     record = replace(life.record, memory_limit_bytes=limits.memory_bytes)
                     self._house.roster.change(life, record)
 
-    async def run_hook(self, service: str, name: str, hook: HookSpec) -> str:
+    async def run_hook(
+        self, service: str, name: str, hook: HookSpec, instance: str | None = None
+    ) -> str:
         """Run the hook for each running instance; nothing runs: nothing is done."""
         self._need_open()
         configuration = self._house.declarations.of(service)
         return await hooks.run(
             name,
             hook,
-            [life.record for life in self._house.roster.of(service) if life.is_running],
+            [life.record for life in self._lives(service, instance) if life.is_running],
             configuration,
             self._house.environ,
             self._house.threads,
             hook.timeout_s,
         )
+
+    async def processes(self, service: str, instance: str | None = None) -> Sequence[ProcessSight]:
+        """Main processes, then their descendants, at most `sights.PROCESSES_MOST`."""
+        self._need_open()
+        running = [life for life in self._lives(service, instance) if life.is_running]
+        await self._house.measure()
+        mains = [life.record.identity for life in running]
+        others = sorted({i for life in running for i in life.members}, key=lambda i: i.pid)
+        return await self._house.threads.read(sights.processes, [*mains, *others])
 
     async def logs(self, service: str, instance: str | None = None, *, lines: int) -> Sequence[str]:
         """The last lines; of several instances each one's share, headed by its name."""

@@ -12,12 +12,13 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
-from everup.model.errors import GiveUp, TryAgain
+from everup.model.errors import GiveUp, HookFailed, TryAgain
 from everup.model.kinds import is_known
 from everup.model.runtime import (
     Capability,
     Captured,
     Listing,
+    ProcessSight,
     RuntimeEvent,
     RuntimeManifest,
 )
@@ -181,22 +182,36 @@ class SimulatedRuntime:
         for instance in found.instances.values():
             instance.memory_limit_bytes = limits.memory_bytes
 
-    async def run_hook(self, service: str, name: str, hook: HookSpec) -> str:
+    async def processes(self, service: str, instance: str | None = None) -> Sequence[ProcessSight]:
+        """One for each running instance."""
+        self._check(service, instance)
+        self._need_engine()
+        everywhere = [i for s in self._world.services.values() for i in s.instances.values()]
+        meant = self._world.instances(service, instance)
+        return [
+            ProcessSight(1000 * place + each.life, each.process_letter() or "?", each.name)
+            for place, each in enumerate(everywhere, 1)
+            if each.is_up and each in meant
+        ]
+
+    async def run_hook(
+        self, service: str, name: str, hook: HookSpec, instance: str | None = None
+    ) -> str:
         """Once for each running instance; an unknown hook fails."""
-        self._check(service)
+        self._check(service, instance)
         self._need_engine()
         nature = self._world.services[service].nature.hooks.get(name)
         if nature is None:
             raise GiveUp(f"hook {name} of {service}: not found")
         said: list[str] = []
-        for instance in self._world.instances(service):
-            if not instance.is_up:
+        for each in self._world.instances(service, instance):
+            if not each.is_up:
                 continue
             await asyncio.sleep(min(nature.takes_s, hook.timeout_s))
             if nature.takes_s > hook.timeout_s:
                 raise TryAgain(f"hook {name} of {service} took over {hook.timeout_s:g} s")
             if nature.error:
-                raise GiveUp(f"hook {name} of {service}: {nature.error}")
+                raise HookFailed(f"hook {name} of {service}: {nature.error}", nature.code)
             said.append(nature.output)
         return "\n".join(said)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from everup.loop.ports import Clock
-from everup.model.kinds import ProbeVerdict
+from everup.model.kinds import BusyState, ProbeVerdict
 from everup.model.observation import Instance, ProbeResult
 from everup.model.settings import Settings
 from everup.model.stack import ProbeSpec, ServiceSpec
@@ -72,6 +72,20 @@ class LiveProber:
         if filled.kind == "exec":
             return await self._by_command(question)
         return await self._timed(within(timeout_s, self._by_network(question)))
+
+    async def busy(
+        self, spec: ProbeSpec, service: ServiceSpec, instance: Instance, timeout_s: float
+    ) -> tuple[BusyState, str] | None:
+        """What Redis says of its saving; of others nothing can be asked without an account."""
+        filled = _filled(spec, instance)
+        if filled is None or filled.redis is None:
+            return None
+        try:
+            return await within(timeout_s, redis.busy(filled.redis))
+        except DeadlinePassed as passed:
+            return BusyState.UNKNOWN, str(passed)
+        except Exception as error:  # noqa: BLE001 - as in `_timed`
+            return BusyState.UNKNOWN, trouble.judge(error)[1]
 
     async def close(self) -> None:
         """Drop transports, kill running commands."""

@@ -1,15 +1,13 @@
 """Asks Redis whether it serves, without credentials: PING, and what its error begins with.
 
 Flows in: `host:port` or the path of its socket. Flows out: an Answer. One that wants a password
-serves; one that reads its data into memory says LOADING and is recovering. `persistence` reads what
+serves; one that reads its data into memory says LOADING and is recovering. `busy` reads what
 it says of its background work; both speak the protocol that every version speaks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from everup.model.kinds import ProbeVerdict
+from everup.model.kinds import BusyState, ProbeVerdict
 from everup.signals.probes.answer import Answer, excerpt
 from everup.signals.probes.talk import ANSWER_BYTES_MOST, Talk, talk
 
@@ -17,6 +15,10 @@ PING = b"*1\r\n$4\r\nPING\r\n"
 INFO = b"*2\r\n$4\r\nINFO\r\n$11\r\npersistence\r\n"
 
 SERVES = {"NOAUTH": "it wants a password", "NOPERM": "we may not ask it", "DENIED": "not to us"}
+WORKS = {
+    "rdb_bgsave_in_progress": "it saves a snapshot",
+    "aof_rewrite_in_progress": "it rewrites its append-only file",
+}
 LOADING = "LOADING"
 BUSY = "BUSY"
 ILL = {
@@ -24,14 +26,6 @@ ILL = {
     BUSY: "runs a script that does not end",
     "MISCONF": "cannot write its data to disk and takes no writes",
 }
-
-
-class Said(Exception):
-    """An error that Redis answered. `word` is its first one."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self.word = text.partition(" ")[0]
 
 
 async def ask(target: str) -> Answer:
@@ -64,25 +58,27 @@ def judge_reply(line: bytes) -> Answer:
     return Answer(ProbeVerdict.FAIL, f"answered {said}", is_own_word=True)
 
 
-async def persistence(target: str) -> Mapping[str, str]:
-    """The fields of INFO's part about persistence. The caller sets the deadline.
+async def busy(target: str) -> tuple[BusyState, str]:
+    """Whether it saves or runs a script, as far as it tells anybody. The caller sets the deadline.
 
     Raises:
-        Said: it answers with an error instead.
         OSError: as `trouble.judge` understands it.
     """
     async with talk(target) as server:
         server.say(INFO)
-        text = await _bulk(server)
-    pairs = (line.partition(":") for line in text.splitlines())
-    return {name: value for name, colon, value in pairs if colon}
+        text, is_error = await _bulk(server)
+    if is_error:
+        is_script = text.partition(" ")[0] == BUSY
+        return (BusyState.BUSY if is_script else BusyState.UNKNOWN), text
+    fields = dict(line.partition(":")[::2] for line in text.splitlines())
+    works = [said for name, said in WORKS.items() if fields.get(name, "0").strip() == "1"]
+    return (BusyState.BUSY, " and ".join(works)) if works else (BusyState.IDLE, "")
 
 
-async def _bulk(server: Talk) -> str:
+async def _bulk(server: Talk) -> tuple[str, bool]:
+    """A text, or the error that was answered instead of it."""
     line = (await server.line()).decode("utf-8", "replace")
-    if line.startswith("-"):
-        raise Said(excerpt(line[1:]))
     size = line.removeprefix("$")
     if not size.isdigit() or int(size) > ANSWER_BYTES_MOST:
-        raise Said(f"no text but {excerpt(line)!r}")
-    return (await server.exactly(int(size))).decode("utf-8", "replace")
+        return excerpt(line.removeprefix("-")), True
+    return (await server.exactly(int(size))).decode("utf-8", "replace"), False
