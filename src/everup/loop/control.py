@@ -27,8 +27,10 @@ from everup.model.entries import (
     ControllerStopped,
     Entry,
     Finished,
+    GivenBack,
     Intended,
 )
+from everup.model.errors import EverupError
 from everup.model.kinds import ActionKind, Cause, is_known
 from everup.model.request import Answer, AnswerState, Request, Verb
 from everup.model.settings import Settings
@@ -80,6 +82,7 @@ class Control:
         self._during: OrderedDict[str, tuple[str, ...]] = OrderedDict()
         self._acting: dict[str, asyncio.Task[None]] = {}
         self._last_look_s = float("nan")
+        self._owes_release = False
         self.samplers = Samplers(
             stack, settings, runtime, prober, host, clock, self.desk, self.wake, self.is_close
         )
@@ -116,6 +119,7 @@ class Control:
         await self.write(
             [ControllerStarted(self.clock.now(), self._version, self.stack.digest, self._boot_id)]
         )
+        self._owes_release = not await self._give_back()
 
     async def run(self) -> None:
         """Look until cancelled. Actions under way end with it; the next start settles them."""
@@ -143,8 +147,34 @@ class Control:
             self.wants_busy,
         )
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._settle_debts())
             group.create_task(self.samplers.run())
             group.create_task(asker.run())
+
+    async def _settle_debts(self) -> None:
+        """What could not be given back at the start, because the runtime did not answer."""
+        while self._owes_release:
+            await self.clock.sleep(self.settings.tick_s)
+            self._owes_release = not await self._give_back()
+
+    async def _give_back(self) -> bool:
+        """Nothing that we hold outlives us. False: the runtime did not answer; never raises."""
+        answer = await self._release(Request(Verb.RELEASE, by="everup"))
+        return answer.state is AnswerState.DONE
+
+    async def _release(self, request: Request) -> Answer:
+        scope = request.service or None
+        try:
+            async with asyncio.timeout(self.settings.lease_s):
+                said = tuple(await self.runtime.release(scope))
+        except (EverupError, TimeoutError) as error:
+            wait_s = self.settings.tick_s
+            text = f"not given back yet: {str(error) or 'the runtime does not answer'}"
+            return Answer(AnswerState.DELAYED, text, retry_after_s=wait_s)
+        if said:
+            entry = GivenBack(self.clock.now(), request.service, said, request.by)
+            await self.write([entry])
+        return Answer(AnswerState.DONE, "; ".join(said) or "nothing is held")
 
     def wants_busy(self, service: str) -> bool:
         """Is it worth asking whether it is busy: is it found to be sick, while it runs?"""
@@ -187,6 +217,8 @@ class Control:
         said = wishes.spoken(request, self.clock.now())
         if said:
             await self.write(said)
+        if request.verb is Verb.RELEASE:
+            return await self._release(request)
         if request.verb in (Verb.FREEZE, Verb.UNFREEZE):
             self.wake("freeze")
             return Answer(AnswerState.DONE, f"{request.verb} {request.service or 'the stack'}")
@@ -229,7 +261,8 @@ class Control:
 
     async def _perform(self, intent: Intended) -> None:
         spec = self.stack.services[intent.step.target]
-        finished = await perform(self.runtime, self.clock, self.settings, spec, intent)
+        answers = self.samplers.answers.lines(spec.name, self.clock.now())
+        finished = await perform(self.runtime, self.clock, self.settings, spec, intent, answers)
         self._during[intent.action_id] = finished.during
         while len(self._during) > EVIDENCE_KEPT:
             self._during.popitem(last=False)
@@ -260,6 +293,7 @@ class Control:
 
     async def close(self, *, stop_services: bool = False) -> None:
         """Say goodbye in the journal and let go of the world."""
+        await self._give_back()
         await self.write([ControllerStopped(self.clock.now(), "asked to")])
         await self.runtime.close(stop_services=stop_services)
         await self.journal.close()

@@ -230,6 +230,10 @@ def _gate(state: StackState, entry: e.GateAnswered) -> StackState:
     return _with_incident(state, replace(incident, waiting_for=waiting))
 
 
+def _given_back(state: StackState, entry: e.GivenBack) -> StackState:
+    return state
+
+
 def _came_up(state: StackState, entry: e.CameUp) -> StackState:
     known = state.service(entry.service)
     took_s = (entry.took_s,) if is_known(entry.took_s) else ()
@@ -259,6 +263,7 @@ _FOLDS: dict[type, Callable[[StackState, Any], StackState]] = {
     e.MonitorFaultOver: _sighted,
     e.GateAnswered: _gate,
     e.CameUp: _came_up,
+    e.GivenBack: _given_back,
 }
 
 assert set(_FOLDS) == set(e.ENTRY_TYPES.values()), "every entry has its fold"

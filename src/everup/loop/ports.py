@@ -104,6 +104,10 @@ class Runtime(Protocol):
     async def logs(self, service: str, instance: str | None = None, *, lines: int) -> Sequence[str]:
         """The last lines that the service wrote, oldest first."""
 
+    async def evidence(self, service: str, instance: str | None = None) -> Sequence[str]:
+        """What can be seen of it that ending it would destroy, in bounded lines for a person; asks
+        nothing of it and changes nothing."""
+
     async def capture(self, service: str) -> Captured:
         """The declared configuration that runs now."""
 
@@ -118,6 +122,13 @@ class Runtime(Protocol):
 
     async def rejoin(self, service: str) -> None:
         """Undo `isolate`."""
+
+    async def quarantine(self, service: str, instance: str) -> None:
+        """Keep the sick instance aside for a person, and have a fresh one in its place."""
+
+    async def release(self, service: str | None = None) -> Sequence[str]:
+        """Give back everything that is held (of all services: None): isolation, quarantine, changed
+        limits, also those of an earlier controller. What was given back, and what stays and why."""
 
     async def close(self, *, stop_services: bool = False) -> None:
         """Let go. Services live on unless asked otherwise."""

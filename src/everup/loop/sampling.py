@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from everup.loop.answers import AnswerLog
 from everup.loop.desk import Desk
 from everup.loop.ports import Clock, HostSense, Prober, Runtime
 from everup.model.errors import EverupError
@@ -40,6 +41,7 @@ class Samplers:
         self._runtime, self._prober, self._host = runtime, prober, host
         self._desk, self._wake, self._is_close = desk, wake, is_close
         self._list_now = asyncio.Event()
+        self.answers = AnswerLog()
 
     async def run(self) -> None:
         """Start every sampler; an unexpected error in one ends them all, loudly."""
@@ -134,6 +136,7 @@ class Samplers:
 
     async def _probe_once(self, spec: ServiceSpec, probe: ProbeSpec, instance: Instance) -> None:
         result = await self._prober.probe(probe, spec, instance, probe.timeout_s)
+        self.answers.note(instance, result)
         changed = self._desk.take_probe(spec.name, instance.name, instance.identity, result)
         if changed or self._is_close(spec.name):
             self._wake(f"probe {spec.name}")

@@ -216,6 +216,16 @@ class CameUp:
     took_s: float = UNKNOWN
 
 
+@dataclass(frozen=True, slots=True)
+class GivenBack:
+    """What was held for this scope ("" = the stack) was given back, or stays for a reason."""
+
+    at_s: float
+    scope: str
+    what: tuple[str, ...]
+    by: str
+
+
 Entry = (
     ControllerStarted
     | ControllerStopped
@@ -235,6 +245,7 @@ Entry = (
     | MonitorFaultOver
     | GateAnswered
     | CameUp
+    | GivenBack
 )
 
 ENTRY_TYPES: Mapping[str, type[Entry]] = {cls.__name__: cls for cls in Entry.__args__}

@@ -21,6 +21,7 @@ class Verb(StrEnum):
     STOP = "stop"
     FREEZE = "freeze"
     UNFREEZE = "unfreeze"
+    RELEASE = "release"
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,7 @@ def story() -> list[e.Entry]:
         e.FreezeLifted(14.0, "", "Ann"),
         e.MonitorFaultSeen(15.0, "canary", "it sings"),
         e.MonitorFaultOver(16.0, "canary", 1.0),
+        e.GivenBack(16.0, "db", ("db: its memory limit is 64 MiB again",), "Ann"),
         e.CameUp(16.0, "db", "db-0", "db-0#2", 1.5),
         e.ControllerStopped(17.0, "asked to"),
     ]

@@ -36,6 +36,9 @@ CALLS: dict[Capability, Call] = {
     Capability.SET_LIMITS: lambda r, s: r.set_limits(s, Limits(memory_bytes=600.0 * _MIB)),
     Capability.RUN_HOOK: lambda r, s: r.run_hook(s, "greet", HookSpec(command=("true",))),
     Capability.PROCESSES: lambda r, s: r.processes(s),
+    Capability.EVIDENCE: lambda r, s: r.evidence(s),
+    Capability.QUARANTINE: lambda r, s: r.quarantine(s, f"{s}-0"),
+    Capability.RELEASE: lambda r, s: r.release(s),
     Capability.LOGS: lambda r, s: r.logs(s, lines=5),
     Capability.CAPTURE: lambda r, s: r.capture(s),
     Capability.APPLY: lambda r, s: r.apply(Captured(s, {})),
@@ -52,6 +55,7 @@ _OF_AN_INSTANCE: dict[Capability, Callable[[Runtime, str, str], Awaitable[object
     Capability.RESTART: lambda r, s, i: r.restart(s, i, grace_s=GRACE_S),
     Capability.RECREATE: lambda r, s, i: r.recreate(s, i, grace_s=GRACE_S),
     Capability.PROCESSES: lambda r, s, i: r.processes(s, i),
+    Capability.EVIDENCE: lambda r, s, i: r.evidence(s, i),
     Capability.LOGS: lambda r, s, i: r.logs(s, i, lines=5),
 }
 

@@ -42,6 +42,7 @@ def test_every_endpoint_is_there_and_no_other() -> None:
         "/actions/{action_id}",
         "/plan",
         "/freeze",
+        "/release",
         "/services/{name}/stop",
         "/services/{name}/start",
         "/recovery/manual/{service}",

@@ -9,6 +9,7 @@ from everup.api.routes import (
     metrics,
     plan,
     recovery,
+    release,
     services,
     status,
 )
@@ -21,6 +22,7 @@ ROUTERS = (
     actions.router,
     plan.router,
     freeze.router,
+    release.router,
     services.router,
     recovery.router,
     metrics.router,

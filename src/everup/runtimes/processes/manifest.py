@@ -9,6 +9,8 @@ NAME = "processes"
 _REFUSED = {
     Capability.RECREATE: "a process has no layer to replace; restart makes a fresh one already",
     Capability.PIN_IMAGE: "a process has no image; its program is a file that its owner installs",
+    Capability.QUARANTINE: "a frozen process keeps its port, so that no fresh one could take it; "
+    "what can be seen of it is kept as evidence instead, before it is ended",
     Capability.ISOLATE: "processes of one host share its network; nothing here can cut one off",
     Capability.REJOIN: "nothing can have been isolated",
 }
@@ -35,6 +37,9 @@ MANIFEST = RuntimeManifest(
         "accept_queue": "Of the listening TCP sockets on the instance's declared port.",
         "stop": "The signal goes to the main process; what it leaves behind gets SIGTERM, then "
         "SIGKILL where a kill is allowed.",
+        "evidence": "From /proc alone: the process is neither asked nor stopped. Kernel stacks and "
+        "other accounts' files need root.",
+        "release": "Gives back memory limits that Everup changed; one that is needed stays.",
         "logs": "Standard output and error together, kept to some megabytes per instance.",
         "capture": "Holds the values of `env`, which may be secrets.",
     },

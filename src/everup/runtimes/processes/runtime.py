@@ -16,14 +16,14 @@ from typing import Any
 
 from everup.loop.ports import Clock
 from everup.model.errors import GiveUp, NotSupported, TryAgain
-from everup.model.kinds import is_known
 from everup.model.runtime import Capability, Captured, Listing, ProcessSight, RuntimeEvent
 from everup.model.settings import Settings
 from everup.model.stack import HookSpec, Limits, Stack
-from everup.runtimes.processes import hooks, output, sights
+from everup.runtimes.processes import evidence, hooks, output, sights
 from everup.runtimes.processes.configuration import INSTANCES_MOST, Configuration
 from everup.runtimes.processes.house import House
-from everup.runtimes.processes.manifest import CPUS_REFUSED, MANIFEST, NAME
+from everup.runtimes.processes.limits import LimitKeeper
+from everup.runtimes.processes.manifest import MANIFEST, NAME
 from everup.runtimes.processes.records import instance_name
 from everup.runtimes.processes.roster import Life
 
@@ -31,6 +31,7 @@ TURN_WAIT_S = 5.0
 """How long a call waits for another one on the same service, at true pace."""
 
 TURN_WAIT_LEAST_S = 0.5
+EVIDENCE_INSTANCES_MOST = 8
 
 
 class ProcessRuntime:
@@ -50,6 +51,7 @@ class ProcessRuntime:
         self._house = House(stack, state_dir, clock, settings, environ)
         self._turns = {name: asyncio.Lock() for name in stack.services}
         self._turn_wait_s = max(TURN_WAIT_S * settings.time_scale, TURN_WAIT_LEAST_S)
+        self._limits = LimitKeeper(self._house, state_dir / "held")
         self._is_open = False
 
     async def open(self) -> None:
@@ -131,18 +133,7 @@ class ProcessRuntime:
     async def set_limits(self, service: str, limits: Limits) -> None:
         """Change the memory limit of what runs and of what will be started."""
         async with self._turn(service):
-            if is_known(limits.cpus):
-                raise NotSupported(NAME, "limit cpus", CPUS_REFUSED)
-            if not is_known(limits.memory_bytes):
-                return
-            before = self._house.declarations.of(service)
-            changed = Configuration.parse({**before.content(), "memory_bytes": limits.memory_bytes})
-            await self._refuse_below_use(service, limits.memory_bytes)
-            await self._declare(service, changed)
-            for life in self._house.roster.of(service):
-                if life.is_running:
-                    record = replace(life.record, memory_limit_bytes=limits.memory_bytes)
-                    self._house.roster.change(life, record)
+            await self._limits.set(service, limits)
 
     async def run_hook(
         self, service: str, name: str, hook: HookSpec, instance: str | None = None
@@ -168,6 +159,17 @@ class ProcessRuntime:
         mains = [life.record.identity for life in running]
         others = sorted({i for life in running for i in life.members}, key=lambda i: i.pid)
         return await self._house.threads.read(sights.processes, [*mains, *others])
+
+    async def evidence(self, service: str, instance: str | None = None) -> Sequence[str]:
+        """What /proc shows of its instances, a few dozen lines each; of many the first ones."""
+        self._need_open()
+        lives = self._lives(service, instance)[:EVIDENCE_INSTANCES_MOST]
+        usage = await self._house.measure()
+        said: list[str] = []
+        for life in lives:
+            used = usage.get(life.record.key)
+            said += await self._house.threads.read(evidence.of, life.record, life.members, used)
+        return said
 
     async def logs(self, service: str, instance: str | None = None, *, lines: int) -> Sequence[str]:
         """The last lines; of several instances each one's share, headed by its name."""
@@ -200,6 +202,7 @@ class ProcessRuntime:
         async with self._turn(captured.service):
             configuration = Configuration.parse(captured.content)
             await self._declare(captured.service, configuration)
+            await self._limits.forget(captured.service)
 
     async def pin_image(self, service: str, reference: str) -> str:
         """Refused."""
@@ -212,6 +215,19 @@ class ProcessRuntime:
     async def rejoin(self, service: str) -> None:
         """Refused."""
         raise self._refusal(Capability.REJOIN)
+
+    async def quarantine(self, service: str, instance: str) -> None:
+        """Refused."""
+        raise self._refusal(Capability.QUARANTINE)
+
+    async def release(self, service: str | None = None) -> Sequence[str]:
+        """Limits that we changed, where what has been used fits into the ones before."""
+        self._need_open()
+        said: list[str] = []
+        for name in self._stack.services if service is None else (service,):
+            async with self._turn(name):
+                said += await self._limits.release(name)
+        return said
 
     async def close(self, *, stop_services: bool = False) -> None:
         """Let go, services live on; or stop everything, dependents before what they need."""
@@ -239,15 +255,6 @@ class ProcessRuntime:
             await self._house.threads.write(self._house.declarations.put, service, configuration)
         except OSError as error:
             raise TryAgain(f"the configuration of {service} was not stored: {error}") from error
-
-    async def _refuse_below_use(self, service: str, limit_bytes: float) -> None:
-        usage = await self._house.measure()
-        used = [usage[key].memory_bytes for key in usage if key[0] == service]
-        if used and max(used) > limit_bytes:
-            raise GiveUp(
-                f"memory_bytes: {service} uses {max(used):.0f} bytes now, a limit of "
-                f"{limit_bytes:.0f} would end it at once; set a higher one"
-            )
 
     async def _stop_everything(self) -> None:
         for names in self._levels():

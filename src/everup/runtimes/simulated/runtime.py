@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
-from everup.model.errors import GiveUp, HookFailed, TryAgain
+from everup.model.errors import GiveUp, HookFailed, NotSupported, TryAgain
 from everup.model.kinds import is_known
 from everup.model.runtime import (
     Capability,
@@ -35,7 +35,8 @@ NO_SERVICE = "service: there is no {0!r} in this world; known: {1}"
 
 MANIFEST = RuntimeManifest(
     name="simulated",
-    capabilities=frozenset(Capability),
+    capabilities=frozenset(Capability) - {Capability.QUARANTINE},
+    why_not={Capability.QUARANTINE: "this world has no room aside"},
     notes={"clock": "virtual: a second takes as long as computing it"},
 )
 
@@ -178,6 +179,7 @@ class SimulatedRuntime:
         if limits.memory_bytes <= 0:
             raise GiveUp(f"memory_bytes: {limits.memory_bytes:g} is not above 0")
         found = self._world.services[service]
+        found.limits_before = found.limits_before or found.spec.limits
         found.spec = replace(found.spec, limits=limits)
         for instance in found.instances.values():
             instance.memory_limit_bytes = limits.memory_bytes
@@ -230,6 +232,35 @@ class SimulatedRuntime:
         self._need_engine()
         found = self._world.services[captured.service]
         found.spec = merged(found.spec, captured.content)
+        found.limits_before = None
+
+    async def evidence(self, service: str, instance: str | None = None) -> Sequence[str]:
+        """A line for each instance."""
+        self._check(service, instance)
+        self._need_engine()
+        return [
+            f"{each.name}: {each.state}, process in state {each.process_letter() or 'none'}"
+            for each in self._world.instances(service, instance)
+            if each.life
+        ]
+
+    async def quarantine(self, service: str, instance: str) -> None:
+        """Refused."""
+        verb = Capability.QUARANTINE
+        raise NotSupported(MANIFEST.name, verb, MANIFEST.why_not[verb])
+
+    async def release(self, service: str | None = None) -> Sequence[str]:
+        """Isolation and changed limits; a limit that is needed stays."""
+        if service is not None:
+            self._check(service)
+        self._need_open()
+        self._need_engine()
+        said: list[str] = []
+        for found in self._world.services.values():
+            if service in (None, found.name):
+                said += found.give_back(self._world.t)
+        self._world.settle()
+        return said
 
     async def pin_image(self, service: str, reference: str) -> str:
         """A made-up content address that depends on the reference alone."""
