@@ -19,7 +19,7 @@ from typing import Any
 from everup.loop.ports import Runtime
 from everup.model.kinds import InstanceState
 from everup.model.settings import Settings
-from everup.model.stack import HookSpec, ServiceSpec, Stack
+from everup.model.stack import HookSpec, ReleaseSpec, ServiceSpec, Stack
 from everup.runtimes.processes import MANIFEST, ProcessRuntime, create, procfs
 from everup.runtimes.processes.identity import MARK, home_of
 from everup.testing.runtime_lab import CRASH_CODE, LINES_WRITTEN, TURN_S, lab_stack
@@ -130,7 +130,14 @@ class ProcessLab:
         return replace(stack, services={n: self._at_home(s) for n, s in stack.services.items()})
 
     def _at_home(self, spec: ServiceSpec) -> ServiceSpec:
-        return replace(spec, directory=str(self.folder), env={**spec.env, "LAB": str(self.folder)})
+        spec = replace(spec, env={**spec.env, "LAB": str(self.folder)})
+        if spec.name != "steady":
+            return replace(spec, directory=str(self.folder))
+        home = self.folder / "releases"
+        (home / "1").mkdir(parents=True, exist_ok=True)
+        if not (home / "current").is_symlink():
+            (home / "current").symlink_to("1")
+        return replace(spec, releases=ReleaseSpec(str(home), str(home / "current")))
 
     def run(self, story: Coroutine[Any, Any, None]) -> None:
         """Tell the story, then end the world and see that nothing is left of it."""

@@ -236,7 +236,7 @@ def _climb(case: _Case) -> Decided:
         step_for(kind, case.spec, found, settings, on_running=case.on_running),
     )
     expectation: Expectation = expectation_for(
-        case.spec, cause, case.assessment, case.stack, settings
+        case.spec, cause, case.assessment, case.stack, settings, kind
     )
     following: ActionKind | None = rungs[rung + 1] if rung + 1 < len(rungs) else None
     return Proposal(

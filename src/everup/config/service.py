@@ -30,12 +30,12 @@ from everup.config.reading import (
 )
 from everup.model.kinds import Mode
 from everup.model.settings import Settings
-from everup.model.stack import Limits, ProbeSpec, ServiceSpec, StopSpec
+from everup.model.stack import Limits, ProbeSpec, ReleaseSpec, ServiceSpec, StopSpec
 
 FIELDS = (
     *("command", "directory", "env", "user", "port", "instances", "probe", "depends_on"),
     *("limits", "priority", "stateful", "one_shot", "start_period_s", "recovery_most_s", "stop"),
-    *("hooks", "busy_most_s"),
+    *("hooks", "busy_most_s", "releases"),
     *("mode", "modes", "thresholds", "when_stopped"),
 )
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
@@ -88,6 +88,15 @@ def _described(
     def read_probe(field: Field) -> ProbeSpec | None:
         return probe(field, settings)
 
+    def read_releases(field: Field) -> ReleaseSpec | None:
+        if "directory" in given:
+            field.wrong(
+                "stands beside directory",
+                "remove one of them: a release is where it runs",
+                has_value=False,
+            )
+        return parts.releases(field, folder)
+
     count, least, most = take(given, "instances", parts.instances, (1, 1, 1))
     directory = maybe(given, "directory", text)
     when_stopped = maybe(given, "when_stopped", choice(parts.WhenStopped))
@@ -115,6 +124,7 @@ def _described(
         mode=maybe(given, "mode", choice(Mode)),
         modes=take(given, "modes", parts.modes, {}),
         health_threshold=maybe(given, "thresholds", parts.health_score),
+        releases=maybe(given, "releases", read_releases),
         heal_when_stopped=when_stopped is parts.WhenStopped.HEAL,
     )
 
@@ -171,6 +181,8 @@ def _notes(spec: ServiceSpec) -> list[str]:
         )
     if spec.directory is not None and not os.path.isdir(spec.directory):
         notes.append(f"its directory {spec.directory} does not exist yet")
+    if spec.releases is not None and not os.path.isdir(spec.releases.current):
+        notes.append(f"its release {spec.releases.current} leads to no folder yet")
     notes += [
         f"its hook '{name}' is asked for by no action; known hooks are {', '.join(HOOKS)}"
         for name in spec.hooks

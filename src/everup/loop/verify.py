@@ -15,6 +15,7 @@ from everup.loop.look import Look
 from everup.loop.settle import settle
 from everup.loop.sighting import sight
 from everup.model.assessment import Assessment
+from everup.model.decision import Expectation
 from everup.model.entries import Entry, Verified
 from everup.model.evidence import (
     Evidence,
@@ -131,12 +132,21 @@ def _missing(flight: InFlight, observation: Observation, assessment: Assessment)
     score = assessment.own.score(expected.service)
     if target is None and not score >= expected.score_least:
         return f"a score of {expected.score_least:g}, it is {score:.2f}"
+    return _worse(expected, assessment)
+
+
+def _worse(expected: Expectation, assessment: Assessment) -> str:
+    """Who is worse than before because of it, if anybody."""
     for name, before in expected.dependents_before.items():
         now = assessment.own.score(name)
         found = assessment.relations.findings.get(name)
         if is_known(before) and is_known(now) and now < before - WORSE_BY and found is not None:
             if expected.service in (*found.explained_by, name):
                 return f"{name} is worse than before ({before:.2f} → {now:.2f})"
+    for name, before in expected.behind_before.items():
+        now = assessment.own.score(name)
+        if is_known(before) and is_known(now) and now < before - WORSE_BY:
+            return f"{name}, which stands behind the cache, is worse ({before:.2f} → {now:.2f})"
     return ""
 
 

@@ -81,6 +81,14 @@ class StopSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class ReleaseSpec:
+    """Versions of a service: a folder for each in `directory`, and the link to the present one."""
+
+    directory: str
+    current: str
+
+
+@dataclass(frozen=True, slots=True)
 class Window:
     """A daily window in local time, minutes since midnight; may wrap over midnight.
 
@@ -131,6 +139,7 @@ class ServiceSpec:
     modes: Mapping[ActionKind, Mode] = field(default_factory=dict)
     health_threshold: float | None = None
     heal_when_stopped: bool = False
+    releases: ReleaseSpec | None = None
 
     @property
     def has_instances_to_spare(self) -> bool:

@@ -19,9 +19,9 @@ from everup.model.errors import GiveUp, NotSupported, TryAgain
 from everup.model.runtime import Capability, Captured, Listing, ProcessSight, RuntimeEvent
 from everup.model.settings import Settings
 from everup.model.stack import HookSpec, Limits, Stack
-from everup.runtimes.processes import evidence, hooks, output, sights
+from everup.runtimes.processes import evidence, hooks, output, releases, sights
 from everup.runtimes.processes.configuration import INSTANCES_MOST, Configuration
-from everup.runtimes.processes.house import House
+from everup.runtimes.processes.house import House, Use
 from everup.runtimes.processes.limits import LimitKeeper
 from everup.runtimes.processes.manifest import MANIFEST, NAME
 from everup.runtimes.processes.records import instance_name
@@ -102,15 +102,33 @@ class ProcessRuntime:
         """Stop and start, one instance after the other; checked to be startable before it stops."""
         async with self._turn(service):
             for index in self._places(service, instance):
-                self._house.prepare(service, index)
+                self._house.prepare(service, index, Use.KEPT)
                 life = self._house.roster.get((service, index))
                 if life is not None:
                     await self._house.ending.stop(life, grace_s, may_kill=may_kill)
-                await self._start(service, index)
+                await self._start(service, index, Use.KEPT)
 
     async def recreate(self, service: str, instance: str | None = None, *, grace_s: float) -> None:
-        """Refused."""
-        raise self._refusal(Capability.RECREATE)
+        """A fresh one of the present release in a fresh area; if it cannot be started, the release
+        that ran runs again. Services without releases are refused by name."""
+        async with self._turn(service):
+            places = self._places(service, instance)
+            if self._house.declarations.of(service).releases is None:
+                raise GiveUp(
+                    f"releases: {service} declares none, so that a restart makes as fresh a one; "
+                    "restart it, or declare releases"
+                )
+            for index in places:
+                self._house.prepare(service, index, Use.FRESH)
+                life = self._house.roster.get((service, index))
+                if life is not None:
+                    await self._house.ending.stop(life, grace_s, may_kill=True)
+                try:
+                    await self._start(service, index, Use.FRESH)
+                except (GiveUp, TryAgain):
+                    if life is not None:
+                        await self._start(service, index, Use.KEPT)
+                    raise
 
     async def set_instances(self, service: str, count: int) -> None:
         """Have this many; the number is remembered, the highest-numbered ones leave first."""
@@ -201,7 +219,7 @@ class ProcessRuntime:
         """Use this configuration from the next start on, and after restarts of Everup."""
         async with self._turn(captured.service):
             configuration = Configuration.parse(captured.content)
-            await self._declare(captured.service, configuration)
+            await self._declare(captured.service, releases.applied(configuration))
             await self._limits.forget(captured.service)
 
     async def pin_image(self, service: str, reference: str) -> str:
@@ -245,10 +263,10 @@ class ProcessRuntime:
         self._is_open = False
         self._house.lose()
 
-    async def _start(self, service: str, index: int) -> None:
+    async def _start(self, service: str, index: int, use: Use = Use.CURRENT) -> None:
         life = self._house.roster.get((service, index))
         if life is None or not life.is_running:
-            await self._house.launch(service, index)
+            await self._house.launch(service, index, use)
 
     async def _declare(self, service: str, configuration: Configuration) -> None:
         try:
