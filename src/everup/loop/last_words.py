@@ -11,8 +11,8 @@ from typing import Any
 from everup.loop.ports import Runtime
 from everup.model.settings import Settings
 
-LINES_MOST = 200
-LINE_MOST = 500
+LINES_MOST = 150
+LINE_MOST = 300
 
 
 async def last_words(

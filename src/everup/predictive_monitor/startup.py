@@ -60,7 +60,7 @@ def settling(
     if has_been_well(observed, remembered) and not was_coming:
         return None
     age_s = now_s - instance.started_at_s
-    if not is_known(age_s):
+    if not is_known(age_s) and not was_coming:
         return None
     is_over = _is_proven_over(observed, now_s, settings, is_host_pressed=is_host_pressed)
     if not is_over and not was_coming and age_s < start_period_s(spec, remembered, settings):
