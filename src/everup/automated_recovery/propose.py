@@ -154,7 +154,7 @@ def _recovering(case: _Case) -> Decided | None:
     found = case.found
     if found.cause is not Cause.RECOVERING:
         return None
-    bound_s = case.spec.recovery_most_s or case.settings.recovery_most_s
+    bound_s = found.bound_s
     if not found.is_confirmed:
         text = f"it is coming and left alone; a person is told after {bound_s:g} s"
         return case.hold(HoldReason.RECOVERING, text, found.since_s + bound_s)

@@ -125,7 +125,9 @@ def _recovering(
     since_s = min(_coming_since_s(first), around.now_s)
     is_word = first.probe.verdict is ProbeVerdict.RECOVERING
     said = first.probe.detail if is_word else f"works, and has not been well: {first.probe.detail}"
-    bound_s = spec.recovery_most_s or settings.recovery_most_s
+    is_silent = not is_known(first.probe.recovering_since_s)
+    default_s = settings.recovery_silent_most_s if is_silent else settings.recovery_most_s
+    bound_s = spec.recovery_most_s or default_s
     return Finding(
         spec.name,
         Cause.RECOVERING,
@@ -135,6 +137,7 @@ def _recovering(
         is_confirmed=around.now_s - since_s >= bound_s,
         process_state=first.instance.process_state,
         instances=(first.instance.name,),
+        bound_s=bound_s,
     )
 
 

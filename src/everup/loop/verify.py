@@ -25,16 +25,14 @@ from everup.model.evidence import (
     Pending,
     Verification,
 )
-from everup.model.kinds import Condition, InstanceState, ProbeVerdict, is_known
-from everup.model.observation import Observation
+from everup.model.kinds import InstanceState, ProbeVerdict, is_known
+from everup.model.observation import Observation, ServiceObservation
 from everup.model.settings import Settings
 from everup.model.state import InFlight, Phase
 
 if TYPE_CHECKING:
     from everup.loop.control import Control
 
-COMING = frozenset({Condition.STARTING, Condition.RECOVERING})
-"""A database that replays its log after a start has not failed to start."""
 WORSE_BY = 0.1  # a dependent must lose more than this to count as worse
 
 
@@ -90,9 +88,8 @@ def judge_expectation(
     expected = flight.expectation
     now_s = observation.at_s
     seen = observation.services.get(expected.service)
-    health = assessment.own.services.get(expected.service)
     deadline_s = flight.done_at_s + expected.deadline_s
-    if health is not None and health.condition in COMING:
+    if seen is not None and _says_it_is_coming(seen):
         deadline_s += expected.settling_most_s
     is_late = now_s >= deadline_s
     if seen is None or not seen.is_known:
@@ -109,6 +106,15 @@ def judge_expectation(
     if not missing:
         return Passed(_proof(flight, observation, assessment))
     return Failed(f"not in time: {missing}") if is_late else Pending(missing)
+
+
+def _says_it_is_coming(seen: ServiceObservation) -> bool:
+    """A database that replays its log after a start has not failed to start."""
+    return any(
+        i.probe is not None and is_known(i.probe.recovering_since_s)
+        for i in seen.instances
+        if i.instance.state is InstanceState.RUNNING
+    )
 
 
 def _missing(flight: InFlight, observation: Observation, assessment: Assessment) -> str:

@@ -63,6 +63,7 @@ class Finding:
     process_state: str | None = None
     explained_by: tuple[str, ...] = ()
     instances: tuple[str, ...] = ()  # names of the instances concerned; empty: all
+    bound_s: float = UNKNOWN  # recovering: how long it may take before a person is told
 
     @property
     def is_root(self) -> bool:

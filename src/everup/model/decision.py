@@ -43,7 +43,7 @@ class Expectation:
     dependents_before: Mapping[str, float] = field(default_factory=dict)
     is_up: bool = True
     behind_before: Mapping[str, float] = field(default_factory=dict)  # what a cache shields
-    settling_most_s: float = 0.0  # how much later, while it is starting or recovering
+    settling_most_s: float = 0.0  # how much later, while it says that it is coming
 
 
 @dataclass(frozen=True, slots=True)

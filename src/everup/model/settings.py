@@ -33,6 +33,7 @@ class Settings:
     crash_loop_window_s: float = 300.0
     start_period_unknown_s: float = 60.0
     recovery_most_s: float = 1800.0
+    recovery_silent_most_s: float = 600.0
     # ladders
     graceful_restart_below: float = 0.4
     container_restart_below: float = 0.3

@@ -3,7 +3,7 @@
 Flows in: one instance, its declaration, what earlier start-ups took, the time. Flows out: STARTING,
 RECOVERING or None. Called by `score`.
 
-    start ──────────── start period ───────────────── recovery bound ──▶ (an escalation, in causes)
+    start ──────────── start period ──────────────────▶ (past its bound a person is told: causes)
     STARTING           RECOVERING while it works and does not answer
       │ first good answer: over, for this life
       │ its check says no for the whole threshold, and it is idle or says no itself: over
@@ -32,13 +32,9 @@ def start_period_s(spec: ServiceSpec, remembered: ServiceState, settings: Settin
     if not took_s:
         return settings.start_period_unknown_s
     slowest_s = took_s[math.ceil(LEARNED_QUANTILE * len(took_s)) - 1]
-    learned_s = min(LEARNED_FACTOR * slowest_s, recovery_bound_s(spec, settings))
+    most_s = spec.recovery_most_s or settings.recovery_most_s
+    learned_s = min(LEARNED_FACTOR * slowest_s, most_s)
     return max(settings.start_period_unknown_s, learned_s)
-
-
-def recovery_bound_s(spec: ServiceSpec, settings: Settings) -> float:
-    """How long it may say that it is coming before a person is told."""
-    return spec.recovery_most_s or settings.recovery_most_s
 
 
 def settling(
@@ -67,14 +63,7 @@ def settling(
         return Condition.STARTING
     if is_over or probe is None or probe.verdict is not ProbeVerdict.FAIL or probe.is_own_word:
         return None
-    since_s = coming_since_s(observed)
-    return Condition.RECOVERING if now_s - since_s < recovery_bound_s(spec, settings) else None
-
-
-def coming_since_s(observed: InstanceObservation) -> float:
-    """When it first said that it is coming; one that never said a word: when it started."""
-    said_s = observed.probe.recovering_since_s if observed.probe is not None else math.nan
-    return said_s if is_known(said_s) else observed.instance.started_at_s
+    return Condition.RECOVERING
 
 
 def has_been_well(observed: InstanceObservation, remembered: ServiceState) -> bool:

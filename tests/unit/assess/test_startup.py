@@ -54,9 +54,13 @@ def of(one: InstanceObservation, remembered: ServiceState = NOTHING) -> Conditio
 def test_a_failing_check_alone_never_ends_a_start_that_works() -> None:
     for age_s in (1.0, 30.0, 59.0):
         assert of(unwell(age_s)) is Condition.STARTING
-    for age_s in (61.0, 90.0, 600.0, 1799.0):
+    for age_s in (61.0, 90.0, 600.0, 99_999.0):
         assert of(unwell(age_s)) is Condition.RECOVERING
-    assert of(unwell(1801.0)) is None
+    hold = decided(seen(unwell(599.0), up("api")))
+    assert isinstance(hold, Hold)
+    assert hold.until_s == NOW_S + 1.0
+    case = decided(seen(unwell(601.0), up("api")))
+    assert isinstance(case, Escalate), "never restarted, and sooner told than one that speaks"
 
 
 @pytest.mark.parametrize("how", [{"is_own_word": True}, {"idle": True}])
@@ -170,6 +174,10 @@ def test_a_start_that_recovers_is_not_a_failed_start() -> None:
     coming = recovering(290.0)
     verdict = judge_expectation(flight, coming, assess(STACK, coming), SETTINGS)
     assert isinstance(verdict, Pending)
+    silent = seen(unwell(300.0), up("api"))
+    assert assess(STACK, silent).own.services["db"].condition is Condition.RECOVERING
+    verdict = judge_expectation(flight, silent, assess(STACK, silent), SETTINGS)
+    assert isinstance(verdict, Failed), "others of the service may wait for it to end"
     sick = seen(failing("db", for_s=290.0), up("api"))
     verdict = judge_expectation(flight, sick, assess(STACK, sick), SETTINGS)
     assert isinstance(verdict, Failed)
