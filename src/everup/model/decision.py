@@ -47,6 +47,8 @@ class Expectation:
     score_least: float = 0.7
     dependents_before: Mapping[str, float] = field(default_factory=dict)
     is_up: bool = True
+    behind_before: Mapping[str, float] = field(default_factory=dict)  # what a cache shields
+    settling_most_s: float = 0.0  # how much later, while it says that it is coming
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from everup.model.settings import Settings
 from everup.model.stack import Stack
 from everup.model.state import Memory, StackState
 
-SEEN_DEATHS = frozenset({Cause.CRASH, Cause.CRASH_LOOP, Cause.STOPPED_ON_PURPOSE})
+SEEN = frozenset({Cause.CRASH, Cause.CRASH_LOOP, Cause.STOPPED_ON_PURPOSE, Cause.RECOVERING})
+"""Deaths that the engine reported, wishes, and what a service says of itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Context:
         fresh = 0
         for name in relations.roots:
             found = relations.findings[name]
-            if found.cause not in SEEN_DEATHS and self.now_s - found.since_s <= window_s:
+            if found.cause not in SEEN and self.now_s - found.since_s <= window_s:
                 fresh += 1
         object.__setattr__(self, "fresh_roots", fresh)
 
