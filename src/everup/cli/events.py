@@ -15,7 +15,7 @@ from everup.cli.show import clean, moment
 from everup.model import entries as e
 from everup.model.errors import JournalUnavailable
 
-POLL_EVERY_S = 0.25
+AGAIN_AFTER_S = 0.25
 PAGE = 500
 
 
@@ -93,16 +93,21 @@ async def last_sequence(journal: Entries) -> int:
     return after
 
 
-async def tell(journal: Entries, after: int, out: Callable[[str], None]) -> None:
-    """Runs until it is cancelled."""
+async def tell(
+    journal: Entries, after: int, out: Callable[[str], None], news: asyncio.Event
+) -> None:
+    """Runs until it is cancelled. `news` is set whenever something was written: at rest nobody asks
+    a database four times a second."""
     while True:
+        news.clear()
         try:
             page = await journal.entries(after=after, limit=PAGE)
         except JournalUnavailable:
-            page = ()
+            await asyncio.sleep(AGAIN_AFTER_S)
+            continue
         for sequence, _, entry in page:
             after = sequence
             if said := line(entry):
                 out(said)
         if len(page) < PAGE:
-            await asyncio.sleep(POLL_EVERY_S)
+            await news.wait()

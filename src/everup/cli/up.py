@@ -7,6 +7,7 @@ them too. The address is bound before anything starts, so that a used port costs
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -98,6 +99,7 @@ async def _run(loaded: Loaded, sock: socket.socket, allowed_hosts: list[str]) ->
         await engine.start()
         try:
             await server.start()
+            _set_apart_what_stays()
             await _watch(engine, loaded, server.address, stopped)
         finally:
             await server.stop()
@@ -107,12 +109,19 @@ async def _run(loaded: Loaded, sock: socket.socket, allowed_hosts: list[str]) ->
     return OK
 
 
+def _set_apart_what_stays() -> None:
+    """Modules and what was made of them live as long as we do. The collector need not walk through
+    all of it again and again: each walk is a pause in which nobody looks."""
+    gc.collect()
+    gc.freeze()
+
+
 async def _watch(engine: Engine, loaded: Loaded, address: str, stopped: asyncio.Event) -> None:
     """Tell what happens until a signal came or the loop ended by an error, which is raised."""
     journal = engine.control.journal
     after = 0 if engine.control.journal_fault else await events.last_sequence(journal)
     _summary(loaded, address)
-    telling = asyncio.create_task(events.tell(journal, after, say))
+    telling = asyncio.create_task(events.tell(journal, after, say, engine.control.news))
     looking = asyncio.create_task(engine.wait())
     signalled = asyncio.create_task(stopped.wait())
     tasks = (telling, looking, signalled)

@@ -68,7 +68,7 @@ _BYTES_LEAST = {"history_total_bytes": 2.0**20, "log_file_bytes": 2.0**16}
 
 _IN_ORDER: tuple[tuple[str, ...], ...] = (
     ("rollback_below", "container_restart_below", "graceful_restart_below", "health_threshold"),
-    ("close_sample_interval_s", "sample_interval_s"),
+    ("close_sample_interval_s", "sample_interval_s", "calm_canary_interval_s"),
     ("backoff_first_s", "backoff_most_s"),
     ("verify_window_s", "verify_deadline_s"),
     ("change_quiet_s", "change_most_s"),

@@ -36,6 +36,7 @@ class Book:
         self.fault = ""
         self.lost_leadership = ""
         self.shed = 0
+        self.news = asyncio.Event()
 
     async def open(self, stack: str, holder: str) -> None:
         """Take the lease and the state that the journal folds into."""
@@ -84,6 +85,7 @@ class Book:
             self.lost_leadership = str(error)
             return False
         self.state = fold_all(self.state, entries)
+        self.news.set()
         return True
 
     def _queue(self, batch: str, entries: Sequence[Entry]) -> None:
@@ -109,4 +111,5 @@ class Book:
                 self.lost_leadership = str(error)
                 return
             self._pending.popleft()
+            self.news.set()
         self.fault = ""

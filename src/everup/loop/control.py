@@ -114,6 +114,11 @@ class Control:
         return self._book.shed
 
     @property
+    def news(self) -> asyncio.Event:
+        """Set whenever the journal has taken something; who tells it on clears it."""
+        return self._book.news
+
+    @property
     def ring(self) -> HistoryRing:
         """The recent past of every service; `assess` reads trends from it."""
         return self.beside.ring

@@ -20,6 +20,7 @@ class Settings:
     # three clocks
     sample_interval_s: float = 5.0
     close_sample_interval_s: float = 1.0
+    calm_canary_interval_s: float = 30.0
     probe_timeout_s: float = 2.0
     tick_s: float = 30.0
     # assess

@@ -17,7 +17,6 @@ from everup.loop.ports import Clock
 from everup.model.kinds import is_known
 from everup.model.runtime import EventKind, RuntimeEvent
 from everup.runtimes.processes import leftovers, output
-from everup.runtimes.processes.accounting import Usage
 from everup.runtimes.processes.events import Events
 from everup.runtimes.processes.records import Key
 from everup.runtimes.processes.roster import Life, Roster
@@ -39,7 +38,7 @@ class Guard:
     events: Events
     clock: Clock
     poll_s: float
-    measure: Callable[[], Awaitable[Mapping[Key, Usage]]]
+    weigh: Callable[[], Awaitable[Mapping[Key, float]]]
     in_thread: Callable[..., Awaitable[object]]
     log_of: Callable[[Key], Path]
 
@@ -65,10 +64,9 @@ class Guard:
         ]
         if not limited:
             return
-        usage = await self.measure()
+        weights = await self.weigh()
         for life in limited:
-            used = usage.get(life.record.key)
-            if used is not None and used.memory_bytes > life.record.memory_limit_bytes:
+            if weights.get(life.record.key, 0.0) > life.record.memory_limit_bytes:
                 await self._kill(life)
 
     async def _kill(self, life: Life) -> None:
@@ -93,6 +91,5 @@ class Guard:
         await self.in_thread(leftovers.send, life.members, signal.SIGKILL)
 
     async def _cut_logs(self) -> None:
-        for life in self.roster:
-            if life.is_running:
-                await self.in_thread(output.cut_when_large, self.log_of(life.record.key))
+        logs = [self.log_of(life.record.key) for life in self.roster if life.is_running]
+        await self.in_thread(lambda: [output.cut_when_large(log) for log in logs])
