@@ -24,6 +24,7 @@ from everup.loop.ports import Clock, HostSense, Ids, Journal, Prober, Random, Ru
 from everup.loop.rooms import Beside, RoomCounts, Rooms
 from everup.loop.sampling import Samplers
 from everup.loop.settle import ENDS_AND_STARTS
+from everup.loop.upkeep import Upkeep
 from everup.model.entries import (
     ControllerStarted,
     ControllerStopped,
@@ -76,6 +77,7 @@ class Control:
         self.answered: OrderedDict[str, tuple[str, str, str]] = OrderedDict()
         self._book = Book(journal, settings, ids)
         self.beside = Beside(rooms or Rooms(), stack, settings, clock)
+        self._upkeep = Upkeep()
         self._holder, self._version, self._boot_id = holder, version, boot_id
         self._wake_up = asyncio.Event()
         self._finished: list[Finished] = []
@@ -161,8 +163,10 @@ class Control:
                 self.look = await look_once(self)
                 self._last_look_s = self.clock.now()
                 await self.beside.after_look(self)
+                self._upkeep.after_look(self)
         finally:
             sampling.cancel()
+            await self._upkeep.close()
             for task in self._acting.values():
                 task.cancel()
             await asyncio.gather(sampling, *self._acting.values(), return_exceptions=True)

@@ -56,6 +56,10 @@ def _stopped(state: StackState, entry: e.ControllerStopped) -> StackState:
     return state
 
 
+def _pruned(state: StackState, entry: e.JournalPruned) -> StackState:
+    return state
+
+
 def _purpose(state: StackState, entry: e.PurposeSet) -> StackState:
     state = _with_service(
         state,
@@ -315,6 +319,7 @@ _FOLDS: dict[type, Callable[[StackState, Any], StackState]] = {
     e.ApprovalAsked: _asked,
     e.ApprovalAnswered: _approval_answered,
     e.ApprovalEnded: _approval_over,
+    e.JournalPruned: _pruned,
 }
 
 assert set(_FOLDS) == set(e.ENTRY_TYPES.values()), "every entry has its fold"

@@ -262,6 +262,17 @@ class GateAnswered:
     incident_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class JournalPruned:
+    """The entries before `until_seq` are folded into the checkpoint there and may be missing from
+    now on; its digest, and the hash of the entry it stands for, are part of the chain by this."""
+
+    at_s: float
+    until_seq: int
+    until_hash: str
+    digest: str
+
+
 Entry = (
     ControllerStarted
     | ControllerStopped
@@ -284,6 +295,7 @@ Entry = (
     | ApprovalAsked
     | ApprovalAnswered
     | ApprovalEnded
+    | JournalPruned
 )
 
 ENTRY_TYPES: Mapping[str, type[Entry]] = {cls.__name__: cls for cls in Entry.__args__}

@@ -76,6 +76,10 @@ class Settings:
     history_slots: int = 240
     history_days: int = 14
     history_total_bytes: int = 1024 * 1024 * 1024
+    journal_days: int = 400
+    journal_total_bytes: int = 1024 * 1024 * 1024
+    journal_prune_interval_s: float = 3600.0
+    evidence_bytes: int = 256 * 1024
     log_file_bytes: int = 10 * 1024 * 1024
     log_files: int = 5
     gap_ticks: int = 3

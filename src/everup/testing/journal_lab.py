@@ -125,6 +125,7 @@ def story() -> list[e.Entry]:
         e.FreezeLifted(14.0, "", "Ann"),
         e.MonitorFaultSeen(15.0, "canary", "it sings"),
         e.MonitorFaultOver(16.0, "canary", 1.0),
+        e.JournalPruned(16.5, 4, "hash", "digest"),
         e.ControllerStopped(17.0, "asked to"),
     ]
 
