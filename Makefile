@@ -5,7 +5,7 @@
 #   make check              style, types for each supported Python, floors, locks
 #   make soak               many seeded days of the simulation (SEEDS=200 FROM=1)
 #   make qualify            the full counts, in the background, resumable (qualify-status, qualify-stop)
-#   make bench              what a look and a journal write cost
+#   make bench              what a look, a journal write and rest beside twelve services cost
 #   make lock               write requirements/*.txt anew (UPGRADE=1: newest versions)
 #   make schema             write the JSON Schema of everup.yaml anew, after a change of its fields
 #   make clean              remove .venv and whatever the tools left

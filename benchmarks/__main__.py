@@ -1,4 +1,8 @@
-"""Runs every case and prints a table. `python -m benchmarks journal` narrows it by name."""
+"""Runs every case and prints a table, then a short `cycle` and a short `footprint`.
+
+`python -m benchmarks journal` narrows it by name; the words `cycle` and `footprint` stand for these
+two.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,11 @@ from itertools import chain
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import journal, look
+from benchmarks import cycle, footprint, journal, look
 from benchmarks.timing import timed
+
+SHORT_SIZES = (12, 100, 1_000)
+SHORT_SECONDS = 20.0
 
 
 def main(wanted: list[str]) -> None:
@@ -23,7 +30,13 @@ def main(wanted: list[str]) -> None:
                 *(f"{s * 1e3:.3f}" for s in (timing.least_s, timing.median_s, timing.most_s)),
                 str(timing.runs),
             )
-    Console().print(table)
+    if table.row_count:
+        Console().print(table)
+    if not wanted or "cycle" in wanted:
+        Console().print(cycle.table_of(cycle.with_growth([*map(cycle.measure, SHORT_SIZES)])))
+    if not wanted or "footprint" in wanted:
+        found = footprint.measure(SHORT_SECONDS, SHORT_SECONDS)
+        Console().print(footprint.table_of(found))
 
 
 main(sys.argv[1:])

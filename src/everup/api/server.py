@@ -20,6 +20,8 @@ KEEP_ALIVE_S = 5
 SHUTDOWN_S = 5
 BACKLOG = 128
 STARTED_EVERY_S = 0.01
+TICK_S = 1.0
+"""How often the date of the answers is renewed, which is all that the server does at rest."""
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -43,6 +45,22 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._leave = asyncio.Event()
+
+    def leave(self) -> None:
+        """End, at once."""
+        self.should_exit = True
+        self._leave.set()
+
+    async def main_loop(self) -> None:
+        """A tenth as often as by default, and woken to end instead of finding out."""
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(TICK_S):
+                    await self._leave.wait()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave the signals to whoever runs us."""
@@ -90,7 +108,7 @@ class ApiServer:
     async def stop(self) -> None:
         """Let listeners go, finish what is being answered, for at most `SHUTDOWN_S`, and close."""
         self._feed.close()
-        self._server.should_exit = True
+        self._server.leave()
         if self._task is not None:
             await self._task
         self._sock.close()

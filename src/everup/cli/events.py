@@ -14,7 +14,7 @@ from typing import Protocol
 from everup.cli.show import clean, moment
 from everup.model import entries as e
 
-POLL_EVERY_S = 0.25
+AGAIN_AFTER_S = 0.25
 PAGE = 500
 
 
@@ -98,13 +98,18 @@ async def last_sequence(journal: Entries) -> int:
     return after
 
 
-async def tell(journal: Entries, after: int, out: Callable[[str], None]) -> None:
-    """Runs until it is cancelled. An entry that has no words, by a flaw here, is passed over."""
+async def tell(
+    journal: Entries, after: int, out: Callable[[str], None], news: asyncio.Event
+) -> None:
+    """Runs until it is cancelled. `news` is set whenever something was written: at rest nobody asks
+    a database four times a second. An entry that has no words, by a flaw here, is passed over."""
     while True:
+        news.clear()
         try:
             page = await journal.entries(after=after, limit=PAGE)
         except Exception:  # noqa: BLE001 - who tells must never be who ends; it is asked again
-            page = ()
+            await asyncio.sleep(AGAIN_AFTER_S)
+            continue
         for sequence, _, entry in page:
             after = sequence
             try:
@@ -114,4 +119,4 @@ async def tell(journal: Entries, after: int, out: Callable[[str], None]) -> None
             if said:
                 out(said)
         if len(page) < PAGE:
-            await asyncio.sleep(POLL_EVERY_S)
+            await news.wait()

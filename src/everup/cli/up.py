@@ -7,6 +7,7 @@ them too. The address is bound before anything starts, so that a used port costs
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -106,6 +107,7 @@ async def _run(
         await engine.start()
         try:
             await server.start()
+            _set_apart_what_stays()
             await _watch(engine, loaded, server.address, stopped, say)
         finally:
             await server.stop()
@@ -113,6 +115,13 @@ async def _run(
     left = "the services are stopped too" if wanted.stop_services else "the services go on"
     say(f"Everup has stopped; {left}.")
     return OK
+
+
+def _set_apart_what_stays() -> None:
+    """Modules and what was made of them live as long as we do. The collector need not walk through
+    all of it again and again: each walk is a pause in which nobody looks."""
+    gc.collect()
+    gc.freeze()
 
 
 async def _watch(
@@ -129,7 +138,7 @@ async def _watch(
     _summary(loaded, address, say)
     for text in engine.control.mismatches():
         say(f"  warning  {clean(text)}")
-    telling = asyncio.create_task(events.tell(journal, after, say))
+    telling = asyncio.create_task(events.tell(journal, after, say, engine.control.news))
     looking = asyncio.create_task(engine.wait())
     signalled = asyncio.create_task(stopped.wait())
     ends = (looking, signalled)

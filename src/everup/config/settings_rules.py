@@ -62,14 +62,20 @@ _MAY_BE_ZERO_S = {
 _COUNTS = {
     "history_slots": (20, COUNT_MOST),
     "history_days": (1, 365),
+    "journal_days": (1, 3650),
     "log_files": (1, 100),
     "pending_entries_most": (10, COUNT_MOST),
 }
-_BYTES_LEAST = {"history_total_bytes": 2.0**20, "log_file_bytes": 2.0**16}
+_BYTES_LEAST = {
+    "evidence_bytes": 2.0**10,
+    "history_total_bytes": 2.0**20,
+    "journal_total_bytes": 2.0**22,
+    "log_file_bytes": 2.0**16,
+}
 
 _IN_ORDER: tuple[tuple[str, ...], ...] = (
     ("rollback_below", "container_restart_below", "graceful_restart_below", "health_threshold"),
-    ("close_sample_interval_s", "sample_interval_s"),
+    ("close_sample_interval_s", "sample_interval_s", "calm_canary_interval_s"),
     ("backoff_first_s", "backoff_most_s"),
     ("verify_window_s", "verify_deadline_s"),
     ("change_quiet_s", "change_most_s"),

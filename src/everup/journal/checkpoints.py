@@ -6,6 +6,10 @@ enough for a deadline.
 
 A checkpoint is believed only if its version is ours, its content matches its digest and its chain
 hash is the one of the entry it names; else an older one is used, and in the end all entries.
+
+Where older entries were pruned, one checkpoint stands for them and is kept for ever. It is believed
+in whatever version it was written, since nothing else is left: fields of a `StackState` get
+defaults, and are never renamed.
 """
 
 from __future__ import annotations
@@ -18,7 +22,8 @@ import sqlalchemy as sa
 from everup.journal.chain import Head, entry_of, fault_in, start_of
 from everup.journal.codec import Codec, CodecError, shape_of
 from everup.journal.errors import damaged
-from everup.journal.session import Session
+from everup.journal.proof import floor_of
+from everup.journal.session import Session, Writing
 from everup.journal.tables import CHECKPOINTS, ENTRIES, LEASES
 from everup.journal.worker import Ticket
 from everup.loop.fold import fold
@@ -39,6 +44,10 @@ _PRUNE = (
     sa.delete(CHECKPOINTS)
     .where(CHECKPOINTS.c.stack == sa.bindparam("of_stack"))
     .where(CHECKPOINTS.c.seq < sa.bindparam("first_kept"))
+    .where(CHECKPOINTS.c.seq != sa.bindparam("floor_seq"))
+)
+_REPLACED = sa.delete(CHECKPOINTS).where(
+    CHECKPOINTS.c.stack == sa.bindparam("of_stack"), CHECKPOINTS.c.seq == sa.bindparam("of_seq")
 )
 _HELD = (
     sa.select(CHECKPOINTS.c.seq)
@@ -93,7 +102,65 @@ def latest(session: Session, stack: str) -> Folded:
             return Folded(_STATES.loads(row.state), head)
         except CodecError:
             continue
-    return Folded(StackState(), start_of(stack))
+    floor = floor_of(session, stack)
+    return (
+        Folded(StackState(), start_of(stack))
+        if floor is None
+        else at(session, stack, floor.until_seq)
+    )
+
+
+def at(session: Session, stack: str, seq: int) -> Folded:
+    """The checkpoint that stands for what was pruned.
+
+    Raises:
+        Damaged: it is not there, was changed, or cannot be read by this version.
+    """
+    wanted = sa.select(CHECKPOINTS).where(CHECKPOINTS.c.stack == stack, CHECKPOINTS.c.seq == seq)
+    with session.reading() as connection:
+        row = connection.execute(wanted).one_or_none()
+    what = f"the checkpoint at sequence {seq}, which stands for all before it"
+    if row is None:
+        raise damaged(session.where, f"{what}, is missing")
+    head = Head(int(row.seq), row.chain_hash)
+    if row.digest != digest_of(row.version, head, row.state):
+        raise damaged(session.where, f"{what}, was changed")
+    try:
+        return Folded(_STATES.loads(row.state), head)
+    except CodecError as error:
+        raise damaged(session.where, f"{what}: {error}") from error
+
+
+def fold_to(session: Session, stack: str, until: Head) -> Folded:
+    """The state at one of the oldest entries, folded from where the chain begins now.
+
+    Raises:
+        Damaged: an entry in between is not what was written.
+    """
+    floor = floor_of(session, stack)
+    folded = Folded(StackState(), start_of(stack))
+    if floor is not None:
+        folded = at(session, stack, floor.until_seq)
+    while folded.head.seq < until.seq:
+        folded = fold_on(session, stack, folded, until)
+    return folded
+
+
+def write(writing: Writing, stack: str, folded: Folded) -> str:
+    """Write it as a checkpoint, in place of one that may be there; returns its digest."""
+    text, head = _STATES.dumps(folded.state), folded.head
+    digest = digest_of(VERSION, head, text)
+    writing.run(_REPLACED, of_stack=stack, of_seq=head.seq)
+    writing.run(
+        _SAVE,
+        stack=stack,
+        seq=head.seq,
+        version=VERSION,
+        chain_hash=head.hash,
+        state=text,
+        digest=digest,
+    )
+    return digest
 
 
 def fold_on(
@@ -134,20 +201,13 @@ def save(session: Session, stack: str, until: Head, ticket: Ticket) -> None:
     folded = latest(session, stack)
     while folded.head.seq < until.seq:
         folded = fold_on(session, stack, folded, until)
-    text = _STATES.dumps(folded.state)
+    floor = floor_of(session, stack)
+    floor_seq = 0 if floor is None else floor.until_seq
     with session.writing(ticket) as writing:
         held = [int(row[0]) for row in writing.run(_HELD, of_stack=stack).fetchall()]
         if held[:1] == [until.seq]:
             return
-        writing.run(
-            _SAVE,
-            stack=stack,
-            seq=until.seq,
-            version=VERSION,
-            chain_hash=until.hash,
-            state=text,
-            digest=digest_of(VERSION, until, text),
-        )
+        write(writing, stack, folded)
         kept = held[: CHECKPOINTS_KEPT - 1]
         if kept:
-            writing.run(_PRUNE, of_stack=stack, first_kept=kept[-1])
+            writing.run(_PRUNE, of_stack=stack, first_kept=kept[-1], floor_seq=floor_seq)

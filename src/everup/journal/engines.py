@@ -28,6 +28,8 @@ from everup.model.errors import AskAHuman, JournalUnavailable
 class Database:
     """One database of the journal.
 
+    `used_bytes_sql` says how much of it is in use, `give_back_sql` returns some free room to the
+    file system; empty where the database has no such thing.
     `begin_write`: the statement that takes the right to write at once; empty: the driver begins by
     itself. `lives_in_connection`: closing the connection would lose it. `check` raises
     JournalUnavailable when the store under an open connection was taken away. `may_create` is set
@@ -40,6 +42,18 @@ class Database:
     lives_in_connection: bool = False
     check: Callable[[], None] = lambda: None
     may_create: bool = False
+    used_bytes_sql: str = ""
+    give_back_sql: str = ""
+
+
+SQLITE_USED_BYTES = (
+    "SELECT (page_count - freelist_count) * page_size"
+    " FROM pragma_page_count, pragma_freelist_count, pragma_page_size"
+)
+SQLITE_GIVE_BACK = "PRAGMA incremental_vacuum(1)"
+"""One page: the driver runs a pragma no further than its first result, whatever it is told."""
+SQLITE_CAN_SHRINK = "PRAGMA auto_vacuum=INCREMENTAL"
+"""Has an effect on a new database alone; an older file keeps its size and uses its free room."""
 
 
 def database_for(url: str, busy_timeout_s: float) -> Database:
@@ -67,7 +81,14 @@ def _sqlite(url: sa.URL, busy_timeout_s: float) -> Database:
 
 
 def _sqlite_in_memory() -> Database:
-    return Database(_memory_engine(), "in memory", "BEGIN IMMEDIATE", lives_in_connection=True)
+    return Database(
+        _memory_engine(),
+        "in memory",
+        "BEGIN IMMEDIATE",
+        lives_in_connection=True,
+        used_bytes_sql=SQLITE_USED_BYTES,
+        give_back_sql=SQLITE_GIVE_BACK,
+    )
 
 
 @cache
@@ -77,6 +98,7 @@ def _memory_engine() -> sa.Engine:
     def connect() -> sqlite3.Connection:
         raw = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         raw.execute("PRAGMA synchronous=OFF")
+        raw.execute(SQLITE_CAN_SHRINK)
         return raw
 
     engine = sa.create_engine("sqlite://", creator=connect, poolclass=NullPool)
@@ -92,7 +114,14 @@ class _SqliteFile:
         self._identity: tuple[int, int] | None = None
         engine = sa.create_engine("sqlite://", creator=self._connect, poolclass=NullPool)
         _begin_explicitly(engine)
-        self.database = Database(engine, str(path), "BEGIN IMMEDIATE", check=self._check)
+        self.database = Database(
+            engine,
+            str(path),
+            "BEGIN IMMEDIATE",
+            check=self._check,
+            used_bytes_sql=SQLITE_USED_BYTES,
+            give_back_sql=SQLITE_GIVE_BACK,
+        )
 
     def _connect(self) -> sqlite3.Connection:
         if self.database.may_create:
@@ -105,6 +134,8 @@ class _SqliteFile:
             check_same_thread=False,
         )
         try:
+            if os.stat(self._path).st_size == 0:
+                raw.execute(SQLITE_CAN_SHRINK)
             raw.execute("PRAGMA journal_mode=WAL")
             raw.execute("PRAGMA synchronous=FULL")
             self._identity = self._seen()

@@ -13,7 +13,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from everup.journal.chain import Head, entry_of, fault_in, key_text, label_fault_in
+from everup.journal.chain import (
+    Head,
+    entry_of,
+    fault_in,
+    key_text,
+    label_fault_in,
+    start_of,
+)
 from everup.journal.codec import CodecError
 from everup.journal.errors import damaged
 from everup.journal.projections import SIGHTINGS
@@ -135,6 +142,19 @@ def check_end(session: Session, stack: str, checked: Head) -> str:
     if end.head_seq == checked.seq and end.head_hash != checked.hash:
         return f"sequence {checked.seq} is not the one that was written last"
     return ""
+
+
+def before_first(session: Session, stack: str) -> Head:
+    """What the first entry that is left follows: the chain's start, unless it was pruned."""
+    first = (
+        sa.select(ENTRIES.c.seq, ENTRIES.c.prev_hash)
+        .where(ENTRIES.c.stack == stack)
+        .order_by(ENTRIES.c.seq)
+        .limit(1)
+    )
+    with session.reading() as connection:
+        row = connection.execute(first).one_or_none()
+    return start_of(stack) if row is None or row.seq <= 1 else Head(row.seq - 1, row.prev_hash)
 
 
 def hash_at(session: Session, stack: str, seq: int) -> str | None:

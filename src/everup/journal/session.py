@@ -37,6 +37,11 @@ class Writing:
         self._cursor.execute(prepared.sql, prepared.parameters(values))
         return self._cursor
 
+    def run_sql(self, sql: str, times: int) -> None:
+        """Execute what one kind of database understands, again and again."""
+        for _ in range(times):
+            self._cursor.execute(sql)
+
 
 class _Prepared:
     """A statement compiled once; it keeps the statement, so that its id stays its own."""

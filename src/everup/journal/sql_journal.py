@@ -14,10 +14,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
-from everup.journal import checkpoints, leases, reading, writing
-from everup.journal.chain import Head, start_of
+from everup.journal import checkpoints, leases, pruning, reading, writing
+from everup.journal.chain import Head
 from everup.journal.engines import database_for
 from everup.journal.errors import Damaged, damaged, for_a_human
+from everup.journal.proof import fault_at_beginning
 from everup.journal.schema import make_tables, migrate
 from everup.journal.session import Session
 from everup.journal.worker import InlineWorker, ThreadWorker, Ticket, Worker
@@ -183,7 +184,9 @@ class SqlJournal:
         """Empty when the chain is whole; else what is wrong, naming the first bad sequence."""
         session, stack = self._session, self._stack
         end = await self._worker.run(lambda _: checkpoints.head_of(session, stack))
-        checked = reading.Checked(start_of(stack))
+        first = await self._worker.run(lambda _: reading.before_first(session, stack))
+        fault = await self._worker.run(lambda _: fault_at_beginning(session, stack, first))
+        checked = reading.Checked(first, fault)
         while not checked.fault and checked.head.seq < end.seq:
             head = checked.head
             checked = await self._worker.run(
@@ -193,6 +196,19 @@ class SqlJournal:
             return checked.fault
         last = checked.head
         return await self._worker.run(lambda _: reading.check_end(session, stack, last))
+
+    async def prune(self, fence: int, *, before_s: float, bytes_most: float) -> bool:
+        """One short step towards these bounds; True when there is more to do.
+
+        Raises:
+            JournalUnavailable: not done; try again later.
+            FenceLost: the fence is not ours any more.
+            AskAHuman: the chain is broken.
+        """
+        session, stack, bounds = self._session, self._stack, pruning.Bounds(before_s, bytes_most)
+        return await self._ask_a_human_if_damaged(
+            lambda ticket: pruning.step(session, stack, fence, bounds, self._clock.now(), ticket)
+        )
 
     async def close(self) -> None:
         """Give the lease back and let go of the database; it can be opened again."""
@@ -221,12 +237,12 @@ class SqlJournal:
         """The chain's end, after a look at its last links."""
         session = self._session
         head = checkpoints.head_of(session, stack)
-        first = max(0, head.seq - CHECKED_AT_OPEN)
-        known = start_of(stack).hash if first == 0 else reading.hash_at(session, stack, first)
-        end = reading.check_links(
-            session, stack, Head(first, known or ""), head.seq, CHECKED_AT_OPEN
-        )
-        if fault := end.fault or reading.check_end(session, stack, end.head):
+        first = reading.before_first(session, stack)
+        fault = fault_at_beginning(session, stack, first)
+        if first.seq < (seq := head.seq - CHECKED_AT_OPEN):
+            first = Head(seq, reading.hash_at(session, stack, seq) or "")
+        end = reading.check_links(session, stack, first, head.seq, CHECKED_AT_OPEN)
+        if fault := fault or end.fault or reading.check_end(session, stack, end.head):
             raise damaged(session.where, fault)
         return head
 

@@ -59,8 +59,7 @@ def write_batch(
             head = leases.held_head(writing, stack, fence)
             links = link(stack, head, entries, batch_id)
             for one in links:
-                writing.run(_WRITE, **one.row)
-                project(writing, stack, one)
+                write_link(writing, stack, one)
             if links:
                 head = links[-1].head
                 leases.advance(writing, stack, head)
@@ -73,6 +72,12 @@ def write_batch(
         if not _is_written(writing, stack, entries, batch_id):
             raise _refused(writing, stack, entries, refusal)
     return head
+
+
+def write_link(writing: Writing, stack: str, one: Link) -> None:
+    """One link and what it means for the records."""
+    writing.run(_WRITE, **one.row)
+    project(writing, stack, one)
 
 
 def _is_written(writing: Writing, stack: str, entries: Sequence[Entry], batch_id: str) -> bool:

@@ -38,6 +38,7 @@ class Book:
         self.fault = ""
         self.lost_leadership = ""
         self.contradiction = ""
+        self.news = asyncio.Event()
 
     @property
     def halted(self) -> str:
@@ -122,6 +123,7 @@ class Book:
             await self._begin_anew()
             return False
         self.state = fold_all(self.state, entries)
+        self.news.set()
         return True
 
     async def _begin_anew(self) -> None:
@@ -154,4 +156,5 @@ class Book:
                 self.contradiction = str(error)
                 return
             self._pending.written()
+            self.news.set()
         self.fault = ""

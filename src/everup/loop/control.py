@@ -30,6 +30,7 @@ from everup.loop.ports import Clock, HostSense, Ids, Journal, Prober, Random, Ru
 from everup.loop.rooms import Beside, Rooms
 from everup.loop.sampling import Samplers, raise_first_of
 from everup.loop.settle import ENDS_AND_STARTS
+from everup.loop.upkeep import Upkeep
 from everup.model.decision import Verdict
 from everup.model.entries import (
     ControllerStarted,
@@ -93,6 +94,7 @@ class Control(ControlViews):
         self._book = Book(journal, settings, ids)
         self.wall_ahead_s = wall_ahead_s
         self.beside = Beside(rooms or Rooms(), stack, settings, clock)
+        self._upkeep = Upkeep()
         self._holder, self._version, self._boot_id = holder, version, boot_id
         self._wake_up = asyncio.Event()
         self._finished: list[Finished] = []
@@ -152,6 +154,7 @@ class Control(ControlViews):
                 await self._look()
         finally:
             sampling.cancel()
+            await self._upkeep.close()
             for task in self._acting.values():
                 task.cancel()
             await asyncio.gather(sampling, *self._acting.values(), return_exceptions=True)
@@ -167,6 +170,7 @@ class Control(ControlViews):
             await self._book.flush()
             self.look = await look_once(self)
             await self.beside.after_look(self)
+            self._upkeep.after_look(self)
         except Exception as error:  # noqa: BLE001 - a flaw of ours must not end the healer
             now_s = self.clock.now()
             mishap = self.mishaps.happened(LOOK, error, now_s, stops_acting=True)

@@ -6,6 +6,7 @@ the heartbeat. Read-only; `control` inherits it, so that the loop itself stays r
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from everup.loop.book import Book
@@ -56,6 +57,11 @@ class ControlViews:
     def entries_shed(self) -> int:
         """Entries that were left out because too many waited for the journal."""
         return self._book.shed
+
+    @property
+    def news(self) -> asyncio.Event:
+        """Set whenever the journal has taken something; who tells it on clears it."""
+        return self._book.news
 
     @property
     def ring(self) -> HistoryRing:

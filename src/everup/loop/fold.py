@@ -64,6 +64,10 @@ def _stopped(state: StackState, entry: e.ControllerStopped) -> StackState:
     return state
 
 
+def _pruned(state: StackState, entry: e.JournalPruned) -> StackState:
+    return state
+
+
 def _purpose(state: StackState, entry: e.PurposeSet) -> StackState:
     state = _with_service(
         state,
@@ -385,6 +389,7 @@ _FOLDS: dict[type, Callable[[StackState, Any], StackState]] = {
     e.ApprovalEnded: _approval_over,
     e.CameUp: _came_up,
     e.GivenBack: _given_back,
+    e.JournalPruned: _pruned,
 }
 
 assert set(_FOLDS) == set(e.ENTRY_TYPES.values()), "every entry has its fold"

@@ -31,6 +31,8 @@ KILLS = frozenset(
 )
 RECONNECT_HOOK = "reconnect"
 CACHE_CLEAR_HOOK = "cache_clear"
+ERROR_CHARS_MOST = 4000
+UTF8_BYTES_MOST = 4
 
 
 async def perform(
@@ -66,9 +68,23 @@ async def perform(
         state, error = OutcomeState.FAILED, str(failure)
     except Exception as failure:  # noqa: BLE001 - a foreign error must not leave no outcome
         state, error = OutcomeState.UNKNOWN, f"{type(failure).__name__}: {failure}"
-    return Finished(
-        clock.now(), intent.action_id, spec.name, state, error=error, during=tuple(during)
-    )
+    kept = bounded(during, settings.evidence_bytes)
+    error = error[:ERROR_CHARS_MOST]
+    return Finished(clock.now(), intent.action_id, spec.name, state, error=error, during=kept)
+
+
+def bounded(lines: Sequence[str], bytes_most: int) -> tuple[str, ...]:
+    """The last of these lines, as many as fit; that some were left out is said."""
+    left, kept = bytes_most, list[str]()
+    for line in reversed(lines):
+        size = len(line.encode("utf-8", "replace"))
+        if size > left:
+            end = line[len(line) - left // UTF8_BYTES_MOST :]
+            kept.append(f"(left out: what is beyond {bytes_most} bytes) {end}")
+            break
+        kept.append(line)
+        left -= size
+    return tuple(reversed(kept))
 
 
 async def _call(runtime: Runtime, spec: ServiceSpec, step: Step, grace_s: float) -> str:

@@ -217,7 +217,13 @@ class Journal(Protocol):
         """(sequence, hash, entry) in order."""
 
     async def verify_chain(self) -> str:
-        """Empty when the chain is whole; else what is wrong, naming the sequence."""
+        """Empty when the chain is whole; else what is wrong, naming the sequence. Entries may be
+        missing at its beginning where the chain itself says that a checkpoint stands for them."""
+
+    async def prune(self, fence: int, *, before_s: float, bytes_most: float) -> bool:
+        """One short step: entries older than `before_s`, and the oldest while the store is larger
+        than `bytes_most`, give way to a checkpoint; True when there is more to do. What is open
+        stays, and so do the latest entries. The state is the same before and after."""
 
     async def close(self) -> None:
         """Give the lease back."""

@@ -2,6 +2,10 @@
 
 Flows in: runtime, prober, host sense, clock. Flows out: readings on the desk and a call for a look
 when something changed. Every five seconds; every second from the first failure until settled.
+
+Canaries cost as much as several probes, and while everybody answers they say nothing that the
+answers do not say. So they sing rarely while all is well, and with every sample as soon as anything
+looks unwell: whether it is we who are in trouble is known before a hang can be proven.
 """
 
 from __future__ import annotations
@@ -132,8 +136,18 @@ class Samplers:
         return self._settings.close_sample_interval_s
 
     async def _host_once(self) -> None:
-        before = self._desk.faults
         self._desk.take_host(await self._host.host(), self._clock.now())
+        if self._are_canaries_due():
+            await self._hear_canaries()
+
+    def _are_canaries_due(self) -> bool:
+        heard_at_s = self._desk.canaries_at_s
+        if not is_known(heard_at_s) or self._desk.faults or self._is_anything_close():
+            return True
+        return self._clock.now() - heard_at_s >= self._settings.calm_canary_interval_s
+
+    async def _hear_canaries(self) -> None:
+        before = self._desk.faults
         self._desk.faults = tuple(await self._host.canaries(self._settings.probe_timeout_s))
         self._desk.canaries_at_s = self._clock.now()
         if before and not self._desk.faults:

@@ -325,6 +325,17 @@ class GivenBack:
     by: str
 
 
+@dataclass(frozen=True, slots=True)
+class JournalPruned:
+    """The entries before `until_seq` are folded into the checkpoint there and may be missing from
+    now on; its digest, and the hash of the entry it stands for, are part of the chain by this."""
+
+    at_s: float
+    until_seq: int
+    until_hash: str
+    digest: str
+
+
 Entry = (
     ControllerStarted
     | ControllerStopped
@@ -351,6 +362,7 @@ Entry = (
     | ApprovalEnded
     | CameUp
     | GivenBack
+    | JournalPruned
 )
 
 ENTRY_TYPES: Mapping[str, type[Entry]] = {cls.__name__: cls for cls in Entry.__args__}

@@ -20,6 +20,7 @@ class Settings:
     # three clocks
     sample_interval_s: float = 5.0
     close_sample_interval_s: float = 1.0
+    calm_canary_interval_s: float = 30.0
     probe_timeout_s: float = 2.0
     tick_s: float = 30.0
     # assess
@@ -80,6 +81,10 @@ class Settings:
     history_slots: int = 240
     history_days: int = 14
     history_total_bytes: int = 1024 * 1024 * 1024
+    journal_days: int = 400
+    journal_total_bytes: int = 1024 * 1024 * 1024
+    journal_prune_interval_s: float = 3600.0
+    evidence_bytes: int = 256 * 1024
     log_file_bytes: int = 10 * 1024 * 1024
     log_files: int = 5
     gap_ticks: int = 3

@@ -12,6 +12,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 
+import h11
 import httpx2
 
 from everup.model.kinds import ProbeVerdict
@@ -70,7 +71,7 @@ def judge(error: BaseException) -> tuple[ProbeVerdict, str]:
 
 
 def _by_type(error: BaseException) -> tuple[ProbeVerdict, str]:
-    if isinstance(error, httpx2.RemoteProtocolError):
+    if isinstance(error, httpx2.RemoteProtocolError | h11.RemoteProtocolError):
         return ProbeVerdict.FAIL, f"no whole HTTP answer: {_said(error)}"
     if isinstance(error, ssl.SSLError | httpx2.NetworkError | ConnectionError):
         return ProbeVerdict.FAIL, f"connection broke: {_said(error)}"

@@ -148,5 +148,9 @@ class JournalDoor:
         """As the port."""
         return await self._journal.verify_chain()
 
+    async def prune(self, fence: int, *, before_s: float, bytes_most: float) -> bool:
+        """As the port."""
+        return await self._journal.prune(fence, before_s=before_s, bytes_most=bytes_most)
+
     async def close(self) -> None:
         """The journal itself lives on for the next life."""

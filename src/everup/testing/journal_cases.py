@@ -16,6 +16,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from everup.testing import journal_bounds as bounds
 from everup.testing import journal_stories as stories
 from everup.testing.journal_lab import JournalLab
 from everup.testing.runtime_cases import CaseReport
@@ -61,6 +62,13 @@ _CASES = tuple(
         stories.finds_reordering,
         stories.says_when_it_cannot_write,
         stories.a_cancelled_write_is_whole_or_nothing,
+        bounds.leaves_what_is_within_bounds,
+        bounds.forgets_what_is_old,
+        bounds.forgets_when_it_is_large,
+        bounds.keeps_what_is_open,
+        bounds.finds_tampering_after_pruning,
+        bounds.prunes_for_the_holder_alone,
+        bounds.prunes_whole_steps_or_nothing,
     )
 )
 

@@ -117,6 +117,12 @@ class FaultyJournal:
         """As the port."""
         return await self._read(self._journal.verify_chain)
 
+    async def prune(self, fence: int, *, before_s: float, bytes_most: float) -> bool:
+        """As the port."""
+        return await self._read(
+            lambda: self._journal.prune(fence, before_s=before_s, bytes_most=bytes_most)
+        )
+
     async def close(self) -> None:
         """As the port."""
         await self._journal.close()

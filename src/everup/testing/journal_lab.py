@@ -135,6 +135,7 @@ def story() -> list[e.Entry]:
         e.ApprovalEnded(16.3, "apr-1", ApprovalState.EXPIRED),
         e.GivenBack(16.0, "db", ("db: its memory limit is 64 MiB again",), "Ann"),
         e.CameUp(16.0, "db", "db-0", "db-0#2", 1.5),
+        e.JournalPruned(16.5, 4, "hash", "digest"),
         e.ControllerStopped(17.0, "asked to"),
     ]
 

@@ -66,8 +66,8 @@ def test_what_cannot_be_told_does_not_end_the_telling() -> None:
 
     async def story() -> list[str]:
         said: list[str] = []
-        task = asyncio.create_task(events.tell(Broken(), 0, said.append))
-        await asyncio.sleep(3 * events.POLL_EVERY_S)
+        task = asyncio.create_task(events.tell(Broken(), 0, said.append, asyncio.Event()))
+        await asyncio.sleep(3 * events.AGAIN_AFTER_S)
         assert not task.done()
         task.cancel()
         return said

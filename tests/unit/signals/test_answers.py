@@ -15,7 +15,8 @@ from everup.model.kinds import ProbeVerdict
 from everup.signals.child import Finished
 from everup.signals.probes.answer import excerpt
 from everup.signals.probes.command import judge_command
-from everup.signals.probes.http import BODY_MOST_BYTES, HttpAsker, Page, judge_page
+from everup.signals.probes.http import BODY_MOST_BYTES, HttpAsker, judge_page
+from everup.signals.probes.plain import Page
 
 PASS, FAIL = ProbeVerdict.PASS, ProbeVerdict.FAIL
 RECOVERING, UNKNOWN = ProbeVerdict.RECOVERING, ProbeVerdict.UNKNOWN

@@ -14,7 +14,8 @@ from everup.model.observation import Heard
 from everup.signals.child import Finished
 from everup.signals.probes import postgres, redis
 from everup.signals.probes.command import judge_command
-from everup.signals.probes.http import Page, judge_page
+from everup.signals.probes.http import judge_page
+from everup.signals.probes.plain import Page
 
 PASS, FAIL = ProbeVerdict.PASS, ProbeVerdict.FAIL
 RECOVERING, UNKNOWN = ProbeVerdict.RECOVERING, ProbeVerdict.UNKNOWN

@@ -48,21 +48,28 @@ class _Sum:
         self.cpu_ticks += stat.cpu_ticks
         io_bytes = procfs.read_io_bytes(stat.pid)
         self.io_bytes += UNKNOWN if io_bytes is None else io_bytes
-        memory = procfs.read_memory(stat.pid)
-        if memory is not None:
-            self.private_bytes += memory.resident_bytes - memory.shared_bytes
-            self.shared_bytes = max(self.shared_bytes, memory.shared_bytes)
+        self.add_memory(stat.pid)
         if is_main:
             self.state = stat.state
         else:
             self.members.append(Identity(procfs.boot_id(), stat.pid, stat.start_ticks))
+
+    def add_memory(self, pid: int) -> None:
+        memory = procfs.read_memory(pid)
+        if memory is not None:
+            self.private_bytes += memory.resident_bytes - memory.shared_bytes
+            self.shared_bytes = max(self.shared_bytes, memory.shared_bytes)
+
+    @property
+    def memory_bytes(self) -> float:
+        return float(self.private_bytes + self.shared_bytes)
 
     def usage(self) -> Usage:
         return Usage(
             process_state=self.state,
             cpu_seconds=self.cpu_ticks / procfs.TICKS_PER_S,
             io_bytes=self.io_bytes,
-            memory_bytes=float(self.private_bytes + self.shared_bytes),
+            memory_bytes=self.memory_bytes,
             members=frozenset(self.members),
         )
 
@@ -72,6 +79,7 @@ class Accounting:
 
     def __init__(self) -> None:
         self._owners: dict[int, tuple[Key, int]] = {}
+        self._sessions: frozenset[int] = frozenset()
         self._strangers: set[int] = set()
         self._strangers_since_s = time.monotonic()
         self._lock = threading.Lock()
@@ -80,6 +88,22 @@ class Accounting:
         """One pass. Blocks for milliseconds; may be called from any thread."""
         with self._lock:
             return self._read(mains)
+
+    def weigh(self, mains: Mapping[Key, Identity]) -> dict[Key, float] | None:
+        """Memory alone, at a tenth of the cost of `read`; None when somebody belongs to an instance
+        whom the latest pass did not see, so that another whole pass is due. Blocks like `read`."""
+        with self._lock:
+            if any(main.pid not in self._owners for main in mains.values()):
+                return None
+            new = self._stats(set(procfs.all_pids()) - self._strangers - self._owners.keys())
+            if any(s.parent in self._owners or s.session in self._sessions for s in new.values()):
+                return None
+            self._strangers |= new.keys()
+            sums: dict[Key, _Sum] = {}
+            for pid, (key, _) in self._owners.items():
+                if key in mains:
+                    sums.setdefault(key, _Sum()).add_memory(pid)
+            return {key: total.memory_bytes for key, total in sums.items()}
 
     def _read(self, mains: Mapping[Key, Identity]) -> dict[Key, Usage]:
         if time.monotonic() - self._strangers_since_s > STRANGERS_KEPT_S:
@@ -90,6 +114,9 @@ class Accounting:
         looked_at = (pids - self._strangers) | {main.pid for main in mains.values()}
         stats = self._stats(looked_at)
         self._owners = _owners(stats, mains, self._owners)
+        self._sessions = frozenset(
+            stats[main.pid].session for main in mains.values() if main.pid in self._owners
+        )
         self._strangers |= stats.keys() - self._owners.keys()
         sums: dict[Key, _Sum] = {}
         for pid, (key, _) in self._owners.items():

@@ -148,7 +148,7 @@ class House:
             events=self.events,
             clock=self.clock,
             poll_s=max(memory.POLL_S * self.time_scale, memory.POLL_LEAST_S),
-            measure=self.measure,
+            weigh=self.weigh,
             in_thread=self.threads.read,
             log_of=self.log_of,
         )
@@ -296,6 +296,15 @@ class House:
                 if is_known(usage[key].io_bytes):
                     life.io_bytes = max(life.io_bytes, usage[key].io_bytes)
         return usage
+
+    async def weigh(self) -> Mapping[Key, float]:
+        """The memory of every running instance; a whole pass is made only when one has grown a
+        process since the latest."""
+        running = {life.record.key: life.record.identity for life in self.roster if life.is_running}
+        weights = await self.threads.read(self._accounting.weigh, running)
+        if weights is not None:
+            return weights
+        return {key: usage.memory_bytes for key, usage in (await self.measure()).items()}
 
     async def instances(self) -> tuple[Instance, ...]:
         """Everything there is, in the order of the stack. Raises TryAgain, OSError."""

@@ -19,7 +19,6 @@ from everup.model.errors import TryAgain
 from everup.model.kinds import is_known
 from everup.model.runtime import EventKind, RuntimeEvent
 from everup.runtimes.processes import evidence, leftovers, output
-from everup.runtimes.processes.accounting import Usage
 from everup.runtimes.processes.events import Events
 from everup.runtimes.processes.records import Key
 from everup.runtimes.processes.roster import Life, Roster
@@ -42,7 +41,7 @@ class Guard:
     events: Events
     clock: Clock
     poll_s: float
-    measure: Callable[[], Awaitable[Mapping[Key, Usage]]]
+    weigh: Callable[[], Awaitable[Mapping[Key, float]]]
     in_thread: Callable[..., Awaitable[object]]
     log_of: Callable[[Key], Path]
 
@@ -68,17 +67,16 @@ class Guard:
         ]
         if not limited:
             return
-        usage = await self.measure()
+        weights = await self.weigh()
         for life in limited:
-            used = usage.get(life.record.key)
-            if used is not None and used.memory_bytes > life.record.memory_limit_bytes:
-                await self._kill(life, used)
+            if weights.get(life.record.key, 0.0) > life.record.memory_limit_bytes:
+                await self._kill(life)
 
-    async def _kill(self, life: Life, used: Usage) -> None:
+    async def _kill(self, life: Life) -> None:
         handle = life.handle
         if handle is None:
             return
-        await self._keep_evidence(life, used)
+        await self._keep_evidence(life)
         try:
             if not handle.send(signal.SIGKILL):
                 return
@@ -96,17 +94,16 @@ class Guard:
         )
         await self.in_thread(leftovers.send, life.members, signal.SIGKILL)
 
-    async def _keep_evidence(self, life: Life, used: Usage) -> None:
+    async def _keep_evidence(self, life: Life) -> None:
         """Into its own output, where whoever asks why it died looks first; memory grows meanwhile,
         so that this gets less time than other evidence."""
         try:
             async with asyncio.timeout(EVIDENCE_WITHIN_S):
-                seen = await self.in_thread(evidence.of, life.record, life.members, used)
+                seen = await self.in_thread(evidence.of, life.record, life.members, None)
                 await self.in_thread(output.append, self.log_of(life.record.key), seen)
         except (OSError, TimeoutError, TryAgain) as error:
             _log.warning("no_evidence_kept", instance=life.record.name, error=str(error))
 
     async def _cut_logs(self) -> None:
-        for life in self.roster:
-            if life.is_running:
-                await self.in_thread(output.cut_when_large, self.log_of(life.record.key))
+        logs = [self.log_of(life.record.key) for life in self.roster if life.is_running]
+        await self.in_thread(lambda: [output.cut_when_large(log) for log in logs])

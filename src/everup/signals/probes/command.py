@@ -22,6 +22,7 @@ from everup.model.observation import Heard, Instance
 from everup.model.stack import ServiceSpec
 from everup.signals.child import Children, Finished, LostChild, Order, TooManyChildren
 from everup.signals.deadline import within
+from everup.signals.probes.account import Prefixes
 from everup.signals.probes.answer import Answer, excerpt
 
 AT_ONCE_MOST = 2
@@ -63,6 +64,7 @@ class CommandAsker:
         self._wait_most_s = wait_most_s
         self._slots = asyncio.Semaphore(AT_ONCE_MOST)
         self._children = Children()
+        self._prefixes = Prefixes(environ.get("PATH"))
         self._started_s: dict[tuple[str, str], float] = {}
 
     async def take_turn(self, instance: Instance, interval_s: float) -> Turn | None:
@@ -137,6 +139,8 @@ class CommandAsker:
         env |= account_env | dict(service.env)
         if instance.port is not None:
             env["PORT"] = str(instance.port)
+        if account and (prefix := self._prefixes.of(account)):
+            return Order((*prefix, *command), service.directory, env)
         return Order(command, service.directory, env, account)
 
 

@@ -4,6 +4,9 @@ Every question opens a connection of its own. A kept one would go on being serve
 already has it while nobody accepts new ones, and would fail once for each restart of a healthy
 service; asking anew is what the next client will do. Redirects are not followed, proxies are not
 used, and at most `BODY_MOST_BYTES` are read. Used by the prober and by the loopback canary.
+
+A plain URL with a literal address goes through `plain`; names, TLS and whatever else a URL may hold
+go through a whole HTTP client, which is made when it is first needed.
 """
 
 from __future__ import annotations
@@ -12,13 +15,14 @@ import asyncio
 import json
 import ssl
 from contextlib import aclosing
-from dataclasses import dataclass
 
 import httpx2
 
 import everup
 from everup.model.kinds import ProbeVerdict
+from everup.signals.probes import plain
 from everup.signals.probes.answer import Answer, excerpt
+from everup.signals.probes.plain import Page
 
 BODY_MOST_BYTES = 4096
 RECOVERING_WORDS = frozenset({"starting", "loading", "recovering"})
@@ -27,30 +31,29 @@ _HEADERS = {"user-agent": f"everup/{everup.__version__}", "accept": "*/*", "conn
 _NO_LIMITS = {"timeout": {"connect": None, "read": None, "write": None, "pool": None}}
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """What came back. `body` is the beginning of it."""
-
-    status: int
-    reason: str
-    body: bytes
-
-
 class HttpAsker:
-    """One transport for plain HTTP and, from the first such question on, one for TLS."""
+    """From the first such question on, one transport for names and one for TLS. A `transport`
+    that is given answers everything."""
 
     def __init__(self, transport: httpx2.AsyncBaseTransport | None = None) -> None:
-        self._plain = transport or _transport(_no_tls())
+        self._is_given = transport is not None
+        self._plain: httpx2.AsyncBaseTransport | None = transport
         self._tls: httpx2.AsyncBaseTransport | None = transport
 
     async def fetch(self, url: str) -> Page:
         """One GET. The caller sets the deadline.
 
         Raises:
-            httpx2.HTTPError, OSError: as `trouble.judge` understands them.
+            httpx2.HTTPError, h11.RemoteProtocolError, OSError: as `trouble.judge` understands them.
         """
+        target = None if self._is_given else plain.target_of(url)
+        if target is not None:
+            return await plain.get(target, _HEADERS, BODY_MOST_BYTES)
+        return await self._fetch_by_client(url)
+
+    async def _fetch_by_client(self, url: str) -> Page:
         request = httpx2.Request("GET", url, headers=_HEADERS, extensions=_NO_LIMITS)
-        transport = self._plain if request.url.scheme == "http" else await self._with_tls()
+        transport = self._without() if request.url.scheme == "http" else await self._with_tls()
         response = await transport.handle_async_request(request)
         body = b""
         try:
@@ -69,9 +72,15 @@ class HttpAsker:
 
     async def close(self) -> None:
         """Drop the transports."""
-        await self._plain.aclose()
+        if self._plain is not None:
+            await self._plain.aclose()
         if self._tls is not None and self._tls is not self._plain:
             await self._tls.aclose()
+
+    def _without(self) -> httpx2.AsyncBaseTransport:
+        if self._plain is None:
+            self._plain = _transport(_no_tls())
+        return self._plain
 
     async def _with_tls(self) -> httpx2.AsyncBaseTransport:
         if self._tls is None:

@@ -53,7 +53,7 @@ class PreparedRedis:
         """``PING`` by somebody who may do little else. The client ends with 0 also when the
         answer is an error, and would wait for a stopped server for ever."""
         ping = shlex.join([str(self.client), "-h", "127.0.0.1", "-p", str(self.port), "ping"])
-        return ["sh", "-c", f"timeout {PING_TIMEOUT_S} {ping} | grep -qx PONG"]
+        return ["sh", "-c", f'test "$(timeout {PING_TIMEOUT_S} {ping})" = PONG']
 
     @property
     def url(self) -> str:

@@ -1,0 +1,57 @@
+"""What `everup up` tells: every entry once, and no question to the journal while nothing is new."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from everup.cli import events
+from everup.model.entries import Entry, FreezeSet
+from everup.model.errors import JournalUnavailable
+
+
+class _Journal:
+    def __init__(self) -> None:
+        self.held: list[tuple[int, str, Entry]] = []
+        self.asked = 0
+        self.is_down = False
+
+    def add(self) -> None:
+        number = len(self.held) + 1
+        self.held.append((number, "", FreezeSet(0.0, f"scope-{number}", "why", "Ann")))
+
+    async def entries(
+        self, *, after: int = 0, limit: int = 1000, incident_id: str | None = None
+    ) -> Sequence[tuple[int, str, Entry]]:
+        self.asked += 1
+        if self.is_down:
+            raise JournalUnavailable("the disk is full")
+        return self.held[after : after + limit]
+
+
+def test_it_reads_when_there_is_news_and_only_then() -> None:
+    journal, said = _Journal(), list[str]()
+
+    async def story() -> None:
+        news = asyncio.Event()
+        telling = asyncio.create_task(events.tell(journal, 0, said.append, news))
+        await asyncio.sleep(0.02)
+        assert (journal.asked, said) == (1, [])
+        journal.add()
+        journal.add()
+        news.set()
+        await asyncio.sleep(0.02)
+        assert [line.split()[2] for line in said] == ["scope-1", "scope-2"]
+        asked = journal.asked
+        await asyncio.sleep(0.05)
+        assert journal.asked == asked
+        journal.is_down = True
+        journal.add()
+        news.set()
+        await asyncio.sleep(0.02)
+        journal.is_down = False
+        await asyncio.sleep(events.AGAIN_AFTER_S + 0.1)
+        assert len(said) == 3
+        telling.cancel()
+
+    asyncio.run(story())
