@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from everup.automated_recovery import foretold
 from everup.automated_recovery.ladders import ladder, score_limit
 from everup.automated_recovery.steps import expectation_for, step_for
 from everup.model.assessment import Assessment, Finding
@@ -21,7 +22,15 @@ from everup.model.decision import (
     proposal_key,
 )
 from everup.model.incident import Incident
-from everup.model.kinds import ActionKind, Cause, InstanceState, Origin, Purpose, is_known
+from everup.model.kinds import (
+    FORETOLD,
+    ActionKind,
+    Cause,
+    InstanceState,
+    Origin,
+    Purpose,
+    is_known,
+)
 from everup.model.observation import Observation
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec, Stack
@@ -37,8 +46,10 @@ def propose(
     state: StackState,
     memory: Memory,
     settings: Settings,
+    quiet: frozenset[str] = frozenset(),
 ) -> list[Decided]:
-    """One answer for each finding, most important service first."""
+    """One answer for each finding, most important service first. `quiet`: services that are in a
+    quiet hour of theirs."""
     findings = sorted(
         assessment.relations.findings.values(),
         key=lambda f: (-stack.services[f.service].priority, f.service),
@@ -55,6 +66,7 @@ def propose(
                 settings,
                 found,
                 open_on.get(found.service),
+                is_quiet=found.service in quiet,
             )
         )
         for found in findings
@@ -74,8 +86,10 @@ class _Case:
         settings: Settings,
         found: Finding,
         incident: Incident | None,
+        *,
+        is_quiet: bool,
     ) -> None:
-        self.stack = stack
+        self.stack, self.is_quiet = stack, is_quiet
         self.assessment = assessment
         self.state = state
         self.memory = memory
@@ -85,7 +99,7 @@ class _Case:
         self.spec: ServiceSpec = stack.services[found.service]
         self.incident = incident
         self.on_running = found.cause not in (Cause.CRASH, Cause.CRASH_LOOP)
-        seen = observation.services.get(found.service)
+        seen = self.seen = observation.services.get(found.service)
         self.engine_restarts = seen is not None and any(
             i.instance.state is InstanceState.RESTARTING for i in seen.instances
         )
@@ -95,17 +109,18 @@ class _Case:
 
 
 def _decide(case: _Case) -> Decided:
+    is_foretold = case.found.cause in FORETOLD
     for rule in (_somebody_has_it, _purpose, _not_yet, _not_the_root, _stateful_wait):
-        answer = rule(case)
+        answer = None if is_foretold and rule is _stateful_wait else rule(case)
         if answer is not None:
             return answer
-    return _climb(case)
+    return foretold.climb_gently(case, case_text) if is_foretold else _climb(case)
 
 
 def _somebody_has_it(case: _Case) -> Decided | None:
     name = case.found.service
     escalated = case.state.service(name).with_a_person
-    if escalated is not None:
+    if case.state.service(name).is_with_a_person_for(case.found.cause):
         return case.hold(HoldReason.WITH_A_PERSON, f"escalated as {escalated}; a person decides")
     flight = case.state.in_flight.get(name)
     if flight is not None:

@@ -22,10 +22,11 @@ def step_for(
     """One step on the service, or on its first sick instance where it has several.
 
     A stateless process that is stopped or a zombie cannot hear a signal: grace 0. A stateful one
-    always gets its full grace, and is killed after it only when it is proven hung.
+    always gets its full grace, and is killed after it only when it is proven hung. A hook speaks to
+    all instances.
     """
     parameters: dict[str, ParameterValue] = {}
-    if spec.has_instances_to_spare and found.instances:
+    if spec.has_instances_to_spare and found.instances and kind is not ActionKind.CACHE_CLEAR:
         parameters["instance"] = found.instances[0]
     if on_running and kind in RESTARTS:
         if spec.is_stateful:

@@ -17,6 +17,7 @@ from everup.loop.book import Book
 from everup.loop.cycle import look_once
 from everup.loop.desk import Desk
 from everup.loop.desk_of_wishes import DeskOfWishes
+from everup.loop.foresight import Foresight
 from everup.loop.history_ring import HistoryRing
 from everup.loop.look import Look
 from everup.loop.perform import perform
@@ -76,6 +77,7 @@ class Control:
         self.answered: OrderedDict[str, tuple[str, str, str]] = OrderedDict()
         self._book = Book(journal, settings, ids)
         self.beside = Beside(rooms or Rooms(), stack, settings, clock)
+        self.foresight = Foresight()
         self._holder, self._version, self._boot_id = holder, version, boot_id
         self._wake_up = asyncio.Event()
         self._finished: list[Finished] = []

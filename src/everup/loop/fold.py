@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
+from everup.loop.foretold import prediction_made, prediction_settled
 from everup.loop.threads import follow_threads
 from everup.model import entries as e
 from everup.model.approval import Approval, ApprovalState
@@ -111,8 +112,12 @@ def _resolved(state: StackState, entry: e.IncidentResolved) -> StackState:
 
 
 def _escalated(state: StackState, entry: e.IncidentEscalated) -> StackState:
+    incident = state.incidents.get(entry.incident_id)
     state = replace(state, incidents=_without(state.incidents, entry.incident_id))
-    return _with_service(state, entry.service, with_a_person=entry.incident_id)
+    cause = None if incident is None else incident.cause
+    return _with_service(
+        state, entry.service, with_a_person=entry.incident_id, escalated_cause=cause
+    )
 
 
 def _answered(state: StackState, entry: e.PersonAnswered) -> StackState:
@@ -315,6 +320,8 @@ _FOLDS: dict[type, Callable[[StackState, Any], StackState]] = {
     e.ApprovalAsked: _asked,
     e.ApprovalAnswered: _approval_answered,
     e.ApprovalEnded: _approval_over,
+    e.PredictionMade: prediction_made,
+    e.PredictionSettled: prediction_settled,
 }
 
 assert set(_FOLDS) == set(e.ENTRY_TYPES.values()), "every entry has its fold"

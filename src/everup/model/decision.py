@@ -42,6 +42,7 @@ class Expectation:
     score_least: float = 0.7
     dependents_before: Mapping[str, float] = field(default_factory=dict)
     is_up: bool = True
+    memory_most: float = UNKNOWN  # ratio to its limit that must not be exceeded; NaN: any
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,7 @@ class HoldReason(StrEnum):
     STATEFUL_WAIT = "stateful_wait"
     IN_FLIGHT = "in_flight"
     WITH_A_PERSON = "with_a_person"
+    ONLY_WATCHED = "only_watched"  # it still passes its check, and nothing that helps is permitted
     UNKNOWN = "unknown"
 
 

@@ -32,6 +32,14 @@ class Settings:
     crash_loop_exits: int = 3
     crash_loop_window_s: float = 300.0
     start_period_unknown_s: float = 60.0
+    # predict
+    prediction_horizon_s: float = 900.0
+    prediction_acts_above: float = 0.7
+    prediction_again_s: float = 86_400.0
+    trend_least_s: float = 60.0
+    memory_pressure_lasts_s: float = 30.0
+    slow_lasts_s: float = 60.0
+    strain_escalates_s: float = 300.0
     # ladders
     graceful_restart_below: float = 0.4
     container_restart_below: float = 0.3

@@ -8,6 +8,7 @@ from everup.model.decision import Check, Delayed, Proposal, Verdict
 from everup.model.kinds import ActionKind, Cause, InstanceState, Origin
 from everup.model.settings import Settings
 from everup.model.state import InFlight, Phase, streak
+from everup.safety.capacity import TAKES_CAPACITY
 from everup.safety.context import Context
 
 
@@ -124,7 +125,11 @@ def blast_radius(proposal: Proposal, context: Context) -> Verdict | None:
         if i.instance.state is InstanceState.RUNNING
     )
     most = max(1, int(settings.blast_ratio * running))
-    taken = sum(1 if "instance" in s.parameters else running for s in proposal.steps)
+    taken = sum(
+        1 if "instance" in s.parameters else running
+        for s in proposal.steps
+        if s.kind in TAKES_CAPACITY
+    )
     if taken > most:
         text = f"would take {taken} of {running} running instances at once, at most {most}"
         return Delayed(Check.BLAST_RADIUS, text)
