@@ -6,7 +6,7 @@ no controller can know: that something got well, or was paused, while the call w
 
 from __future__ import annotations
 
-from everup.model.kinds import ActionKind, is_known
+from everup.model.kinds import ActionKind, Cause, is_known
 from everup.runtimes.simulated.instance import Truth
 from everup.runtimes.simulated.ledger import Deed, Met
 from everup.simulation.chronicle import Action
@@ -26,7 +26,7 @@ def judge_deed(case: Case, deed: Deed, action: Action | None) -> list[Objection]
         return []
     found: list[Objection] = []
     for name, met in deed.targets.items():
-        found += _healthy(deed, name, met)
+        found += _healthy(case, deed, action, name, met)
         found += _left_alone(case, deed, name, met)
         found += _too_early(case, deed, name, met)
         if case.world.services[deed.service].spec.is_stateful:
@@ -37,11 +37,35 @@ def judge_deed(case: Case, deed: Deed, action: Action | None) -> list[Objection]
     return found
 
 
-def _healthy(deed: Deed, name: str, met: Met) -> list[Objection]:
+def _healthy(case: Case, deed: Deed, action: Action | None, name: str, met: Met) -> list[Objection]:
     if met.truth in WELL_TRUTHS and met.well_for_s >= WELL_FOR_S:
+        if action is not None and action.intent.cause is Cause.LEAK:
+            return _on_a_prediction(case, action, name)
         lasted = f"{met.truth}, nothing wrong with it for {met.well_for_s:.0f} s"
         return [("4 healthy", f"{deed.verb} {name}, which is {lasted}")]
     return []
+
+
+def _on_a_prediction(case: Case, action: Action, name: str) -> list[Objection]:
+    """A healthy one may be restarted when a prediction permits it: gently, stateless, one of
+    several or in a quiet hour, once a day, and only when one was written down."""
+    spec = case.world.services[action.service].spec
+    wrong: list[str] = []
+    if action.kind is not ActionKind.GRACEFUL_RESTART:
+        wrong.append(f"by {action.kind}")
+    if spec.is_stateful:
+        wrong.append("though it is stateful")
+    if spec.instances < 2 and not case.world.stack.quiet_hours:
+        wrong.append("though it has one instance and no quiet hour")
+    if not case.chronicle.was_foretold(action.service, action.at_s):
+        wrong.append("which nobody foretold")
+    for past in case.chronicle.own_before(action):
+        again_s = action.at_s - past.at_s
+        happened = past.finished is None or past.finished.has_happened
+        if past.intent.cause is Cause.LEAK and past.kind is action.kind and happened:
+            if again_s < case.settings.prediction_again_s:
+                wrong.append(f"once more, after {again_s:.0f} s")
+    return [("4 prediction", f"{name} is restarted on a prediction {what}") for what in wrong]
 
 
 def _left_alone(case: Case, deed: Deed, name: str, met: Met) -> list[Objection]:
