@@ -47,8 +47,8 @@ def follow_predictions(
         if len(state.predictions) >= MOST:
             break
         finding = assessment.relations.findings.get(item.service)
-        if finding is None or finding.cause not in FORETOLD:
-            continue  # it has failed already, by its own symptoms
+        if finding is None or finding.cause not in FORETOLD or item.level >= AT_ITS_LIMIT:
+            continue  # it has failed already, by its own symptoms, or is there
         found.append(
             e.PredictionMade(
                 now_s,

@@ -190,7 +190,7 @@ def _proof(flight: InFlight, observation: Observation, assessment: Assessment) -
     if is_known(score):
         parts.append(f"score {score:.2f}")
     if is_known(expected.memory_most):
-        parts.append(f"memory {_fullest(flight, observation):.0%} of its limit")
+        parts.insert(0, f"memory down to {_fullest(flight, observation):.0%} of its limit")
     if expected.dependents_before:
         parts.append("no dependent worse")
     return f"{', '.join(parts)}; {observation.at_s - flight.intended_at_s:.1f} s after the intent"

@@ -1,4 +1,4 @@
-"""The five chapters, one file each: break one thing, watch, and say what came of it as a Row.
+"""The seven chapters, one file each: break one thing, watch, and say what came of it as a Row.
 
 A chapter leaves the stack as it found it: healthy, with nothing broken. Called by `main`, in the
 order of `ALL`; each gets the same `Stage`.

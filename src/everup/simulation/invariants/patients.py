@@ -33,7 +33,7 @@ def judge_deed(case: Case, deed: Deed, action: Action | None) -> list[Objection]
             found += _stateful(case, deed, action, name, met)
     found += _before_its_root(case, deed)
     found += _stopped(case, deed)
-    found += _minimum(case, deed)
+    found += _minimum(case, deed, action)
     return found
 
 
@@ -144,13 +144,17 @@ def _stopped(case: Case, deed: Deed) -> list[Objection]:
     return [("safety 5", f"{deed.verb} {deed.service}, which {purpose.by} wants stopped")]
 
 
-def _minimum(case: Case, deed: Deed) -> list[Objection]:
-    """No call takes a well instance of too few, and none leaves more than the maximum."""
+def _minimum(case: Case, deed: Deed, action: Action | None) -> list[Objection]:
+    """No call takes a well instance of too few, and none leaves more than the maximum. In a quiet
+    hour its owner allows for fewer, on a prediction."""
     service = case.world.services[deed.service]
     well = {i.name for i in service.instances.values() if i.truth is Truth.WELL}
     lost = {
         n for n, m in deed.targets.items() if m.truth is Truth.WELL and m.well_for_s > WELL_FOR_S
     }
+    is_foretold = action is not None and action.intent.cause is Cause.LEAK
+    if is_foretold and case.world.stack.quiet_hours:
+        lost = set()
     if lost and len(well - lost) < service.spec.min_instances:
         return [("5", f"{deed.verb} leaves {len(well - lost)} healthy {deed.service}")]
     if len(service.instances) > service.spec.max_instances:
