@@ -10,6 +10,7 @@ from everup.model.prediction import PredictionEnding
 from everup.model.stack import Limits, ProbeSpec, ServiceSpec, Stack, Window
 from everup.runtimes.simulated.nature import Nature
 from everup.simulation import runner
+from everup.simulation.invariants import Violation
 from everup.simulation.plans import Kind, Plan, Trouble
 from everup.simulation.stacks import Drawn
 
@@ -20,7 +21,7 @@ MIB = 1024.0 * 1024.0
 
 def a_day_with_a_leak(
     monkeypatch: pytest.MonkeyPatch, *, quiet: tuple[Window, ...] = (), **changes: int | bool
-) -> tuple[list[e.Entry], tuple[runner.Violation, ...]]:
+) -> tuple[list[e.Entry], tuple[Violation, ...]]:
     """What the journal holds after two hours in which `web` leaks from 300 s on."""
     spec = ServiceSpec(
         "web",

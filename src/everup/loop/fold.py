@@ -15,7 +15,7 @@ from everup.loop.threads import follow_threads
 from everup.model import entries as e
 from everup.model.approval import Approval, ApprovalState
 from everup.model.incident import Attempt, Incident
-from everup.model.kinds import ActionKind, Origin, Purpose, is_known
+from everup.model.kinds import FORETOLD, ActionKind, Origin, Purpose, is_known
 from everup.model.state import Freeze, InFlight, PastAction, Phase, StackState
 
 PAST_ACTIONS_MOST = 32
@@ -108,7 +108,10 @@ def _changed(state: StackState, entry: e.IncidentChanged) -> StackState:
 
 def _resolved(state: StackState, entry: e.IncidentResolved) -> StackState:
     state = replace(state, incidents=_without(state.incidents, entry.incident_id))
-    return _with_service(state, entry.service, healed_at_s=entry.at_s, with_a_person=None)
+    known = state.service(entry.service)
+    # A crash that was healed answers no question about a leak.
+    still = known.with_a_person if known.escalated_cause in FORETOLD else None
+    return _with_service(state, entry.service, healed_at_s=entry.at_s, with_a_person=still)
 
 
 def _escalated(state: StackState, entry: e.IncidentEscalated) -> StackState:

@@ -21,6 +21,7 @@ from everup.model.stack import HookSpec, Limits, ServiceSpec, Stack, Window
 from everup.model.state import PastAction, ServiceState, StackState
 from everup.predictive_monitor import predict, score
 from everup.safety import judge
+from everup.safety.risk import expected_of
 from tests.unit.builders import NOW_S, SETTINGS, context, dead, seen, service, settled_memory, up
 from tests.unit.builders import stack as stack_of
 
@@ -105,6 +106,30 @@ def test_a_declared_hook_goes_first() -> None:
     assert (found.kind, found.next_kind) == (ActionKind.CACHE_CLEAR, ActionKind.GRACEFUL_RESTART)
     assert "instance" not in found.steps[0].parameters
     assert found.expectation.deadline_s < 60.0
+
+
+def test_the_gate_lets_a_hook_speak_to_all_instances() -> None:
+    what = stack_of(limited("a", instances=3, hooks=HOOKS))
+    observation = seen(full("a", 0.2), full("a", 0.2, 1), full("a", 0.7, 2))
+    past = ring(what, {"a": climbing()})
+    (found,) = decide(what, observation, past)
+    assert isinstance(found, Proposal)
+    assert found.kind is ActionKind.CACHE_CLEAR
+    assessment = assess(what, observation, past, StackState())
+    assert isinstance(judge(found, context(what, observation, assessment=assessment)), Allowed)
+    assert "memory down to 65% of its limit" in expected_of(found)
+
+
+def test_a_failed_hook_makes_room_for_the_restart() -> None:
+    what = stack_of(limited("a", instances=2, hooks=HOOKS))
+    tried = Attempt("act-1", ActionKind.CACHE_CLEAR, NOW_S - 40.0, "failed")
+    incident = Incident("inc-1", "a", Cause.LEAK, "it climbs", NOW_S - 60.0, attempts=(tried,))
+    failed = past_action(ActionKind.CACHE_CLEAR, Cause.LEAK, 20.0, has_passed=False)
+    state = StackState({"a": ServiceState(past=(failed,))}, {"inc-1": incident})
+    past = ring(what, {"a": climbing()})
+    (found,) = decide(what, seen(full("a", 0.2), full("a", 0.7, 1)), past, state)
+    assert isinstance(found, Proposal)
+    assert (found.kind, found.incident_id) == (ActionKind.GRACEFUL_RESTART, "inc-1")
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ MODEST = settings(max_examples=40, deadline=None)
 
 
 def times(many: int = 120, every_s: float = 5.0) -> Floats:
-    return np.arange(many) * every_s
+    return np.asarray(np.arange(many) * every_s, dtype=np.float64)
 
 
 def line(found: Series) -> Climb | None:
