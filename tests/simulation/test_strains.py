@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import pytest
 
+from everup.automated_recovery import foretold as ladder
 from everup.model import entries as e
+from everup.model.decision import Check
 from everup.model.kinds import ActionKind, Cause, Mode
 from everup.model.prediction import PredictionEnding
 from everup.model.stack import Limits, ProbeSpec, ServiceSpec, Stack, Window
@@ -80,3 +84,15 @@ def test_a_quiet_hour_permits_it(monkeypatch: pytest.MonkeyPatch) -> None:
     assert deaths(entries) == []
     assert did(entries) == [(ActionKind.GRACEFUL_RESTART, Cause.LEAK)]
     assert violations == ()
+
+
+def test_the_court_notices_a_restart_that_no_prediction_permits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The ladder and the gate both permit everything; the court still knows the rule."""
+    monkeypatch.setattr(ladder, "_no_restart", lambda *_, **__: "")
+    gate = import_module("everup.safety.judge")
+    left = tuple(pair for pair in gate.CHECKS if pair[0] is not Check.STATEFUL_CARE)
+    monkeypatch.setattr(gate, "CHECKS", left)
+    _, violations = a_day_with_a_leak(monkeypatch, instances=2, max_instances=2, is_stateful=True)
+    assert "4 prediction" in {v.promise for v in violations}

@@ -6,10 +6,11 @@ near its limit, latency far beyond the service's own usual. Called by `loop.fore
 new sample; most services are ruled out at a glance over all of them at once.
 
 The probability is a prior, and its model says so (`trend-prior-1`): no outcomes were learned from.
-It is 0.95 at most, times four doubts, each 0-1: how much of the interval lies within the horizon;
-how high the level is, since what grows at a low level often levels off or is collected; how
-steady the line is; whether it levels off already. A level under 0.43 of the limit cannot reach the
-0.7 from which a prediction is acted upon, one above 0.65 is not doubted for its level.
+It is 0.95 at most, times five doubts, each 0-1: how much of the interval lies within the horizon;
+how far the line was seen to climb, against how far it is drawn on from there; how high the level
+is, since what grows at a low level often levels off or is collected; how steady the line is;
+whether it levels off already. A level under 0.43 of the limit cannot reach the 0.7 from which a
+prediction is acted upon, one above 0.65 is not doubted for its level.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from everup.predictive_monitor.trend import Climb, climb
 MODEL_VERSION = "trend-prior-1"
 PRIOR_MOST = 0.95
 WORTH_SAYING = 0.05
+SEEN_OF_AHEAD = 0.5  # a line is drawn on for twice as far as it was seen, without a doubt
 LEVEL_LOW, LEVEL_HIGH = 0.25, 0.65  # of the limit: half a doubt there, none here
 GLANCE_LEVEL, GLANCE_RISE = 0.25, 0.03
 """Only memory above this share of its limit, which rose by this much, is looked at."""
@@ -150,7 +152,9 @@ def prior(line: Climb, level: float, horizon_s: float) -> float:
         within = 0.5 + 0.5 * min(1.0, (horizon_s - likely) / (latest - likely))
     high = min(1.0, max(0.0, (level - LEVEL_LOW) / (LEVEL_HIGH - LEVEL_LOW)))
     levels_off = min(1.0, max(0.0, line.late_ratio / 0.6))
-    doubts = within * (0.5 + 0.5 * high) * (0.5 + 0.5 * line.steadiness) * levels_off
+    seen, ahead = line.per_s * line.span_s, max(0.0, 1.0 - line.headway - line.level)
+    drawn_on = min(1.0, seen / max(1e-9, SEEN_OF_AHEAD * ahead))
+    doubts = within * drawn_on * (0.5 + 0.5 * high) * (0.5 + 0.5 * line.steadiness) * levels_off
     return float(PRIOR_MOST * doubts)
 
 

@@ -6,7 +6,8 @@ interval, and where the line stands now; None when nothing steadily climbs. Call
 Theil-Sen slope, with the interval that Sen derived from Kendall's variance. That interval takes
 samples as independent, which memory is not; so a line counts only when it also climbs in every
 quarter of its time, which chance walks seldom do. The longest stretch up to now that fits is taken:
-a leak that begins late is not watered down by the calm before it, and a step is no line at all.
+a leak that begins late is not watered down by the calm before it, and a step is no line at all. It
+must also stand clearly above all that came before: noise that wanders comes back, a leak does not.
 
 A saw-tooth is no leak. What falls by itself is judged by its troughs: their floor must climb, and
 the limit is met by the peaks above it. Fails: a first long climb before the very first fall looks
@@ -34,7 +35,9 @@ QUARTER_SHARE = 0.3  # each quarter climbs with at least this share of the whole
 CONFIDENCE_Z = 2.6  # of the interval, two-sided 99 %
 GROWTH_IN_NOISE = 4.0  # over its stretch, the line climbs by this many times its noise
 FALL_IN_NOISE = 6.0
-FALL_SHARE = 0.08  # a fall takes at least this share of the whole range
+FALL_SHARE = 0.08  # a fall takes at least this share of the whole range …
+FALL_OF_CLIMB = 0.3  # … and of the climb that it ends
+BEYOND_SHARE = 0.5  # by this share of how far the highest stood above the middle before
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +83,23 @@ def _longest(times: Floats, values: Floats, span_least_s: float) -> Climb | None
             return None
         found = _line(*_thinned(times[recent], values[recent]))
         if found is not None:
-            return found
+            return found if _is_beyond(found.level, values[~recent]) else None
     return None
+
+
+def _is_beyond(level: float, before: Floats) -> bool:
+    """A leak leaves behind all that came before it; what wanders about its mean comes back."""
+    if not len(before):
+        return True
+    highest = float(np.max(before))
+    return level > highest + BEYOND_SHARE * (highest - float(np.median(before)))
 
 
 def _of_troughs(
     times: Floats, values: Floats, falls: NDArray[np.intp], span_least_s: float
 ) -> Climb | None:
-    """The floor between the falls; with too few of them only what climbs beyond every peak that
-    was ever left again counts, as a line of its own since the latest fall."""
+    """The floor between the falls. Too few of them say nothing: what has fallen by itself may do so
+    again."""
     edges = [0, *(int(f) + 1 for f in falls), len(values)]
     parts = [slice(a, b) for a, b in pairwise(edges) if b > a]
     lows = [p.start + int(np.argmin(values[p])) for p in parts]
@@ -105,27 +116,29 @@ def _of_troughs(
             level, found.per_s, found.per_s_least, found.per_s_most, found.span_s, found.points,
             headway, found.late_ratio, found.steadiness,
         )  # fmt: skip
-    tops = peaks[:-1]
-    latest = parts[-1]
-    noise = _noise(values)
-    if float(np.median(values[-3:])) <= float(np.max(tops)) + FALL_IN_NOISE * noise:
-        return None
-    return _longest(times[latest], values[latest], span_least_s)
+    return None
 
 
 def _falls(values: Floats) -> NDArray[np.intp]:
     """Where a fall ends a climb: before index i + 1 the series comes down by more than noise does.
 
-    A fall may take a few samples; the step is taken over two, and neighbours are one fall.
+    Neighbours are one fall. One that takes back little of its climb is noise, and ends none.
     """
     spread = float(np.max(values) - np.min(values))
     least = max(FALL_IN_NOISE * _noise(values), FALL_SHARE * spread)
     if spread <= 0.0 or least <= 0.0:
         return np.empty(0, dtype=np.intp)
     steps = np.flatnonzero(values[:-1] - values[1:] > least)
-    if len(steps) < 2:
-        return steps
-    return np.asarray(steps[np.append(np.diff(steps) > 1, True)], dtype=np.intp)
+    if len(steps) > 1:
+        steps = steps[np.append(np.diff(steps) > 1, True)]
+    real: list[int] = []
+    begin = 0
+    for at in (int(step) for step in steps):
+        peak, low = float(np.max(values[begin : at + 1])), float(np.min(values[begin : at + 1]))
+        if peak - values[at + 1] >= FALL_OF_CLIMB * (peak - low):
+            real.append(at)
+            begin = at + 1
+    return np.array(real, dtype=np.intp)
 
 
 def _noise(values: Floats) -> float:

@@ -78,6 +78,37 @@ def test_false_alarms(make: Callable[[Generator], Series], most: float) -> None:
     assert alarms <= most * 200
 
 
+def uneven_teeth(random: Generator, many: int) -> Floats:
+    """Garbage that is collected whenever it likes."""
+    found, level, peak = [], 0.4, 0.7
+    for _ in range(many):
+        level += 0.003 * (0.5 + random.random())
+        found.append(level)
+        if level > peak:
+            level, peak = 0.4 + 0.03 * random.random(), random.uniform(0.6, 0.85)
+    return np.array(found)
+
+
+def wandering(random: Generator, many: int) -> Floats:
+    """About its mean, with a memory of 10 min and a deviation of 2 % of the limit."""
+    kept = float(np.exp(-5.0 / 600.0))
+    found = [0.0]
+    for pushed in 0.02 * np.sqrt(1.0 - kept**2) * random.standard_normal(many - 1):
+        found.append(kept * found[-1] + pushed)
+    return 0.7 + np.array(found)
+
+
+@pytest.mark.parametrize("make", [uneven_teeth, wandering], ids=["uneven teeth", "wandering"])
+@pytest.mark.parametrize("seed", range(4))
+def test_no_false_alarm_in_hours(make: Callable[[Generator, int], Floats], seed: int) -> None:
+    """Three hours of looks at the latest twenty minutes, twice a minute."""
+    values = make(default_rng(seed), 2160)
+    at = times(2160)
+    for end in range(240, 2160, 6):
+        stretch = slice(end - 240, end)
+        assert probability((at[stretch], values[stretch])) < ACTS_ABOVE
+
+
 @MODEST
 @given(SEEDS, st.floats(0.1, 0.9), st.floats(0.0, 0.02))
 def test_a_steady_leak_is_foretold_before_its_limit(seed: int, rate: float, noise: float) -> None:
