@@ -18,7 +18,7 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import yaml
 
@@ -82,18 +82,28 @@ class World:
 
     def up(self, point: str = "", mode: str = "auto") -> None:
         """Start Everup; with a point of `killed_everup` it will not live past that."""
+        with (self.folder / "everup.log").open("ab") as log:
+            self._up(point, mode, log)
+
+    def up_into_a_pipe(self) -> IO[bytes]:
+        """Start Everup; what it says comes out here."""
+        self._up("", "auto", subprocess.PIPE)
+        assert self._everup is not None
+        assert self._everup.stdout is not None
+        return self._everup.stdout
+
+    def _up(self, point: str, mode: str, output: IO[bytes] | int) -> None:
         module = ["tests.system.killed_everup", point] if point else ["everup.cli"]
         rest = ["up", "-f", str(self.file), "--state-dir", str(self.state_dir), "--mode", mode]
-        with (self.folder / "everup.log").open("ab") as log:
-            self._everup = subprocess.Popen(
-                [sys.executable, "-m", *module, *rest],
-                cwd=ROOT,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        self._everup = subprocess.Popen(
+            [sys.executable, "-m", *module, *rest],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT if output == subprocess.PIPE else output,
+            start_new_session=True,
+        )
 
     def kill(self) -> None:
         """SIGKILL, at once."""
@@ -105,6 +115,11 @@ class World:
         """For an Everup that ends itself."""
         assert self._everup is not None
         assert self._everup.wait(READY_WITHIN_S) == -signal.SIGKILL, self.log()
+
+    def wait_until_gone(self) -> int:
+        """For an Everup that was asked to end; its exit code."""
+        assert self._everup is not None
+        return self._everup.wait(READY_WITHIN_S)
 
     def log(self) -> str:
         """What Everup said last."""

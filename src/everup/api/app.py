@@ -16,6 +16,7 @@ from everup.api import problems
 from everup.api.engine import EngineView
 from everup.api.feed import Feed, FeedBounds
 from everup.api.guards import Guards
+from everup.api.heads import Heads
 from everup.api.limits import Bounds, Limits, Traffic
 from everup.api.metrics import create_registry
 from everup.api.query import strict_query
@@ -61,6 +62,7 @@ def create_api(
         app.include_router(router)
     problems.install(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    app.add_middleware(Heads)
     app.add_middleware(Bounds, limits=limits or Limits(), traffic=traffic)
     app.add_middleware(Guards, allowed_hosts=tuple(allowed_hosts))
     return app

@@ -11,11 +11,14 @@ from typing import Annotated, Protocol
 
 from fastapi import Depends, Request
 
+from everup.loop.look import Decision
+from everup.loop.mishaps import Mishaps
 from everup.loop.ports import ActionRecord
 from everup.loop.rooms import RoomCounts
 from everup.model.assessment import Assessment
-from everup.model.decision import Escalate, Hold, Proposal, Verdict
+from everup.model.decision import Verdict
 from everup.model.entries import Entry
+from everup.model.explanation import KindAnswer
 from everup.model.incident import Incident
 from everup.model.observation import Observation
 from everup.model.request import Answer
@@ -24,21 +27,6 @@ from everup.model.runtime import RuntimeManifest
 from everup.model.settings import Settings
 from everup.model.stack import Stack
 from everup.model.state import Memory, StackState
-
-
-class DecisionView(Protocol):
-    """One service's decision in the latest look."""
-
-    @property
-    def service(self) -> str: ...
-    @property
-    def proposal(self) -> Proposal | None: ...
-    @property
-    def verdict(self) -> Verdict | None: ...
-    @property
-    def hold(self) -> Hold | None: ...
-    @property
-    def escalate(self) -> Escalate | None: ...
 
 
 class LookView(Protocol):
@@ -51,7 +39,7 @@ class LookView(Protocol):
     @property
     def assessment(self) -> Assessment: ...
     @property
-    def decisions(self) -> Sequence[DecisionView]: ...
+    def decisions(self) -> Sequence[Decision]: ...
 
 
 class RuntimeView(Protocol):
@@ -65,7 +53,12 @@ class JournalView(Protocol):
     """The reading half of `loop.ports.Journal`. Every method raises `JournalUnavailable`."""
 
     async def incidents(
-        self, *, limit: int = 100, before: str | None = None, state: str | None = None
+        self,
+        *,
+        limit: int = 100,
+        before: str | None = None,
+        state: str | None = None,
+        service: str | None = None,
     ) -> Sequence[Incident]: ...
 
     async def incident(self, incident_id: str) -> Incident | None: ...
@@ -101,11 +94,29 @@ class ControlView(Protocol):
     @property
     def journal_fault(self) -> str: ...
     @property
+    def halted(self) -> str: ...
+    @property
+    def journal_queue(self) -> tuple[int, int]: ...
+    @property
+    def mishaps(self) -> Mishaps: ...
+    @property
     def counts(self) -> RoomCounts: ...
 
     async def request(self, request: Wish) -> Answer: ...
 
+    def cannot_act(self) -> str: ...
+
+    def failing(self) -> list[str]: ...
+
+    def mismatches(self) -> list[str]: ...
+
     def last_look_age_s(self) -> float: ...
+
+    def now_s(self) -> float: ...
+
+    def kinds(self, service: str) -> Sequence[KindAnswer]: ...
+
+    def but_for_the_mode(self, decision: Decision) -> Verdict | None: ...
 
 
 class EngineView(Protocol):

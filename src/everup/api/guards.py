@@ -7,6 +7,7 @@ GET never changes anything, so links and images cannot either.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -14,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from everup.api.problems import problem, shorten
 
+_HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[^:\[\]]+)(:[0-9]{1,5})?")
 ALWAYS_ALLOWED = ("localhost", "127.0.0.1", "[::1]")
 READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 SECURITY_HEADERS = {
@@ -75,10 +77,9 @@ class Guards:
 
 
 def _name_of(host: str) -> str:
-    """The name without its port; brackets of IPv6 stay."""
-    if host.startswith("["):
-        return host.partition("]")[0] + "]"
-    return host.partition(":")[0]
+    """The name without its port; brackets of IPv6 stay. "" for what is no name with a port."""
+    found = _HOST.fullmatch(host)
+    return found["name"] if found is not None else ""
 
 
 def _cross_site(headers: Headers, host: str) -> str:

@@ -17,7 +17,7 @@ from everup import __version__
 from everup.api.engine import ControlView, EngineView
 from everup.api.limits import Traffic
 from everup.api.metrics_rooms import of_rooms
-from everup.api.routes.health import look_age_s
+from everup.api.routes.health import current_freezes, look_age_s
 from everup.model.kinds import Condition, is_known
 
 
@@ -67,6 +67,21 @@ def _loop(control: ControlView) -> Iterator[Metric]:
         "1 while the journal cannot be written and nothing is done.",
         bool(control.journal_fault),
     )
+    waiting, shed = control.journal_queue
+    yield _gauge("everup_journal_waiting", "Batches that wait to be written.", waiting)
+    yield CounterMetricFamily("everup_journal_shed", "Entries left out meanwhile.", value=shed)
+    yield _gauge("everup_halted", "1 when this process will never act again.", bool(control.halted))
+    yield _gauge(
+        "everup_cannot_act",
+        "1 while nothing would be done whatever the mode.",
+        bool(control.cannot_act()),
+    )
+    mishaps = CounterMetricFamily(
+        "everup_mishaps", "Errors that nobody expected, caught.", labels=["part"]
+    )
+    for part, count in sorted(control.mishaps.total.items()):
+        mishaps.add_metric([part], count)
+    yield mishaps
 
 
 def _services(control: ControlView) -> Iterator[Metric]:
@@ -110,7 +125,7 @@ def _work(control: ControlView) -> Iterator[Metric]:
     frozen = GaugeMetricFamily(
         "everup_frozen", "1 for each frozen scope; empty is the stack.", labels=["scope"]
     )
-    for scope in sorted(state.freezes):
+    for scope in sorted({freeze.scope for freeze in current_freezes(control)}):
         frozen.add_metric([scope], 1)
     yield frozen
     escalated = GaugeMetricFamily(

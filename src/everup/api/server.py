@@ -12,13 +12,13 @@ from collections.abc import Iterator
 import uvicorn
 from fastapi import FastAPI
 
+from everup.api.connections import Connection
 from everup.api.feed import Feed
 
 INCOMPLETE_HEADER_BYTES_MOST = 64 * 1024
 KEEP_ALIVE_S = 5
 SHUTDOWN_S = 5
 BACKLOG = 128
-CONNECTIONS_MOST = 256
 STARTED_EVERY_S = 0.01
 
 
@@ -58,7 +58,7 @@ class ApiServer:
         self._server = _Server(
             uvicorn.Config(
                 api,
-                http="h11",
+                http=Connection,
                 ws="none",
                 lifespan="off",
                 log_config=None,
@@ -67,7 +67,6 @@ class ApiServer:
                 date_header=True,
                 proxy_headers=False,
                 h11_max_incomplete_event_size=INCOMPLETE_HEADER_BYTES_MOST,
-                limit_concurrency=CONNECTIONS_MOST,
                 timeout_keep_alive=KEEP_ALIVE_S,
                 timeout_graceful_shutdown=SHUTDOWN_S,
             )

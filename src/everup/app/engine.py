@@ -13,8 +13,9 @@ from everup.app.live import BootClock, TimeIds, boot_id
 from everup.app.plugins import load_runtime
 from everup.app.rooms import open_rooms
 from everup.config import Loaded
-from everup.journal import open_journal
+from everup.journal import SqlJournal, open_journal
 from everup.loop.control import Control
+from everup.loop.ports import Clock
 from everup.model.errors import GiveUp
 from everup.model.kinds import InstanceState
 from everup.model.request import Request, Verb
@@ -51,9 +52,7 @@ class Engine:
         if runtime is None:
             plugin = load_runtime(stack.runtime)
             runtime = await plugin.create(stack, self.state_dir, clock, settings)
-        journal = self._overrides.get("journal") or open_journal(
-            f"sqlite:///{self.state_dir / JOURNAL_FILE}", clock=clock
-        )
+        journal = self._overrides.get("journal") or open_journal_of(self.state_dir, clock)
         self._prober = self._overrides.get("prober") or create_prober(clock, settings)
         self._host = self._overrides.get("host") or create_host_sense(self.state_dir)
         self.control = Control(
@@ -69,6 +68,7 @@ class Engine:
             holder=f"{socket.gethostname()}:{os.getpid()}",
             version=__version__,
             boot_id=boot_id(),
+            wall_ahead_s=clock.wall_ahead_s if isinstance(clock, BootClock) else lambda: 0.0,
         )
         try:
             await self.control.open()
@@ -82,19 +82,16 @@ class Engine:
         await self._first_look()
 
     async def _bring_up(self) -> None:
-        """`everup up` is somebody's wish that what should run does run: ask for each start, in the
-        order of the graph. What was stopped on purpose, escalated or is in flight is left alone."""
+        """`everup up` is somebody's wish that what should run does run: each start is owed, in the
+        order of the graph. What was stopped on purpose or escalated is left alone."""
         listing = await self.control.runtime.list()
         up = {i.service for i in listing.instances if i.state is not InstanceState.EXITED}
         for service in self.control.graph.order:
             spec, state = self.loaded.stack.services[service], self.control.state.service(service)
-            if service in up or service in self.control.state.in_flight or not spec.command:
+            if service in up or not spec.command or not state.is_wanted:
                 continue
-            if not state.is_wanted:
-                continue
-            self.control.desk_of_wishes.put_own(
-                Request(Verb.START, by="everup up", service=service, reason="everup up")
-            )
+            wish = Request(Verb.START, by="everup up", service=service, reason="everup up")
+            self.control.owed_starts.put(wish, self.control.clock.now())
 
     async def _first_look(self) -> None:
         deadline_s = asyncio.get_running_loop().time() + FIRST_LOOK_S
@@ -119,6 +116,11 @@ class Engine:
         await self._prober.close()
         await self._host.close()
         await self.control.close(stop_services=stop_services)
+
+
+def open_journal_of(state_dir: Path, clock: Clock) -> SqlJournal:
+    """The journal of this state folder; `open` it before anything else."""
+    return open_journal(f"sqlite:///{state_dir / JOURNAL_FILE}", clock=clock)
 
 
 def build_app(loaded: Loaded, *, state_dir: Path | None = None, **overrides: Any) -> Engine:

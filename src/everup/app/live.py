@@ -23,6 +23,10 @@ class BootClock:
         """Seconds since the epoch."""
         return self._offset_s + time.clock_gettime(time.CLOCK_BOOTTIME)
 
+    def wall_ahead_s(self) -> float:
+        """How far the wall clock is ahead of `now`: 0 until somebody sets it."""
+        return time.time() - self.now()
+
     async def sleep(self, seconds: float) -> None:
         """Wait."""
         await asyncio.sleep(max(0.0, seconds))

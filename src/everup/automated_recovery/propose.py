@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from everup.automated_recovery import foretold
 from everup.automated_recovery.ladders import ladder, score_limit
-from everup.automated_recovery.steps import expectation_for, step_for
+from everup.automated_recovery.patience import patience_s
+from everup.automated_recovery.steps import expectation_for, step_for, target_of
 from everup.model.assessment import Assessment, Finding
 from everup.model.decision import (
     Escalate,
@@ -110,8 +111,9 @@ class _Case:
 
 def _decide(case: _Case) -> Decided:
     is_foretold = case.found.cause in FORETOLD
-    for rule in (_somebody_has_it, _purpose, _not_yet, _not_the_root, _stateful_wait):
-        answer = None if is_foretold and rule is _stateful_wait else rule(case)
+    for rule in (_somebody_has_it, _purpose, _not_yet, _not_the_root, _stateful_wait, _may_heal):
+        is_for_the_sick = rule in (_stateful_wait, _may_heal)
+        answer = None if is_foretold and is_for_the_sick else rule(case)
         if answer is not None:
             return answer
     return foretold.climb_gently(case, case_text) if is_foretold else _climb(case)
@@ -170,6 +172,20 @@ def _stateful_wait(case: _Case) -> Decided | None:
         text = f"stateful: nothing before it lasted {case.settings.stateful_wait_s:g} s"
         return case.hold(HoldReason.STATEFUL_WAIT, text, due_s)
     return None
+
+
+def _may_heal(case: _Case) -> Decided | None:
+    """The first action comes later than this trouble usually needs to end by itself."""
+    if case.incident is not None and case.incident.attempts:
+        return None
+    found = case.found
+    ends = case.state.service(found.service).natural_ends.get(found.cause, ())
+    wait_s = patience_s(ends, found.cause, case.settings)
+    due_s = found.since_s + wait_s
+    if not case.now_s < due_s:
+        return None
+    text = f"{found.cause} of {found.service} ended by itself {len(ends)} times, usually within "
+    return case.hold(HoldReason.MAY_HEAL_BY_ITSELF, f"{text}{wait_s:.0f} s", due_s)
 
 
 def _healed_dependency(case: _Case) -> str | None:
@@ -245,10 +261,12 @@ def _tried(case: _Case, cause: Cause) -> _Tried:
     past = case.state.service(case.found.service).past
     untried = {p.action_id for p in past if not p.has_happened}
     attempts = case.incident.attempts if case.incident is not None else ()
+    target = target_of(case.spec, case.found)
     here = [
         a
         for a in attempts
         if a.result and a.origin is Origin.RECOVERY and a.action_id not in untried
+        if a.instance == target or a.result != "passed"
     ]
     if cause is Cause.CRASH:
         return _Tried(len(here), 0, len(here))
@@ -256,6 +274,7 @@ def _tried(case: _Case, cause: Cause) -> _Tried:
         p
         for p in streak(past, case.now_s, case.settings.backoff_reset_s)
         if p.cause is cause and p.has_happened and p.origin is Origin.RECOVERY
+        if p.instance == target
     ]
     rung = max(len(here), len(again)) if case.on_running else len(here)
     mine = {a.action_id for a in attempts}

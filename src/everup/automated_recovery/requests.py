@@ -25,8 +25,8 @@ def proposal_for(
     incident_id: str | None,
 ) -> Proposal:
     """What the person asked for. A stateful service is killed after its grace only when it is
-    proven hung, also for a person. `restart` (kind None) is a graceful restart that names
-    container_restart as what follows if it fails."""
+    proven hung, or when the person named `container_restart` themselves. `restart` (kind None) is
+    a graceful restart that names container_restart as what follows if it fails."""
     spec = stack.services[request.service]
     kind = KIND_OF_VERB.get(request.verb) or request.kind or ActionKind.GRACEFUL_RESTART
     grace_s = spec.stop.grace_s
@@ -36,7 +36,9 @@ def proposal_for(
     found = assessment.relations.findings.get(spec.name)
     if kind is not ActionKind.START:
         is_hung = found is not None and found.is_proven
-        parameters = {"grace_s": grace_s, "may_kill": is_hung or not spec.is_stateful}
+        is_sure = request.kind is ActionKind.CONTAINER_RESTART and not request.is_follow_up
+        may_kill = is_hung or is_sure or not spec.is_stateful
+        parameters = {"grace_s": grace_s, "may_kill": may_kill}
     following = None
     if request.verb is Verb.HEAL and request.kind is None:
         following = ActionKind.CONTAINER_RESTART

@@ -16,6 +16,11 @@ RESTARTS = (
 )
 
 
+def target_of(spec: ServiceSpec, found: Finding) -> str:
+    """The first sick instance of a service that has several; "" for all of a service."""
+    return found.instances[0] if spec.has_instances_to_spare and found.instances else ""
+
+
 def step_for(
     kind: ActionKind, spec: ServiceSpec, found: Finding, settings: Settings, *, on_running: bool
 ) -> Step:
@@ -26,8 +31,9 @@ def step_for(
     all instances.
     """
     parameters: dict[str, ParameterValue] = {}
-    if spec.has_instances_to_spare and found.instances and kind is not ActionKind.CACHE_CLEAR:
-        parameters["instance"] = found.instances[0]
+    target = "" if kind is ActionKind.CACHE_CLEAR else target_of(spec, found)
+    if target:
+        parameters["instance"] = target
     if on_running and kind in RESTARTS:
         if spec.is_stateful:
             parameters["grace_s"] = max(spec.stop.grace_s, settings.stateful_grace_s)

@@ -7,6 +7,7 @@ answers, 1 when Everup says no, 2 when it does not understand.
 from __future__ import annotations
 
 import getpass
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +19,8 @@ from everup.cli.place import Place
 CONNECT_S = 2.0
 ANSWER_S = 75.0
 MARGIN_S = 10.0
+
+_OVERRIDE = re.compile(r"add override=(\w+) and a reason")
 
 Parameters = Mapping[str, str | float | None]
 
@@ -83,8 +86,13 @@ def _refusal(status: int, body: Any) -> Stop:
     if said.get("retry_after_s"):
         lines.append(f"ask again in {said['retry_after_s']:.0f} s")
     if said.get("fix"):
-        lines.append(str(said["fix"]))
+        lines.append(_as_options(str(said["fix"])))
     return Stop(USAGE if status in (400, 404, 405, 422) else UNWELL, "\n".join(lines))
+
+
+def _as_options(fix: str) -> str:
+    """The API speaks of parameters, the command line of options."""
+    return _OVERRIDE.sub(r"add --override \1 --reason WHY", fix)
 
 
 def _by() -> str:

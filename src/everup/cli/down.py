@@ -28,22 +28,22 @@ def down(place: Place, *, keep_services: bool) -> int:
 
 
 async def _stop_services(place: Place) -> int:
-    from everup.app import load_runtime
-    from everup.app.live import BootClock
+    from everup.app import stop_services
     from everup.cli.up import read
 
     flags: dict[str, object] = {
         "state_dir": None if place.state_dir is None else str(place.state_dir)
     }
     loaded = read(place, flags)
-    stack, settings = loaded.scaled().stack, loaded.scaled().settings
     try:
-        plugin = load_runtime(stack.runtime)
-        runtime = await plugin.create(stack, loaded.options.state_dir, BootClock(), settings)
-        listing = await runtime.list()
-        count = sum(instance.state == "running" for instance in listing.instances)
-        await runtime.close(stop_services=True)
+        count, unknown = await stop_services(loaded, loaded.options.state_dir)
     except EverupError as error:
         raise Stop(UNWELL, f"the services could not be stopped: {error}") from None
-    print(f"Everup did not run; {count} running instances were stopped")
+    print(f"Everup did not run; {_instances(count)} stopped")
+    if unknown:
+        print(f"the journal does not know of it: {unknown}")
     return OK
+
+
+def _instances(count: int) -> str:
+    return "1 running instance was" if count == 1 else f"{count} running instances were"

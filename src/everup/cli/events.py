@@ -13,7 +13,6 @@ from typing import Protocol
 
 from everup.cli.show import clean, moment
 from everup.model import entries as e
-from everup.model.errors import JournalUnavailable
 
 POLL_EVERY_S = 0.25
 PAGE = 500
@@ -48,6 +47,10 @@ def _of_healing(entry: e.Entry) -> str | None:
             return f"{word} {entry.service}: {entry.reason}"
         case e.IncidentResolved():
             return f"resolved {entry.service}: {entry.reason}"
+        case e.WouldHaveDone():
+            return f"would act {entry.service}: {entry.kind}, because {entry.reason}"
+        case e.EpisodeEnded() if entry.proposed:
+            return f"hindsight {entry.service}: {entry.hindsight}, {entry.reason}"
         case e.IncidentEscalated():
             return f"escalated {entry.service}, a person is needed: {entry.case}"
         case _:
@@ -94,15 +97,19 @@ async def last_sequence(journal: Entries) -> int:
 
 
 async def tell(journal: Entries, after: int, out: Callable[[str], None]) -> None:
-    """Runs until it is cancelled."""
+    """Runs until it is cancelled. An entry that has no words, by a flaw here, is passed over."""
     while True:
         try:
             page = await journal.entries(after=after, limit=PAGE)
-        except JournalUnavailable:
+        except Exception:  # noqa: BLE001 - who tells must never be who ends; it is asked again
             page = ()
         for sequence, _, entry in page:
             after = sequence
-            if said := line(entry):
+            try:
+                said = line(entry)
+            except Exception as error:  # noqa: BLE001 - see above
+                said = f"{type(entry).__name__} cannot be told: {error!r}"
+            if said:
                 out(said)
         if len(page) < PAGE:
             await asyncio.sleep(POLL_EVERY_S)

@@ -1,4 +1,4 @@
-"""`status` and `plan`: read and printed."""
+"""`status`: read and printed."""
 
 from __future__ import annotations
 
@@ -21,13 +21,3 @@ def status(place: Place) -> int:
     conditions = {s["condition"] for s in scores["services"].values()}
     is_well = conditions <= WELL | {"unknown", "paused"}
     return OK if is_well and health["status"] == "ok" else UNWELL
-
-
-def plan(place: Place) -> int:
-    """Always 0 when it could be read."""
-    found = client.get(place, "/plan")
-    if place.is_json:
-        show.put_json(found)
-    else:
-        show.plan(found)
-    return OK

@@ -6,6 +6,7 @@ Text that services wrote is printed as text: Rich markup in it is escaped, contr
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -35,8 +36,9 @@ COLOURS = {
 
 
 def console() -> Console:
-    """Standard output, not wrapped to 80 columns when it is no terminal."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+    """Standard output; where it is no terminal, as wide as COLUMNS says, else 160."""
+    is_sized = sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit()
+    return Console(highlight=False, width=None if is_sized else 160)
 
 
 def put_json(value: Any) -> None:
@@ -69,11 +71,12 @@ def put_table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object
     console().print(table)
 
 
-def moment(at_s: float | None) -> str:
-    """A time of day in the local zone."""
+def moment(at_s: float | None, *, with_day: bool = False) -> str:
+    """A time of day in the local zone, with its day if asked."""
     if at_s is None:
         return ""
-    return datetime.fromtimestamp(at_s, UTC).astimezone().strftime("%H:%M:%S")
+    form = "%Y-%m-%d %H:%M:%S" if with_day else "%H:%M:%S"
+    return datetime.fromtimestamp(at_s, UTC).astimezone().strftime(form)
 
 
 def status(health: Mapping[str, Any], state: Mapping[str, Any], scores: Mapping[str, Any]) -> None:
@@ -83,6 +86,10 @@ def status(health: Mapping[str, Any], state: Mapping[str, Any], scores: Mapping[
     head = Text(f"{state['stack']}: mode {state['mode']}, {age}, journal ")
     head.append(clean(health["journal"]), "green" if health["journal"] == "ok" else "red")
     console().print(head)
+    if health["cannot_act"]:
+        console().print(Text(f"cannot act: {clean(health['cannot_act'])}", "red"))
+    for text in health["failing"]:
+        console().print(Text(f"a flaw of Everup's own: {clean(text)}", "red"))
     for freeze in health["freezes"]:
         until = moment(freeze["until_s"]) or "lifted by hand"
         what = freeze["scope"] or "the stack"
@@ -90,6 +97,8 @@ def status(health: Mapping[str, Any], state: Mapping[str, Any], scores: Mapping[
         console().print(Text(f"frozen: {what} until {until}{reason}", "yellow"))
     if health["monitor_fault"]:
         console().print(Text(f"not acting: {clean(health['monitor_fault'])}", "yellow"))
+    for text in state["mismatches"]:
+        console().print(Text(f"not as declared: {clean(text)}", "yellow"))
     put_table(
         "Services",
         ("service", "condition", "score", "why"),
@@ -106,36 +115,6 @@ def _why(service: Mapping[str, Any]) -> str:
     if service["explained_by"]:
         return f"suffers from {', '.join(service['explained_by'])}"
     return str(service["reason"])
-
-
-def plan(found: Mapping[str, Any]) -> None:
-    """What `everup plan` prints."""
-    if found["at_s"] is None:
-        console().print("there was no look yet")
-        return
-    if found["monitor_fault"]:
-        console().print(Text(f"not acting: {clean(found['monitor_fault'])}", "yellow"))
-    rows = [_decision(decision) for decision in found["decisions"]]
-    put_table(
-        f"Plan of the look at {moment(found['at_s'])}",
-        ("service", "would do", "gate", "why", "next"),
-        rows,
-    )
-
-
-def _decision(decision: Mapping[str, Any]) -> tuple[object, ...]:
-    proposal, verdict = decision["proposal"], decision["verdict"]
-    hold, escalate = decision["hold"], decision["escalate"]
-    name = decision["service"]
-    if proposal:
-        why = proposal["reason"]
-        answer = verdict["answer"] if verdict else None
-        if verdict and verdict["check"]:
-            why = f"{why}; {verdict['check']}: {verdict['reason']}"
-        return name, proposal["kind"], answer, why, proposal["next_kind"]
-    if escalate:
-        return name, "ask a person", None, escalate["text"], None
-    return name, None, None, f"{hold['reason']}: {hold['text']}" if hold else "", None
 
 
 def answer(found: Mapping[str, Any]) -> bool:

@@ -10,7 +10,11 @@ import asyncio
 import os
 import signal
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TextIO, cast
+
+import structlog
 
 from everup.api import ApiServer, bind, create_api
 from everup.app import Engine, build_app, runtime_names
@@ -18,7 +22,9 @@ from everup.cli import events, runfile
 from everup.cli.exits import OK, UNWELL, USAGE, Stop
 from everup.cli.place import Place
 from everup.cli.show import clean
+from everup.cli.voice import Voice
 from everup.config import ConfigError, Loaded, load_stack
+from everup.loop.mishaps import TooManyMishaps
 from everup.model.errors import EverupError
 
 SERVICES_NAMED_MOST = 20
@@ -29,11 +35,6 @@ class Wanted:
     """What a signal asked for."""
 
     stop_services: bool = False
-
-
-def say(text: str) -> None:
-    """One line, at once also into a file or pipe."""
-    print(text, flush=True)
 
 
 def up(place: Place, flags: dict[str, object], allowed_hosts: list[str]) -> int:
@@ -48,12 +49,17 @@ def up(place: Place, flags: dict[str, object], allowed_hosts: list[str]) -> int:
             "Stop it with: everup down     or use another --state-dir",
         )
     sock = take_address(loaded)
+    voice = Voice()
+    structlog.configure(logger_factory=structlog.WriteLoggerFactory(cast(TextIO, voice)))
     try:
-        return asyncio.run(_run(loaded, sock, allowed_hosts))
+        return asyncio.run(_run(loaded, sock, allowed_hosts, voice.say))
+    except TooManyMishaps as error:
+        raise Stop(UNWELL, f"gives up, so that a supervisor starts it anew: {error}") from None
     except EverupError as error:
         raise Stop(UNWELL, f"cannot start: {error}") from None
     finally:
         sock.close()
+        voice.finish()
 
 
 def read(place: Place, flags: dict[str, object]) -> Loaded:
@@ -85,7 +91,9 @@ def take_address(loaded: Loaded) -> socket.socket:
         ) from None
 
 
-async def _run(loaded: Loaded, sock: socket.socket, allowed_hosts: list[str]) -> int:
+async def _run(
+    loaded: Loaded, sock: socket.socket, allowed_hosts: list[str], say: Callable[[str], None]
+) -> int:
     state_dir = loaded.options.state_dir
     engine = build_app(loaded, state_dir=state_dir)
     hosts = (
@@ -98,7 +106,7 @@ async def _run(loaded: Loaded, sock: socket.socket, allowed_hosts: list[str]) ->
         await engine.start()
         try:
             await server.start()
-            await _watch(engine, loaded, server.address, stopped)
+            await _watch(engine, loaded, server.address, stopped, say)
         finally:
             await server.stop()
             await engine.stop(stop_services=wanted.stop_services)
@@ -107,24 +115,33 @@ async def _run(loaded: Loaded, sock: socket.socket, allowed_hosts: list[str]) ->
     return OK
 
 
-async def _watch(engine: Engine, loaded: Loaded, address: str, stopped: asyncio.Event) -> None:
-    """Tell what happens until a signal came or the loop ended by an error, which is raised."""
+async def _watch(
+    engine: Engine,
+    loaded: Loaded,
+    address: str,
+    stopped: asyncio.Event,
+    say: Callable[[str], None],
+) -> None:
+    """Tell what happens until a signal came or the loop ended by an error, which is raised. That
+    it cannot be told ends nothing."""
     journal = engine.control.journal
     after = 0 if engine.control.journal_fault else await events.last_sequence(journal)
-    _summary(loaded, address)
+    _summary(loaded, address, say)
+    for text in engine.control.mismatches():
+        say(f"  warning  {clean(text)}")
     telling = asyncio.create_task(events.tell(journal, after, say))
     looking = asyncio.create_task(engine.wait())
     signalled = asyncio.create_task(stopped.wait())
-    tasks = (telling, looking, signalled)
+    ends = (looking, signalled)
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in tasks:
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        for task in ends:
             if task.done():
                 task.result()
     finally:
-        for task in tasks:
+        for task in (telling, *ends):
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(telling, *ends, return_exceptions=True)
 
 
 def _listen_to_signals(stopped: asyncio.Event, wanted: Wanted) -> None:
@@ -139,7 +156,7 @@ def _listen_to_signals(stopped: asyncio.Event, wanted: Wanted) -> None:
     loop.add_signal_handler(runfile.STOP_WITH_SERVICES, stop, True)
 
 
-def _summary(loaded: Loaded, address: str) -> None:
+def _summary(loaded: Loaded, address: str, say: Callable[[str], None]) -> None:
     stack = loaded.stack
     names = list(stack.services)
     shown = ", ".join(names[:SERVICES_NAMED_MOST])

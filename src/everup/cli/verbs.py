@@ -237,9 +237,57 @@ def plan(
     file: File = None, state_dir: StateDir = None, url: Url = None, as_json: Json = False
 ) -> int:
     """What would be done now, what the gate says to it, and why nothing is done."""
-    from everup.cli.reading import plan as run_plan
+    from everup.cli.explaining import plan as run_plan
 
     return run_plan(Place(file, state_dir, url, as_json))
+
+
+@app.command()
+@ends
+def explain(
+    incident: Annotated[
+        str | None,
+        typer.Argument(help="An incident, or a service for its latest; else the latest."),
+    ] = None,
+    file: File = None,
+    state_dir: StateDir = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> int:
+    """What happened, why, what was done, and how it ended or what comes next."""
+    from everup.cli.explaining import explain as run_explain
+
+    return run_explain(Place(file, state_dir, url, as_json), incident)
+
+
+@app.command(name="why-not")
+@ends
+def why_not(
+    service: Service,
+    file: File = None,
+    state_dir: StateDir = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> int:
+    """For each kind of action: may it be done to this service now, and if not, why not."""
+    from everup.cli.explaining import why_not as run_why_not
+
+    return run_why_not(Place(file, state_dir, url, as_json), service)
+
+
+@app.command()
+@ends
+def report(
+    since: Annotated[str, typer.Option(help="How far back: 12h, 7d; at most 30d.")] = "7d",
+    file: File = None,
+    state_dir: StateDir = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> int:
+    """How well the services were, what was done, what would have been done, and was it right."""
+    from everup.cli.explaining import report as run_report
+
+    return run_report(Place(file, state_dir, url, as_json), since)
 
 
 @app.command()

@@ -29,6 +29,11 @@ OPTION_NAMES = (
     *("mode", "time_scale", "listen", "state_dir", "file"),
     *("log_directory", "log_level", "heartbeat_url"),
 )
+READ_ELSEWHERE = frozenset(
+    {"url", "allow_host", "service", "instance", "mark", "knobs", "knobs_dir", "counts"}
+)
+"""By the verbs, by services that Everup runs, and by its tests."""
+SEE = "docs/settings.md lists those that there are"
 NOT_BUILT_YET: Mapping[str, str] = {
     "DATABASE_URL": "this version keeps its journal in SQLite",
     "REDIS_URL": "this version has no cache",
@@ -130,11 +135,10 @@ def everup_variables(environ: Mapping[str, str]) -> tuple[dict[str, str], list[s
         name = variable.removeprefix(PREFIX).lower()
         if name in known:
             found[name] = value
-        elif near := difflib.get_close_matches(name, known, n=1, cutoff=0.75):
-            warnings.append(
-                f"{variable} is no variable of Everup and is ignored; "
-                f"did you mean {PREFIX}{near[0].upper()}?"
-            )
+        elif name not in READ_ELSEWHERE:
+            near = difflib.get_close_matches(name, {*known, *READ_ELSEWHERE}, n=1, cutoff=0.6)
+            meant = f"did you mean {PREFIX}{near[0].upper()}?" if near else SEE
+            warnings.append(f"{variable} is no variable of Everup and is ignored; {meant}")
     return found, warnings
 
 

@@ -59,6 +59,7 @@ _MAY_BE_ZERO_S = {
     "startup_hold_s",
     "start_period_unknown_s",
     "rate_interval_s",
+    "natural_wait_most_s",
 }
 _COUNTS = {
     "history_slots": (20, COUNT_MOST),

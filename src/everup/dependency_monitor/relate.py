@@ -13,6 +13,7 @@ from dataclasses import replace
 from everup.dependency_monitor.causes import TOLD, Surroundings, find
 from everup.dependency_monitor.foretold import foretell
 from everup.dependency_monitor.graph import Graph
+from everup.dependency_monitor.rank import rank_causes
 from everup.model.assessment import Finding, OwnHealth, Predictions, Relations
 from everup.model.kinds import (
     FORETOLD,
@@ -73,6 +74,10 @@ def relate(
     findings = {
         n: replace(f, explained_by=explained[n]) if explained[n] else f for n, f in findings.items()
     }
+    for name, found in findings.items():
+        if found.is_root:
+            ranked = rank_causes(found, stack, observation, own, findings, state, settings)
+            findings[name] = replace(found, candidates=ranked)
     in_order = [n for n in graph.order if n in findings] if findings else []
     roots_of = _roots_of(findings, graph)
     return Relations(

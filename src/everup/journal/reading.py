@@ -42,12 +42,15 @@ def find_incidents(
     limit: int = 1,
     before: str | None = None,
     state: str | None = None,
+    service: str | None = None,
     incident_id: str | None = None,
 ) -> Sequence[Incident]:
     """Newest first, each with its attempts; `before` is the id of the last one seen."""
     found = sa.select(INCIDENTS).where(INCIDENTS.c.stack == stack)
     if state is not None:
         found = found.where(INCIDENTS.c.state == str(state))
+    if service is not None:
+        found = found.where(INCIDENTS.c.service == key_text(service))
     if incident_id is not None:
         found = found.where(INCIDENTS.c.id == key_text(incident_id))
     page = _page(found, INCIDENTS, stack, limit, before)

@@ -91,7 +91,8 @@ class SqlJournal:
 
         Raises:
             JournalUnavailable: not written, or cut off while it was: repeat the same batch.
-            FenceLost: the fence is not ours any more, or a service would have two actions.
+            FenceLost: the fence is not ours any more.
+            Contradiction: a service would have two actions.
         """
         batch = tuple(entries)
         stack = self._stack
@@ -125,12 +126,22 @@ class SqlJournal:
         return folded.state
 
     async def incidents(
-        self, *, limit: int = 100, before: str | None = None, state: str | None = None
+        self,
+        *,
+        limit: int = 100,
+        before: str | None = None,
+        state: str | None = None,
+        service: str | None = None,
     ) -> Sequence[Incident]:
         """Newest first; `before` is the id of the last one of the page before."""
         return await self._worker.run(
             lambda _: reading.find_incidents(
-                self._session, self._stack, limit=limit, before=before, state=state
+                self._session,
+                self._stack,
+                limit=limit,
+                before=before,
+                state=state,
+                service=service,
             )
         )
 

@@ -21,7 +21,7 @@ from everup.journal.session import Session, Writing
 from everup.journal.tables import ACTIONS, ENTRIES
 from everup.journal.worker import Ticket
 from everup.model.entries import Entry, Intended
-from everup.model.errors import FenceLost
+from everup.model.errors import Contradiction
 
 _WRITE = sa.insert(ENTRIES)
 _BATCH = (
@@ -49,7 +49,8 @@ def write_batch(
 
     Raises:
         JournalUnavailable: the database does not answer.
-        FenceLost: the fence is not ours any more, or a service would have two actions.
+        FenceLost: the fence is not ours any more.
+        Contradiction: a service would have two actions.
         ValueError: the batch's id was used for other entries.
         CodecError: an entry holds what its type hints forbid.
     """
@@ -88,15 +89,15 @@ def _is_written(writing: Writing, stack: str, entries: Sequence[Entry], batch_id
 
 def _refused(
     writing: Writing, stack: str, entries: Sequence[Entry], refusal: Conflict
-) -> FenceLost:
+) -> Contradiction:
     for entry in entries:
         if not isinstance(entry, Intended):
             continue
         service = key_text(entry.step.target)
         other = writing.run(_IN_FLIGHT, of_stack=stack, of_service=service).fetchone()
         if other is not None:
-            return FenceLost(
+            return Contradiction(
                 f"{entry.step.target} already has {other[0]} in flight ({other[1]}); "
                 f"{entry.action_id} was not begun"
             )
-    return FenceLost(f"what was to be written contradicts the journal of {stack}: {refusal}")
+    return Contradiction(f"what was to be written contradicts the journal of {stack}: {refusal}")

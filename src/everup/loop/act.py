@@ -40,7 +40,7 @@ async def act(control: Control, look: Look) -> Look:
             begun.append(action_id)
         decisions.append(decision)
         if decision.ticket is not None:
-            answer = answer_for(decision.verdict, action_id, look.at_s)
+            answer = answer_for(decision, action_id, look.at_s)
             control.desk_of_wishes.answer(decision.ticket, answer)
     return replace(look, decisions=tuple(decisions), begun=tuple(begun))
 

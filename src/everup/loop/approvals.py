@@ -1,12 +1,13 @@
 """The life of approvals: asked for once, ended when stale or no longer proposed. Pure but for ids.
 
 Flows in: this look's decisions, state, time. Flows out: entries. Called by `record`. The person's
-answer is written by `Control.request`; using one is the intent that carries its key.
+answer is written by `hear`; using one is the intent that carries its key.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from everup.loop.look import Decision
 from everup.loop.ports import Ids
@@ -15,6 +16,9 @@ from everup.model.approval import Approval, ApprovalState
 from everup.model.decision import Delayed
 from everup.model.request import Answer, AnswerState, Request, Verb
 from everup.safety import Context, expected_of, risk_of
+
+if TYPE_CHECKING:
+    from everup.loop.control import Control
 
 
 def follow_approvals(decisions: Sequence[Decision], context: Context, ids: Ids) -> list[e.Entry]:
@@ -61,6 +65,19 @@ def _question(decision: Decision, context: Context, ids: Ids) -> e.ApprovalAsked
         expires_at_s=context.now_s + context.settings.approval_lives_s,
         incident_id=proposal.incident_id,
     )
+
+
+async def hear(control: Control, request: Request) -> Answer:
+    """A person's word on an approval; the next look judges again and acts if it still may."""
+    now_s = control.clock.now()
+    found = control.state.approval(request.approval_id)
+    no = refusal(request, found, now_s)
+    if no is not None or found is None:
+        return no or Answer(AnswerState.REFUSED, "unknown")
+    await control.write([answered(request, found, now_s)])
+    control.wake("approval")
+    did = "approved" if request.verb is Verb.APPROVE else "rejected"
+    return Answer(AnswerState.DONE, f"{did}: {found.kind} on {found.service} ({found.id})")
 
 
 def refusal(request: Request, found: Approval | None, now_s: float) -> Answer | None:

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
 
 def gate_context(control: Control, look: Look) -> Context:
-    """The state is the freshest one: an action begun in this look already counts."""
-    local = datetime.fromtimestamp(look.at_s, UTC).astimezone()
+    """The state is the freshest one: an action begun in this look already counts. Maintenance
+    windows are the owner's and go by the clock on the wall, also when that was set since."""
+    local = datetime.fromtimestamp(look.at_s + control.wall_ahead_s(), UTC).astimezone()
     return Context(
         stack=control.stack,
         settings=control.settings,

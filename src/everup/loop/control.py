@@ -9,31 +9,39 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import replace
 
 from everup.dependency_monitor import Closures, build_graph
-from everup.loop import approvals, wishes
+from everup.loop import approvals, why_not, wishes
 from everup.loop.book import Book
+from everup.loop.clock_set_back import not_after
+from everup.loop.context import gate_context
+from everup.loop.control_views import ControlViews
 from everup.loop.cycle import look_once
 from everup.loop.desk import Desk
 from everup.loop.desk_of_wishes import DeskOfWishes
 from everup.loop.foresight import Foresight
-from everup.loop.history_ring import HistoryRing
-from everup.loop.look import Look
+from everup.loop.look import Decision, Look
+from everup.loop.mishaps import LOOK, Mishaps
+from everup.loop.owed_starts import OwedStarts
 from everup.loop.perform import perform
 from everup.loop.ports import Clock, HostSense, Ids, Journal, Prober, Random, Runtime
-from everup.loop.rooms import Beside, RoomCounts, Rooms
-from everup.loop.sampling import Samplers
+from everup.loop.rooms import Beside, Rooms
+from everup.loop.sampling import Samplers, raise_first_of
 from everup.loop.settle import ENDS_AND_STARTS
+from everup.model.decision import Verdict
 from everup.model.entries import (
     ControllerStarted,
     ControllerStopped,
     Entry,
     Finished,
     Intended,
+    MonitorFaultSeen,
     Verified,
 )
-from everup.model.kinds import ActionKind, is_known
+from everup.model.explanation import KindAnswer
+from everup.model.kinds import UNKNOWN, ActionKind, Purpose, is_known
 from everup.model.request import Answer, AnswerState, Request, Verb
 from everup.model.settings import Settings
 from everup.model.stack import Stack
@@ -44,7 +52,7 @@ EVIDENCE_KEPT = 100
 SHORTEST_WAIT_S = 0.01
 
 
-class Control:
+class Control(ControlViews):
     """The loop of one stack."""
 
     def __init__(
@@ -63,6 +71,7 @@ class Control:
         holder: str = "everup",
         version: str = "",
         boot_id: str = "",
+        wall_ahead_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self.stack, self.settings, self.runtime = stack, settings, runtime
         self.journal, self.clock, self.ids = journal, clock, ids
@@ -71,11 +80,12 @@ class Control:
         self.memory = Memory()
         self.look: Look | None = None
         self.desk = Desk(stack, settings)
-        self.desk_of_wishes = DeskOfWishes()
+        self.desk_of_wishes, self.owed_starts = DeskOfWishes(), OwedStarts()
         self.unsettled: dict[str, float] = {}
         self._inherited: set[str] = set()
         self.answered: OrderedDict[str, tuple[str, str, str]] = OrderedDict()
         self._book = Book(journal, settings, ids)
+        self.wall_ahead_s = wall_ahead_s
         self.beside = Beside(rooms or Rooms(), stack, settings, clock)
         self.foresight = Foresight()
         self._holder, self._version, self._boot_id = holder, version, boot_id
@@ -86,8 +96,19 @@ class Control:
         self._last_look_s = float("nan")
         self._close: frozenset[str] = frozenset()
         self._close_in = self._book.state
+        self.mishaps = Mishaps(settings.tick_s)
         self.samplers = Samplers(
-            stack, settings, runtime, prober, host, clock, self.desk, self.wake, self.is_close
+            stack,
+            settings,
+            runtime,
+            prober,
+            host,
+            clock,
+            self.desk,
+            self.wake,
+            self.is_close,
+            self.is_settled,
+            self.mishaps,
         )
 
     @property
@@ -95,51 +116,18 @@ class Control:
         """The fold of the journal."""
         return self._book.state
 
-    @property
-    def fence(self) -> int:
-        """What proves to the journal that this controller holds the stack."""
-        return self._book.fence
-
-    @property
-    def journal_fault(self) -> str:
-        """Why the journal cannot be written now; "" when it can."""
-        return self._book.fault
-
-    @property
-    def lost_leadership(self) -> str:
-        """Who holds the stack instead of us; "" while we do."""
-        return self._book.lost_leadership
-
-    @property
-    def entries_shed(self) -> int:
-        """Batches of entries that were dropped because too many waited for the journal."""
-        return self._book.shed
-
-    @property
-    def ring(self) -> HistoryRing:
-        """The recent past of every service; `assess` reads trends from it."""
-        return self.beside.ring
-
-    @property
-    def counts(self) -> RoomCounts:
-        """What the rooms beside the loop count."""
-        return self.beside.counts()
-
-    def cannot_act(self) -> str:
-        """Why this controller may not act at all; "" when it may."""
-        if self._book.lost_leadership:
-            return f"another controller holds the stack: {self._book.lost_leadership}"
-        if self._book.fault:
-            return f"the journal cannot be written: {self._book.fault}; acting stops until it can"
-        return ""
-
     async def open(self) -> None:
         """Take the journal; intents without outcome wait for the first look to be settled."""
         await self._book.open(self.stack.name, self._holder)
+        self._book.state = not_after(self.state, self.clock.now())
         for flight in self.state.in_flight.values():
             if flight.phase is Phase.ACTING:
                 self.unsettled[flight.action_id] = self.clock.now()
                 self._inherited.add(flight.action_id)
+        known = self.state.boot_id
+        if known and self._boot_id and known != self._boot_id:
+            hold_s = self.clock.now() + self.settings.startup_hold_s
+            self.memory = Memory(hold_until_s=hold_s)  # the host is up again: others go first
         await self.write(
             [ControllerStarted(self.clock.now(), self._version, self.stack.digest, self._boot_id)]
         )
@@ -152,26 +140,51 @@ class Control:
             while True:
                 await self._wait()
                 if sampling.done():
-                    sampling.result()
+                    raise_first_of(sampling)
                 self._wake_up.clear()
-                await self._book.flush()
-                self.look = await look_once(self)
-                self._last_look_s = self.clock.now()
-                await self.beside.after_look(self)
+                await self._look()
         finally:
             sampling.cancel()
             for task in self._acting.values():
                 task.cancel()
             await asyncio.gather(sampling, *self._acting.values(), return_exceptions=True)
 
+    async def _look(self) -> None:
+        """One look. One that fails is said and not acted upon, nor is the next one; then it is
+        over.
+
+        Raises:
+            TooManyMishaps: it has failed over and over.
+        """
+        try:
+            await self._book.flush()
+            self.look = await look_once(self)
+            await self.beside.after_look(self)
+        except Exception as error:  # noqa: BLE001 - a flaw of ours must not end the healer
+            now_s = self.clock.now()
+            mishap = self.mishaps.happened(LOOK, error, now_s, stops_acting=True)
+            if not self.state.monitor_fault:
+                await self.write([MonitorFaultSeen(now_s, mishap.text, "a look passes")])
+            return
+        self._last_look_s = self.clock.now()
+        if self.mishaps.over(LOOK):
+            self.wake("a look has passed")
+
     async def _wait(self) -> None:
-        """Until the tick, an event, or the moment at which some answer changes."""
-        if self.look is None:
+        """Until the tick, an event, or the moment at which some answer changes. While something of
+        our own fails, that may be any moment."""
+        now_s = self.clock.now()
+        if self.mishaps.is_present(LOOK, now_s):
+            await self.clock.sleep(self.settings.close_sample_interval_s)  # whatever wakes us
+            return
+        is_failing = bool(self._book.fault or self.mishaps.present(now_s))
+        if self.look is None and not is_failing:
             await self._wake_up.wait()
             return
-        now_s = self.clock.now()
         due_s = now_s + self.settings.tick_s
-        again_s = self.look.again_at_s
+        again_s = self.look.again_at_s if self.look is not None else UNKNOWN
+        if is_failing:
+            due_s = now_s + self.settings.close_sample_interval_s
         if is_known(again_s):
             due_s = min(due_s, max(again_s, now_s + SHORTEST_WAIT_S))
         sleeper = asyncio.ensure_future(self.clock.sleep(due_s - now_s))
@@ -194,14 +207,22 @@ class Control:
             self._close = frozenset((*state.in_flight, *state.by_root()))
         return service in self._close
 
+    def is_settled(self, service: str) -> bool:
+        """Is its trouble with a person, somebody's wish, or so old that nothing will come of it?"""
+        remembered = self.state.service(service)
+        if remembered.with_a_person is not None or remembered.purpose is Purpose.STOPPED:
+            return True
+        if self.stack.services[service].is_one_shot:
+            return True
+        bad_s = self.clock.now() - self.memory.service(service).bad_since_s
+        return bad_s > self.settings.start_period_unknown_s + self.settings.verify_deadline_s
+
     async def request(self, request: Request) -> Answer:
         """A person's wish: spoken into the journal at once, done by the next look."""
         if request.verb in (Verb.APPROVE, Verb.REJECT):
-            return await self._hear(request)
-        if request.service and request.service not in self.stack.services:
-            known = ", ".join(sorted(self.stack.services))
-            text = f"no service {request.service!r} in stack {self.stack.name}; there are: {known}"
-            return Answer(AnswerState.REFUSED, text, check="unknown_service")
+            return await approvals.hear(self, request)
+        if no := wishes.refusal(self, request):
+            return no
         said = wishes.spoken(request, self.clock.now())
         if said:
             await self.write(said)
@@ -219,18 +240,6 @@ class Control:
         self.wake("request")
         return await asyncio.wait_for(promise, self.settings.request_lives_s)
 
-    async def _hear(self, request: Request) -> Answer:
-        """A person's word on an approval; the next look judges again and acts if it still may."""
-        now_s = self.clock.now()
-        found = self.state.approval(request.approval_id)
-        no = approvals.refusal(request, found, now_s)
-        if no is not None or found is None:
-            return no or Answer(AnswerState.REFUSED, "unknown")
-        await self.write([approvals.answered(request, found, now_s)])
-        self.wake("approval")
-        did = "approved" if request.verb is Verb.APPROVE else "rejected"
-        return Answer(AnswerState.DONE, f"{did}: {found.kind} on {found.service} ({found.id})")
-
     def follow_up(self, service: str, action_id: str) -> None:
         """A person's `restart` climbs once when its gentle form failed."""
         flight = self.state.in_flight.get(service)
@@ -241,7 +250,14 @@ class Control:
             kind = ActionKind(str(following))
             reason = f"{flight.step.kind} {action_id} did not help"
             self.desk_of_wishes.put_own(
-                Request(Verb.HEAL, by=flight.by, service=service, kind=kind, reason=reason)
+                Request(
+                    Verb.HEAL,
+                    by=flight.by,
+                    service=service,
+                    kind=kind,
+                    reason=reason,
+                    is_follow_up=True,
+                )
             )
 
     def take_inherited(self, action_id: str) -> bool:
@@ -256,9 +272,8 @@ class Control:
         service = flight.step.target
         if flight.step.kind in ENDS_AND_STARTS and self.state.service(service).is_wanted:
             reason = f"{flight.step.kind} {flight.action_id} was interrupted half-way"
-            self.desk_of_wishes.put_own(
-                Request(Verb.START, by="everup up", service=service, reason=reason)
-            )
+            wish = Request(Verb.START, by="everup up", service=service, reason=reason)
+            self.owed_starts.put(wish, self.clock.now())
             self.wake("interrupted half-way")
 
     async def write(self, entries: list[Entry]) -> None:
@@ -268,10 +283,13 @@ class Control:
 
     async def write_intent(self, intent: Intended, ending: Verified | None = None) -> bool:
         """True when it stands in the journal, together with the end of what it supersedes."""
-        is_written = await self._book.write_intent(intent, ending)
-        if is_written:
+        if await self._book.write_intent(intent, ending):
             self.beside.log((intent,) if ending is None else (ending, intent))
-        return is_written
+            return True
+        for flight in self.state.in_flight.values():
+            if flight.phase is Phase.ACTING and flight.step.target not in self._acting:
+                self.unsettled.setdefault(flight.action_id, self.clock.now())
+        return False
 
     def perform(self, intent: Intended) -> None:
         """One task per service; its end calls for a look."""
@@ -285,7 +303,11 @@ class Control:
         self._during[intent.action_id] = finished.during
         while len(self._during) > EVIDENCE_KEPT:
             self._during.popitem(last=False)
-        await self.samplers.list_once()
+        try:
+            await self.samplers.list_once()
+        except Exception as error:  # noqa: BLE001 - the action has ended all the same
+            now_s = self.clock.now()
+            self.mishaps.happened("listing", error, now_s, stops_acting=True, can_end=False)
         self._finished.append(replace(finished))
         self._acting.pop(intent.step.target, None)
         self.wake("action ended")
@@ -306,13 +328,33 @@ class Control:
         while len(self.answered) > ANSWERS_KEPT:
             self.answered.popitem(last=False)
 
+    def kinds(self, service: str) -> tuple[KindAnswer, ...]:
+        """May each kind of action be done to it now, and why not; empty before the first look."""
+        look = self.look
+        if look is None:
+            return ()
+        decision = next((d for d in look.decisions if d.service == service), None)
+        spec, manifest = self.stack.services[service], self.runtime.manifest
+        return why_not.answers(why_not.Question(spec, gate_context(self, look), decision, manifest))
+
+    def but_for_the_mode(self, decision: Decision) -> Verdict | None:
+        """What the gate would say to it in mode auto; None where the mode forbids nothing."""
+        if self.look is None:
+            return None
+        return why_not.but_for_the_mode(decision, gate_context(self, self.look))
+
+    def now_s(self) -> float:
+        """By the loop's clock."""
+        return self.clock.now()
+
     def last_look_age_s(self) -> float:
         """Seconds since the last look ended; NaN before the first."""
         return self.clock.now() - self._last_look_s
 
     async def close(self, *, stop_services: bool = False) -> None:
         """Say goodbye in the journal and let go of the world."""
-        await self.write([ControllerStopped(self.clock.now(), "asked to")])
+        now_s = self.clock.now()
+        await self.write([ControllerStopped(now_s, "asked to", stops_services=stop_services)])
         await self.beside.close()
         await self.runtime.close(stop_services=stop_services)
         await self.journal.close()

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from everup.automated_recovery import propose
-from everup.loop import incidents, wishes
+from everup.loop import episodes, incidents, wishes
 from everup.loop.context import gate_context
 from everup.loop.foretold import follow_predictions
 from everup.loop.look import Decision, Look
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 async def decide(control: Control, look: Look) -> Look:
     """Fill in the decisions, strongest first."""
     fault = await _own_eyes(control, look)
-    asked = control.desk_of_wishes.services()
+    asked = control.desk_of_wishes.services() | control.owed_starts.services()
     if not fault and is_known(control.memory.complete_since_s):
         entries = incidents.follow(
             control.stack,
@@ -39,6 +39,15 @@ async def decide(control: Control, look: Look) -> Look:
             control.ids,
             control.hard_closure,
             asked,
+        )
+        entries += episodes.ended(
+            entries,
+            control.stack,
+            look.observation,
+            look.assessment,
+            control.state,
+            control.memory,
+            control.settings,
         )
         entries = [*_foretold(control, look), *entries]
         if entries:
@@ -93,6 +102,7 @@ def _again(decided: list[Decision], foresight_s: float) -> float:
 async def _own_eyes(control: Control, look: Look) -> str:
     """Say it when we cannot trust our own eyes, and say it when we can again."""
     fault = monitor_fault(gate_context(control, look))
+    fault = fault or control.mishaps.why_not_act(look.at_s)
     known = control.state.monitor_fault
     entries: list[Entry] = []
     if fault and not known:

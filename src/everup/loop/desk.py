@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from enum import Enum
 
 from everup.loop.readings import Usage, doubted, first_usage, fold_probe, fold_usage
 from everup.model.kinds import UNKNOWN, InstanceState, ProbeVerdict, is_known
@@ -22,11 +23,19 @@ from everup.model.observation import (
     ProbeResult,
     ServiceObservation,
 )
-from everup.model.runtime import Listing
+from everup.model.runtime import Listing, Mismatch
 from everup.model.settings import Settings
 from everup.model.stack import Stack
 
 STALE_INTERVALS = 2.0
+
+
+class News(Enum):
+    """What an answer says that was not known: nothing, a trouble that goes on, or a turn."""
+
+    NONE = 0
+    GOES_ON = 1
+    TURNED = 2
 
 
 @dataclass(slots=True)
@@ -49,6 +58,7 @@ class Desk:
         self._deaths: list[tuple[str, str, Exit]] = []
         self._dead_identities: dict[str, str] = {}
         self._changes: dict[str, float] = {}
+        self._changing_since: dict[str, float] = {}
         self._limit_s = STALE_INTERVALS * settings.sample_interval_s + settings.probe_timeout_s
         self._probe_limits_s = {
             name: STALE_INTERVALS * max(spec.probe.interval_s, settings.sample_interval_s)
@@ -58,6 +68,7 @@ class Desk:
         }
         self.listed_at_s = UNKNOWN
         self.engine_fault = ""
+        self.mismatches: tuple[Mismatch, ...] = ()
         self.faults: tuple[str, ...] = ()
         self.host = HostObservation()
         self.freezes: Mapping[str, str] = {}
@@ -74,6 +85,7 @@ class Desk:
         if was_blind:
             self.see_again(listing.at_s)
         self.listed_at_s = listing.at_s
+        self.mismatches = listing.mismatches
         changed = False
         at_s = listing.at_s
         fresh: dict[str, dict[str, Kept]] = {name: {} for name in self._stack.services}
@@ -102,18 +114,19 @@ class Desk:
         death = instance.exit or Exit(at_s, was_witnessed=False)
         self._deaths.append((instance.service, instance.name, death))
 
-    def take_probe(self, service: str, name: str, identity: str, result: ProbeResult) -> bool:
-        """Keep an answer; True when it changes what is thought of the instance."""
+    def take_probe(self, service: str, name: str, identity: str, result: ProbeResult) -> News:
+        """Keep an answer; what it changes of what is thought of the instance."""
         kept = self._kept.get(service, {}).get(name)
         if kept is None or kept.instance.identity != identity:
-            return False
+            return News.NONE
         before = kept.probe
         kept.probe = fold_probe(before, result)
         if before is None or before.verdict is not kept.probe.verdict:
-            return True
+            return News.TURNED
         if kept.probe.verdict is not ProbeVerdict.PASS:
-            return True
-        return kept.probe.successes_in_a_row <= self._settings.success_threshold
+            return News.GOES_ON
+        is_young = kept.probe.successes_in_a_row <= self._settings.success_threshold
+        return News.TURNED if is_young else News.NONE
 
     def take_host(self, host: HostObservation, at_s: float) -> None:
         """Keep a reading of the machine. While it was short of CPU, silence was no evidence."""
@@ -137,7 +150,10 @@ class Desk:
         return found
 
     def note_change(self, service: str, at_s: float) -> None:
-        """Somebody else changed this service."""
+        """Somebody else changed this service; events without a quiet while are one change."""
+        last_s = self._changes.get(service, float("-inf"))
+        if at_s - last_s > self._settings.change_quiet_s:
+            self._changing_since[service] = at_s
         self._changes[service] = at_s
 
     def running(self, service: str) -> list[Instance]:
@@ -193,7 +209,14 @@ class Desk:
             self.engine_fault,
         )
         return Observation(
-            now_s, services, monitor, self.host, complete, dict(self._changes), self.freezes
+            now_s,
+            services,
+            monitor,
+            self.host,
+            complete,
+            dict(self._changes),
+            dict(self._changing_since),
+            self.freezes,
         )
 
     def _is_asked(self, kept: Kept) -> bool:

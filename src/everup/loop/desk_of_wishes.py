@@ -29,10 +29,14 @@ class DeskOfWishes:
         return promise
 
     def put_own(self, request: Request) -> None:
-        """A follow-up that nobody waits for."""
-        if len(self._waiting) < REQUESTS_MOST:
-            self._next += 1
-            self._waiting.append((self._next, request))
+        """A follow-up that nobody waits for: one per service, so that none needs to be refused."""
+        self._waiting = [
+            (ticket, known)
+            for ticket, known in self._waiting
+            if ticket in self._promises or known.service != request.service
+        ]
+        self._next += 1
+        self._waiting.append((self._next, request))
 
     def services(self) -> frozenset[str]:
         """Services that somebody asked something for and that no look has answered yet."""

@@ -14,13 +14,16 @@ from everup.loop.foretold import prediction_made, prediction_settled
 from everup.loop.threads import follow_threads
 from everup.model import entries as e
 from everup.model.approval import Approval, ApprovalState
+from everup.model.episode import Ending, WouldDo
 from everup.model.incident import Attempt, Incident
-from everup.model.kinds import FORETOLD, ActionKind, Origin, Purpose, is_known
+from everup.model.kinds import FORETOLD, TAKES_CAPACITY, ActionKind, Origin, Purpose, is_known
 from everup.model.state import Freeze, InFlight, PastAction, Phase, StackState
 
 PAST_ACTIONS_MOST = 32
 EXITS_MOST = 16
 PLAN_STARTS_MOST = 32
+WOULD_HAVE_MOST = 8
+NATURAL_ENDS_MOST = 32
 PAST_APPROVALS_MOST = 50
 
 
@@ -50,10 +53,13 @@ def _without(mapping: Any, key: object) -> Any:
 
 
 def _started(state: StackState, entry: e.ControllerStarted) -> StackState:
-    return replace(state, started_at_s=entry.at_s, monitor_fault="")
+    boot_id = entry.boot_id or state.boot_id
+    return replace(state, started_at_s=entry.at_s, monitor_fault="", boot_id=boot_id)
 
 
 def _stopped(state: StackState, entry: e.ControllerStopped) -> StackState:
+    if entry.stops_services:
+        return replace(state, services_stopped_at_s=entry.at_s)
     return state
 
 
@@ -87,6 +93,9 @@ def _opened(state: StackState, entry: e.IncidentOpened) -> StackState:
         victims=entry.victims,
         seen_at_s=entry.seen_at_s,
     )
+    known = state.service(entry.service)
+    if known.would_have or known.diagnoses:
+        state = _with_service(state, entry.service, would_have=(), diagnoses=())
     return _with_incident(state, incident)
 
 
@@ -94,6 +103,9 @@ def _changed(state: StackState, entry: e.IncidentChanged) -> StackState:
     incident = state.incidents.get(entry.incident_id)
     if incident is None:
         return state
+    known = state.service(incident.service).diagnoses or (incident.cause,)
+    if entry.cause not in known:
+        state = _with_service(state, incident.service, diagnoses=(*known, entry.cause))
     return _with_incident(
         state,
         replace(
@@ -148,19 +160,31 @@ def _intended(state: StackState, entry: e.Intended) -> StackState:
         by=entry.by,
     )
     state = replace(state, in_flight={**state.in_flight, service: flight})
-    if entry.origin is not Origin.PERSON:
-        starts = (*state.plan_starts_s, entry.at_s)[-PLAN_STARTS_MOST:]
-        state = replace(state, plan_starts_s=starts)
-    elif state.service(service).with_a_person is not None:
+    if entry.origin is not Origin.PERSON or (
+        entry.on_running and entry.step.kind in TAKES_CAPACITY
+    ):
+        state = _counted(state, entry.at_s)
+    if entry.origin is Origin.PERSON and state.service(service).with_a_person is not None:
         state = _with_service(state, service, with_a_person=None)
     state = _approval_ended(state, entry.key, ApprovalState.USED, entry.action_id)
     incident = state.incidents.get(entry.incident_id or "")
     if incident is None:
         return state
-    attempt = Attempt(entry.action_id, entry.step.kind, entry.at_s, origin=entry.origin)
+    attempt = Attempt(
+        entry.action_id,
+        entry.step.kind,
+        entry.at_s,
+        origin=entry.origin,
+        instance=entry.step.instance,
+    )
     return _with_incident(
         state, replace(incident, attempts=(*incident.attempts, attempt), waiting_for="")
     )
+
+
+def _counted(state: StackState, at_s: float) -> StackState:
+    """One more plan against the stack's rate."""
+    return replace(state, plan_starts_s=(*state.plan_starts_s, at_s)[-PLAN_STARTS_MOST:])
 
 
 def _finished(state: StackState, entry: e.Finished) -> StackState:
@@ -209,6 +233,7 @@ def _end(
         incident_id=flight.incident_id,
         rung=flight.rung,
         has_happened=has_happened,
+        instance=flight.step.instance,
     )
     kept = (*state.service(service).past, past)[-PAST_ACTIONS_MOST:]
     state = replace(state, in_flight=_without(state.in_flight, service))
@@ -253,6 +278,31 @@ def _gate(state: StackState, entry: e.GateAnswered) -> StackState:
         return state
     waiting = f"{entry.check}: {entry.reason}"
     return _with_incident(state, replace(incident, waiting_for=waiting))
+
+
+def _would(state: StackState, entry: e.WouldHaveDone) -> StackState:
+    would = WouldDo(entry.key, entry.kind, entry.at_s)
+    kept = (*state.service(entry.service).would_have, would)[-WOULD_HAVE_MOST:]
+    return _with_service(state, entry.service, would_have=kept)
+
+
+def _episode(state: StackState, entry: e.EpisodeEnded) -> StackState:
+    """A natural end is learned. One that needed us makes the oldest forgotten: what no longer ends
+    by itself must not be waited for for ever."""
+    kept = dict(state.service(entry.service).natural_ends)
+    for cause in {str(cause): None for cause in (entry.cause, *entry.further_causes)}:
+        ends = kept.get(cause, ())
+        if entry.ending is Ending.BY_ITSELF and is_known(entry.lasted_s):
+            kept[cause] = (*ends, entry.lasted_s)[-NATURAL_ENDS_MOST:]
+        elif entry.ending is Ending.HEALED:
+            kept[cause] = ends[1:]
+    return _with_service(
+        state,
+        entry.service,
+        would_have=(),
+        diagnoses=(),
+        natural_ends={cause: found for cause, found in kept.items() if found},
+    )
 
 
 def _asked(state: StackState, entry: e.ApprovalAsked) -> StackState:
@@ -320,6 +370,8 @@ _FOLDS: dict[type, Callable[[StackState, Any], StackState]] = {
     e.MonitorFaultSeen: _blind,
     e.MonitorFaultOver: _sighted,
     e.GateAnswered: _gate,
+    e.WouldHaveDone: _would,
+    e.EpisodeEnded: _episode,
     e.ApprovalAsked: _asked,
     e.ApprovalAnswered: _approval_answered,
     e.ApprovalEnded: _approval_over,

@@ -52,6 +52,7 @@ def follow(
                     finding.reason,
                     assessment.relations.victims_of(service),
                     finding.since_s,
+                    finding.candidates,
                 )
             )
     return found
@@ -124,6 +125,7 @@ def _follow_open(
                     finding.reason,
                     victims,
                     incident.waiting_for,
+                    finding.candidates,
                 )
             ]
     return []

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from everup.loop.look import Look
 from everup.model.entries import Entry, ExitSeen
-from everup.model.kinds import Purpose
-from everup.model.observation import Exit, Observation
-from everup.model.state import Phase
+from everup.model.kinds import Purpose, is_known
+from everup.model.observation import Exit, Observation, ServiceObservation
+from everup.model.state import Phase, StackState
 
 if TYPE_CHECKING:
     from everup.loop.control import Control
@@ -37,10 +37,32 @@ def _is_ours(control: Control, service: str, instance: str, death: Exit) -> bool
     that of an instance which the action leaves alone."""
     if control.state.service(service).purpose is Purpose.STOPPED:
         return True
+    if _is_of_down(control.state, death):
+        return True
     flight = control.state.in_flight.get(service)
     if flight is None or flight.step.parameters.get("instance", instance) != instance:
         return False
     return flight.phase is Phase.ACTING or death.at_s <= flight.done_at_s
+
+
+def _is_of_down(state: StackState, death: Exit) -> bool:
+    """Between `everup down` and the next start, whoever saw it and whenever it was found."""
+    return state.services_stopped_at_s <= death.at_s <= state.started_at_s
+
+
+def _without_ours(state: StackState, seen: ServiceObservation) -> ServiceObservation:
+    """An exit that `everup down` brought about says nothing of the service: it is just not
+    running."""
+    exits = [i.instance.exit for i in seen.instances]
+    if not any(death is not None and _is_of_down(state, death) for death in exits):
+        return seen
+    instances = tuple(
+        replace(i, instance=replace(i.instance, exit=None))
+        if i.instance.exit is not None and _is_of_down(state, i.instance.exit)
+        else i
+        for i in seen.instances
+    )
+    return replace(seen, instances=instances)
 
 
 def _is_written(control: Control, service: str, at_s: float) -> bool:
@@ -50,6 +72,8 @@ def _is_written(control: Control, service: str, at_s: float) -> bool:
 def _with_exits(control: Control, seen: Observation) -> Observation:
     since_s = seen.at_s - control.settings.crash_loop_window_s
     services = dict(seen.services)
+    if is_known(control.state.services_stopped_at_s):
+        services = {n: _without_ours(control.state, s) for n, s in services.items()}
     for name, remembered in control.state.services.items():
         exits = tuple([e for e in remembered.exits if e.at_s >= since_s])
         if exits and name in services:

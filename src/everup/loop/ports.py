@@ -156,15 +156,20 @@ class Journal(Protocol):
 
     async def begin(self, entries: Sequence[Entry], fence: int, *, batch_id: str = "") -> None:
         """Like append, for a batch with one `Intended`: checks in the same transaction that no
-        other action of this service lacks its outcome and verdict, else FenceLost."""
+        other action of this service lacks its outcome and verdict, else Contradiction."""
 
     async def load(self) -> StackState:
         """The state that all entries fold into."""
 
     async def incidents(
-        self, *, limit: int = 100, before: str | None = None, state: str | None = None
+        self,
+        *,
+        limit: int = 100,
+        before: str | None = None,
+        state: str | None = None,
+        service: str | None = None,
     ) -> Sequence[Incident]:
-        """Newest first."""
+        """Newest first, of one state and one service if asked."""
 
     async def incident(self, incident_id: str) -> Incident | None:
         """One incident with its attempts."""

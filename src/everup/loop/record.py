@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 from everup.loop.approvals import follow_approvals
 from everup.loop.context import gate_context
+from everup.loop.episodes import ended, would_have_done
 from everup.loop.look import Decision, Look
 from everup.model.decision import Delayed, Refused
 from everup.model.entries import Entry, GateAnswered, IncidentChanged, IncidentEscalated
 from everup.model.incident import Incident
+from everup.model.kinds import UNKNOWN
 
 if TYPE_CHECKING:
     from everup.loop.control import Control
@@ -27,6 +29,7 @@ async def record(control: Control, look: Look) -> Look:
         incident = incidents.get(decision.service)
         entries += _escalation(control, look, decision, incident)
         entries += _gate(control, look, decision)
+        entries += would_have_done(decision, control.state, lambda: gate_context(control, look))
         entries += _waiting(control, look, decision, incident)
     entries += follow_approvals(look.decisions, gate_context(control, look), control.ids)
     if entries:
@@ -40,7 +43,16 @@ def _escalation(
     if decision.escalate is None or incident is None or control.state.monitor_fault:
         return []
     case = decision.escalate.text
-    return [IncidentEscalated(look.at_s, incident.id, decision.service, case)]
+    escalated: list[Entry] = [IncidentEscalated(look.at_s, incident.id, decision.service, case)]
+    return escalated + ended(
+        escalated,
+        control.stack,
+        look.observation,
+        look.assessment,
+        control.state,
+        control.memory,
+        control.settings,
+    )
 
 
 def _gate(control: Control, look: Look, decision: Decision) -> list[Entry]:
@@ -61,6 +73,7 @@ def _gate(control: Control, look: Look, decision: Decision) -> list[Entry]:
             verdict.check,
             verdict.reason,
             proposal.incident_id,
+            getattr(verdict, "until_s", UNKNOWN),
         )
     ]
 

@@ -7,13 +7,14 @@ when something changed. Every five seconds; every second from the first failure 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
-from everup.loop.desk import Desk
+from everup.loop.desk import Desk, News
+from everup.loop.mishaps import Mishaps
 from everup.loop.ports import Clock, HostSense, Prober, Runtime
 from everup.model.errors import EverupError
-from everup.model.kinds import is_known
-from everup.model.observation import Instance
+from everup.model.kinds import ProbeVerdict, is_known
+from everup.model.observation import Instance, ProbeResult
 from everup.model.runtime import EventKind, Listing
 from everup.model.settings import Settings
 from everup.model.stack import ProbeSpec, ServiceSpec, Stack
@@ -35,21 +36,40 @@ class Samplers:
         desk: Desk,
         wake: Callable[[str], None],
         is_close: Callable[[str], bool],
+        is_settled: Callable[[str], bool],
+        mishaps: Mishaps,
     ) -> None:
         self._stack, self._settings, self._clock = stack, settings, clock
         self._runtime, self._prober, self._host = runtime, prober, host
-        self._desk, self._wake, self._is_close = desk, wake, is_close
+        self._desk, self._wake, self._mishaps = desk, wake, mishaps
+        self._is_close, self._is_settled = is_close, is_settled
 
     async def run(self) -> None:
-        """Start every sampler; an unexpected error in one ends them all, loudly."""
+        """Start every sampler. One that fails unexpectedly says so and goes on; only one that fails
+        over and over ends them all, loudly."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._listings())
-            group.create_task(self._events())
-            group.create_task(self._hosts())
-            group.create_task(self._freezes())
+            group.create_task(self._for_ever("listing", self._listings, stops_acting=True))
+            group.create_task(self._for_ever("the events", self._events, stops_acting=False))
+            group.create_task(self._for_ever("sensing the host", self._hosts, stops_acting=True))
+            group.create_task(self._for_ever("reading freezes", self._freezes, stops_acting=True))
             for spec in self._stack.services.values():
                 if spec.probe is not None:
                     group.create_task(self._probes(spec, spec.probe))
+
+    async def _for_ever(
+        self, part: str, once: Callable[[], Awaitable[float]], *, stops_acting: bool
+    ) -> None:
+        """`once` returns how long to wait before the next time."""
+        while True:
+            try:
+                wait_s = await once()
+                self._mishaps.over(part)
+            except Exception as error:  # noqa: BLE001 - a flaw of ours must not end the healer
+                now_s = self._clock.now()
+                self._mishaps.happened(part, error, now_s, stops_acting=stops_acting)
+                self._wake(f"{part} failed")
+                wait_s = self._settings.close_sample_interval_s
+            await self._clock.sleep(wait_s)
 
     async def list_once(self) -> None:
         """One listing onto the desk."""
@@ -61,52 +81,53 @@ class Samplers:
             listing = Listing(self._clock.now(), (), f"no listing within {deadline_s:g} s")
         except EverupError as error:
             listing = Listing(self._clock.now(), (), str(error))
+        except Exception as error:  # noqa: BLE001 - a stranger's runtime may raise anything
+            listing = Listing(self._clock.now(), (), f"{type(error).__name__}: {error}")
         is_first = not is_known(self._desk.listed_at_s)
         if self._desk.take_listing(listing) or is_first:
             self._wake("listing")
 
-    async def _listings(self) -> None:
-        while True:
-            await self.list_once()
-            await self._clock.sleep(self._interval_s(self._is_anything_close()))
+    async def _listings(self) -> float:
+        await self.list_once()
+        return self._interval_s(self._is_anything_close())
 
     def _is_anything_close(self) -> bool:
-        for service in self._stack.services:
-            if self._is_close(service) or self._desk.in_trouble(service):
-                return True
-        return False
+        return any(self._deserves_closeness(service) for service in self._stack.services)
+
+    def _deserves_closeness(self, service: str) -> bool:
+        """Every second from the first failure until settled: what a person has, or what is meant
+        to be so, gets no better by being looked at."""
+        if self._is_close(service):
+            return True
+        return self._desk.in_trouble(service) and not self._is_settled(service)
 
     def _interval_s(self, close: bool) -> float:
         settings = self._settings
         return settings.close_sample_interval_s if close else settings.sample_interval_s
 
-    async def _events(self) -> None:
-        while True:
-            try:
-                async for event in self._runtime.watch():
-                    if event.kind is EventKind.CHANGED and not event.is_ours and event.service:
-                        self._desk.note_change(event.service, event.at_s)
-                    await self.list_once()
-                    self._wake(f"{event.kind} {event.service}")
-            except EverupError as error:
-                self._desk.engine_fault = str(error)
-                self._wake("events lost")
-            await self._clock.sleep(self._settings.close_sample_interval_s)
+    async def _events(self) -> float:
+        try:
+            async for event in self._runtime.watch():
+                if event.kind is EventKind.CHANGED and not event.is_ours and event.service:
+                    self._desk.note_change(event.service, event.at_s)
+                await self.list_once()
+                self._wake(f"{event.kind} {event.service}")
+        except EverupError as error:
+            self._desk.engine_fault = str(error)
+            self._wake("events lost")
+        return self._settings.close_sample_interval_s
 
-    async def _hosts(self) -> None:
-        while True:
-            await self._host_once()
-            close = bool(self._desk.faults)
-            await self._clock.sleep(self._interval_s(close))
+    async def _hosts(self) -> float:
+        await self._host_once()
+        return self._interval_s(bool(self._desk.faults))
 
-    async def _freezes(self) -> None:
+    async def _freezes(self) -> float:
         """Every second: whoever lays down a freeze wants it now."""
-        while True:
-            found = self._host.freezes()
-            if found != self._desk.freezes:
-                self._desk.freezes = found
-                self._wake("freeze")
-            await self._clock.sleep(self._settings.close_sample_interval_s)
+        found = self._host.freezes()
+        if found != self._desk.freezes:
+            self._desk.freezes = found
+            self._wake("freeze")
+        return self._settings.close_sample_interval_s
 
     async def _host_once(self) -> None:
         before = self._desk.faults
@@ -125,13 +146,34 @@ class Samplers:
                 await self._probe_once(spec, probe, running[0])
             elif running:
                 await asyncio.gather(*(self._probe_once(spec, probe, i) for i in running))
-            close = not running or self._desk.in_trouble(spec.name) or self._is_close(spec.name)
+            close = self._deserves_closeness(spec.name) or not (
+                running or self._is_settled(spec.name)
+            )
             await self._clock.sleep(
                 self._settings.close_sample_interval_s if close else probe.interval_s
             )
 
     async def _probe_once(self, spec: ServiceSpec, probe: ProbeSpec, instance: Instance) -> None:
-        result = await self._prober.probe(probe, spec, instance, probe.timeout_s)
-        changed = self._desk.take_probe(spec.name, instance.name, instance.identity, result)
-        if changed or self._is_close(spec.name):
+        part = f"probing {spec.name}"
+        try:
+            result = await self._prober.probe(probe, spec, instance, probe.timeout_s)
+            self._mishaps.over(part)
+        except Exception as error:  # noqa: BLE001 - one service is unknown; the others are healed
+            now_s = self._clock.now()
+            mishap = self._mishaps.happened(part, error, now_s, stops_acting=False, can_end=False)
+            result = ProbeResult(ProbeVerdict.UNKNOWN, now_s, detail=mishap.text)
+        news = self._desk.take_probe(spec.name, instance.name, instance.identity, result)
+        if (
+            news is News.TURNED
+            or self._is_close(spec.name)
+            or (news is News.GOES_ON and not self._is_settled(spec.name))
+        ):
             self._wake(f"probe {spec.name}")
+
+
+def raise_first_of(sampling: asyncio.Task[None]) -> None:
+    """The error that ended the samplers, without the group that it came in."""
+    try:
+        sampling.result()
+    except BaseExceptionGroup as group:
+        raise group.exceptions[0] from group

@@ -1,7 +1,7 @@
 """What people ask for: requests become proposals, and their askers get an answer.
 
 Purpose is level-triggered: a service that should be stopped and still runs is stopped, whenever
-the wish was spoken and whatever was in flight at that moment.
+the wish was spoken and whatever was in flight at that moment. So are starts (`owed_starts`).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from everup.automated_recovery import proposal_for
 from everup.loop.look import Decision, Look
+from everup.loop.possible import why_not
 from everup.model.decision import Delayed, Refused, Verdict
 from everup.model.entries import Entry, FreezeLifted, FreezeSet, PurposeSet
 from everup.model.kinds import ActionKind, InstanceState, Purpose, is_known
@@ -21,12 +22,20 @@ if TYPE_CHECKING:
 
 
 def decide_requests(control: Control, look: Look, context: Context) -> list[Decision]:
-    """A decision for each open request, and for each stop that is still owed."""
+    """A decision for each open request, and for each stop and start that is still owed."""
     decided: list[Decision] = []
     asked: set[str] = set()
     for ticket, request in control.desk_of_wishes.take():
         asked.add(request.service)
         decided.append(_decision(control, look, context, request, ticket))
+        if request.verb is Verb.START and isinstance(decided[-1].verdict, Delayed):
+            control.owed_starts.put(request, look.at_s)
+    turn, waiting = control.owed_starts.due(control, look)
+    decided += [d for d in waiting if d.service not in asked]
+    for request in turn:
+        if request.service not in asked:
+            decided.append(_decision(control, look, context, request, None))
+    asked |= control.owed_starts.services()
     known = control.state.services
     for service in control.stack.services:
         if service in asked or service not in known:
@@ -89,6 +98,20 @@ def _owes_stop(control: Control, look: Look, service: str) -> bool:
     )
 
 
+def refusal(control: Control, request: Request) -> Answer | None:
+    """Why nobody here can do this, whatever the circumstances; None when it can be tried."""
+    stack = control.stack
+    if request.service and request.service not in stack.services:
+        known = ", ".join(sorted(stack.services))
+        text = f"no service {request.service!r} in stack {stack.name}; there are: {known}"
+        return Answer(AnswerState.REFUSED, text, check="unknown_service")
+    if request.kind is not None:
+        spec = stack.services[request.service]
+        if no := why_not(request.kind, spec, control.runtime.manifest):
+            return Answer(AnswerState.REFUSED, no, check="not_possible")
+    return None
+
+
 def _owes_start(control: Control, look: Look, service: str) -> bool:
     """It was to run again before our stop of it had ended."""
     remembered = control.state.service(service)
@@ -114,15 +137,17 @@ def spoken(request: Request, now_s: float) -> list[Entry]:
     return []
 
 
-def answer_for(verdict: Verdict | None, action_id: str | None, now_s: float) -> Answer:
+def answer_for(decision: Decision, action_id: str | None, now_s: float) -> Answer:
     """What the asker is told."""
+    verdict, proposal = decision.verdict, decision.proposal
     if action_id is not None:
         return Answer(AnswerState.ACCEPTED, "begun", action_id)
     if isinstance(verdict, Delayed):
         wait_s = verdict.until_s - now_s if is_known(verdict.until_s) else None
-        return Answer(
-            AnswerState.DELAYED, verdict.reason, check=verdict.check, retry_after_s=wait_s
-        )
+        text = verdict.reason
+        if proposal is not None and proposal.kind is ActionKind.START:
+            text += "; it is started when this is over"
+        return Answer(AnswerState.DELAYED, text, check=verdict.check, retry_after_s=wait_s)
     if isinstance(verdict, Refused):
         return Answer(AnswerState.REFUSED, verdict.reason, check=verdict.check)
     return Answer(AnswerState.DELAYED, "the journal did not take the intent; try again")

@@ -45,6 +45,20 @@ class OwnHealth:
 
 
 @dataclass(frozen=True, slots=True)
+class Candidate:
+    """One possible cause with its share of our belief; those of one finding sum to at most 1.
+
+    `service` is where it lies ("" for the machine). `since_s`: its onset, NaN where there is none.
+    """
+
+    service: str
+    cause: Cause
+    confidence: float
+    reason: str
+    since_s: float = UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One service is unwell, and why. `is_confirmed` False: seen, but not yet for long enough.
 
@@ -65,6 +79,7 @@ class Finding:
     process_state: str | None = None
     explained_by: tuple[str, ...] = ()
     instances: tuple[str, ...] = ()  # names of the instances concerned; empty: all
+    candidates: tuple[Candidate, ...] = ()  # of a root: what may lie behind it, likeliest first
 
     @property
     def is_root(self) -> bool:

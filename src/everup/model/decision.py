@@ -27,6 +27,11 @@ class Step:
     undoes: str | None = None
     is_repeatable: bool = False
 
+    @property
+    def instance(self) -> str:
+        """The one instance that it acts on; "" for all of the service."""
+        return str(self.parameters.get("instance", ""))
+
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
@@ -98,6 +103,7 @@ class HoldReason(StrEnum):
     ENGINE_RESTARTS = "engine_restarts"
     ABOVE_LIMIT = "above_limit"
     STATEFUL_WAIT = "stateful_wait"
+    MAY_HEAL_BY_ITSELF = "may_heal_by_itself"
     IN_FLIGHT = "in_flight"
     WITH_A_PERSON = "with_a_person"
     ONLY_WATCHED = "only_watched"  # it still passes its check, and nothing that helps is permitted

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from everup.model.approval import ApprovalState
+from everup.model.assessment import Candidate
 from everup.model.decision import Expectation, Step
+from everup.model.episode import Ending, Hindsight, WouldDo
 from everup.model.evidence import Evidence, OutcomeState, Sighting
 from everup.model.kinds import UNKNOWN, ActionKind, Cause, Origin, Purpose
 from everup.model.notice import Occasion
@@ -30,10 +32,12 @@ class ControllerStarted:
 
 @dataclass(frozen=True, slots=True)
 class ControllerStopped:
-    """The controller gave the stack back in order."""
+    """The controller gave the stack back in order. `stops_services`: and ends the services after
+    this, so that those deaths are ours."""
 
     at_s: float
     reason: str = ""
+    stops_services: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ class IncidentOpened:
     reason: str
     victims: tuple[str, ...] = ()
     seen_at_s: float = UNKNOWN
+    candidates: tuple[Candidate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,7 @@ class IncidentChanged:
     reason: str
     victims: tuple[str, ...] = ()
     waiting_for: str = ""
+    candidates: tuple[Candidate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +297,41 @@ class GateAnswered:
     check: str
     reason: str
     incident_id: str | None = None
+    until_s: float = UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class WouldHaveDone:
+    """Only the mode forbade this proposal; written once for each kind of action in an incident."""
+
+    at_s: float
+    key: str
+    incident_id: str
+    service: str
+    cause: Cause
+    kind: ActionKind
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeEnded:
+    """An incident's trouble is over: how, after how long, and would acting have been right.
+
+    `lasted_s` is from when the trouble was first seen until the service was well again; `cause` is
+    the first diagnosis, `further_causes` those that it was changed to.
+    """
+
+    at_s: float
+    incident_id: str
+    service: str
+    cause: Cause
+    began_at_s: float
+    lasted_s: float
+    ending: Ending
+    hindsight: Hindsight = Hindsight.NONE
+    reason: str = ""
+    proposed: tuple[WouldDo, ...] = ()
+    further_causes: tuple[Cause, ...] = ()
 
 
 Entry = (
@@ -312,6 +353,8 @@ Entry = (
     | MonitorFaultSeen
     | MonitorFaultOver
     | GateAnswered
+    | WouldHaveDone
+    | EpisodeEnded
     | ApprovalAsked
     | ApprovalAnswered
     | ApprovalEnded

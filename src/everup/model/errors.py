@@ -6,6 +6,7 @@ EverupError
 │   └── NotSupported   this runtime cannot do that, by name
 ├── AskAHuman       somebody has to decide or repair something
 ├── JournalUnavailable   nothing is known to be written; stop acting, write the same again
+├── Contradiction   the journal knows better; begin from what it says
 └── FenceLost       somebody else acts here; stop acting, look again
 """
 
@@ -46,5 +47,10 @@ class JournalUnavailable(EverupError):
     all: this one did not, unless the answer was lost; writing the same batch again is safe."""
 
 
+class Contradiction(EverupError):
+    """What was to be written cannot follow what stands in the journal, as a second action in flight
+    for one service. Nothing was written, and the same will never be."""
+
+
 class FenceLost(EverupError):
-    """Another controller holds this stack, or an action is already in flight for the service."""
+    """Another controller holds this stack."""

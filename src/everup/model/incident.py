@@ -32,6 +32,7 @@ class Attempt:
     result: str = ""
     error: str = ""
     origin: Origin = Origin.RECOVERY
+    instance: str = ""  # "": all of them
 
 
 @dataclass(frozen=True, slots=True)

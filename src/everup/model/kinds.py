@@ -43,6 +43,20 @@ class ActionKind(StrEnum):
 RECOVERY_KINDS: tuple[ActionKind, ...] = tuple(ActionKind)[:10]
 
 
+TAKES_CAPACITY = frozenset(
+    {
+        ActionKind.GRACEFUL_RESTART,
+        ActionKind.CONTAINER_RESTART,
+        ActionKind.RECREATE,
+        ActionKind.DEPENDENCY_RECOVERY,
+        ActionKind.ISOLATE,
+        ActionKind.FAILOVER,
+        ActionKind.SCALE_IN,
+    }
+)
+"""What takes an instance away, be it for a moment; a person's stop is a wish and counts nowhere."""
+
+
 class Cause(StrEnum):
     """Why a service is unwell. The cause picks the ladder, the score only bounds it."""
 
@@ -61,6 +75,8 @@ class Cause(StrEnum):
     NETWORK_CUT = "network_cut"
     SLOW = "slow"
     REQUESTED = "requested"  # a person asked; nothing needs to be wrong
+    HOST_PRESSURE = "host_pressure"  # never a finding, only a candidate: the machine is too busy
+    UNKNOWN = "unknown"  # never a finding: the share of doubt that no candidate takes away
 
 
 FORETOLD = frozenset({Cause.LEAK, Cause.MEMORY_PRESSURE, Cause.SLOW})

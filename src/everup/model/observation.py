@@ -154,5 +154,7 @@ class Observation:
     is_complete: bool = True
     changes: Mapping[str, float] = field(default_factory=dict)
     """Service → time of the latest event of a change that was not ours."""
+    changing_since: Mapping[str, float] = field(default_factory=dict)
+    """Service → when the present run of such events began."""
     freezes: Mapping[str, str] = field(default_factory=dict)
     """Scope ("" = the stack) → reason of each freeze that lies as a file beside us."""

@@ -38,6 +38,7 @@ class Request:
     for_s: float | None = None
     overrides: Mapping[str, str] = field(default_factory=dict)
     approval_id: str = ""  # with APPROVE and REJECT
+    is_follow_up: bool = False  # the second rung of a wish, which nobody named
 
 
 class AnswerState(StrEnum):

@@ -74,12 +74,24 @@ class RuntimeEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class Mismatch:
+    """What runs and what is declared differ, in words with what would mend it. `is_running_extra`:
+    it runs, and nothing declares it."""
+
+    service: str
+    instance: str
+    text: str
+    is_running_extra: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     """All instances of the stack in one pass. `fault`: the engine did not answer properly."""
 
     at_s: float
     instances: tuple[Instance, ...]
     fault: str = ""
+    mismatches: tuple[Mismatch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

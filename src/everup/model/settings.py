@@ -47,6 +47,8 @@ class Settings:
     cache_clear_memory_above: float = 0.85
     stateful_wait_s: float = 60.0
     stateful_grace_s: float = 60.0
+    natural_ends_least: int = 5
+    natural_wait_most_s: float = 300.0
     # gate
     cooldown_s: float = 300.0
     cache_clear_cooldown_s: float = 180.0

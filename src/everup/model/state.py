@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from everup.model.approval import Approval
 from everup.model.decision import Expectation, Step
+from everup.model.episode import WouldDo
 from everup.model.evidence import Sighting
 from everup.model.incident import Incident
 from everup.model.kinds import FORETOLD, UNKNOWN, ActionKind, Cause, Origin, Purpose
@@ -63,6 +64,7 @@ class PastAction:
     incident_id: str | None = None
     rung: int = 0
     has_happened: bool = True  # False: the world was not changed by it; it was no attempt
+    instance: str = ""  # "": all of them
 
 
 def streak(past: tuple[PastAction, ...], now_s: float, reset_s: float) -> list[PastAction]:
@@ -102,6 +104,10 @@ class ServiceState:
     healed_at_s: float = UNKNOWN  # when the last incident on it ended resolved
     with_a_person: str | None = None  # id of the escalated incident nobody has answered yet
     escalated_cause: Cause | None = None  # of that incident
+    diagnoses: tuple[Cause, ...] = ()  # of the open incident, in order, once there are several
+    would_have: tuple[WouldDo, ...] = ()  # of the open incident, oldest first, bounded
+    natural_ends: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """Cause → seconds after which it ended by itself, oldest first, bounded."""
 
     def is_with_a_person_for(self, cause: Cause) -> bool:
         """Has a person got this trouble? Whoever was told of a leak wants a crash healed still."""
@@ -125,8 +131,10 @@ class StackState:
     freezes: Mapping[str, Freeze] = field(default_factory=dict)  # by scope
     approvals: Mapping[str, Approval] = field(default_factory=dict)  # open ones, by proposal's key
     past_approvals: tuple[Approval, ...] = ()  # oldest first, bounded
-    plan_starts_s: tuple[float, ...] = ()  # of Everup's own plans, newest last, bounded
+    plan_starts_s: tuple[float, ...] = ()  # of plans that count for the rate, newest last, bounded
+    boot_id: str = ""  # of the host, when the latest controller started
     started_at_s: float = UNKNOWN  # of this controller
+    services_stopped_at_s: float = UNKNOWN  # when a controller was last asked to end them all
     monitor_fault: str = ""
     monitor_fault_since_s: float = UNKNOWN
     threads: Mapping[str, Thread] = field(default_factory=dict)  # what people are told of, bounded

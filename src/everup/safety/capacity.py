@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from everup.model.decision import Check, Delayed, Proposal, Refused, Verdict
-from everup.model.kinds import FORETOLD, ActionKind, InstanceState, Origin, ProbeVerdict, is_known
+from everup.model.kinds import (
+    FORETOLD,
+    TAKES_CAPACITY,
+    ActionKind,
+    InstanceState,
+    Origin,
+    ProbeVerdict,
+    is_known,
+)
 from everup.safety.context import Context
 
-TAKES_CAPACITY = frozenset(
-    {
-        ActionKind.GRACEFUL_RESTART,
-        ActionKind.CONTAINER_RESTART,
-        ActionKind.RECREATE,
-        ActionKind.DEPENDENCY_RECOVERY,
-        ActionKind.ISOLATE,
-        ActionKind.FAILOVER,
-        ActionKind.SCALE_IN,
-    }
-)
 GROWS = frozenset({ActionKind.SCALE_OUT, ActionKind.SCALE_UP})
 
 

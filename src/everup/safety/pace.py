@@ -5,10 +5,9 @@ from __future__ import annotations
 from zlib import crc32
 
 from everup.model.decision import Check, Delayed, Proposal, Verdict
-from everup.model.kinds import ActionKind, Cause, InstanceState, Origin
+from everup.model.kinds import TAKES_CAPACITY, ActionKind, Cause, InstanceState, Origin
 from everup.model.settings import Settings
 from everup.model.state import InFlight, Phase, streak
-from everup.safety.capacity import TAKES_CAPACITY
 from everup.safety.context import Context
 
 
@@ -110,7 +109,9 @@ def tokens(starts_s: tuple[float, ...], now_s: float, settings: Settings) -> flo
 def blast_radius(proposal: Proposal, context: Context) -> Verdict | None:
     """The stack's rate of plans, and how many instances of one service go at once."""
     settings = context.settings
-    if proposal.origin is not Origin.PERSON:
+    if proposal.origin is not Origin.PERSON or (
+        proposal.on_running and proposal.kind in TAKES_CAPACITY
+    ):
         left = tokens(context.state.plan_starts_s, context.now_s, settings)
         if left < 1.0:
             due_s = context.now_s + (1.0 - left) * settings.rate_interval_s

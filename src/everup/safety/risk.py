@@ -6,8 +6,7 @@ Called by `loop.record` when a proposal needs a person's word; the gate itself d
 from __future__ import annotations
 
 from everup.model.decision import Proposal
-from everup.model.kinds import ActionKind, InstanceState, is_known
-from everup.safety.capacity import TAKES_CAPACITY
+from everup.model.kinds import TAKES_CAPACITY, ActionKind, InstanceState, is_known
 from everup.safety.context import Context
 
 REVERSIBLE = frozenset({ActionKind.ISOLATE, ActionKind.SCALE_OUT, ActionKind.SCALE_UP})

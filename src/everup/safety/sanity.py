@@ -61,8 +61,10 @@ def someone_elses_change(proposal: Proposal, context: Context) -> Verdict | None
     at_s = context.observation.changes.get(proposal.service)
     if at_s is None or (proposal.origin is Origin.PERSON and proposal.kind in PERSONS_OWN):
         return None
-    due_s = at_s + context.settings.change_quiet_s
+    since_s = context.observation.changing_since.get(proposal.service, at_s)
+    settings = context.settings
+    due_s = min(at_s + settings.change_quiet_s, since_s + settings.change_most_s)
     if context.now_s < due_s:
-        text = f"somebody else is changing {proposal.service}"
+        text = f"somebody else is changing {proposal.service} since {context.now_s - since_s:.0f} s"
         return Delayed(Check.SOMEONE_ELSES_CHANGE, text, due_s)
     return None

@@ -112,10 +112,17 @@ class JournalDoor:
         return await self._journal.load()
 
     async def incidents(
-        self, *, limit: int = 100, before: str | None = None, state: str | None = None
+        self,
+        *,
+        limit: int = 100,
+        before: str | None = None,
+        state: str | None = None,
+        service: str | None = None,
     ) -> Sequence[Incident]:
         """As the port."""
-        return await self._journal.incidents(limit=limit, before=before, state=state)
+        return await self._journal.incidents(
+            limit=limit, before=before, state=state, service=service
+        )
 
     async def incident(self, incident_id: str) -> Incident | None:
         """As the port."""

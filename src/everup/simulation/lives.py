@@ -102,6 +102,7 @@ class Lives:
             holder=f"life-{life}",
             boot_id="one",
         )
+        control.mishaps.heard = lambda text: self._failed(f"life {life}: {text}")
         try:
             await control.open()
             self.control = control

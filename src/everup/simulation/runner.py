@@ -15,6 +15,7 @@ from random import Random
 
 from everup.dependency_monitor import build_graph
 from everup.journal import SqlJournal
+from everup.model.kinds import ActionKind
 from everup.model.request import Answer, Request, Verb
 from everup.model.settings import Settings
 from everup.runtimes.simulated import Operations, World
@@ -34,6 +35,8 @@ HOURS = 2.0  # how long a run is unless somebody wants a longer one
 CALM_SHARE = 1 / 3  # of the day, at its end
 WELL_AFTER_S = 1200.0  # of calm: everything is well or with a person
 HEALS_AFTER_S = (900.0, 1500.0)  # of calm: a person asks to heal what was escalated
+KINDS = dict(zip(HEALS_AFTER_S, (None, ActionKind.CONTAINER_RESTART), strict=True))
+"""Gently first; whoever is asked a second time names the rung."""
 FIRST_LIFE_T = 20.0
 LAST_KILL_BEFORE_S = 200.0
 STORY_MOST = 20_000
@@ -168,7 +171,7 @@ class _Run:
         await self.clock.sleep(self.calm_t)
         self._calm()
         for after_s in HEALS_AFTER_S:
-            self._at(self.calm_t + after_s, self._heal_escalated)
+            self._at(self.calm_t + after_s, partial(self._heal_escalated, KINDS[after_s]))
         self._at(self.calm_t + WELL_AFTER_S, lambda: self.court.judge(endings.judge_calm))
         await self.clock.sleep(self.day_s - self.calm_t)
         self.court.end()
@@ -191,9 +194,9 @@ class _Run:
     def _wish(self, wish: Wish) -> None:
         self._ask(Request(wish.verb, by="somebody", service=wish.service, for_s=wish.for_s))
 
-    def _heal_escalated(self) -> None:
+    def _heal_escalated(self, kind: ActionKind | None) -> None:
         for service in sorted(self.chronicle.with_a_person):
-            self._ask(Request(Verb.HEAL, by="somebody", service=service))
+            self._ask(Request(Verb.HEAL, by="somebody", service=service, kind=kind))
 
     def _ask(self, request: Request) -> None:
         self.world.tell(f"a person asks: {request.verb} {request.service}")

@@ -18,6 +18,7 @@ from everup.loop.ports import Journal
 from everup.model import entries as e
 from everup.model.approval import ApprovalState
 from everup.model.decision import Expectation, Step
+from everup.model.episode import Ending
 from everup.model.errors import EverupError
 from everup.model.evidence import Evidence, OutcomeState, Sighting
 from everup.model.kinds import UNKNOWN, ActionKind, Cause, Origin, Purpose
@@ -111,7 +112,11 @@ def story() -> list[e.Entry]:
         intended("act-2", "db", 7.0, "inc-1"),
         finished("act-2", "db", 8.0, OutcomeState.DONE),
         verified("act-2", "db", 9.0, has_passed=True),
+        e.WouldHaveDone(
+            9.0, "key-db", "inc-1", "db", Cause.CRASH_LOOP, ActionKind.CONTAINER_RESTART, "died"
+        ),
         e.IncidentResolved(9.0, "inc-1", "db", "healed"),
+        e.EpisodeEnded(9.0, "inc-1", "db", Cause.CRASH_LOOP, 1.4, 7.6, Ending.HEALED),
         e.IncidentOpened(10.0, "inc-2", "web", Cause.HANG, "it stands still"),
         e.IncidentEscalated(11.0, "inc-2", "web", "nothing helped"),
         e.Notified(11.5, "s/inc-2/escalated", "inc-2", "log", Occasion.ESCALATED, "inc-2", "web"),
@@ -125,6 +130,9 @@ def story() -> list[e.Entry]:
         e.FreezeLifted(14.0, "", "Ann"),
         e.MonitorFaultSeen(15.0, "canary", "it sings"),
         e.MonitorFaultOver(16.0, "canary", 1.0),
+        e.ApprovalAsked(16.1, "apr-1", "k", "db", ActionKind.RECREATE, "why", "risk", "up", 916.1),
+        e.ApprovalAnswered(16.2, "apr-1", True, "Ann", "yes ☃"),
+        e.ApprovalEnded(16.3, "apr-1", ApprovalState.EXPIRED),
         e.ControllerStopped(17.0, "asked to"),
     ]
 

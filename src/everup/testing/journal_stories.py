@@ -11,7 +11,7 @@ import asyncio
 from everup.loop.fold import fold_all
 from everup.loop.ports import Journal
 from everup.model import entries as e
-from everup.model.errors import FenceLost, JournalUnavailable
+from everup.model.errors import Contradiction, FenceLost, JournalUnavailable
 from everup.model.evidence import OutcomeState
 from everup.model.incident import IncidentState
 from everup.model.kinds import Cause
@@ -165,7 +165,7 @@ async def has_one_action_per_service(lab: JournalLab) -> None:
 
 async def _is_refused(journal: Journal, fence: int) -> None:
     before = await _content(journal)
-    with refused_with(FenceLost) as caught:
+    with refused_with(Contradiction) as caught:
         await journal.begin([_froze(1), intended("act-9", "db", 9.0, None)], fence)
     assert "act-1" in str(caught[0]), "it says which action is in the way"
     assert is_same(await _content(journal), before), "nothing of the batch was written"
@@ -180,6 +180,7 @@ async def remembers_incidents(lab: JournalLab) -> None:
     assert [i.id for i in await journal.incidents()] == ["inc-3", "inc-2", "inc-1"]
     assert [i.id for i in await journal.incidents(limit=1, before="inc-3")] == ["inc-2"]
     assert [i.id for i in await journal.incidents(state="escalated")] == ["inc-2"]
+    assert [i.id for i in await journal.incidents(service="api")] == ["inc-3"]
     assert await journal.incidents(before="inc-9") == []
     healed = await journal.incident("inc-1")
     assert healed is not None

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field, replace
 
 from everup.loop.look import Decision, Look
+from everup.loop.mishaps import Mishaps
 from everup.loop.ports import ActionRecord
 from everup.loop.rooms import RoomCounts
 from everup.model import decision as d
@@ -20,6 +21,7 @@ from everup.model.assessment import (
 from everup.model.entries import Entry, IncidentOpened
 from everup.model.errors import JournalUnavailable
 from everup.model.evidence import Sighting
+from everup.model.explanation import KindAnswer, KindState, Remedy, Said, Way
 from everup.model.incident import Attempt, Incident
 from everup.model.kinds import ActionKind, Cause, Condition, Mode, Origin
 from everup.model.request import Answer, AnswerState, Request, Verb
@@ -120,10 +122,15 @@ class FakeJournal:
             raise JournalUnavailable(self.fault)
 
     async def incidents(
-        self, *, limit: int = 100, before: str | None = None, state: str | None = None
+        self,
+        *,
+        limit: int = 100,
+        before: str | None = None,
+        state: str | None = None,
+        service: str | None = None,
     ) -> list[Incident]:
         self._check()
-        return [] if before or state not in (None, "open") else [INCIDENT]
+        return [] if before or state not in (None, "open") or service == "api" else [INCIDENT]
 
     async def incident(self, incident_id: str) -> Incident | None:
         self._check()
@@ -174,6 +181,10 @@ class FakeControl:
     journal_fault: str = ""
     counts: RoomCounts = field(default_factory=RoomCounts)
     age_s: float = 1.0
+    halted: str = ""
+    differs: list[str] = field(default_factory=list)
+    journal_queue: tuple[int, int] = (0, 0)
+    mishaps: Mishaps = field(default_factory=lambda: Mishaps(1e12))
     asked: list[Request] = field(default_factory=list)
     answers: dict[Verb, Answer] = field(default_factory=dict)
     fails_with: Exception | None = None
@@ -197,8 +208,36 @@ class FakeControl:
             return Answer(AnswerState.DONE, f"{request.verb} done")
         return Answer(AnswerState.ACCEPTED, "begun", action_id="act-1")
 
+    def cannot_act(self) -> str:
+        return self.halted or self.journal_fault or self.mishaps.why_not_act(0.0)
+
+    def mismatches(self) -> list[str]:
+        return self.differs
+
+    def failing(self) -> list[str]:
+        return [mishap.text for mishap in self.mishaps.present(0.0)]
+
     def last_look_age_s(self) -> float:
         return self.age_s
+
+    def now_s(self) -> float:
+        return 111.0
+
+    def kinds(self, service: str) -> tuple[KindAnswer, ...]:
+        if self.look is None:
+            return ()
+        own = Said(KindState.REFUSED, "mode is observe", "mode")
+        person = Said(KindState.ALLOWED, "every check passed")
+        kind = ActionKind.GRACEFUL_RESTART
+        ways = (Remedy(Way.SET_MODE, service, kind), Remedy(Way.ASK, service, kind))
+        absent = Said(KindState.CANNOT, "rollback_manager is not part of this version")
+        return (
+            KindAnswer(kind, own, person, (1,), ways),
+            KindAnswer(ActionKind.EMERGENCY_ROLLBACK, absent, absent),
+        )
+
+    def but_for_the_mode(self, decision: Decision) -> d.Verdict | None:
+        return None
 
 
 @dataclass

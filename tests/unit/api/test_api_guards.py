@@ -18,7 +18,17 @@ def test_names_of_this_machine_are_heard(client: TestClient, host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "localhost.evil.example", "", "[::2]", "10.0.0.1"]
+    "host",
+    [
+        "evil.example",
+        "localhost.evil.example",
+        "",
+        "[::2]",
+        "10.0.0.1",
+        "[::1]x.evil.com",
+        "[::1",
+        "localhost:x",
+    ],
 )
 def test_other_names_are_not(client: TestClient, engine: FakeEngine, host: str) -> None:
     response = client.post("/freeze", headers={"Host": host})

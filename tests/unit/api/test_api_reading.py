@@ -20,6 +20,9 @@ PAGES = [
     "/actions",
     "/actions/act-1",
     "/plan",
+    "/services/redis/actions",
+    "/incidents?service=redis",
+    "/report",
     "/stack",
 ]
 
@@ -122,6 +125,50 @@ def test_an_incident_tells_its_story(client: TestClient) -> None:
     body = client.get("/incidents/inc-1").json()
     assert [a["action_id"] for a in body["attempts"]] == ["act-1"]
     assert [e["type"] for e in body["timeline"]] == ["IncidentOpened"]
+
+
+def test_an_incident_is_explained(client: TestClient, engine: FakeEngine) -> None:
+    body = client.get("/incidents/inc-1").json()
+    assert (body["now_s"], body["origin_s"], body["mode"]) == (111.0, 100.0, "auto")
+    assert [a["after"]["condition"] for a in body["actions"]] == ["healthy"]
+    assert body["bystanders"] == [
+        {"service": "api", "condition": "degraded", "was_acted_upon": False}
+    ]
+    assert body["now"]["verdict"]["check"] == "cooldown"
+    assert body["now"]["then"] == ["container_restart"]
+    assert [r["way"] for r in body["remedies"]] == ["wait"]
+    assert body["causes"] == []
+
+
+def test_incidents_of_one_service(client: TestClient) -> None:
+    assert len(client.get("/incidents?service=redis").json()["incidents"]) == 1
+    assert client.get("/incidents?service=api").json()["incidents"] == []
+    assert client.get("/incidents?service=redsi").status_code == 404
+
+
+def test_each_kind_of_action_has_its_answer_and_the_way_to_change_it(client: TestClient) -> None:
+    body = client.get("/services/redis/actions").json()
+    first, second = body["actions"]
+    assert (first["own"]["check"], first["person"]["state"], first["rungs"]) == (
+        "mode",
+        "allowed",
+        [1],
+    )
+    assert [r["way"] for r in first["remedies"]] == ["set_mode", "ask"]
+    assert second["own"]["state"] == "cannot"
+    assert (body["finding"]["cause"], body["condition"]) == ("hang", "unhealthy")
+    assert client.get("/services/nobody/actions").status_code == 404
+
+
+def test_the_report_covers_every_service_within_its_period(client: TestClient) -> None:
+    body = client.get("/report?last_s=50").json()
+    assert (body["since_s"], body["until_s"], body["stack"]) == (61.0, 111.0, "shop")
+    by_name = {s["service"]: s for s in body["services"]}
+    assert set(by_name) == {"redis", "api", "quiet"}
+    assert by_name["redis"]["unwell_s"] == by_name["api"]["unwell_s"] == 11.0
+    assert by_name["quiet"]["availability"] == 1.0
+    assert by_name["redis"]["heal_mean_s"] is None
+    assert client.get("/report?last_s=0").status_code == 422
 
 
 def test_an_action_carries_its_evidence(client: TestClient) -> None:

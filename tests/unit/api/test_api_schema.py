@@ -44,6 +44,8 @@ def test_every_endpoint_is_there_and_no_other() -> None:
         "/plan",
         "/predictions",
         "/predictions/{service}",
+        "/report",
+        "/services/{name}/actions",
         "/events",
         "/stack",
         "/approvals",

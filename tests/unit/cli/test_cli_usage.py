@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from everup.cli import durations, events, runfile
+from everup.cli import client, durations, events, runfile
 from everup.cli.exits import Stop
 from everup.cli.place import Place
 from everup.cli.verbs import app
 from everup.model import entries as e
-from everup.model.kinds import Cause
+from everup.model.episode import Ending, Hindsight, WouldDo
+from everup.model.kinds import ActionKind, Cause
 
 
 @pytest.fixture(autouse=True)
@@ -79,6 +81,18 @@ def test_another_life_of_a_pid_is_never_signalled() -> None:
     assert runfile.send(stranger, signal.SIGKILL, 0) is None
 
 
+def test_what_would_have_been_done_is_told_and_judged_later() -> None:
+    kind = ActionKind.CONTAINER_RESTART
+    would = e.WouldHaveDone(1.0, "k", "inc-1", "redis", Cause.CRASH, kind, "died")
+    assert "would act redis: container_restart, because died" in (events.line(would) or "")
+    over = e.EpisodeEnded(
+        9.0, "inc-1", "redis", Cause.CRASH, 1.0, 5.0, Ending.BY_ITSELF, Hindsight.WRONG, "too soon"
+    )
+    assert events.line(over) is None  # nothing had been proposed
+    judged = replace(over, proposed=(WouldDo("k", kind, 1.0),))
+    assert "hindsight redis: wrong, too soon" in (events.line(judged) or "")
+
+
 def test_events_are_one_clean_line() -> None:
     entry = e.IncidentOpened(1.0, "inc-1", "redis", Cause.HANG, "no\nanswer\x1b[0m", ("api",))
     said = events.line(entry)
@@ -86,3 +100,13 @@ def test_events_are_one_clean_line() -> None:
     assert "incident redis: hang" in said
     assert "\n" not in said
     assert "\x1b" not in said
+
+
+def test_a_hint_of_the_api_becomes_one_of_the_command_line() -> None:
+    body = {
+        "detail": "the stack is frozen by ann",
+        "check": "freeze",
+        "fix": "add override=freeze and a reason if it must be now",
+    }
+    said = str(client._refusal(409, body))
+    assert said.splitlines()[-1] == "add --override freeze --reason WHY if it must be now"

@@ -251,7 +251,9 @@ class TestEnvironment:
         named = [w for w in loaded.warnings if "EVERUP" in w]  # type: ignore[attr-defined]
         assert named == [
             "EVERUP_COOLDWON_S is no variable of Everup and is ignored; "
-            "did you mean EVERUP_COOLDOWN_S?"
+            "did you mean EVERUP_COOLDOWN_S?",
+            "EVERUP_OTHER_THING is no variable of Everup and is ignored; "
+            "docs/settings.md lists those that there are",
         ]
 
     def test_a_wrong_flag_is_named_as_it_is_typed(self, refused: Refused) -> None:

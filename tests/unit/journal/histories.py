@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from everup.model import entries as e
 from everup.model.decision import ParameterValue
+from everup.model.episode import Ending
 from everup.model.evidence import OutcomeState
-from everup.model.kinds import Cause, Purpose
+from everup.model.kinds import ActionKind, Cause, Purpose
 from everup.model.observation import Exit
 from everup.testing.journal_lab import finished, intended, verified
 
@@ -127,13 +128,38 @@ class _Teller:
         seen = e.MonitorFaultSeen(self.now_s, "canary")
         self.entries.append(seen if variant else e.MonitorFaultOver(self.now_s, "canary", 1.0))
 
+    def _proposes(self, service: str, variant: int) -> None:
+        incident = self.incidents.get(service, "inc-unknown")
+        kind = list(ActionKind)[variant]
+        self.entries.append(
+            e.WouldHaveDone(self.now_s, f"k{variant}", incident, service, Cause.HANG, kind, "why")
+        )
+
+    def _is_over(self, service: str, variant: int) -> None:
+        incident = self.incidents.get(service, "inc-unknown")
+        ending = (Ending.BY_ITSELF, Ending.HEALED, Ending.VICTIM)[variant]
+        self.entries.append(
+            e.EpisodeEnded(self.now_s, incident, service, Cause.HANG, 900.0, 3.0, ending)
+        )
+
     def _answers(self, service: str, variant: int) -> None:
         self.entries.append(e.PersonAnswered(self.now_s, service, "Ann did"))
 
 
 # The life of an incident is drawn more often than what happens beside it.
 OFTEN = ("opens", "intends", "finishes", "is_verified")
-SELDOM = ("changes", "waits", "ends", "wants", "dies", "freezes", "is_blind", "answers")
+SELDOM = (
+    "proposes",
+    "is_over",
+    "changes",
+    "waits",
+    "ends",
+    "wants",
+    "dies",
+    "freezes",
+    "is_blind",
+    "answers",
+)
 WHAT = (*OFTEN, *OFTEN, *OFTEN, *SELDOM)
 
 

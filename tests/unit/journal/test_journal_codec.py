@@ -100,6 +100,30 @@ def test_what_is_no_entry_is_refused(text: str) -> None:
         Codec(e.ControllerStopped).loads(text)
 
 
+@pytest.mark.parametrize(
+    ("cls", "text", "field", "default"),
+    [
+        (
+            e.IncidentOpened,
+            '{"at_s":1.0,"incident_id":"inc-1","service":"db","cause":"crash","reason":"died"}',
+            "candidates",
+            (),
+        ),
+        (
+            e.GateAnswered,
+            '{"at_s":1.0,"key":"k","service":"db","kind":"stop","answer":"refused","check":"mode",'
+            '"reason":"no","incident_id":null}',
+            "until_s",
+            UNKNOWN,
+        ),
+    ],
+)
+def test_entries_from_before_explanations_are_still_read(
+    cls: type, text: str, field: str, default: object
+) -> None:
+    assert is_same(getattr(Codec(cls).loads(text), field), default)
+
+
 def test_a_word_that_this_version_does_not_know_is_refused() -> None:
     codec = Codec(e.Intended)
     text = codec.dumps(intended("act-1", "db", 1.0, None))

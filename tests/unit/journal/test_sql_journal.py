@@ -13,7 +13,7 @@ from everup.journal import SqlJournal, open_journal
 from everup.loop.fold import fold_all
 from everup.model import entries as e
 from everup.model.decision import Expectation, Step
-from everup.model.errors import AskAHuman, FenceLost, JournalUnavailable
+from everup.model.errors import AskAHuman, Contradiction, FenceLost, JournalUnavailable
 from everup.model.evidence import Evidence, OutcomeState, Sighting
 from everup.model.kinds import ActionKind, Cause, Origin, Purpose
 from everup.model.observation import Exit
@@ -94,7 +94,7 @@ def test_one_action_in_flight_per_service(tmp_path: Path) -> None:
     async def story() -> None:
         journal, fence = await opened(tmp_path)
         await journal.begin([INTENT], fence)
-        with pytest.raises(FenceLost, match="act-1"):
+        with pytest.raises(Contradiction, match="act-1"):
             await journal.begin([INTENT], fence)
         failed = e.Finished(4.0, "act-1", "a", OutcomeState.FAILED, error="no")
         await journal.append([failed], fence)

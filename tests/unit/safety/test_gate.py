@@ -298,3 +298,26 @@ def test_what_did_not_happen_starts_no_cooldown() -> None:
         state = StackState(services={"a": ServiceState(past=(found,))})
         hung = replace(wish(RESTART), origin=Origin.RECOVERY, on_running=True)
         assert isinstance(judge(hung, context(ONE, HUNG, state)), Allowed) is is_allowed
+
+
+def test_a_change_that_never_ends_holds_no_longer_than_its_bound() -> None:
+    recent = {"a": NOW_S - 3}
+    bound_s = SETTINGS.change_most_s
+    short = replace(DEAD, changes=recent, changing_since={"a": NOW_S - bound_s + 5})
+    verdict = judge(proposal(ONE, short), context(ONE, short))
+    assert isinstance(verdict, Delayed)
+    assert verdict.until_s == NOW_S + 5
+    long = replace(DEAD, changes=recent, changing_since={"a": NOW_S - bound_s})
+    assert isinstance(judge(proposal(ONE, long), context(ONE, long)), Allowed)
+
+
+def test_the_rate_holds_for_people_who_take_instances_away_and_yields_to_a_reason() -> None:
+    state = StackState(plan_starts_s=(NOW_S - 2, NOW_S - 1, NOW_S))
+    asked = replace(proposal(ONE, HUNG), origin=Origin.PERSON)
+    verdict = judge(asked, context(ONE, HUNG, state))
+    assert isinstance(verdict, Delayed)
+    assert verdict.check is Check.BLAST_RADIUS
+    sure = replace(asked, overrides={Check.BLAST_RADIUS: "maintenance"})
+    assert isinstance(judge(sure, context(ONE, HUNG, state)), Allowed)
+    dead = replace(proposal(ONE, DEAD), origin=Origin.PERSON)
+    assert isinstance(judge(dead, context(ONE, DEAD, state)), Allowed)

@@ -12,6 +12,7 @@ from everup.api.routes import (
     plan,
     predictions,
     recovery,
+    report,
     services,
     stack,
     status,
@@ -31,6 +32,7 @@ ROUTERS = (
     freeze.router,
     services.router,
     recovery.router,
+    report.router,
     metrics.router,
 )
 

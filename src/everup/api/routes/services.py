@@ -1,4 +1,5 @@
-"""POST /services/{name}/stop and /start: somebody's purpose, which Everup then respects."""
+"""GET /services/{name}/actions: what may be done to it now, and why not. POST /services/{name}/stop
+and /start: somebody's purpose, which Everup then respects."""
 
 from __future__ import annotations
 
@@ -8,7 +9,9 @@ from starlette.responses import Response
 from everup.api.engine import Control
 from everup.api.parameters import By, Overrides, Reason, ServiceInPath, Wait, require_service
 from everup.api.shapes.answers import AnswerShape
+from everup.api.shapes.explanation import FindingShape, KindAnswerShape, ServiceActionsShape
 from everup.api.wishes import ask
+from everup.model.kinds import UNKNOWN, Condition
 from everup.model.request import Request, Verb
 
 router = APIRouter(prefix="/services", tags=["services"])
@@ -16,6 +19,23 @@ router = APIRouter(prefix="/services", tags=["services"])
 _RESPONSES: dict[int | str, dict[str, object]] = {
     202: {"model": AnswerShape, "description": "begun; `action` says where to look"}
 }
+
+
+@router.get("/{name}/actions")
+async def actions(control: Control, name: ServiceInPath) -> ServiceActionsShape:
+    """The present answer for each kind of action, by Everup itself and by a person's command."""
+    require_service(control, name)
+    look = control.look
+    health = None if look is None else look.assessment.own.services.get(name)
+    found = None if look is None else look.assessment.relations.findings.get(name)
+    return ServiceActionsShape(
+        service=name,
+        condition=Condition.UNKNOWN if health is None else health.condition,
+        at_s=UNKNOWN if look is None else look.at_s,
+        now_s=control.now_s(),
+        finding=None if found is None else FindingShape.model_validate(found),
+        actions=[KindAnswerShape.model_validate(answer) for answer in control.kinds(name)],
+    )
 
 
 @router.post("/{name}/stop", response_model=AnswerShape, responses=_RESPONSES)

@@ -36,6 +36,7 @@ async def status(control: Control) -> StatusShape:
         last_look_age_s=look_age_s(control),
         monitor_fault=control.state.monitor_fault,
         journal_fault=control.journal_fault,
+        mismatches=control.mismatches(),
         freezes=current_freezes(control),
         components=ComponentsShape(
             predictive_monitor=_monitor(control),
@@ -116,8 +117,8 @@ RecoveryWord = Literal["running", "waiting", "frozen", "blind", "halted"]
 
 def _recovery_word(control: ControlView) -> tuple[RecoveryWord, str]:
     """The strongest reason why nothing would be done, if there is one."""
-    if control.journal_fault:
-        return "halted", control.journal_fault
+    if why := control.cannot_act():
+        return "halted", why
     if control.look is None:
         return "waiting", "the first look is not over"
     frozen = [freeze for freeze in current_freezes(control) if not freeze.scope]

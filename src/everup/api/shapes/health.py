@@ -20,12 +20,18 @@ class FreezeShape(Shape):
 
 class HealthShape(Shape):
     """`status`: ok, starting (before the first look), stale (the loop has stopped looking), or
-    degraded (it looks but cannot write, so it does not act)."""
+    degraded (it looks, but something of its own fails) or halted (this process will never act
+    again, as another controller has taken over). `cannot_act`: why nothing would be done
+    whatever the mode, "" when it may. `failing`: flaws of Everup or a plugin that show now."""
 
-    status: Literal["ok", "starting", "stale", "degraded"]
+    status: Literal["ok", "starting", "stale", "degraded", "halted"]
     last_look_age_s: Known
     look_expected_every_s: float
     journal: str
+    journal_waiting: int
+    journal_shed: int
+    cannot_act: str
+    failing: list[str]
     mode: Mode
     frozen: bool
     freezes: list[FreezeShape]
@@ -87,7 +93,8 @@ class ComponentsShape(Shape):
 
 
 class StatusShape(Shape):
-    """The state of all five components."""
+    """The state of all five components. `mismatches`: where what runs is not what is declared, as
+    a removed service that runs on, with what would mend it."""
 
     stack: str
     version: str
@@ -97,6 +104,7 @@ class StatusShape(Shape):
     last_look_age_s: Known
     monitor_fault: str
     journal_fault: str
+    mismatches: list[str]
     freezes: list[FreezeShape]
     components: ComponentsShape
 

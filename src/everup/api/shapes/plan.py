@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from everup.api.shapes.base import Known, Shape, plain
+from everup.api.shapes.explanation import FindingShape
+from everup.api.shapes.health import FreezeShape
 from everup.model.decision import Allowed, Delayed, HoldReason, Proposal, Verdict
-from everup.model.kinds import ActionKind, Cause, Origin
+from everup.model.kinds import ActionKind, Cause, Mode, Origin
+from everup.model.state import Phase
 
 
 class StepShape(Shape):
@@ -61,13 +64,31 @@ class EscalateShape(Shape):
 
 
 class DecisionShape(Shape):
-    """One of proposal (with its verdict), hold or escalate."""
+    """One of proposal (with its verdict), hold or escalate. `but_for_the_mode`: where only the mode
+    says no, the gate's answer without it. `then`: what would be tried next, in order; after that
+    comes a person."""
 
     service: str
     proposal: ProposalShape | None
     verdict: VerdictShape | None
     hold: HoldShape | None
     escalate: EscalateShape | None
+    but_for_the_mode: VerdictShape | None
+    then: list[ActionKind]
+    finding: FindingShape | None
+    incident_id: str | None
+
+
+class FlightShape(Shape):
+    """An action under way; `decided_by_s`: not proven by then is failed."""
+
+    service: str
+    action_id: str
+    incident_id: str | None
+    kind: ActionKind
+    phase: Phase
+    since_s: Known
+    decided_by_s: Known
 
 
 class PlanShape(Shape):
@@ -76,6 +97,11 @@ class PlanShape(Shape):
     at_s: Known
     monitor_fault: str
     decisions: list[DecisionShape]
+    now_s: Known
+    mode: Mode
+    freezes: list[FreezeShape]
+    in_flight: list[FlightShape]
+    with_a_person: dict[str, str]
 
 
 def proposal_shape(proposal: Proposal) -> ProposalShape:

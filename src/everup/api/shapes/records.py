@@ -5,9 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from everup.api.shapes.base import Known, Shape, plain
+from everup.api.shapes.explanation import (
+    BystanderShape,
+    CandidateShape,
+    EpisodeShape,
+    GateWordShape,
+    RemedyShape,
+    WouldDoShape,
+)
+from everup.api.shapes.plan import DecisionShape, FlightShape
 from everup.model.entries import Entry
 from everup.model.incident import IncidentState
-from everup.model.kinds import ActionKind, Cause
+from everup.model.kinds import ActionKind, Cause, Mode
 
 
 class AttemptShape(Shape):
@@ -56,13 +65,6 @@ def entry_shape(sequence: int, digest: str, entry: Entry) -> EntryShape:
         at_s=entry.at_s,
         data=plain(entry),
     )
-
-
-class IncidentStoryShape(IncidentShape):
-    """An incident with its journal entries in order; `has_more` when the list was cut."""
-
-    timeline: tuple[EntryShape, ...] = ()
-    has_more: bool = False
 
 
 class IncidentsShape(Shape):
@@ -119,3 +121,25 @@ class ActionsShape(Shape):
 
     actions: list[ActionShape]
     next_before: str | None
+
+
+class IncidentStoryShape(IncidentShape):
+    """An incident explained: its journal entries in order (`has_more` when the list was cut), what
+    may lie behind it, what the gate said, every action with its evidence, whom it hurt, what is
+    decided now, and what a person can do. `origin_s`: from when its times are best counted."""
+
+    is_with_a_person: bool = False
+    now_s: Known = None
+    origin_s: Known = None
+    mode: Mode = Mode.OBSERVE
+    timeline: tuple[EntryShape, ...] = ()
+    has_more: bool = False
+    causes: tuple[CandidateShape, ...] = ()
+    gate: tuple[GateWordShape, ...] = ()
+    actions: tuple[ActionStoryShape, ...] = ()
+    would_have_done: tuple[WouldDoShape, ...] = ()
+    episode: EpisodeShape | None = None
+    bystanders: tuple[BystanderShape, ...] = ()
+    now: DecisionShape | None = None
+    in_flight: FlightShape | None = None
+    remedies: tuple[RemedyShape, ...] = ()

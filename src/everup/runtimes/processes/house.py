@@ -17,7 +17,7 @@ from everup.loop.ports import Clock
 from everup.model.errors import GiveUp, TryAgain
 from everup.model.kinds import UNKNOWN, InstanceState, is_known
 from everup.model.observation import Instance
-from everup.model.runtime import EventKind, RuntimeEvent
+from everup.model.runtime import EventKind, Mismatch, RuntimeEvent
 from everup.model.settings import Settings
 from everup.model.stack import Stack
 from everup.runtimes.processes import adoption, files, inherited, memory, procfs
@@ -29,6 +29,7 @@ from everup.runtimes.processes.identity import Mark, home_of
 from everup.runtimes.processes.launch import launch, new_nonce
 from everup.runtimes.processes.listening import accept_queues
 from everup.runtimes.processes.lock import FolderLock
+from everup.runtimes.processes.mismatches import mismatches
 from everup.runtimes.processes.orders import Order, order
 from everup.runtimes.processes.records import Key, Record, Registry, instance_name
 from everup.runtimes.processes.roster import Life, Roster
@@ -256,6 +257,11 @@ class House:
         lives = [life for life in self.roster if life.record.service in order_of]
         lives.sort(key=lambda life: (order_of[life.record.service], life.record.index))
         return tuple(_instance(life, usage.get(life.record.key), queues) for life in lives)
+
+    def mismatches(self) -> tuple[Mismatch, ...]:
+        """Where what runs is not what is declared."""
+        running = [life.record for life in self.roster if life.is_running]
+        return mismatches(running, self.declarations, self.stack)
 
 
 def _instance(life: Life, usage: Usage | None, queues: Mapping[int, int]) -> Instance:

@@ -66,7 +66,8 @@ class ProcessRuntime:
         self._need_open()
         at_s = self._house.clock.now()
         try:
-            return Listing(at_s, await self._house.instances())
+            instances = await self._house.instances()
+            return Listing(at_s, instances, mismatches=self._house.mismatches())
         except (TryAgain, OSError) as error:
             return Listing(at_s, (), fault=f"the process table cannot be read: {error}")
 

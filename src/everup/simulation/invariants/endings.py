@@ -18,6 +18,7 @@ from everup.simulation.invariants.court import Case, Objection
 GOOD = frozenset({Truth.WELL, Truth.DONE, Truth.PAUSING})
 NOTHING_TO_TRY = FORETOLD | {Cause.STOPPED_ON_PURPOSE}
 """What is a person's from the beginning, or may be: a healthy service is left alone."""
+AT_WORK_S = 300.0
 CHURN_MOST, CHURN_WITHIN_S = 4, 60.0
 PRESUMED_WISHES = frozenset({0, 130, 137, 143})
 
@@ -69,9 +70,17 @@ def judge_calm(case: Case) -> list[Objection]:
     found: list[Objection] = []
     for name in case.world.services:
         excused = name in exempt or any(n in escalated for n in (name, *case.hard_closure[name]))
-        if not excused and not _is_good(case, name):
+        around = (name, *case.hard_closure[name])
+        if not excused and not _is_good(case, name) and not _is_at_work(case, around):
             found.append(("liveness", f"{_how(case, name)} after twenty minutes of calm"))
     return found
+
+
+def _is_at_work(case: Case, names: tuple[str, ...]) -> bool:
+    """Somebody acts on one of them, or did so a moment ago: the ladder is not at its end."""
+    now_s = case.world.now()
+    past = [a for name in names for a in case.chronicle.of_service.get(name, ())[-3:]]
+    return any(a.is_open or now_s - a.ended_at_s < AT_WORK_S for a in past)
 
 
 def judge_end(case: Case) -> list[Objection]:

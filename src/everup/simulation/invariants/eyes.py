@@ -31,7 +31,10 @@ def judge_intent(case: Case, action: Action, life: int) -> list[Objection]:
     now_s = case.world.now()
     what = f"{action.kind} on {action.service}"
     found: list[Objection] = []
+    is_seen_dead = not action.intent.on_running and not case.world.senses.failing_canaries
     for name, since_s in case.world.senses.reasons.items():
+        if name == Kind.STARVED and is_seen_dead:
+            continue  # a death with its exit code is seen, however busy the host is
         if now_s - since_s > NOTICED_AFTER_S.get(Kind(name), float("inf")):
             found.append(("6", f"{what} is begun {now_s - since_s:.0f} s into {name}"))
     for scope in ("", action.service):

@@ -55,7 +55,9 @@ def _budgets(case: Case, action: Action) -> list[Objection]:
         found.append(("3 budget", text))
     incident = action.intent.incident_id
     tried = [a for a in mine if a.intent.incident_id == incident is not None]
-    if len(tried) > settings.budget_per_incident:
+    alike = [a for a in tried if a.intent.step.instance == action.intent.step.instance]
+    in_vain = [a for a in tried if a is action or not a.has_passed]
+    if max(len(alike), len(in_vain)) > settings.budget_per_incident:
         found.append(("3 budget", f"{len(tried)} actions on {action.service} for {incident}"))
     return found
 

@@ -1,0 +1,102 @@
+"""The plan on the terminal: what would be done now and why, what is waited for, what comes next.
+
+Flows in: the body of `GET /plan`. Flows out: one table with a row for each service that anything is
+decided about, and what is under way or with a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import groupby
+from typing import Any
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from everup.cli.show import COLOURS, clean, console, moment
+from everup.cli.words import happened, lasting, listed, span, until
+
+
+def plan(found: Mapping[str, Any]) -> None:
+    """What `everup plan` prints."""
+    out = console()
+    if found["at_s"] is None:
+        out.print("there was no look yet")
+        return
+    now_s = found["now_s"]
+    age = span(max(0.0, now_s - found["at_s"]))
+    out.print(Text(f"Plan of the look at {moment(found['at_s'])}, {age} ago; mode {found['mode']}"))
+    for frozen in found["freezes"]:
+        what = clean(frozen["scope"]) or "the stack"
+        ends = until(frozen["until_s"], now_s) or " until it is lifted"
+        out.print(Text(f"frozen: {what}{ends}: everup unfreeze lifts it", "yellow"))
+    if found["monitor_fault"]:
+        out.print(Text(f"not acting: {clean(found['monitor_fault'])}", "yellow"))
+    rows = [_flight(flight, now_s) for flight in found["in_flight"]]
+    busy = {flight["service"] for flight in found["in_flight"]}
+    rows += [_decision(d, now_s) for d in found["decisions"] if d["service"] not in busy]
+    if not rows:
+        handed = list(found["with_a_person"])
+        out.print("Nothing is wrong." if not handed else f"With a person: {listed(handed)}.")
+        return
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    table.add_column("service", no_wrap=True)
+    table.add_column("now", overflow="fold", max_width=22)
+    table.add_column("why, and what comes next", overflow="fold", ratio=1)
+    for row in rows:
+        table.add_row(*row)
+    out.print(table)
+
+
+def _flight(flight: Mapping[str, Any], now_s: float) -> tuple[Text, Text, Text]:
+    word = "under way" if flight["phase"] == "acting" else "being proven"
+    what = Text(f"{clean(flight['kind'])}\n")
+    what.append(word, "cyan")
+    why = Text(f"{clean(flight['action_id'])}, since {moment(flight['since_s'])}")
+    if flight["decided_by_s"] is not None:
+        ends = until(flight["decided_by_s"], now_s).removeprefix(" until ")
+        why.append(f"\nnot proven by {ends} is failed; then the next rung")
+    return Text(clean(flight["service"])), what, why
+
+
+def _decision(decision: Mapping[str, Any], now_s: float) -> tuple[Text, Text, Text]:
+    name = Text(clean(decision["service"]))
+    if decision["proposal"]:
+        return name, *_proposal(decision, now_s)
+    if decision["escalate"]:
+        return name, Text("a person is asked", "red"), Text(clean(decision["escalate"]["text"]))
+    hold = decision["hold"]
+    if not hold:
+        return name, Text("nothing"), Text("")
+    what = Text(f"nothing: {clean(hold['reason'])}", "dim")
+    why = Text(lasting(hold["text"], hold["until_s"], now_s))
+    if hold["reason"] == "with_a_person":
+        why.append(f"; see: everup explain {name}")
+    elif decision["then"]:
+        why.append(f"\nthen: {_in_turn(decision)}", "dim")
+    return name, what, why
+
+
+def _in_turn(decision: Mapping[str, Any]) -> str:
+    parts = [(clean(kind), len(list(same))) for kind, same in groupby(decision["then"])]
+    rungs = [f"{kind} up to {count} times" if count > 1 else kind for kind, count in parts]
+    return ", then ".join([*rungs, "a person"])
+
+
+def _proposal(decision: Mapping[str, Any], now_s: float) -> tuple[Text, Text]:
+    proposal, verdict = decision["proposal"], decision["verdict"]
+    what = Text(f"{clean(proposal['kind'])}\n")
+    why = Text(f"it {happened(proposal['cause'])}: {clean(proposal['reason'])}")
+    if verdict:
+        answer = clean(verdict["answer"])
+        what.append(answer, COLOURS.get(answer, ""))
+        if verdict["check"]:
+            what.append(f" by {clean(verdict['check'])}")
+            why.append(f"\n{lasting(verdict['reason'], verdict['until_s'], now_s)}")
+    otherwise = decision["but_for_the_mode"]
+    if otherwise:
+        by = f" by {clean(otherwise['check'])}" if otherwise["check"] else ""
+        why.append(f"\nin mode auto: {clean(otherwise['answer'])}{by}")
+    why.append(f"\nif it does not help: {_in_turn(decision)}", "dim")
+    return what, why

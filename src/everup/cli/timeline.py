@@ -1,0 +1,91 @@
+"""The timeline of an incident: one line for each thing that was found, decided, done or proven.
+
+Flows in: journal entries as the API gives them. Flows out: (seconds, text) pairs. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from everup.cli.show import clean
+from everup.cli.words import happened, listed, span
+from everup.model.decision import HoldReason
+
+HOLDS = frozenset(HoldReason) - {HoldReason.IN_FLIGHT}
+
+
+def lines(story: Mapping[str, Any]) -> list[tuple[float, str]]:
+    """In the order of the journal; the first sign of trouble comes before all."""
+    found: list[tuple[float, str]] = []
+    first_s, opened_s = story["origin_s"], story["opened_at_s"]
+    if first_s is not None and opened_s is not None and first_s < opened_s - 0.05:
+        found.append((first_s, "first sign of trouble"))
+    known: Mapping[str, Any] = {}
+    for entry in story["timeline"]:
+        data = entry["data"]
+        is_diagnosis = entry["type"] in ("IncidentOpened", "IncidentChanged")
+        for said in _diagnosis(data, known) if is_diagnosis else [_line(entry["type"], data)]:
+            if said and (not found or found[-1][1] != clean(said)):
+                found.append((entry["at_s"], clean(said)))
+        known = data if is_diagnosis else known
+    return found
+
+
+def _diagnosis(data: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
+    """What an entry says that the one before it did not."""
+    hurts = f"it hurts {listed(data['victims'])}" if data["victims"] else ""
+    if not known:
+        text = f"confirmed: {data['service']} {happened(data['cause'])}: {data['reason']}"
+        return [f"{text}; {hurts}" if hurts else text]
+    found = []
+    if data["cause"] != known["cause"]:
+        found.append(f"better diagnosis: it {happened(data['cause'])}: {data['reason']}")
+    if set(data["victims"]) - set(known["victims"]):
+        found.append(hurts)
+    reason, _, text = data["waiting_for"].partition(": ")
+    if text and data["waiting_for"] != known.get("waiting_for", "") and reason in HOLDS:
+        found.append(f"waits: {text}")
+    return found
+
+
+def _line(kind: str, data: Mapping[str, Any]) -> str:
+    match kind:
+        case "GateAnswered":
+            return f"wants {data['kind']}: {data['answer']} by {data['check']}"
+        case "ApprovalAsked":
+            return f"asks a person whether it may: {data['kind']}"
+        case "WouldHaveDone":
+            return f"would do {data['kind']} now, if the mode were auto"
+        case "IncidentResolved":
+            return f"over: {data['reason']}"
+        case "IncidentEscalated":
+            return "handed over to a person: nothing more is tried"
+        case "EpisodeEnded":
+            return _episode(data)
+        case _:
+            return _action(kind, data)
+
+
+def _action(kind: str, data: Mapping[str, Any]) -> str:
+    match kind:
+        case "Intended":
+            by = "" if data["by"] == "everup" else f", asked by {data['by']}"
+            over = f", in spite of {listed(list(data['overrides']))}" if data["overrides"] else ""
+            return f"begins {data['step']['kind']} of {data['step']['target']}{by}{over}"
+        case "Finished":
+            how = {"done": "carried out", "failed": "failed"}.get(data["outcome"], "unknown so far")
+            settled = " (found by looking at the world)" if data["settled"] else ""
+            return f"{how}{settled}" + (f": {data['error']}" if data["error"] else "")
+        case "Verified":
+            return f"{'proven' if data['has_passed'] else 'did not help'}: {data['reason']}"
+        case _:
+            return ""
+
+
+def _episode(data: Mapping[str, Any]) -> str:
+    if data["hindsight"] in ("right", "wrong"):
+        return f"in hindsight acting would have been {data['hindsight']}"
+    if data["ending"] == "by_itself":
+        return f"ended by itself after {span(data['lasted_s'])}, which is remembered"
+    return ""

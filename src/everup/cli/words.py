@@ -1,0 +1,161 @@
+"""From the API's words to a person's: causes, actions, remedies, spans of time. Pure text.
+
+Called by everything that explains. Text that comes from services is cleaned here or in `show`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from everup.cli.show import clean, moment
+
+HAPPENED = {
+    "crash": "crashed",
+    "crash_loop": "kept crashing",
+    "hang": "hung",
+    "unhealthy": "failed its own check",
+    "dependency_down": "stayed unwell after what it needs was healed",
+    "stopped_on_purpose": "was stopped on purpose",
+    "leak": "leaked memory",
+    "memory_pressure": "ran short of memory",
+    "overload": "was overloaded",
+    "bad_deploy": "became unwell after a change",
+    "disk_full": "ran out of disk",
+    "network_cut": "was cut off from the network",
+    "slow": "became slow",
+}
+BEHIND = {
+    "hang": "a hang",
+    "crash": "a crash",
+    "crash_loop": "a crash loop",
+    "unhealthy": "a fault of its own",
+    "memory_pressure": "too little memory",
+    "host_pressure": "a busy machine",
+    "bad_deploy": "a change",
+    "dependency_down": "a dependency",
+    "unknown": "something unknown",
+}
+DOES = {
+    "graceful_restart": "restarted it gracefully",
+    "container_restart": "restarted it",
+    "recreate": "made it anew",
+    "cache_clear": "had it clear its cache",
+    "dependency_recovery": "had it connect to what it needs again",
+    "isolate": "isolated it",
+    "rejoin": "let it rejoin",
+    "start": "started it",
+    "stop": "stopped it",
+}
+LETTERS = {"T": "stopped by a signal", "Z": "ended, but not gone", "D": "waiting for a device"}
+STATES = {
+    "allowed": "may",
+    "delayed": "not now",
+    "refused": "may not",
+    "held": "not yet",
+    "not_on_ladder": "no use",
+    "cannot": "cannot",
+}
+
+
+def span(seconds: float | None) -> str:
+    """`0.4 s`, `12 s`, `3 min 5 s`, `2 h 10 min`, `3.1 d`."""
+    if seconds is None or not math.isfinite(seconds):
+        return "?"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        minutes, rest = divmod(whole, 60)
+        return f"{minutes} min" + (f" {rest} s" if rest else "")
+    if whole < 2 * 86_400:
+        hours, rest = divmod(whole // 60, 60)
+        return f"{hours} h" + (f" {rest} min" if rest else "")
+    return f"{seconds / 86_400:.1f} d"
+
+
+def until(at_s: float | None, now_s: float | None) -> str:
+    """` until 14:02:03 (in 8 s)`, or nothing where nobody knows."""
+    if at_s is None:
+        return ""
+    if now_s is None or at_s <= now_s:
+        return f" until {moment(at_s)}"
+    return f" until {moment(at_s)} (in {span(at_s - now_s)})"
+
+
+def lasting(reason: str, at_s: float | None, now_s: float | None) -> str:
+    """A reason behind its end, so that nobody reads the end as part of it."""
+    when = until(at_s, now_s).strip()
+    return f"{when}: {clean(reason)}" if when else clean(reason)
+
+
+def listed(names: Sequence[str], most: int = 6) -> str:
+    """`a`, `a and b`, `a, b and 3 more`."""
+    shown = [clean(name) for name in names[:most]]
+    if len(names) > most:
+        return f"{', '.join(shown)} and {len(names) - most} more"
+    if len(shown) < 2:
+        return "".join(shown)
+    return f"{', '.join(shown[:-1])} and {shown[-1]}"
+
+
+def happened(cause: str) -> str:
+    """What a service did, by its cause: `crashed`."""
+    return HAPPENED.get(cause, f"was unwell ({clean(cause)})")
+
+
+def plainly(reason: str) -> str:
+    """A reason with the kernel's letters for a process spelled out."""
+    text = clean(reason)
+    for letter, means in LETTERS.items():
+        text = text.replace(f"in state {letter}", f"in state {letter}: {means}")
+    return text
+
+
+def did(action: Mapping[str, Any]) -> str:
+    """What an action was, as a verb: a dead service is started, a running one restarted."""
+    before = action.get("before") or {}
+    if action["kind"] == "container_restart" and before.get("condition") == "down":
+        return "started it again"
+    return DOES.get(action["kind"], f"did {clean(action['kind'])}")
+
+
+def remedy(way: Mapping[str, Any]) -> tuple[str, str]:
+    """(what to type or where to look, what it does)."""
+    service, kind, check = clean(way["service"]), clean(way["kind"] or ""), clean(way["check"])
+    typed = f"everup heal {service}" + (f" --type {kind}" if kind else "")
+    if kind in ("start", "stop"):
+        typed = f"everup {kind} {service}"
+    match way["way"]:
+        case "wait":
+            return "wait", "the answer changes by itself"
+        case "unfreeze":
+            what = f" {service}" if service else ""
+            return f"everup unfreeze{what}", "lift the freeze"
+        case "set_mode":
+            where = f"of {service} in everup.yaml" if service else "in everup.yaml"
+            return f"mode: auto {where}", "let Everup act by itself from now on"
+        case "approve":
+            return "everup approve", f"see what waits for your word; say yes to {kind}"
+        case "ask":
+            does = (
+                "have it done once, now, whatever the mode" if kind else "then: heal and prove it"
+            )
+            return typed, does
+        case "override":
+            does = f"do it in spite of {check}"
+            return f'{typed} --override {check} --reason "…"', does
+        case "start":
+            return f"everup start {service}", "have it run again"
+        case "stop":
+            return (
+                f"everup stop {service}",
+                "leave it down on purpose, so that nobody is asked again",
+            )
+        case "declare_hook":
+            return f"hooks: {clean(way['hook'])} of {service}", "declare it in everup.yaml"
+        case _:
+            return f"mend {service}", "the reason and its last words say where to look"

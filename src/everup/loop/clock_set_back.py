@@ -1,0 +1,83 @@
+"""A memory from a later time than now: the clock was set back between two lives of Everup.
+
+Flows in: the state that the journal folds into, and the time. Flows out: the same with nothing in
+the future: what seems to have happened later has happened now, and what it leads to (cooldown,
+backoff, budget, the end of a freeze, an approval) lasts its own length from now on, not until the
+clock has come that far again. Called once, when a controller opens its journal. Pure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from everup.model.approval import Approval
+from everup.model.incident import Incident
+from everup.model.state import Freeze, InFlight, PastAction, ServiceState, StackState
+
+CLOCK_OFF_MOST_S = 60.0
+
+
+def clock_note(wall_ahead_s: float) -> list[str]:
+    """A line for a person when the machine's clock was set while Everup ran."""
+    if abs(wall_ahead_s) <= CLOCK_OFF_MOST_S:
+        return []
+    return [
+        f"the machine's clock was set by {wall_ahead_s:+.0f} s since Everup started; its journal "
+        "goes on in the time of before, maintenance windows follow the clock; restart Everup to "
+        "have one time"
+    ]
+
+
+def not_after(state: StackState, now_s: float) -> StackState:
+    """The state with every past moment at `now_s` or before; unknown stays unknown."""
+
+    def past(at_s: float) -> float:
+        return min(at_s, now_s)
+
+    def service(known: ServiceState) -> ServiceState:
+        return replace(
+            known,
+            purpose_at_s=past(known.purpose_at_s),
+            healed_at_s=past(known.healed_at_s),
+            exits=tuple(replace(e, at_s=past(e.at_s)) for e in known.exits),
+            past=tuple(action(a) for a in known.past),
+        )
+
+    def action(known: PastAction) -> PastAction:
+        return replace(
+            known, started_at_s=past(known.started_at_s), ended_at_s=past(known.ended_at_s)
+        )
+
+    def flight(known: InFlight) -> InFlight:
+        return replace(
+            known, intended_at_s=past(known.intended_at_s), done_at_s=past(known.done_at_s)
+        )
+
+    def freeze(known: Freeze) -> Freeze:
+        earlier_s = known.since_s - past(known.since_s)
+        return replace(known, since_s=past(known.since_s), until_s=known.until_s - earlier_s)
+
+    def approval(known: Approval) -> Approval:
+        earlier_s = known.asked_at_s - past(known.asked_at_s)
+        return replace(
+            known,
+            asked_at_s=past(known.asked_at_s),
+            expires_at_s=known.expires_at_s - earlier_s,
+            answered_at_s=past(known.answered_at_s),
+        )
+
+    def incident(known: Incident) -> Incident:
+        return replace(known, opened_at_s=past(known.opened_at_s), seen_at_s=past(known.seen_at_s))
+
+    return replace(
+        state,
+        services={name: service(s) for name, s in state.services.items()},
+        incidents={key: incident(i) for key, i in state.incidents.items()},
+        in_flight={name: flight(f) for name, f in state.in_flight.items()},
+        freezes={scope: freeze(f) for scope, f in state.freezes.items()},
+        approvals={key: approval(a) for key, a in state.approvals.items()},
+        plan_starts_s=tuple(past(at_s) for at_s in state.plan_starts_s),
+        started_at_s=past(state.started_at_s),
+        services_stopped_at_s=past(state.services_stopped_at_s),
+        monitor_fault_since_s=past(state.monitor_fault_since_s),
+    )

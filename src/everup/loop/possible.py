@@ -1,0 +1,50 @@
+"""Which kinds of action a person may ask for here: by this version, the runtime and the service.
+
+Flows in: a kind, the service, the runtime's manifest. Flows out: "" or why not, with what is
+possible instead. Called before anything is written down: what cannot be done is no action. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from everup.loop.perform import CACHE_CLEAR_HOOK
+from everup.model.kinds import ActionKind
+from everup.model.runtime import Capability, RuntimeManifest
+from everup.model.stack import ServiceSpec
+
+NEEDS: Mapping[ActionKind, Capability] = {
+    ActionKind.GRACEFUL_RESTART: Capability.RESTART,
+    ActionKind.CONTAINER_RESTART: Capability.RESTART,
+    ActionKind.DEPENDENCY_RECOVERY: Capability.RESTART,
+    ActionKind.RECREATE: Capability.RECREATE,
+    ActionKind.CACHE_CLEAR: Capability.RUN_HOOK,
+    ActionKind.ISOLATE: Capability.ISOLATE,
+    ActionKind.REJOIN: Capability.REJOIN,
+}
+HAVE_A_VERB = frozenset({ActionKind.START, ActionKind.STOP})
+
+
+def why_not(kind: ActionKind, spec: ServiceSpec, manifest: RuntimeManifest) -> str:
+    """ "" when it can be done, else what stands against it, and what can."""
+    reason = _reason(kind, spec, manifest)
+    if not reason:
+        return ""
+    if kind in HAVE_A_VERB:
+        return reason
+    able = [k.value for k in NEEDS if not _reason(k, spec, manifest)]
+    return f"{reason}; possible for {spec.name} are: restart, {', '.join(able)}"
+
+
+def _reason(kind: ActionKind, spec: ServiceSpec, manifest: RuntimeManifest) -> str:
+    if kind in HAVE_A_VERB:
+        return f"{kind} is no recovery; use: everup {kind} {spec.name}"
+    needed = NEEDS.get(kind)
+    if needed is None:
+        return f"{kind} is not part of this version"
+    if not manifest.can(needed):
+        said = manifest.why_not.get(needed, "")
+        return f"the {manifest.name} runtime cannot {kind}" + (f": {said}" if said else "")
+    if kind is ActionKind.CACHE_CLEAR and CACHE_CLEAR_HOOK not in spec.hooks:
+        return f"{spec.name} declares no {CACHE_CLEAR_HOOK} hook"
+    return ""

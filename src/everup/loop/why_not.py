@@ -1,0 +1,219 @@
+"""Why not? For one service, the present answer for every kind of action. Pure.
+
+Flows in: what the gate looks at, the latest decision, what the runtime can do. Flows out: one
+KindAnswer for each kind: by Everup's own initiative and by a person's command, with the way to
+change it. Called by `Control.kinds`; it proposes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from everup.automated_recovery import proposal_for
+from everup.automated_recovery.ladders import ladder
+from everup.automated_recovery.steps import expectation_for, step_for
+from everup.loop import remedies
+from everup.loop.look import Decision
+from everup.loop.perform import CACHE_CLEAR_HOOK, RECONNECT_HOOK
+from everup.model.assessment import Finding
+from everup.model.decision import Allowed, Check, Delayed, Proposal, Verdict, proposal_key
+from everup.model.explanation import KindAnswer, KindState, Remedy, Said, Way
+from everup.model.kinds import ActionKind, Cause, InstanceState, Origin
+from everup.model.request import Request, Verb
+from everup.model.runtime import Capability, RuntimeManifest
+from everup.model.stack import ServiceSpec
+from everup.safety import Context, judge
+
+NEEDS: Mapping[ActionKind, Capability] = {
+    ActionKind.GRACEFUL_RESTART: Capability.RESTART,
+    ActionKind.CONTAINER_RESTART: Capability.RESTART,
+    ActionKind.DEPENDENCY_RECOVERY: Capability.RESTART,
+    ActionKind.RECREATE: Capability.RECREATE,
+    ActionKind.CACHE_CLEAR: Capability.RUN_HOOK,
+    ActionKind.ISOLATE: Capability.ISOLATE,
+    ActionKind.REJOIN: Capability.REJOIN,
+    ActionKind.START: Capability.START,
+    ActionKind.STOP: Capability.STOP,
+}
+NOT_BUILT: Mapping[ActionKind, str] = {
+    ActionKind.SCALE_OUT: "auto_scaler",
+    ActionKind.SCALE_UP: "auto_scaler",
+    ActionKind.SCALE_IN: "auto_scaler",
+    ActionKind.SCALE_DOWN: "auto_scaler",
+    ActionKind.FAILOVER: "automatic failover",
+    ActionKind.EMERGENCY_ROLLBACK: "rollback_manager",
+}
+"""What `perform` has no hands for."""
+VERBS = {ActionKind.START: Verb.START, ActionKind.STOP: Verb.STOP}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One service and all that bears on it."""
+
+    spec: ServiceSpec
+    context: Context
+    decision: Decision | None
+    manifest: RuntimeManifest
+
+    @property
+    def name(self) -> str:
+        """The service."""
+        return self.spec.name
+
+    @property
+    def found(self) -> Finding | None:
+        """What is wrong with it now."""
+        return self.context.assessment.relations.findings.get(self.name)
+
+    @property
+    def cause(self) -> Cause | None:
+        """The one whose ladder is climbed now."""
+        proposal = self.decision.proposal if self.decision is not None else None
+        if proposal is not None and proposal.origin is not Origin.PERSON:
+            return proposal.cause
+        return None if self.found is None else self.found.cause
+
+    @property
+    def on_running(self) -> bool:
+        """Would a rung of the ladder act on an instance that runs?"""
+        return self.cause not in (Cause.CRASH, Cause.CRASH_LOOP)
+
+    @property
+    def rungs(self) -> tuple[ActionKind, ...]:
+        """The present ladder."""
+        if self.cause is None:
+            return ()
+        return ladder(self.cause, is_stateful=self.spec.is_stateful, on_running=self.on_running)
+
+
+def answers(question: Question) -> tuple[KindAnswer, ...]:
+    """One for each kind, in the order of their declaration."""
+    return tuple(_answer(question, kind) for kind in ActionKind)
+
+
+def _answer(question: Question, kind: ActionKind) -> KindAnswer:
+    lacking = cannot(question.spec, question.manifest, kind)
+    if lacking is not None:
+        said, ways = lacking
+        return KindAnswer(kind, said, said, remedies=ways)
+    person = _said(judge(_wish(question, kind), question.context))
+    may = person.state is KindState.ALLOWED
+    rungs = tuple(n for n, rung in enumerate(question.rungs, 1) if rung is kind)
+    own = _held(question, kind, rungs)
+    if own is None:
+        own = _said(judge(_own(question, kind, rungs[0] - 1), question.context))
+        ways = remedies.for_check(
+            own.check, question.name, kind, scope=_frozen(question), person_may=may
+        )
+    elif own.state is KindState.HELD:
+        ways = remedies.for_hold(own.check, question.name, kind, person_may=may)
+    else:
+        ways = remedies.for_check(
+            person.check, question.name, kind, scope=_frozen(question), person_may=may
+        )
+    return KindAnswer(kind, own, person, rungs, ways)
+
+
+def cannot(
+    spec: ServiceSpec, manifest: RuntimeManifest, kind: ActionKind
+) -> tuple[Said, tuple[Remedy, ...]] | None:
+    """What is lacking for it to be done at all; None when nothing is."""
+    if kind in NOT_BUILT:
+        text = f"{NOT_BUILT[kind]} is not part of this version"
+        return Said(KindState.CANNOT, text), ()
+    if kind is ActionKind.CACHE_CLEAR and CACHE_CLEAR_HOOK not in spec.hooks:
+        text = f"{spec.name} declares no {CACHE_CLEAR_HOOK} hook, and only its owner knows how"
+        ways = (Remedy(Way.DECLARE_HOOK, spec.name, hook=CACHE_CLEAR_HOOK),)
+        return Said(KindState.CANNOT, text), ways
+    needed = NEEDS[kind]
+    if kind is ActionKind.DEPENDENCY_RECOVERY and RECONNECT_HOOK in spec.hooks:
+        needed = Capability.RUN_HOOK
+    if not manifest.can(needed):
+        why = manifest.why_not.get(needed, "")
+        text = f"the {manifest.name} runtime cannot {needed}" + (f": {why}" if why else "")
+        return Said(KindState.CANNOT, text), ()
+    return None
+
+
+def _held(question: Question, kind: ActionKind, rungs: tuple[int, ...]) -> Said | None:
+    """Why Everup does not even propose it; None when it does, or would on a later rung."""
+    name, decision = question.name, question.decision
+    if question.found is None:
+        return Said(KindState.NOT_ON_LADDER, f"nothing is wrong with {name}")
+    if decision is not None and decision.escalate is not None:
+        return Said(KindState.HELD, "the ladder has ended: a person decides", "escalated")
+    hold = decision.hold if decision is not None else None
+    if rungs:
+        if hold is None:
+            return None
+        return Said(KindState.HELD, hold.text, hold.reason, hold.until_s)
+    climbed = in_turn(question.rungs) or "empty: a person decides"
+    return Said(KindState.NOT_ON_LADDER, f"the ladder of {question.cause} is {climbed}")
+
+
+def in_turn(rungs: Sequence[ActionKind]) -> str:
+    """`graceful_restart, then container_restart up to 3 times`."""
+    parts = [(kind, len(list(same))) for kind, same in groupby(rungs)]
+    return ", then ".join(f"{k} up to {n} times" if n > 1 else k for k, n in parts)
+
+
+def _said(verdict: Verdict) -> Said:
+    if isinstance(verdict, Allowed):
+        return Said(KindState.ALLOWED, verdict.reason)
+    if isinstance(verdict, Delayed):
+        return Said(KindState.DELAYED, verdict.reason, verdict.check, verdict.until_s)
+    return Said(KindState.REFUSED, verdict.reason, verdict.check)
+
+
+def _frozen(question: Question) -> str:
+    """What an unfreeze would have to name."""
+    return "" if "" in question.context.state.freezes else question.name
+
+
+def _own(question: Question, kind: ActionKind, rung: int) -> Proposal:
+    """The proposal that this rung would be."""
+    context, spec, found, cause = question.context, question.spec, question.found, question.cause
+    assert found is not None
+    assert cause is not None
+    steps = (step_for(kind, spec, found, context.settings, on_running=question.on_running),)
+    incident = context.state.incident_on(spec.name)
+    return Proposal(
+        key=proposal_key(context.stack.name, spec.name, cause, steps),
+        origin=Origin.RECOVERY,
+        service=spec.name,
+        cause=cause,
+        steps=steps,
+        reason=found.reason,
+        expectation=expectation_for(
+            spec, cause, context.assessment, context.stack, context.settings
+        ),
+        incident_id=incident.id if incident is not None else None,
+        rung=rung,
+        on_running=question.on_running,
+    )
+
+
+def _wish(question: Question, kind: ActionKind) -> Proposal:
+    """The same kind as a person's command."""
+    context = question.context
+    seen = context.observation.services.get(question.name)
+    return proposal_for(
+        Request(VERBS.get(kind, Verb.HEAL), by="a person", service=question.name, kind=kind),
+        context.stack,
+        context.assessment,
+        context.settings,
+        is_running=seen is not None
+        and any(i.instance.state is not InstanceState.EXITED for i in seen.instances),
+        incident_id=None,
+    )
+
+
+def but_for_the_mode(decision: Decision, context: Context) -> Verdict | None:
+    """What the gate would say if the mode did not forbid it; None when the mode does not."""
+    verdict = decision.verdict
+    if decision.proposal is None or getattr(verdict, "check", None) is not Check.MODE:
+        return None
+    return judge(decision.proposal, context, without=frozenset({Check.MODE}))

@@ -1,0 +1,103 @@
+"""Clocks that are set: between two lives of Everup, and while it runs."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from everup.app.live import BootClock
+from everup.loop.clock_set_back import clock_note, not_after
+from everup.loop.context import gate_context
+from everup.loop.fold import fold_all
+from everup.model import entries as e
+from everup.model.decision import Delayed, Expectation, Proposal, Step
+from everup.model.evidence import OutcomeState, Sighting
+from everup.model.kinds import ActionKind, Cause, Origin
+from everup.model.state import StackState
+from everup.safety import judge
+from tests.unit.builders import NOW_S, SETTINGS, context, dead, seen, service, stack
+from tests.unit.loop.small_world import World, until
+
+DAY_S = 86_400.0
+ONE = stack(service("a"))
+STEP = Step(ActionKind.START, "a")
+INTENT = e.Intended(
+    NOW_S + DAY_S - 2,
+    "act-1",
+    "inc-1",
+    "k",
+    Origin.RECOVERY,
+    Cause.CRASH,
+    STEP,
+    "why",
+    Sighting(0.0),
+    Expectation("a", 60.0),
+)
+A_DAY_LATER: list[e.Entry] = [
+    e.IncidentOpened(NOW_S + DAY_S - 3, "inc-1", "a", Cause.CRASH, "died"),
+    INTENT,
+    e.Finished(NOW_S + DAY_S, "act-1", "a", OutcomeState.FAILED, error="no"),
+    e.FreezeSet(NOW_S + DAY_S, "b", "backup", "ann", NOW_S + DAY_S + 600),
+]
+PROPOSAL = Proposal("k", Origin.RECOVERY, "a", Cause.CRASH, (STEP,), "died", INTENT.expectation)
+
+
+def test_waits_last_their_own_length_from_now_on() -> None:
+    later = fold_all(StackState(), A_DAY_LATER)
+    before = judge(PROPOSAL, context(ONE, seen(dead("a")), later))
+    assert isinstance(before, Delayed)
+    assert before.until_s > NOW_S + DAY_S / 2, "what this mends"
+    state = not_after(later, NOW_S)
+    verdict = judge(PROPOSAL, context(ONE, seen(dead("a")), state))
+    assert isinstance(verdict, Delayed)
+    assert NOW_S < verdict.until_s < NOW_S + 2 * SETTINGS.backoff_first_s
+    assert state.freezes["b"].until_s == NOW_S + 600
+    assert state.incidents["inc-1"].opened_at_s == NOW_S
+
+
+def test_the_past_stays_as_it_was() -> None:
+    state = fold_all(StackState(), A_DAY_LATER)
+    assert repr(not_after(state, NOW_S + 2 * DAY_S)) == repr(state)
+
+
+def test_a_controller_begins_with_nothing_in_the_future() -> None:
+    async def story() -> None:
+        world = World(ONE)
+        world.runtime.run("a")
+        world.journal.kept += [replace(A_DAY_LATER[-1], at_s=world.clock.now() + DAY_S)]
+        async with world.life() as control:
+            assert control.state.freezes["b"].since_s <= world.clock.now()
+
+    asyncio.run(story())
+
+
+def test_maintenance_windows_follow_the_wall_clock() -> None:
+    async def story() -> tuple[int, int]:
+        world = World(ONE)
+        world.runtime.run("a")
+        async with world.life() as control:
+            await until(lambda: control.look is not None)
+            assert control.look is not None
+            control.wall_ahead_s = lambda: 3600.0
+            found = gate_context(control, control.look).local_minute
+            local = datetime.fromtimestamp(control.look.at_s + 3600, UTC).astimezone()
+            return found, local.hour * 60 + local.minute
+
+    found, expected = asyncio.run(story())
+    assert found == expected
+
+
+def test_a_clock_that_was_set_is_said() -> None:
+    assert clock_note(0.4) == []
+    assert "set by -3600 s" in clock_note(-3600.0)[0]
+
+
+def test_the_boot_clock_knows_how_far_the_wall_went(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = BootClock()
+    before_s = clock.now()
+    monkeypatch.setattr("everup.app.live.time.time", lambda: before_s + 7200)
+    assert clock.now() - before_s < 5
+    assert 7190 < clock.wall_ahead_s() <= 7200
