@@ -19,7 +19,7 @@ from typing import Any
 from everup.loop.ports import Runtime
 from everup.model.kinds import InstanceState
 from everup.model.settings import Settings
-from everup.model.stack import HookSpec, ServiceSpec, Stack
+from everup.model.stack import HookSpec, ReleaseSpec, ServiceSpec, Stack
 from everup.runtimes.processes import MANIFEST, ProcessRuntime, create, procfs
 from everup.runtimes.processes.identity import MARK, home_of
 from everup.testing.runtime_lab import CRASH_CODE, LINES_WRITTEN, TURN_S, lab_stack
@@ -132,7 +132,14 @@ class ProcessLab:
     def _at_home(self, spec: ServiceSpec) -> ServiceSpec:
         env = {**spec.env, "LAB": str(self.folder)}
         stop = replace(spec.stop, grace_s=spec.stop.grace_s * TIME_SCALE)
-        return replace(spec, directory=str(self.folder), env=env, stop=stop)
+        spec = replace(spec, env=env, stop=stop)
+        if spec.name != "steady":
+            return replace(spec, directory=str(self.folder))
+        home = self.folder / "releases"
+        (home / "1").mkdir(parents=True, exist_ok=True)
+        if not (home / "current").is_symlink():
+            (home / "current").symlink_to("1")
+        return replace(spec, releases=ReleaseSpec(str(home), str(home / "current")))
 
     def run(self, story: Coroutine[Any, Any, None]) -> None:
         """Tell the story, then end the world and see that nothing is left of it."""

@@ -17,9 +17,9 @@ from everup.simulation.runner import play
 pytestmark = [pytest.mark.simulation, pytest.mark.timeout(600)]
 
 CAUGHT: dict[Check, tuple[str, tuple[int, ...]]] = {
-    Check.COOLDOWN: ("3 cooldown", (3,)),
-    Check.DEPENDENCY_ORDER: ("4 victim", (1, 3)),
-    Check.MONITOR_SANE: ("6", (37,)),
+    Check.COOLDOWN: ("3 cooldown", (3, 17, 31, 45)),
+    Check.DEPENDENCY_ORDER: ("4 victim", (3, 7, 17)),
+    Check.MONITOR_SANE: ("6", (19, 33, 61)),
 }
 """Check → the promise that it keeps, and seeds of which at least one must notice."""
 
@@ -30,5 +30,9 @@ def test_a_missing_check_is_noticed(check: Check, monkeypatch: pytest.MonkeyPatc
     gate = import_module("everup.safety.judge")
     left = tuple(pair for pair in gate.CHECKS if pair[0] is not check)
     monkeypatch.setattr(gate, "CHECKS", left)
-    broken = [v.promise for seed in seeds for v in play(mix_of(seed), seed).violations]
-    assert promise in broken, f"without {check} only {sorted(set(broken))} were broken"
+    broken: set[str] = set()
+    for seed in seeds:
+        broken |= {v.promise for v in play(mix_of(seed), seed).violations}
+        if promise in broken:
+            return
+    raise AssertionError(f"without {check} only {sorted(broken)} were broken")

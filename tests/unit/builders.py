@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from everup.dependency_monitor import build_graph, relate
 from everup.model.assessment import Assessment
-from everup.model.kinds import DependencyKind, InstanceState, Mode, ProbeVerdict
+from everup.model.kinds import BusyState, DependencyKind, InstanceState, Mode, ProbeVerdict
 from everup.model.observation import (
+    Busy,
     Exit,
     Heard,
     Instance,
@@ -24,6 +25,7 @@ from everup.safety import Context
 
 NOW_S = 1_000_000.0
 SETTINGS = Settings()
+IDLE = Busy(BusyState.IDLE, NOW_S)
 
 
 def service(name: str, *needs: str, **changes: object) -> ServiceSpec:
@@ -94,7 +96,7 @@ def seen(*observed: InstanceObservation, exits: tuple[Exit, ...] = ()) -> Observ
     services: dict[str, ServiceObservation] = {}
     for one in observed:
         name = one.instance.service
-        known = services.get(name, ServiceObservation(name, exits=exits))
+        known = services.get(name, ServiceObservation(name, exits=exits, busy=IDLE))
         services[name] = replace(known, instances=(*known.instances, one))
     return Observation(NOW_S, services)
 

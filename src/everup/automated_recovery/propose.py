@@ -26,6 +26,7 @@ from everup.model.incident import Incident
 from everup.model.kinds import (
     FORETOLD,
     ActionKind,
+    BusyState,
     Cause,
     InstanceState,
     Origin,
@@ -101,6 +102,7 @@ class _Case:
         self.incident = incident
         self.on_running = found.cause not in (Cause.CRASH, Cause.CRASH_LOOP)
         seen = self.seen = observation.services.get(found.service)
+        self.busy = seen.busy if seen is not None else None
         self.engine_restarts = seen is not None and any(
             i.instance.state is InstanceState.RESTARTING for i in seen.instances
         )
@@ -111,8 +113,17 @@ class _Case:
 
 def _decide(case: _Case) -> Decided:
     is_foretold = case.found.cause in FORETOLD
-    for rule in (_somebody_has_it, _purpose, _not_yet, _not_the_root, _stateful_wait, _may_heal):
-        is_for_the_sick = rule in (_stateful_wait, _may_heal)
+    for rule in (
+        _somebody_has_it,
+        _purpose,
+        _not_yet,
+        _not_the_root,
+        _recovering,
+        _stateful_wait,
+        _may_heal,
+        _busy,
+    ):
+        is_for_the_sick = rule in (_stateful_wait, _may_heal, _busy)
         answer = None if is_foretold and is_for_the_sick else rule(case)
         if answer is not None:
             return answer
@@ -149,7 +160,8 @@ def _purpose(case: _Case) -> Decided | None:
 
 def _not_yet(case: _Case) -> Decided | None:
     found = case.found
-    if not found.is_confirmed and not found.is_presumed_meant:
+    is_weighed = found.is_confirmed or found.is_presumed_meant or found.cause is Cause.RECOVERING
+    if not is_weighed:
         return case.hold(HoldReason.NOT_CONFIRMED, f"not proven yet: {found.reason}")
     if case.engine_restarts and found.cause is not Cause.CRASH_LOOP:
         return case.hold(HoldReason.ENGINE_RESTARTS, "the engine's restart policy is at work")
@@ -162,6 +174,24 @@ def _not_the_root(case: _Case) -> Decided | None:
         roots = case.assessment.relations.victims.get(found.service, found.explained_by)
         return case.hold(HoldReason.VICTIM, f"explained by {', '.join(roots)}, left alone")
     return None
+
+
+def _recovering(case: _Case) -> Decided | None:
+    """Never restarted: that would begin it anew. Past its bound a person is told."""
+    found = case.found
+    if found.cause is not Cause.RECOVERING:
+        return None
+    bound_s = found.bound_s
+    if not found.is_confirmed:
+        text = f"it is coming and left alone; a person is told after {bound_s:g} s"
+        return case.hold(HoldReason.RECOVERING, text, found.since_s + bound_s)
+    return Escalate(
+        found.service,
+        found.cause,
+        f"{found.service} has been recovering for more than {bound_s:g} s. {found.reason}. It was"
+        f" left alone, since a restart would begin its recovery anew. If it needs longer, declare"
+        f" recovery_most_s; to restart it all the same: everup heal {found.service}",
+    )
 
 
 def _stateful_wait(case: _Case) -> Decided | None:
@@ -186,6 +216,31 @@ def _may_heal(case: _Case) -> Decided | None:
         return None
     text = f"{found.cause} of {found.service} ended by itself {len(ends)} times, usually within "
     return case.hold(HoldReason.MAY_HEAL_BY_ITSELF, f"{text}{wait_s:.0f} s", due_s)
+
+
+def _busy(case: _Case) -> Decided | None:
+    """A running stateful service is first asked. Busy is waited for, within its bound."""
+    if not (case.spec.is_stateful and case.on_running):
+        return None
+    busy, settings = case.busy, case.settings
+    hook = case.spec.hooks.get("busy")
+    answer_s = settings.probe_timeout_s if hook is None else hook.timeout_s
+    fresh_s = 2 * (settings.sample_interval_s + answer_s)
+    if busy is None or case.now_s - busy.at_s > fresh_s:
+        return case.hold(HoldReason.BUSY, "first it is asked whether it is busy")
+    if busy.state is not BusyState.BUSY:
+        return None
+    bound_s = case.spec.busy_most_s or settings.busy_most_s
+    if case.now_s - busy.since_s < bound_s:
+        text = f"busy: {busy.reason}; waited for, at most {bound_s:g} s"
+        return case.hold(HoldReason.BUSY, text, busy.since_s + bound_s)
+    return Escalate(
+        case.found.service,
+        case.found.cause,
+        f"{case.found.service}: {case.found.reason}. It was left alone, since it has been busy for"
+        f" {bound_s:g} s: {busy.reason}. If it needs longer, declare busy_most_s; to restart it all"
+        f" the same: everup heal {case.found.service}",
+    )
 
 
 def _healed_dependency(case: _Case) -> str | None:
@@ -217,11 +272,13 @@ def _climb(case: _Case) -> Decided:
     if case.on_running and not found.score < limit:
         text = f"score {found.score:.2f} is not below {limit:g}, from where {kind} is allowed"
         return case.hold(HoldReason.ABOVE_LIMIT, text)
+    if case.busy is not None and case.busy.state is BusyState.UNKNOWN:
+        reason += f" (whether it is busy is not known: {case.busy.reason})"
     steps: tuple[Step, ...] = (
         step_for(kind, case.spec, found, settings, on_running=case.on_running),
     )
     expectation: Expectation = expectation_for(
-        case.spec, cause, case.assessment, case.stack, settings
+        case.spec, cause, case.assessment, case.stack, settings, kind
     )
     following: ActionKind | None = rungs[rung + 1] if rung + 1 < len(rungs) else None
     return Proposal(

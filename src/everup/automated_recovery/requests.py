@@ -44,7 +44,7 @@ def proposal_for(
         following = ActionKind.CONTAINER_RESTART
         parameters["then"] = following.value
     steps = (Step(kind, spec.name, parameters),)
-    expectation = expectation_for(spec, Cause.REQUESTED, assessment, stack, settings)
+    expectation = expectation_for(spec, Cause.REQUESTED, assessment, stack, settings, kind)
     if kind is ActionKind.STOP:
         expectation = replace(expectation, is_up=False, dependents_before={})
     return Proposal(

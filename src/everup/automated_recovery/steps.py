@@ -47,8 +47,23 @@ def step_for(
     return Step(kind, spec.name, parameters, is_repeatable=not on_running)
 
 
+def behind(kind: ActionKind, name: str, stack: Stack) -> tuple[str, ...]:
+    """What gets the load that a cleared cache no longer takes: what the service needs, and what
+    those who use it need beside it."""
+    if kind is not ActionKind.CACHE_CLEAR:
+        return ()
+    users = (name, *stack.dependents_of(name))
+    needed = {edge.target for user in users for edge in stack.services[user].depends_on}
+    return tuple(sorted(needed & set(stack.services) - {name}))
+
+
 def expectation_for(
-    spec: ServiceSpec, cause: Cause, assessment: Assessment, stack: Stack, settings: Settings
+    spec: ServiceSpec,
+    cause: Cause,
+    assessment: Assessment,
+    stack: Stack,
+    settings: Settings,
+    kind: ActionKind = ActionKind.GRACEFUL_RESTART,
 ) -> Expectation:
     """Running, probes in a row over the window, score back, no dependent worse than before.
 
@@ -67,6 +82,8 @@ def expectation_for(
         window_s=window_s,
         probes=settings.verify_probes,
         score_least=threshold,
+        behind_before={name: assessment.own.score(name) for name in behind(kind, spec.name, stack)},
+        settling_most_s=spec.recovery_most_s or settings.recovery_most_s,
         dependents_before={
             name: assessment.own.score(name) for name in stack.dependents_of(spec.name)
         },

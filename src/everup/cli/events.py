@@ -70,6 +70,8 @@ def _of_people(entry: e.Entry) -> str | None:
             until = "" if math.isnan(entry.until_s) else f" until {moment(entry.until_s)}"
             why = f": {entry.reason}" if entry.reason else ""
             return f"frozen {entry.scope or 'the stack'}{until} by {entry.by}{why}"
+        case e.GivenBack():
+            return f"given back, asked by {entry.by}: {'; '.join(entry.what)}"
         case e.FreezeLifted():
             return f"unfrozen {entry.scope or 'the stack'} by {entry.by}"
         case _:

@@ -346,6 +346,21 @@ def unfreeze(
 
 @app.command()
 @ends
+def release(
+    service: Scope = None,
+    file: File = None,
+    state_dir: StateDir = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> int:
+    """Give back what Everup holds (changed limits); works with and without a running Everup."""
+    from everup.cli.release import release as run_release
+
+    return run_release(Place(file, state_dir, url, as_json), service)
+
+
+@app.command()
+@ends
 def check(
     file: Annotated[Path | None, typer.Argument(help="everup.yaml, or its folder.")] = None,
     schema: Annotated[

@@ -17,7 +17,7 @@ def purpose(
     """Stop or start one service."""
     path = f"/services/{quote(service, safe='')}/{verb}"
     found = client.change(place, "POST", path, wait_s, reason=reason, override=override)
-    return _said(place, found)
+    return said(place, found)
 
 
 def heal(
@@ -38,22 +38,23 @@ def heal(
         reason=reason,
         override=override,
     )
-    return _said(place, found)
+    return said(place, found)
 
 
 def freeze(place: Place, service: str | None, for_: str | None, reason: str) -> int:
     """Freeze one service or the stack."""
     for_s = None if for_ is None else seconds(for_)
     found = client.change(place, "POST", "/freeze", service=service, for_s=for_s, reason=reason)
-    return _said(place, found)
+    return said(place, found)
 
 
 def unfreeze(place: Place, service: str | None) -> int:
     """Lift it."""
-    return _said(place, client.change(place, "DELETE", "/freeze", service=service))
+    return said(place, client.change(place, "DELETE", "/freeze", service=service))
 
 
-def _said(place: Place, found: dict[str, Any]) -> int:
+def said(place: Place, found: dict[str, Any]) -> int:
+    """Show the answer."""
     if place.is_json:
         show.put_json(found)
         outcome = found["outcome"]

@@ -11,6 +11,8 @@ from urllib.parse import SplitResult, urlsplit
 
 PORT_MARK = "{port}"
 _STAND_IN = "1"
+SOCKET_BYTES_MOST = 107
+POSTGRES_SOCKET = ".s.PGSQL."
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -44,6 +46,41 @@ def host_and_port(text: str, *, default_host: str = "") -> tuple[str, str]:
     if port != PORT_MARK and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
         raise ValueError("names no port from 1 to 65535; write host:port")
     return host, port
+
+
+def joined(text: str) -> str:
+    """`host:port` with an IPv6 host in brackets. Raises ValueError like `host_and_port`."""
+    host, port = host_and_port(text)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def host_or_socket(text: str) -> str:
+    """`host:port`, or the absolute path of a socket.
+
+    Raises:
+        ValueError: neither, or a path that the kernel would refuse.
+    """
+    if not text.startswith("/"):
+        if "/" in text or "@" in text:
+            raise ValueError(
+                "is neither host:port nor the path of a socket; a probe needs no user, password or "
+                "database: write host:port, for example 127.0.0.1:5432, or /run/…"
+            )
+        return joined(text)
+    if len(text.encode()) > SOCKET_BYTES_MOST or "\0" in text:
+        raise ValueError(f"is no path of a socket: the kernel takes {SOCKET_BYTES_MOST} bytes")
+    return text
+
+
+def postgres_socket(text: str) -> str:
+    """Like `host_or_socket`; a folder, as PostgreSQL's own tools take it, means its usual socket.
+
+    Raises:
+        ValueError: as there.
+    """
+    if text.startswith("/") and not text.rpartition("/")[2].startswith(POSTGRES_SOCKET):
+        text = f"{text.rstrip('/')}/{POSTGRES_SOCKET}5432"
+    return host_or_socket(text)
 
 
 def is_request(text: str) -> bool:

@@ -5,10 +5,12 @@ Each is a reader `Field -> value | None`, called by `service` (and `modes` by `l
 
 from __future__ import annotations
 
+import os.path
 import re
 import signal
 from collections.abc import Mapping
 from enum import StrEnum
+from pathlib import Path
 
 from everup.config.errors import did_you_mean
 from everup.config.probe import hook
@@ -20,10 +22,11 @@ from everup.config.reading import (
     number,
     size,
     take,
+    text,
     whole,
 )
 from everup.model.kinds import UNKNOWN, ActionKind, Mode
-from everup.model.stack import FREEZE_LABEL, HookSpec, Limits, StopSpec
+from everup.model.stack import FREEZE_LABEL, HookSpec, Limits, ReleaseSpec, StopSpec
 
 INSTANCES_MOST = 1000
 ENV_MOST = 1000
@@ -32,6 +35,7 @@ LABELS = (FREEZE_LABEL,)
 ASKED_ONLY = {ActionKind.START, ActionKind.STOP, ActionKind.REJOIN}
 """A person asks for these, or they undo something: no mode applies to them."""
 
+_DROPS_ALL = re.compile(r"\bflush(?:all|db)\b", re.IGNORECASE)
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SIGNALS = {member.name: member for member in signal.Signals}
 _NOT_STOPPING = {"SIGKILL", "SIGSTOP", "SIGCONT", "SIGCHLD"}
@@ -102,9 +106,34 @@ def stop(field: Field) -> StopSpec | None:
     )
 
 
+def releases(field: Field, folder: Path) -> ReleaseSpec | None:
+    """`releases`, or `{directory: releases, current: releases/now}`; paths relative to the file."""
+    if field.node.kind == "scalar":
+        directory, current = text(field), "current"
+    else:
+        given = field.fields(("directory", "current"), "a folder, or directory and current")
+        directory = maybe(given, "directory", text)
+        current = take(given, "current", text, "current")
+        if "directory" not in given:
+            field.wrong("names no directory", "write the folder in which the releases lie")
+    if directory is None:
+        return None
+    root = os.path.normpath(folder / directory)
+    return ReleaseSpec(root, os.path.normpath(os.path.join(root, current)))
+
+
 def hooks(field: Field) -> Mapping[str, HookSpec] | None:
     """An owner's own ways of doing something, by name."""
     found = {name: hook(item) for name, item in field.entries("hooks by name").items()}
+    clearing = found.get("cache_clear")
+    for word in clearing.command if clearing is not None else ():
+        if _DROPS_ALL.search(word):
+            field.wrong(
+                f"cache_clear would run {_DROPS_ALL.findall(word)[0].upper()}, which drops what is"
+                " no cache too",
+                "UNLINK the keys of a named prefix, or use MEMORY PURGE",
+                has_value=False,
+            )
     return {name: spec for name, spec in found.items() if spec is not None}
 
 

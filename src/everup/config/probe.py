@@ -15,11 +15,19 @@ from everup.model.settings import Settings
 from everup.model.stack import HookSpec, ProbeSpec
 
 SHORT_FORM = '"http://…", "tcp://host:port" or "exec:command"'
-PROBE_FIELDS = ("http", "tcp", "exec", "interval_s", "timeout_s", "expect_status")
+KINDS = ("http", "tcp", "exec", "postgres", "redis")
+PROBE_FIELDS = (*KINDS, "interval_s", "timeout_s", "expect_status")
 HOOK_FIELDS = ("http", "exec", "timeout_s")
 HOOKS = ("cache_clear", "reconnect", "busy", "free_space")
 """Hooks that some action asks for. Others are kept, with a warning that nobody calls them."""
 
+_DATABASES = {
+    "postgres": "postgres",
+    "postgresql": "postgres",
+    "redis": "redis",
+    "rediss": "redis",
+    "unix": "redis",
+}
 PROBE_TIMEOUT_MOST_S = 300.0
 _interval = duration(0.2, 86400.0)
 _timeout = duration(0.1, PROBE_TIMEOUT_MOST_S)
@@ -31,10 +39,10 @@ def probe(field: Field, settings: Settings) -> ProbeSpec | None:
     if field.node.kind != "mapping":
         return _short(field, default)
     given = field.fields(PROBE_FIELDS, SHORT_FORM)
-    targets = [name for name in ("http", "tcp", "exec") if name in given]
+    targets = [name for name in KINDS if name in given]
     if len(targets) != 1:
         said = " and ".join(targets) or "none"
-        field.wrong(f"needs exactly one of http, tcp and exec, and has {said}")
+        field.wrong(f"needs exactly one of {', '.join(KINDS[:-1])} and {KINDS[-1]}, and has {said}")
         return None
     kind = targets[0]
     found = _TARGETS[kind](given[kind], default)
@@ -78,7 +86,14 @@ def _short(field: Field, default: ProbeSpec) -> ProbeSpec | None:
     if line.startswith(("http://", "https://")):
         return _http(field, default)
     scheme = line.partition(":")[0]
-    if "://" in line:
+    database = _DATABASES.get(scheme)
+    if "://" in line and database:
+        field.wrong(
+            "is an address with credentials or a database, which a probe never needs",
+            f'write probe: {{{database}: "host:port"}}',
+            has_value=False,
+        )
+    elif "://" in line:
         hint = did_you_mean(scheme, ("http", "https", "tcp"))
         field.wrong("has an unknown scheme", f"{hint} A probe is {SHORT_FORM}")
     else:
@@ -103,12 +118,18 @@ def _http(field: Field, default: ProbeSpec) -> ProbeSpec | None:
 
 
 def _tcp(field: Field, default: ProbeSpec) -> ProbeSpec | None:
-    def check(line: str) -> str:
-        host, port = addresses.host_and_port(line)
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-    target = _checked(field, check)
+    target = _checked(field, addresses.joined)
     return None if target is None else replace(default, tcp=target)
+
+
+def _postgres(field: Field, default: ProbeSpec) -> ProbeSpec | None:
+    target = _checked(field, addresses.postgres_socket)
+    return None if target is None else replace(default, postgres=target)
+
+
+def _redis(field: Field, default: ProbeSpec) -> ProbeSpec | None:
+    target = _checked(field, addresses.host_or_socket)
+    return None if target is None else replace(default, redis=target)
 
 
 def _exec(field: Field, default: ProbeSpec) -> ProbeSpec | None:
@@ -120,6 +141,8 @@ _TARGETS: dict[str, Callable[[Field, ProbeSpec], ProbeSpec | None]] = {
     "http": _http,
     "tcp": _tcp,
     "exec": _exec,
+    "postgres": _postgres,
+    "redis": _redis,
 }
 
 

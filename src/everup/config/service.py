@@ -30,11 +30,12 @@ from everup.config.reading import (
 )
 from everup.model.kinds import Mode
 from everup.model.settings import Settings
-from everup.model.stack import Limits, ProbeSpec, ServiceSpec, StopSpec
+from everup.model.stack import Limits, ProbeSpec, ReleaseSpec, ServiceSpec, StopSpec
 
 FIELDS = (
     *("command", "directory", "env", "user", "port", "instances", "probe", "depends_on"),
-    *("limits", "priority", "stateful", "one_shot", "start_period_s", "stop", "hooks"),
+    *("limits", "priority", "stateful", "one_shot", "start_period_s", "recovery_most_s", "stop"),
+    *("hooks", "busy_most_s", "releases"),
     *("mode", "modes", "thresholds", "when_stopped", "labels", "quiet_hours"),
 )
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
@@ -87,6 +88,15 @@ def _described(
     def read_probe(field: Field) -> ProbeSpec | None:
         return probe(field, settings)
 
+    def read_releases(field: Field) -> ReleaseSpec | None:
+        if "directory" in given:
+            field.wrong(
+                "stands beside directory",
+                "remove one of them: a release is where it runs",
+                has_value=False,
+            )
+        return parts.releases(field, folder)
+
     count, least, most = take(given, "instances", parts.instances, (1, 1, 1))
     directory = maybe(given, "directory", text)
     when_stopped = maybe(given, "when_stopped", choice(parts.WhenStopped))
@@ -107,12 +117,15 @@ def _described(
         is_stateful=take(given, "stateful", flag, False),
         is_one_shot=take(given, "one_shot", flag, False),
         start_period_s=take(given, "start_period_s", duration(0.0, 86400.0), 0.0),
+        busy_most_s=take(given, "busy_most_s", duration(1.0, 7 * 86400.0), 0.0),
+        recovery_most_s=take(given, "recovery_most_s", duration(1.0, 7 * 86400.0), 0.0),
         stop=take(given, "stop", parts.stop, StopSpec()),
         hooks=take(given, "hooks", parts.hooks, {}),
         mode=maybe(given, "mode", choice(Mode)),
         modes=take(given, "modes", parts.modes, {}),
         health_threshold=maybe(given, "thresholds", parts.health_score),
         labels=take(given, "labels", parts.labels, {}),
+        releases=maybe(given, "releases", read_releases),
         heal_when_stopped=when_stopped is parts.WhenStopped.HEAL,
     )
 
@@ -146,7 +159,7 @@ def _check_port_marks(spec: ServiceSpec, given: Mapping[str, Field]) -> None:
 
 
 def _targets(spec: ProbeSpec | None) -> tuple[str | None, ...]:
-    return () if spec is None else (spec.http, spec.tcp, *spec.command)
+    return () if spec is None else spec.targets
 
 
 def _notes(spec: ServiceSpec) -> list[str]:
@@ -169,6 +182,8 @@ def _notes(spec: ServiceSpec) -> list[str]:
         )
     if spec.directory is not None and not os.path.isdir(spec.directory):
         notes.append(f"its directory {spec.directory} does not exist yet")
+    if spec.releases is not None and not os.path.isdir(spec.releases.current):
+        notes.append(f"its release {spec.releases.current} leads to no folder yet")
     notes += [
         f"its hook '{name}' is asked for by no action; known hooks are {', '.join(HOOKS)}"
         for name in spec.hooks

@@ -52,13 +52,15 @@ def find(
             0.0,
             is_confirmed=True,
         )
-    if health.condition in (Condition.PAUSED, Condition.UNKNOWN):
+    if health.condition is Condition.PAUSED or not seen.is_known:
         return None
     dead = [i for i in seen.instances if i.instance.state is InstanceState.EXITED]
     if dead or health.condition is Condition.DOWN:
         found = _dead(spec, seen, dead, around, settings)
         if found is not None:
             return found
+    if health.condition is Condition.RECOVERING:
+        return _recovering(spec, seen, health, around, settings)
     if health.condition in SETTLING:
         return None
     return _not_answering(spec, seen, health, around, settings)
@@ -108,6 +110,48 @@ def _may_be_a_wish(last: Exit | None, around: Surroundings, settings: Settings) 
         if not (ran_long and around.has_suffering_dependent):
             return "an exit with 0 is a fault only when it ran for long and a dependent suffers"
     return ""
+
+
+def _recovering(
+    spec: ServiceSpec,
+    seen: ServiceObservation,
+    health: ServiceHealth,
+    around: Surroundings,
+    settings: Settings,
+) -> Finding:
+    """Not sick; confirmed only when it takes longer than its owner, or we, would believe."""
+    first = min(
+        (i for i in seen.instances if i.instance.state is InstanceState.RUNNING and i.probe),
+        key=_coming_since_s,
+    )
+    assert first.probe is not None
+    since_s = min(_coming_since_s(first), around.now_s)
+    is_word = first.probe.verdict is ProbeVerdict.RECOVERING
+    said = first.probe.detail if is_word else f"works, and has not been well: {first.probe.detail}"
+    is_silent = not is_known(first.probe.recovering_since_s)
+    default_s = settings.recovery_silent_most_s if is_silent else settings.recovery_most_s
+    bound_s = spec.recovery_most_s or default_s
+    return Finding(
+        spec.name,
+        Cause.RECOVERING,
+        f"{first.instance.name}: {said}",
+        since_s,
+        health.score,
+        is_confirmed=around.now_s - since_s >= bound_s,
+        process_state=first.instance.process_state,
+        instances=(first.instance.name,),
+        bound_s=bound_s,
+    )
+
+
+def _coming_since_s(observed: InstanceObservation) -> float:
+    """Since when it says so; one that says nothing: since it started. One that was well is last."""
+    probe = observed.probe
+    if probe is not None and is_known(probe.recovering_since_s):
+        return probe.recovering_since_s
+    if probe is not None and not probe.has_ever_passed and is_known(observed.instance.started_at_s):
+        return observed.instance.started_at_s
+    return float("inf")
 
 
 def _not_answering(

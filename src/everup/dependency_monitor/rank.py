@@ -21,6 +21,7 @@ from everup.model.settings import Settings
 from everup.model.stack import Dependency, Stack
 from everup.model.state import StackState
 
+LEAST = 1e-6  # weaker is no suspicion
 CANDIDATES_MOST = 8
 PROVEN, SEEN_DEATH, SIGNALLED, OWN_WORD, SILENCE = 0.85, 0.7, 0.55, 0.5, 0.35
 OUT_OF_MEMORY = 0.9
@@ -53,7 +54,7 @@ def rank_causes(
 def shared_out(service: str, suspects: Sequence[Candidate]) -> tuple[Candidate, ...]:
     """Strengths as confidences that sum to 1, the rest being unknown."""
     kept = sorted(
-        (s for s in suspects if s.confidence > 0.0),
+        (s for s in suspects if s.confidence > LEAST),
         key=lambda s: (-s.confidence, s.service, s.cause),
     )[: CANDIDATES_MOST - 1]
     total = sum(s.confidence for s in kept)

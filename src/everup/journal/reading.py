@@ -22,7 +22,7 @@ from everup.journal.tables import ACTIONS, ENTRIES, INCIDENTS, LEASES
 from everup.loop.ports import ActionRecord
 from everup.model.entries import Entry, Intended
 from everup.model.incident import Attempt, Incident, IncidentState
-from everup.model.kinds import UNKNOWN, ActionKind, Cause
+from everup.model.kinds import UNKNOWN, ActionKind, Cause, Origin
 
 PAGE_MOST = 1000
 
@@ -167,7 +167,16 @@ def _number(value: float | None) -> float:
 def _attempt(row: Any) -> Attempt:
     result = {"verified": "passed", "failed": "failed"}.get(row.state, "")
     error = json.loads(row.error) if result == "failed" else ""
-    return Attempt(row.id, ActionKind(row.kind), _number(row.intended_at_s), result, error)
+    instance = json.loads(row.intent)["step"]["parameters"].get("instance", "")
+    return Attempt(
+        row.id,
+        ActionKind(row.kind),
+        _number(row.intended_at_s),
+        result,
+        error,
+        origin=Origin(row.origin),
+        instance=str(instance),
+    )
 
 
 def _incident(session: Session, row: Any, attempts: Sequence[Attempt]) -> Incident:

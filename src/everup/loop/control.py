@@ -15,6 +15,7 @@ from dataclasses import replace
 from everup.dependency_monitor import Closures, build_graph
 from everup.loop import approvals, why_not, wishes
 from everup.loop.book import Book
+from everup.loop.busy import BusyAsker
 from everup.loop.clock_set_back import not_after
 from everup.loop.context import gate_context
 from everup.loop.control_views import ControlViews
@@ -36,12 +37,14 @@ from everup.model.entries import (
     ControllerStopped,
     Entry,
     Finished,
+    GivenBack,
     Intended,
     MonitorFaultSeen,
     Verified,
 )
+from everup.model.errors import EverupError
 from everup.model.explanation import KindAnswer
-from everup.model.kinds import UNKNOWN, ActionKind, Purpose, is_known
+from everup.model.kinds import UNKNOWN, ActionKind, Cause, Purpose, is_known
 from everup.model.request import Answer, AnswerState, Request, Verb
 from everup.model.settings import Settings
 from everup.model.stack import Stack
@@ -50,6 +53,9 @@ from everup.model.state import InFlight, Memory, Phase, StackState
 ANSWERS_KEPT = 1000
 EVIDENCE_KEPT = 100
 SHORTEST_WAIT_S = 0.01
+ON_RUNNING = frozenset(Cause) - {
+    *(Cause.CRASH, Cause.CRASH_LOOP, Cause.STOPPED_ON_PURPOSE, Cause.RECOVERING, Cause.REQUESTED)
+}
 
 
 class Control(ControlViews):
@@ -75,6 +81,7 @@ class Control(ControlViews):
     ) -> None:
         self.stack, self.settings, self.runtime = stack, settings, runtime
         self.journal, self.clock, self.ids = journal, clock, ids
+        self.prober = prober
         self.graph = build_graph(stack)
         self.hard_closure = Closures(self.graph)
         self.memory = Memory()
@@ -97,6 +104,7 @@ class Control(ControlViews):
         self._close: frozenset[str] = frozenset()
         self._close_in = self._book.state
         self.mishaps = Mishaps(settings.tick_s)
+        self._owes_release = False
         self.samplers = Samplers(
             stack,
             settings,
@@ -131,10 +139,11 @@ class Control(ControlViews):
         await self.write(
             [ControllerStarted(self.clock.now(), self._version, self.stack.digest, self._boot_id)]
         )
+        self._owes_release = not await self._give_back()
 
     async def run(self) -> None:
         """Look until cancelled. Actions under way end with it; the next start settles them."""
-        sampling = asyncio.create_task(self.samplers.run())
+        sampling = asyncio.create_task(self._sense())
         sampling.add_done_callback(lambda _: self.wake("samplers ended"))
         try:
             while True:
@@ -169,6 +178,47 @@ class Control(ControlViews):
         self._last_look_s = self.clock.now()
         if self.mishaps.over(LOOK):
             self.wake("a look has passed")
+
+    async def _sense(self) -> None:
+        """Everything that looks by itself; an unexpected error in one ends them all, loudly."""
+        asker = BusyAsker(
+            *(self.stack, self.settings, self.runtime, self.prober, self.clock, self.desk),
+            self.wants_busy,
+        )
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._settle_debts())
+            group.create_task(self.samplers.run())
+            group.create_task(asker.run())
+
+    async def _settle_debts(self) -> None:
+        """What could not be given back at the start, because the runtime did not answer."""
+        while self._owes_release:
+            await self.clock.sleep(self.settings.tick_s)
+            self._owes_release = not await self._give_back()
+
+    async def _give_back(self) -> bool:
+        """Nothing that we hold outlives us. False: the runtime did not answer; never raises."""
+        answer = await self._release(Request(Verb.RELEASE, by="everup"))
+        return answer.state is AnswerState.DONE
+
+    async def _release(self, request: Request) -> Answer:
+        scope = request.service or None
+        try:
+            async with asyncio.timeout(self.settings.lease_s):
+                said = tuple(await self.runtime.release(scope))
+        except (EverupError, TimeoutError) as error:
+            wait_s = self.settings.tick_s
+            text = f"not given back yet: {str(error) or 'the runtime does not answer'}"
+            return Answer(AnswerState.DELAYED, text, retry_after_s=wait_s)
+        if said:
+            entry = GivenBack(self.clock.now(), request.service, said, request.by)
+            await self.write([entry])
+        return Answer(AnswerState.DONE, "; ".join(said) or "nothing is held")
+
+    def wants_busy(self, service: str) -> bool:
+        """Is it worth asking whether it is busy: is it found to be sick, while it runs?"""
+        found = None if self.look is None else self.look.assessment.relations.findings.get(service)
+        return found is not None and found.is_confirmed and found.cause in ON_RUNNING
 
     async def _wait(self) -> None:
         """Until the tick, an event, or the moment at which some answer changes. While something of
@@ -226,6 +276,8 @@ class Control(ControlViews):
         said = wishes.spoken(request, self.clock.now())
         if said:
             await self.write(said)
+        if request.verb is Verb.RELEASE:
+            return await self._release(request)
         if request.verb in (Verb.FREEZE, Verb.UNFREEZE):
             self.wake("freeze")
             return Answer(AnswerState.DONE, f"{request.verb} {request.service or 'the stack'}")
@@ -299,7 +351,8 @@ class Control(ControlViews):
 
     async def _perform(self, intent: Intended) -> None:
         spec = self.stack.services[intent.step.target]
-        finished = await perform(self.runtime, self.clock, self.settings, spec, intent)
+        answers = self.samplers.answers.lines(spec.name, self.clock.now())
+        finished = await perform(self.runtime, self.clock, self.settings, spec, intent, answers)
         self._during[intent.action_id] = finished.during
         while len(self._during) > EVIDENCE_KEPT:
             self._during.popitem(last=False)
@@ -353,6 +406,7 @@ class Control(ControlViews):
 
     async def close(self, *, stop_services: bool = False) -> None:
         """Say goodbye in the journal and let go of the world."""
+        await self._give_back()
         now_s = self.clock.now()
         await self.write([ControllerStopped(now_s, "asked to", stops_services=stop_services)])
         await self.beside.close()

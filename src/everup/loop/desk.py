@@ -13,6 +13,7 @@ from enum import Enum
 from everup.loop.readings import Usage, doubted, first_usage, fold_probe, fold_usage
 from everup.model.kinds import UNKNOWN, InstanceState, ProbeVerdict, is_known
 from everup.model.observation import (
+    Busy,
     Exit,
     HostObservation,
     Instance,
@@ -66,6 +67,7 @@ class Desk:
             for name, spec in stack.services.items()
             if spec.probe is not None
         }
+        self._busy: dict[str, Busy] = {}
         self.listed_at_s = UNKNOWN
         self.engine_fault = ""
         self.mismatches: tuple[Mismatch, ...] = ()
@@ -156,6 +158,17 @@ class Desk:
             self._changing_since[service] = at_s
         self._changes[service] = at_s
 
+    def take_busy(self, service: str, busy: Busy | None) -> None:
+        """Keep an answer; of equal ones in a row the first one's time and reason. None: forget."""
+        known = self._busy.pop(service, None)
+        if busy is None:
+            return
+        if known is not None and known.state is busy.state:
+            busy = replace(known, at_s=busy.at_s)
+        self._busy[service] = replace(
+            busy, since_s=busy.since_s if is_known(busy.since_s) else busy.at_s
+        )
+
     def running(self, service: str) -> list[Instance]:
         """Those of the latest listing that run."""
         return [
@@ -199,7 +212,9 @@ class Desk:
                     is_read = is_read and seen.probe.verdict is not ProbeVerdict.UNKNOWN
                 if probe_limit_s is not None:
                     complete = complete and self._is_asked(k)
-            services[name] = ServiceObservation(name, tuple(observed), is_known=is_fresh)
+            services[name] = ServiceObservation(
+                name, tuple(observed), is_known=is_fresh, busy=self._busy.get(name)
+            )
             if not is_read:
                 stale.append(name)
         monitor = MonitorObservation(

@@ -25,6 +25,8 @@ PLAN_STARTS_MOST = 32
 WOULD_HAVE_MOST = 8
 NATURAL_ENDS_MOST = 32
 PAST_APPROVALS_MOST = 50
+STARTUPS_MOST = 32
+LIVES_MOST = 1000
 
 
 def fold(state: StackState, entry: e.Entry) -> StackState:
@@ -351,6 +353,20 @@ def _approval_ended(
     return replace(state, approvals=_without(state.approvals, key), past_approvals=past)
 
 
+def _given_back(state: StackState, entry: e.GivenBack) -> StackState:
+    return state
+
+
+def _came_up(state: StackState, entry: e.CameUp) -> StackState:
+    known = state.service(entry.service)
+    took_s = (entry.took_s,) if is_known(entry.took_s) else ()
+    lives = {**_without(known.lives, entry.instance), entry.instance: entry.identity}
+    for name in list(lives)[: len(lives) - LIVES_MOST]:
+        del lives[name]
+    startups_s = (*known.startups_s, *took_s)[-STARTUPS_MOST:]
+    return _with_service(state, entry.service, startups_s=startups_s, lives=lives)
+
+
 _FOLDS: dict[type, Callable[[StackState, Any], StackState]] = {
     e.ControllerStarted: _started,
     e.ControllerStopped: _stopped,
@@ -377,6 +393,8 @@ _FOLDS: dict[type, Callable[[StackState, Any], StackState]] = {
     e.ApprovalEnded: _approval_over,
     e.PredictionMade: prediction_made,
     e.PredictionSettled: prediction_settled,
+    e.CameUp: _came_up,
+    e.GivenBack: _given_back,
 }
 
 assert set(_FOLDS) == set(e.ENTRY_TYPES.values()), "every entry has its fold"

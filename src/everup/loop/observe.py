@@ -1,4 +1,4 @@
-"""Observe: copy the desk's latest readings into one Observation, and learn of deaths.
+"""Observe: copy the desk's latest readings into one Observation; learn of deaths and first answers.
 
 Flows in: what the samplers keep. Flows out: an observation of the whole stack, in which everything
 that was not refreshed keeps its value and age, and is unknown after two intervals.
@@ -10,9 +10,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from everup.loop.look import Look
-from everup.model.entries import Entry, ExitSeen
-from everup.model.kinds import Purpose, is_known
-from everup.model.observation import Exit, Observation, ServiceObservation
+from everup.model.entries import CameUp, Entry, ExitSeen
+from everup.model.kinds import UNKNOWN, ProbeVerdict, Purpose, is_known
+from everup.model.observation import Exit, Observation, ProbeReading, ServiceObservation
 from everup.model.state import Phase, StackState
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ async def observe(control: Control, look: Look) -> Look:
         if _is_ours(control, service, name, death) or _is_written(control, service, death.at_s):
             continue
         entries.append(ExitSeen(look.at_s, service, name, death))
+    entries += _came_up(control, seen)
     if entries:
         await control.write(entries)
     return replace(look, observation=_with_exits(control, seen))
@@ -67,6 +68,32 @@ def _without_ours(state: StackState, seen: ServiceObservation) -> ServiceObserva
 
 def _is_written(control: Control, service: str, at_s: float) -> bool:
     return any(abs(e.at_s - at_s) < 0.01 for e in control.state.service(service).exits)
+
+
+def _came_up(control: Control, seen: Observation) -> list[Entry]:
+    """Instances whose probe has passed for the first time in this life."""
+    found: list[Entry] = []
+    for name, service in seen.services.items():
+        lives = control.state.service(name).lives
+        for one in service.instances:
+            probe, instance = one.probe, one.instance
+            if probe is None or not probe.has_ever_passed:
+                continue
+            if lives.get(instance.name) != instance.identity:
+                took_s = _took_s(control, name, instance.started_at_s, probe)
+                found.append(CameUp(seen.at_s, name, instance.name, instance.identity, took_s))
+    return found
+
+
+def _took_s(control: Control, service: str, started_s: float, probe: ProbeReading) -> float:
+    """How long its start-up took; unknown where we saw only its end, or where it waited for
+    something that it needs: that tells nothing of the next one."""
+    if probe.verdict is not ProbeVerdict.PASS or not started_s >= control.state.started_at_s:
+        return UNKNOWN
+    for target in control.hard_closure.get(service, ()):
+        if control.memory.service(target).last_bad_s >= started_s:
+            return UNKNOWN
+    return max(0.0, probe.since_s - started_s)
 
 
 def _with_exits(control: Control, seen: Observation) -> Observation:

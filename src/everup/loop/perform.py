@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from everup.loop.last_words import last_words
 from everup.loop.ports import Clock, Runtime
 from everup.model.decision import Step
 from everup.model.entries import Finished, Intended
@@ -33,15 +34,24 @@ CACHE_CLEAR_HOOK = "cache_clear"
 
 
 async def perform(
-    runtime: Runtime, clock: Clock, settings: Settings, spec: ServiceSpec, intent: Intended
+    runtime: Runtime,
+    clock: Clock,
+    settings: Settings,
+    spec: ServiceSpec,
+    intent: Intended,
+    answers: Sequence[str] = (),
 ) -> Finished:
-    """Never raises but for cancellation; evidence that a kill would destroy is taken first."""
+    """Never raises but for cancellation; evidence that a kill would destroy is taken first.
+
+    `answers`: what the probe was told lately."""
     during: list[str] = []
     grace_s = float(intent.step.parameters.get("grace_s", spec.stop.grace_s))
     deadline_s = settings.action_deadline_s + grace_s
     try:
         if intent.step.kind in KILLS:
-            during.extend(await _last_words(runtime, settings, spec.name))
+            target = intent.step.parameters.get("instance")
+            instance = str(target) if target is not None else None
+            during.extend(await last_words(runtime, settings, spec.name, instance, answers))
         waited_s = clock.now() - intent.at_s
         if waited_s > settings.lease_s:
             raise EverupError(f"not begun: {waited_s:.0f} s have passed since the intent")
@@ -59,15 +69,6 @@ async def perform(
     return Finished(
         clock.now(), intent.action_id, spec.name, state, error=error, during=tuple(during)
     )
-
-
-async def _last_words(runtime: Runtime, settings: Settings, service: str) -> Sequence[str]:
-    """The service's last lines before it is killed; skipped, and said, when they take too long."""
-    try:
-        async with asyncio.timeout(settings.evidence_deadline_s):
-            return list(await runtime.logs(service, lines=settings.evidence_log_lines))
-    except Exception as failure:  # noqa: BLE001 - evidence must never stop a healing
-        return [f"(no logs taken: {type(failure).__name__} {failure})"]
 
 
 async def _call(runtime: Runtime, spec: ServiceSpec, step: Step, grace_s: float) -> str:

@@ -15,9 +15,16 @@ from everup.model.entries import Entry
 from everup.model.evidence import Sighting
 from everup.model.history import Columns, FloatArray, HistoryCounts, Signal
 from everup.model.incident import Incident
+from everup.model.kinds import BusyState
 from everup.model.notice import Message, Occasion
 from everup.model.observation import HostObservation, Instance, ProbeResult
-from everup.model.runtime import Captured, Listing, RuntimeEvent, RuntimeManifest
+from everup.model.runtime import (
+    Captured,
+    Listing,
+    ProcessSight,
+    RuntimeEvent,
+    RuntimeManifest,
+)
 from everup.model.stack import HookSpec, Limits, ProbeSpec, ServiceSpec
 from everup.model.state import StackState
 
@@ -87,11 +94,21 @@ class Runtime(Protocol):
     async def set_limits(self, service: str, limits: Limits) -> None:
         """Change limits of running instances; NaN leaves one as it is."""
 
-    async def run_hook(self, service: str, name: str, hook: HookSpec) -> str:
-        """Run an owner's declared hook for each running instance; returns its output, bounded."""
+    async def run_hook(
+        self, service: str, name: str, hook: HookSpec, instance: str | None = None
+    ) -> str:
+        """Run an owner's declared hook for each running instance, or the named one; returns its
+        output, bounded. Raises HookFailed with the code that a command ended with."""
+
+    async def processes(self, service: str, instance: str | None = None) -> Sequence[ProcessSight]:
+        """Every process of what runs, main ones first, bounded."""
 
     async def logs(self, service: str, instance: str | None = None, *, lines: int) -> Sequence[str]:
         """The last lines that the service wrote, oldest first."""
+
+    async def evidence(self, service: str, instance: str | None = None) -> Sequence[str]:
+        """What can be seen of it that ending it would destroy, in bounded lines for a person; asks
+        nothing of it and changes nothing."""
 
     async def capture(self, service: str) -> Captured:
         """The declared configuration that runs now."""
@@ -108,6 +125,13 @@ class Runtime(Protocol):
     async def rejoin(self, service: str) -> None:
         """Undo `isolate`."""
 
+    async def quarantine(self, service: str, instance: str) -> None:
+        """Keep the sick instance aside for a person, and have a fresh one in its place."""
+
+    async def release(self, service: str | None = None) -> Sequence[str]:
+        """Give back everything that is held (of all services: None): isolation, quarantine, changed
+        limits, also those of an earlier controller. What was given back, and what stays and why."""
+
     async def close(self, *, stop_services: bool = False) -> None:
         """Let go. Services live on unless asked otherwise."""
 
@@ -119,6 +143,11 @@ class Prober(Protocol):
         self, spec: ProbeSpec, service: ServiceSpec, instance: Instance, timeout_s: float
     ) -> ProbeResult:
         """One answer within `timeout_s`."""
+
+    async def busy(
+        self, spec: ProbeSpec, service: ServiceSpec, instance: Instance, timeout_s: float
+    ) -> tuple[BusyState, str] | None:
+        """Is it busy, and with what, as far as it tells anybody; None: it has no way to tell."""
 
     async def close(self) -> None:
         """Drop pooled connections."""

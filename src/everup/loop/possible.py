@@ -45,6 +45,9 @@ def _reason(kind: ActionKind, spec: ServiceSpec, manifest: RuntimeManifest) -> s
     if not manifest.can(needed):
         said = manifest.why_not.get(needed, "")
         return f"the {manifest.name} runtime cannot {kind}" + (f": {said}" if said else "")
+    declared = manifest.needs_declared.get(needed)
+    if declared is not None and not getattr(spec, declared):
+        return f"{spec.name} declares no {declared}, without which {kind} is a restart"
     if kind is ActionKind.CACHE_CLEAR and CACHE_CLEAR_HOOK not in spec.hooks:
         return f"{spec.name} declares no {CACHE_CLEAR_HOOK} hook"
     return ""

@@ -20,6 +20,11 @@ def fold_probe(known: ProbeReading | None, result: ProbeResult) -> ProbeReading:
     failed = result.verdict is ProbeVerdict.FAIL
     passed = result.verdict is ProbeVerdict.PASS
     is_same = (failed and known.failures_in_a_row > 0) or (passed and known.successes_in_a_row > 0)
+    coming_s = known.recovering_since_s
+    if passed:
+        coming_s = UNKNOWN
+    elif result.verdict is ProbeVerdict.RECOVERING and not is_known(coming_s):
+        coming_s = result.at_s
     ratio = known.error_ratio if is_known(known.error_ratio) else 0.0
     return ProbeReading(
         verdict=result.verdict,
@@ -32,6 +37,7 @@ def fold_probe(known: ProbeReading | None, result: ProbeResult) -> ProbeReading:
         error_ratio=ratio + (float(failed) - ratio) / ERROR_MEMORY,
         has_ever_passed=known.has_ever_passed or passed,
         heard=result.heard,
+        recovering_since_s=coming_s,
     )
 
 

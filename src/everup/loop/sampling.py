@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from everup.loop.answers import AnswerLog
 from everup.loop.desk import Desk, News
 from everup.loop.mishaps import Mishaps
 from everup.loop.ports import Clock, HostSense, Prober, Runtime
@@ -43,6 +44,7 @@ class Samplers:
         self._runtime, self._prober, self._host = runtime, prober, host
         self._desk, self._wake, self._mishaps = desk, wake, mishaps
         self._is_close, self._is_settled = is_close, is_settled
+        self.answers = AnswerLog()
 
     async def run(self) -> None:
         """Start every sampler. One that fails unexpectedly says so and goes on; only one that fails
@@ -162,12 +164,10 @@ class Samplers:
             now_s = self._clock.now()
             mishap = self._mishaps.happened(part, error, now_s, stops_acting=False, can_end=False)
             result = ProbeResult(ProbeVerdict.UNKNOWN, now_s, detail=mishap.text)
+        self.answers.note(instance, result)
         news = self._desk.take_probe(spec.name, instance.name, instance.identity, result)
-        if (
-            news is News.TURNED
-            or self._is_close(spec.name)
-            or (news is News.GOES_ON and not self._is_settled(spec.name))
-        ):
+        goes_on = news is News.GOES_ON and not self._is_settled(spec.name)
+        if news is News.TURNED or goes_on or self._is_close(spec.name):
             self._wake(f"probe {spec.name}")
 
 
@@ -176,4 +176,7 @@ def raise_first_of(sampling: asyncio.Task[None]) -> None:
     try:
         sampling.result()
     except BaseExceptionGroup as group:
-        raise group.exceptions[0] from group
+        first: BaseException = group
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        raise first from group

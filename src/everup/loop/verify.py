@@ -16,6 +16,7 @@ from everup.loop.look import Look
 from everup.loop.settle import patience_s, settle
 from everup.loop.sighting import sight
 from everup.model.assessment import Assessment
+from everup.model.decision import Expectation
 from everup.model.entries import Entry, Verified
 from everup.model.evidence import (
     Evidence,
@@ -26,7 +27,12 @@ from everup.model.evidence import (
     Verification,
 )
 from everup.model.kinds import UNKNOWN, InstanceState, ProbeVerdict, is_known
-from everup.model.observation import Exit, InstanceObservation, Observation
+from everup.model.observation import (
+    Exit,
+    InstanceObservation,
+    Observation,
+    ServiceObservation,
+)
 from everup.model.settings import Settings
 from everup.model.state import InFlight, Phase
 
@@ -97,7 +103,10 @@ def judge_expectation(
     expected = flight.expectation
     now_s = observation.at_s
     seen = observation.services.get(expected.service)
-    is_late = now_s >= flight.done_at_s + expected.deadline_s
+    deadline_s = flight.done_at_s + expected.deadline_s
+    if seen is not None and _says_it_is_coming(seen):
+        deadline_s += expected.settling_most_s
+    is_late = now_s >= deadline_s
     if seen is None or not seen.is_known:
         return Failed("not seen again in time") if is_late else Pending("a listing")
     running = [i for i in seen.instances if i.instance.state is InstanceState.RUNNING]
@@ -118,6 +127,15 @@ def _is_of(flight: InFlight, death: Exit) -> bool:
     """Did an instance die that was acted upon? One that was left alone proves nothing."""
     target = flight.step.parameters.get("instance")
     return target is None or death.instance in ("", target)
+
+
+def _says_it_is_coming(seen: ServiceObservation) -> bool:
+    """A database that replays its log after a start has not failed to start."""
+    return any(
+        i.probe is not None and is_known(i.probe.recovering_since_s)
+        for i in seen.instances
+        if i.instance.state is InstanceState.RUNNING
+    )
 
 
 def _missing(flight: InFlight, observation: Observation, assessment: Assessment) -> str:
@@ -144,12 +162,21 @@ def _missing(flight: InFlight, observation: Observation, assessment: Assessment)
     score = assessment.own.score(expected.service)
     if target is None and not score >= expected.score_least:
         return f"a score of {expected.score_least:g}, it is {score:.2f}"
+    return _worse(expected, assessment)
+
+
+def _worse(expected: Expectation, assessment: Assessment) -> str:
+    """Who is worse than before because of it, if anybody."""
     for name, before in expected.dependents_before.items():
         now = assessment.own.score(name)
         found = assessment.relations.findings.get(name)
         if is_known(before) and is_known(now) and now < before - WORSE_BY and found is not None:
             if expected.service in (*found.explained_by, name):
                 return f"{name} is worse than before ({before:.2f} → {now:.2f})"
+    for name, before in expected.behind_before.items():
+        now = assessment.own.score(name)
+        if is_known(before) and is_known(now) and now < before - WORSE_BY:
+            return f"{name}, which stands behind the cache, is worse ({before:.2f} → {now:.2f})"
     return ""
 
 

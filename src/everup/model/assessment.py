@@ -80,6 +80,7 @@ class Finding:
     explained_by: tuple[str, ...] = ()
     instances: tuple[str, ...] = ()  # names of the instances concerned; empty: all
     candidates: tuple[Candidate, ...] = ()  # of a root: what may lie behind it, likeliest first
+    bound_s: float = UNKNOWN  # recovering: how long it may take before a person is told
 
     @property
     def is_root(self) -> bool:

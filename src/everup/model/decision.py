@@ -48,6 +48,8 @@ class Expectation:
     dependents_before: Mapping[str, float] = field(default_factory=dict)
     is_up: bool = True
     memory_most: float = UNKNOWN  # ratio to its limit that must not be exceeded; NaN: any
+    behind_before: Mapping[str, float] = field(default_factory=dict)  # what a cache shields
+    settling_most_s: float = 0.0  # how much later, while it says that it is coming
 
 
 @dataclass(frozen=True, slots=True)

@@ -334,6 +334,28 @@ class EpisodeEnded:
     further_causes: tuple[Cause, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class CameUp:
+    """An instance was well for the first time in this life. `took_s` NaN: nobody can say how long
+    its start-up took, or something that it needs was ill meanwhile."""
+
+    at_s: float
+    service: str
+    instance: str
+    identity: str
+    took_s: float = UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class GivenBack:
+    """What was held for this scope ("" = the stack) was given back, or stays for a reason."""
+
+    at_s: float
+    scope: str
+    what: tuple[str, ...]
+    by: str
+
+
 Entry = (
     ControllerStarted
     | ControllerStopped
@@ -360,6 +382,8 @@ Entry = (
     | ApprovalEnded
     | PredictionMade
     | PredictionSettled
+    | CameUp
+    | GivenBack
 )
 
 ENTRY_TYPES: Mapping[str, type[Entry]] = {cls.__name__: cls for cls in Entry.__args__}

@@ -3,7 +3,8 @@
 EverupError
 ├── TryAgain        it may work later; says when
 ├── GiveUp          it will not work; the next rung, please
-│   └── NotSupported   this runtime cannot do that, by name
+│   ├── NotSupported   this runtime cannot do that, by name
+│   └── HookFailed     an owner's command ended with a code of its own
 ├── AskAHuman       somebody has to decide or repair something
 ├── JournalUnavailable   nothing is known to be written; stop acting, write the same again
 ├── Contradiction   the journal knows better; begin from what it says
@@ -36,6 +37,14 @@ class NotSupported(GiveUp):
         super().__init__(f"the {runtime} runtime cannot {capability}" + (f": {fix}" if fix else ""))
         self.runtime = runtime
         self.capability = capability
+
+
+class HookFailed(GiveUp):
+    """An owner's command ran to its end and said no."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class AskAHuman(EverupError):

@@ -74,6 +74,7 @@ class Cause(StrEnum):
     DISK_FULL = "disk_full"
     NETWORK_CUT = "network_cut"
     SLOW = "slow"
+    RECOVERING = "recovering"  # it says that it is coming, and has for longer than its bound
     REQUESTED = "requested"  # a person asked; nothing needs to be wrong
     HOST_PRESSURE = "host_pressure"  # never a finding, only a candidate: the machine is too busy
     UNKNOWN = "unknown"  # never a finding: the share of doubt that no candidate takes away
@@ -128,6 +129,14 @@ class ProbeVerdict(StrEnum):
     PASS = "pass"
     FAIL = "fail"
     RECOVERING = "recovering"
+    UNKNOWN = "unknown"
+
+
+class BusyState(StrEnum):
+    """Is it doing something that a restart would spoil? `unknown` holds nothing back."""
+
+    BUSY = "busy"
+    IDLE = "idle"
     UNKNOWN = "unknown"
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from everup.model.kinds import UNKNOWN, InstanceState, ProbeVerdict
+from everup.model.kinds import UNKNOWN, BusyState, InstanceState, ProbeVerdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +92,7 @@ class ProbeReading:
     error_ratio: float = UNKNOWN  # failed share of the last 20 answers
     has_ever_passed: bool = False
     heard: Heard = Heard.ANSWER
+    recovering_since_s: float = UNKNOWN  # it says that it is coming since then, and never passed
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,16 @@ class InstanceObservation:
 
 
 @dataclass(frozen=True, slots=True)
+class Busy:
+    """The latest answer to whether it is busy; `since_s`: the first of the same ones in a row."""
+
+    state: BusyState
+    at_s: float
+    reason: str = ""
+    since_s: float = UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceObservation:
     """All instances of one service. `is_known` is False until the runtime listed it once, and
     again when the last listing is older than two intervals."""
@@ -116,6 +127,7 @@ class ServiceObservation:
     instances: tuple[InstanceObservation, ...] = ()
     is_known: bool = True
     exits: tuple[Exit, ...] = ()  # deaths within the crash-loop window, oldest first
+    busy: Busy | None = None  # None: nobody has asked
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ class Verb(StrEnum):
     UNFREEZE = "unfreeze"
     APPROVE = "approve"
     REJECT = "reject"
+    RELEASE = "release"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,10 @@ class Capability(StrEnum):
     SET_INSTANCES = "set_instances"
     SET_LIMITS = "set_limits"
     RUN_HOOK = "run_hook"
+    PROCESSES = "processes"
+    EVIDENCE = "evidence"
+    QUARANTINE = "quarantine"
+    RELEASE = "release"
     LOGS = "logs"
     CAPTURE = "capture"
     APPLY = "apply"
@@ -42,6 +46,8 @@ class RuntimeManifest:
     notes: Mapping[str, str] = field(default_factory=dict)
     why_not: Mapping[Capability, str] = field(default_factory=dict)  # a reason for each refusal
     exempt: Mapping[str, str] = field(default_factory=dict)
+    needs_declared: Mapping[Capability, str] = field(default_factory=dict)
+    """Verb → field of a service without which it is refused for that service."""
 
     def can(self, capability: Capability) -> bool:
         """Is this verb supported?"""
@@ -92,6 +98,15 @@ class Listing:
     instances: tuple[Instance, ...]
     fault: str = ""
     mismatches: tuple[Mismatch, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSight:
+    """One process of an instance: the kernel's letter, and its title as `ps` shows it, bounded."""
+
+    pid: int
+    state: str
+    title: str
 
 
 @dataclass(frozen=True, slots=True)

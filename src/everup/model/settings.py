@@ -40,6 +40,8 @@ class Settings:
     memory_pressure_lasts_s: float = 30.0
     slow_lasts_s: float = 60.0
     strain_escalates_s: float = 300.0
+    recovery_most_s: float = 1800.0
+    recovery_silent_most_s: float = 600.0
     # ladders
     graceful_restart_below: float = 0.4
     container_restart_below: float = 0.3
@@ -49,6 +51,7 @@ class Settings:
     stateful_grace_s: float = 60.0
     natural_ends_least: int = 5
     natural_wait_most_s: float = 300.0
+    busy_most_s: float = 3600.0
     # gate
     cooldown_s: float = 300.0
     cache_clear_cooldown_s: float = 180.0

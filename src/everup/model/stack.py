@@ -17,7 +17,8 @@ NO_WORDS = frozenset({"", "false", "no", "off", "0"})
 
 @dataclass(frozen=True, slots=True)
 class ProbeSpec:
-    """How to ask one instance whether it is well. Exactly one of http, tcp, command is set.
+    """How to ask one instance whether it is well. Exactly one of http, tcp, postgres, redis and
+    command is set; postgres and redis are `host:port` or the path of a socket.
 
     `{port}` in a target stands for the port of the instance that is asked.
     """
@@ -28,11 +29,22 @@ class ProbeSpec:
     interval_s: float = 5.0
     timeout_s: float = 2.0
     expect_status: tuple[int, int] = (200, 399)
+    postgres: str | None = None
+    redis: str | None = None
 
     @property
     def kind(self) -> str:
-        """`http`, `tcp` or `exec`."""
-        return "http" if self.http else "tcp" if self.tcp else "exec"
+        """`http`, `tcp`, `postgres`, `redis` or `exec`."""
+        for name in ("http", "tcp", "postgres", "redis"):
+            if getattr(self, name):
+                return name
+        return "exec"
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Everything in which `{port}` may stand."""
+        named = (self.http, self.tcp, self.postgres, self.redis)
+        return (*(target for target in named if target), *self.command)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +82,14 @@ class StopSpec:
 
     signal: str = "SIGTERM"
     grace_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseSpec:
+    """Versions of a service: a folder for each in `directory`, and the link to the present one."""
+
+    directory: str
+    current: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +135,15 @@ class ServiceSpec:
     is_stateful: bool = False
     is_one_shot: bool = False
     start_period_s: float = 0.0  # 0: not declared
+    recovery_most_s: float = 0.0  # 0: not declared
+    busy_most_s: float = 0.0  # 0: not declared
     stop: StopSpec = StopSpec()
     hooks: Mapping[str, HookSpec] = field(default_factory=dict)
     mode: Mode | None = None
     modes: Mapping[ActionKind, Mode] = field(default_factory=dict)
     health_threshold: float | None = None
     heal_when_stopped: bool = False
+    releases: ReleaseSpec | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -104,6 +104,8 @@ class ServiceState:
     healed_at_s: float = UNKNOWN  # when the last incident on it ended resolved
     with_a_person: str | None = None  # id of the escalated incident nobody has answered yet
     escalated_cause: Cause | None = None  # of that incident
+    startups_s: tuple[float, ...] = ()  # how long its latest start-ups took, newest last, bounded
+    lives: Mapping[str, str] = field(default_factory=dict)  # instance → identity that was well
     diagnoses: tuple[Cause, ...] = ()  # of the open incident, in order, once there are several
     would_have: tuple[WouldDo, ...] = ()  # of the open incident, oldest first, bounded
     natural_ends: Mapping[str, tuple[float, ...]] = field(default_factory=dict)

@@ -23,6 +23,7 @@ from everup.model.observation import InstanceObservation, Observation, ServiceOb
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec, Stack
 from everup.model.state import StackState
+from everup.predictive_monitor.startup import settling
 
 PROBE_WEIGHT = 0.85
 LATENCY_WEIGHT = 0.25
@@ -54,11 +55,10 @@ def _score_service(
         return ServiceHealth(spec.name, UNKNOWN, Condition.UNKNOWN)
     if not any(_is_up(i) for i in seen.instances):
         return _not_running(spec, seen, state)
-    now_s = observation.at_s
+    settled = _settling(spec, seen, observation, state, settings)
     factors: dict[str, tuple[float, float]] = {}
-    total, is_whole, is_any_starting, unread = 0.0, True, False, 0
+    total, is_whole, unread = 0.0, True, 0
     for instance in seen.instances:
-        is_any_starting = is_any_starting or is_starting(instance, spec, now_s, settings)
         if _is_unread(instance, spec):
             unread += 1
             continue
@@ -72,11 +72,28 @@ def _score_service(
         is_whole = is_whole and own == 1.0
     judged = max(spec.instances, len(seen.instances)) - unread
     value = total / judged if judged else UNKNOWN
-    condition = _condition(spec, seen, is_any_starting, value, settings)
+    condition = _condition(spec, settled, value, settings)
     if unread and condition is Condition.HEALTHY:
         condition = Condition.UNKNOWN
     contributions = () if is_whole else _contributions(value, factors)
     return ServiceHealth(spec.name, value, condition, contributions)
+
+
+def _settling(
+    spec: ServiceSpec,
+    seen: ServiceObservation,
+    observation: Observation,
+    state: StackState,
+    settings: Settings,
+) -> set[Condition]:
+    """What its instances are on the way to being well."""
+    is_pressed = observation.host.pressure_ratio >= settings.host_pressure_ratio
+    remembered = state.service(spec.name)
+    found = (
+        settling(i, spec, remembered, observation.at_s, settings, is_host_pressed=is_pressed)
+        for i in seen.instances
+    )
+    return {condition for condition in found if condition is not None}
 
 
 def _not_running(spec: ServiceSpec, seen: ServiceObservation, state: StackState) -> ServiceHealth:
@@ -92,38 +109,19 @@ def _not_running(spec: ServiceSpec, seen: ServiceObservation, state: StackState)
 
 
 def _condition(
-    spec: ServiceSpec,
-    seen: ServiceObservation,
-    is_any_starting: bool,
-    value: float,
-    settings: Settings,
+    spec: ServiceSpec, settled: set[Condition], value: float, settings: Settings
 ) -> Condition:
     threshold = (
         settings.health_threshold if spec.health_threshold is None else spec.health_threshold
     )
-    for instance in seen.instances:
-        if instance.probe is not None and instance.probe.verdict is ProbeVerdict.RECOVERING:
-            return Condition.RECOVERING
-    if is_any_starting:
-        return Condition.STARTING
+    for condition in (Condition.RECOVERING, Condition.STARTING):
+        if condition in settled:
+            return condition
     if not is_known(value):
         return Condition.UNKNOWN
     if value >= threshold:
         return Condition.HEALTHY
     return Condition.DEGRADED if value >= settings.graceful_restart_below else Condition.UNHEALTHY
-
-
-def is_starting(
-    observed: InstanceObservation, spec: ServiceSpec, now_s: float, settings: Settings
-) -> bool:
-    """Running, has a probe that never passed in this life, and its start period is not over."""
-    if not _is_up(observed) or spec.probe is None:
-        return False
-    if observed.probe is not None and observed.probe.has_ever_passed:
-        return False
-    started_s = observed.instance.started_at_s
-    period_s = spec.start_period_s or settings.start_period_unknown_s
-    return is_known(started_s) and now_s - started_s < period_s
 
 
 def instance_score(

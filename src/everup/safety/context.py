@@ -12,8 +12,9 @@ from everup.model.settings import Settings
 from everup.model.stack import Stack
 from everup.model.state import Memory, StackState
 
-SEEN_DEATHS = frozenset({Cause.CRASH, Cause.CRASH_LOOP, Cause.STOPPED_ON_PURPOSE})
-NO_SIGN_OF_US = SEEN_DEATHS | FORETOLD
+SEEN = frozenset({Cause.CRASH, Cause.CRASH_LOOP, Cause.STOPPED_ON_PURPOSE, Cause.RECOVERING})
+"""Deaths that the engine reported, wishes, and what a service says of itself."""
+NO_SIGN_OF_US = SEEN | FORETOLD
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,6 +133,8 @@ def story() -> list[e.Entry]:
         e.ApprovalAsked(16.1, "apr-1", "k", "db", ActionKind.RECREATE, "why", "risk", "up", 916.1),
         e.ApprovalAnswered(16.2, "apr-1", True, "Ann", "yes ☃"),
         e.ApprovalEnded(16.3, "apr-1", ApprovalState.EXPIRED),
+        e.GivenBack(16.0, "db", ("db: its memory limit is 64 MiB again",), "Ann"),
+        e.CameUp(16.0, "db", "db-0", "db-0#2", 1.5),
         e.ControllerStopped(17.0, "asked to"),
     ]
 

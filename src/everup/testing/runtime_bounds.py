@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from everup.loop.ports import Runtime
-from everup.model.errors import EverupError, GiveUp, NotSupported
+from everup.model.errors import EverupError, GiveUp, HookFailed, NotSupported
 from everup.model.kinds import UNKNOWN
 from everup.model.runtime import Capability, Captured
 from everup.model.stack import HookSpec, Limits
@@ -35,6 +35,10 @@ CALLS: dict[Capability, Call] = {
     Capability.SET_INSTANCES: lambda r, s: r.set_instances(s, 2),
     Capability.SET_LIMITS: lambda r, s: r.set_limits(s, Limits(memory_bytes=600.0 * _MIB)),
     Capability.RUN_HOOK: lambda r, s: r.run_hook(s, "greet", HookSpec(command=("true",))),
+    Capability.PROCESSES: lambda r, s: r.processes(s),
+    Capability.EVIDENCE: lambda r, s: r.evidence(s),
+    Capability.QUARANTINE: lambda r, s: r.quarantine(s, f"{s}-0"),
+    Capability.RELEASE: lambda r, s: r.release(s),
     Capability.LOGS: lambda r, s: r.logs(s, lines=5),
     Capability.CAPTURE: lambda r, s: r.capture(s),
     Capability.APPLY: lambda r, s: r.apply(Captured(s, {})),
@@ -50,6 +54,8 @@ _OF_AN_INSTANCE: dict[Capability, Callable[[Runtime, str, str], Awaitable[object
     Capability.KILL: lambda r, s, i: r.kill(s, i),
     Capability.RESTART: lambda r, s, i: r.restart(s, i, grace_s=GRACE_S),
     Capability.RECREATE: lambda r, s, i: r.recreate(s, i, grace_s=GRACE_S),
+    Capability.PROCESSES: lambda r, s, i: r.processes(s, i),
+    Capability.EVIDENCE: lambda r, s, i: r.evidence(s, i),
     Capability.LOGS: lambda r, s, i: r.logs(s, i, lines=5),
 }
 
@@ -206,6 +212,34 @@ async def a_hook_is_run_and_answers(lab: RuntimeLab) -> None:
         assert lab.clock.now() - began_s < PATIENCE_S, "a hook has a timeout"
         after = await instances_of(runtime, "steady")
         assert {i.identity for i in after.values()} == {i.identity for i in before.values()}
+
+
+async def a_hook_of_one_instance_is_run_for_it_alone(lab: RuntimeLab) -> None:
+    hooks = lab.stack.services["steady"].hooks
+    async with opened(lab) as runtime:
+        await runtime.start("steady")
+        await lab.settled(runtime, "steady")
+        first = min(await instances_of(runtime, "steady"))
+        answer = await runtime.run_hook("steady", "greet", hooks["greet"], first)
+        assert answer.count("hello") == 1
+        failed = await _refused(
+            runtime.run_hook("steady", "broken", hooks["broken"], first), HookFailed
+        )
+        assert isinstance(failed, HookFailed)
+        assert failed.code > 0, "the code that its owner's command ended with"
+
+
+async def what_runs_has_processes(lab: RuntimeLab) -> None:
+    async with opened(lab) as runtime:
+        assert not await runtime.processes("steady"), "nothing runs"
+        await runtime.start("steady")
+        await lab.settled(runtime, "steady")
+        found = await runtime.processes("steady")
+        assert len({process.pid for process in found}) == len(found) >= 2
+        assert all(process.title and process.state for process in found)
+        assert len(
+            await runtime.processes("steady", min(await instances_of(runtime, "steady")))
+        ) < len(found)
 
 
 async def a_hook_of_what_does_not_run_is_not_run(lab: RuntimeLab) -> None:

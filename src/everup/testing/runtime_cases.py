@@ -20,6 +20,7 @@ from typing import Any
 from everup.model.runtime import Capability as C
 from everup.model.runtime import RuntimeManifest
 from everup.testing import runtime_bounds as bounds
+from everup.testing import runtime_holds as holds
 from everup.testing import runtime_life as life
 from everup.testing import runtime_truth as truth
 from everup.testing.runtime_lab import RuntimeLab
@@ -107,9 +108,16 @@ _CASES: tuple[Case, ...] = (
     _case(bounds.logs_are_the_last_lines_and_bounded, C.LOGS),
     _case(bounds.a_hook_is_run_and_answers, C.RUN_HOOK),
     _case(bounds.a_hook_of_what_does_not_run_is_not_run, C.RUN_HOOK),
+    _case(bounds.a_hook_of_one_instance_is_run_for_it_alone, C.RUN_HOOK),
+    _case(bounds.what_runs_has_processes, C.PROCESSES),
     _case(bounds.what_was_captured_can_be_applied, C.CAPTURE, C.APPLY, C.RESTART),
     _case(bounds.what_was_applied_survives_the_controller, C.CAPTURE, C.APPLY, C.RESTART),
     _case(bounds.senseless_configuration_is_refused, C.CAPTURE, C.APPLY),
+    _case(holds.evidence_is_told_and_changes_nothing, C.EVIDENCE),
+    _case(holds.evidence_of_what_hangs_does_not_hang, C.EVIDENCE, C.KILL),
+    _case(holds.a_changed_limit_is_given_back, C.RELEASE, C.SET_LIMITS),
+    _case(holds.what_a_lost_controller_held_is_given_back, C.RELEASE, C.SET_LIMITS),
+    _case(holds.isolation_is_given_back, C.RELEASE, C.ISOLATE),
     _case(bounds.a_pinned_image_has_an_address, C.PIN_IMAGE),
 )
 

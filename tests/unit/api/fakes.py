@@ -203,7 +203,7 @@ class FakeControl:
             )
         if request.verb is Verb.UNFREEZE:
             freezes.pop(request.service, None)
-        if request.verb in (Verb.FREEZE, Verb.UNFREEZE):
+        if request.verb in (Verb.FREEZE, Verb.UNFREEZE, Verb.RELEASE):
             self.state = replace(self.state, freezes=freezes)
             return Answer(AnswerState.DONE, f"{request.verb} done")
         return Answer(AnswerState.ACCEPTED, "begun", action_id="act-1")

@@ -53,6 +53,7 @@ def test_every_endpoint_is_there_and_no_other() -> None:
         "/approvals/{approval_id}/approve",
         "/approvals/{approval_id}/reject",
         "/freeze",
+        "/release",
         "/services/{name}/stop",
         "/services/{name}/start",
         "/recovery/manual/{service}",

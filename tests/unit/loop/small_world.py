@@ -91,6 +91,12 @@ class Runtime:
         await asyncio.sleep(3600)
         yield  # type: ignore[misc]
 
+    async def evidence(self, service: str, instance: str | None = None) -> Sequence[str]:
+        return ()
+
+    async def release(self, service: str | None = None) -> Sequence[str]:
+        return ()
+
     async def start(self, service: str, instance: str | None = None) -> None:
         self.did.append(f"start {service}")
         self.run(service)
@@ -121,6 +127,9 @@ class Prober:
 
     async def probe(self, spec: Any, service: Any, instance: Any, timeout_s: float) -> ProbeResult:
         return ProbeResult(self.says(service.name), self.clock.now(), 0.001)
+
+    async def busy(self, spec: Any, service: Any, instance: Any, timeout_s: float) -> None:
+        return None
 
     async def close(self) -> None:
         return None

@@ -24,7 +24,7 @@ POSSIBLE = "possible for a are: restart, graceful_restart, container_restart, de
         (ActionKind.SCALE_OUT, "scale_out is not part of this version"),
         (ActionKind.EMERGENCY_ROLLBACK, "emergency_rollback is not part of this version"),
         (ActionKind.FAILOVER, "failover is not part of this version"),
-        (ActionKind.RECREATE, "the processes runtime cannot recreate: a process has no layer"),
+        (ActionKind.RECREATE, "a declares no releases, without which recreate is a restart"),
         (ActionKind.ISOLATE, "the processes runtime cannot isolate"),
         (ActionKind.REJOIN, "the processes runtime cannot rejoin"),
         (ActionKind.CACHE_CLEAR, "a declares no cache_clear hook"),

@@ -141,8 +141,36 @@ def _how_it_is_handled() -> dict[str, Part]:
             "1m30s",
             30,
         ),
+        "recovery_most_s": described(
+            duration(1.0, 7 * 86400.0),
+            "How long it may say that it is coming before a person is told.",
+            "30m",
+        ),
         "stop": _stop(),
         "hooks": hooks(),
+        "busy_most_s": described(
+            duration(1.0, 7 * 86400.0),
+            "How long it may be busy, when it is sick, before a person is told.",
+            "1h",
+        ),
+        "releases": described(
+            {
+                **either(
+                    text(),
+                    block(
+                        {
+                            "directory": described(text(), "Folder of the releases.", "releases"),
+                            "current": described(
+                                text(), "The link to the present one.", "current", default="current"
+                            ),
+                        },
+                        required=("directory",),
+                    ),
+                )
+            },
+            "Folder with a release each and a link to the present one, for recreate.",
+            "releases",
+        ),
         "mode": mode(),
         "modes": {"$ref": MODES},
         "thresholds": described(

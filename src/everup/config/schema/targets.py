@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from everup.config.probe import PROBE_TIMEOUT_MOST_S
+from everup.config.probe import KINDS, PROBE_TIMEOUT_MOST_S
 from everup.config.schema.parts import (
     Part,
     block,
@@ -19,6 +19,7 @@ from everup.model.stack import HookSpec
 
 _HTTP = r"[hH][tT][tT][pP][sS]?://[^\s/@?#]+([/?#]\S*)?"
 _TCP = r"[^\s/]*[^\s/:]:([0-9]{1,5}|\{port\})/?"
+_DATABASE = r"^(/\S.*|[^\s/]+:([0-9]{1,5}|\{port\}))$"
 _METHOD = (
     r"([gG][eE][tT]|[pP][oO][sS][tT]|[pP][uU][tT]|[pP][aA][tT][cC][hH]|[dD][eE][lL][eE][tT][eE])"
 )
@@ -46,6 +47,18 @@ def probe() -> Part:
                 "that hangs.",
                 "127.0.0.1:6379",
             ),
+            "postgres": described(
+                text(_DATABASE),
+                "host:port or socket path of a PostgreSQL, asked in its own protocol and without "
+                "credentials.",
+                "127.0.0.1:5432",
+            ),
+            "redis": described(
+                text(_DATABASE),
+                "host:port or socket path of a Redis, asked in its own protocol and without "
+                "credentials.",
+                "127.0.0.1:6379",
+            ),
             "exec": described(
                 command(), "A command that ends with 0 when all is well.", "pg_isready -q"
             ),
@@ -67,11 +80,12 @@ def probe() -> Part:
             ),
         }
     )
-    alone = {**one_of(("http", "tcp", "exec")), "dependencies": {"expect_status": ["http"]}}
+    alone = {**one_of(KINDS), "dependencies": {"expect_status": ["http"]}}
     return described(
         {**either(short_probe(), long), **alone},
         "How to ask an instance whether it is well: http://…, tcp://host:port, exec:command, or a "
-        "block with exactly one of http, tcp and exec. {port} stands for the instance's port.",
+        "block with exactly one of http, tcp, exec, postgres and redis. {port} stands for the "
+        "instance's port.",
         "http://127.0.0.1:{port}/health",
         "exec:pg_isready -q",
         {"exec": "./check", "interval_s": "30s"},

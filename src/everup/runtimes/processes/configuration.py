@@ -21,6 +21,7 @@ from everup.model.stack import ServiceSpec
 INSTANCES_MOST = 100
 GRACE_DIGITS = 6
 """Microseconds: what scaling there and back leaves behind would else be another configuration."""
+_OF_RELEASES = ("releases", "current", "release", "release_over")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,10 @@ class Configuration:
     memory_bytes: float = UNKNOWN
     stop_signal: str = "SIGTERM"
     stop_grace_s: float = 10.0
+    releases: str | None = None
+    current: str | None = None
+    release: str | None = None  # the one that is used; None: what the link leads to
+    release_over: str | None = None  # where the link led when `release` was applied
 
     @classmethod
     def of(cls, spec: ServiceSpec, time_scale: float = 1.0) -> Configuration:
@@ -50,6 +55,8 @@ class Configuration:
             memory_bytes=spec.limits.memory_bytes,
             stop_signal=spec.stop.signal,
             stop_grace_s=round(spec.stop.grace_s / time_scale, GRACE_DIGITS),
+            releases=spec.releases.directory if spec.releases else None,
+            current=spec.releases.current if spec.releases else None,
         )
 
     def content(self) -> dict[str, object]:
@@ -64,6 +71,7 @@ class Configuration:
             "memory_bytes": self.memory_bytes if is_known(self.memory_bytes) else None,
             "stop_signal": self.stop_signal,
             "stop_grace_s": self.stop_grace_s,
+            **({name: getattr(self, name) for name in _OF_RELEASES} if self.releases else {}),
         }
 
     @property
@@ -154,4 +162,5 @@ _PARSERS: dict[str, _Parser] = {
     ),
     "stop_signal": (_is_text, "a signal's name", _same),
     "stop_grace_s": (lambda v: _is_number(v) and v >= 0, "seconds from 0", float),
+    **dict.fromkeys(_OF_RELEASES, _TEXT_OR_NOTHING),
 }

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from everup.model.errors import GiveUp, TryAgain
+from everup.model.errors import GiveUp, HookFailed, TryAgain
 from everup.runtimes.processes import inherited
 from everup.runtimes.processes.launch import PASSES
 from everup.runtimes.processes.orders import Order
@@ -35,7 +35,8 @@ def run(order: Order, what: str, timeout_s: float, is_cancelled: Callable[[], bo
     """What the command wrote, at most `OUTPUT_BYTES_MOST`.
 
     Raises:
-        GiveUp: it failed, or cannot be executed; with the end of its output.
+        HookFailed: it ended with another code than 0; with the end of its output.
+        GiveUp: it cannot be executed.
         TryAgain: it took longer than its timeout and was killed.
     """
     inherited.unblock_signals()
@@ -53,7 +54,8 @@ def run(order: Order, what: str, timeout_s: float, is_cancelled: Callable[[], bo
     if end.code is None:
         raise TryAgain(f"{what} took longer than {timeout_s:g} s and was killed")
     if end.code != 0:
-        raise GiveUp(f"{what} ended with code {end.code}: {text[-500:].strip() or 'no output'}")
+        said = text[-500:].strip() or "no output"
+        raise HookFailed(f"{what} ended with code {end.code}: {said}", end.code)
     return text
 
 

@@ -10,7 +10,8 @@ import asyncio
 import errno
 import os
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 
 from everup.loop.ports import Clock
@@ -20,8 +21,17 @@ from everup.model.observation import Instance
 from everup.model.runtime import EventKind, Mismatch, RuntimeEvent
 from everup.model.settings import Settings
 from everup.model.stack import Stack
-from everup.runtimes.processes import adoption, files, inherited, memory, procfs
+from everup.runtimes.processes import (
+    adoption,
+    areas,
+    files,
+    inherited,
+    memory,
+    procfs,
+    releases,
+)
 from everup.runtimes.processes.accounting import Accounting, Usage
+from everup.runtimes.processes.configuration import Configuration
 from everup.runtimes.processes.declared import Declarations
 from everup.runtimes.processes.ending import Ending
 from everup.runtimes.processes.events import Events
@@ -34,6 +44,22 @@ from everup.runtimes.processes.orders import Order, order
 from everup.runtimes.processes.records import Key, Record, Registry, instance_name
 from everup.runtimes.processes.roster import Life, Roster
 from everup.runtimes.processes.threads import WAIT_S, Threads
+
+
+class Use(StrEnum):
+    """Which release a start uses, and whether its working area is a fresh one."""
+
+    CURRENT = "current"  # what the link leads to
+    KEPT = "kept"  # the one that ran
+    FRESH = "fresh"  # what the link leads to, in a fresh area
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A checked start with what it will be remembered to have been started with."""
+
+    order: Order
+    configuration: Configuration
 
 
 class House:
@@ -156,17 +182,24 @@ class House:
     def _mark(self, record: Record) -> Mark:
         return Mark(self.stack.name, *record.key, self._home, record.nonce)
 
-    def prepare(self, service: str, index: int) -> Order:
+    def prepare(self, service: str, index: int, use: Use = Use.CURRENT) -> Prepared:
         """Check that this instance could be started. Raises GiveUp."""
-        return order(service, index, self.declarations.of(service), self.environ)
+        declared = self.declarations.of(service)
+        life = self.roster.get((service, index))
+        ran = life.record.configuration if life is not None else None
+        kept = ran.release if ran is not None and use is Use.KEPT else None
+        configuration = releases.resolved(declared, kept)
+        return Prepared(order(service, index, configuration, self.environ), configuration)
 
-    async def launch(self, service: str, index: int) -> None:
+    async def launch(self, service: str, index: int, use: Use = Use.CURRENT) -> None:
         """Start an instance that does not run. Once begun it is carried through, cancelled or not.
 
         Raises:
             GiveUp: it cannot be started as declared. TryAgain: not now.
         """
-        checked = self.prepare(service, index)
+        checked = self.prepare(service, index, use)
+        if checked.configuration.releases is not None:
+            checked = await self._with_area(checked, (service, index), use)
         before = self.roster.get((service, index))
         if before is not None:
             grace_s = self.declarations.of(service).stop_grace_s * self.time_scale
@@ -191,8 +224,24 @@ class House:
         if under_way and (await asyncio.wait(under_way, timeout=WAIT_S))[1]:
             raise TryAgain(f"{service} is still being started; its files do not answer")
 
-    async def _launch(self, checked: Order, key: Key, before: Life | None) -> None:
-        configuration = self.declarations.of(key[0])
+    async def _with_area(self, checked: Prepared, key: Key, use: Use) -> Prepared:
+        """With the folder that it may lose; a fresh start gets a fresh one."""
+        folder, name = self._folder.resolve() / "areas", instance_name(*key)
+        life = self.roster.get(key)
+        ran_s = life.record.ran_s(self.clock.now()) if life is not None else 0.0
+        try:
+            if ran_s >= areas.PROVEN_S * self.time_scale:
+                await self.threads.write(areas.prove, folder, name)
+            account, is_fresh = checked.order.account, use is Use.FRESH
+            area = await self.threads.write(areas.take, folder, name, account, is_fresh=is_fresh)
+            await self.threads.write(areas.prune, folder, name)
+        except OSError as error:
+            raise TryAgain(f"{name} was not started: no working area: {error}") from error
+        env = {**checked.order.env, areas.AREA: str(area)}
+        return replace(checked, order=replace(checked.order, env=env))
+
+    async def _launch(self, checked: Prepared, key: Key, before: Life | None) -> None:
+        configuration = checked.configuration
         record = Record(
             service=key[0],
             index=key[1],
@@ -205,7 +254,7 @@ class House:
         work = asyncio.get_running_loop().run_in_executor(
             self.threads.hands,
             lambda: launch(
-                checked,
+                checked.order,
                 record,
                 mark=self._mark(record),
                 log=self.log_of(key),

@@ -7,8 +7,9 @@ from everup.model.runtime import Capability, RuntimeManifest
 NAME = "processes"
 
 _REFUSED = {
-    Capability.RECREATE: "a process has no layer to replace; restart makes a fresh one already",
     Capability.PIN_IMAGE: "a process has no image; its program is a file that its owner installs",
+    Capability.QUARANTINE: "a frozen process keeps its port, so that no fresh one could take it; "
+    "what can be seen of it is kept as evidence instead, before it is ended",
     Capability.ISOLATE: "processes of one host share its network; nothing here can cut one off",
     Capability.REJOIN: "nothing can have been isolated",
 }
@@ -21,6 +22,7 @@ MANIFEST = RuntimeManifest(
     name=NAME,
     capabilities=frozenset(Capability) - _REFUSED.keys(),
     why_not=_REFUSED,
+    needs_declared={Capability.RECREATE: "releases"},
     notes={
         "lives": "Instances have sessions of their own and outlive Everup. A supervisor that ends "
         "Everup's whole group ends them too: under systemd set KillMode=process.",
@@ -35,6 +37,11 @@ MANIFEST = RuntimeManifest(
         "accept_queue": "Of the listening TCP sockets on the instance's declared port.",
         "stop": "The signal goes to the main process; what it leaves behind gets SIGTERM, then "
         "SIGKILL where a kill is allowed.",
+        "evidence": "From /proc alone: the process is neither asked nor stopped. Kernel stacks and "
+        "other accounts' files need root.",
+        "recreate": "For services that declare releases: the present one, in a fresh working area. "
+        "Releases and their link are never changed; others are refused, since restart is as fresh.",
+        "release": "Gives back memory limits that Everup changed; one that is needed stays.",
         "logs": "Standard output and error together, kept to some megabytes per instance.",
         "capture": "Holds the values of `env`, which may be secrets.",
     },

@@ -6,6 +6,7 @@ its per-process limits count address space, not memory. So this looks, and kills
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -14,9 +15,10 @@ from pathlib import Path
 import structlog
 
 from everup.loop.ports import Clock
+from everup.model.errors import TryAgain
 from everup.model.kinds import is_known
 from everup.model.runtime import EventKind, RuntimeEvent
-from everup.runtimes.processes import leftovers, output
+from everup.runtimes.processes import evidence, leftovers, output
 from everup.runtimes.processes.accounting import Usage
 from everup.runtimes.processes.events import Events
 from everup.runtimes.processes.records import Key
@@ -28,6 +30,7 @@ POLL_S = 1.0
 """How often memory is compared with its limit, at true pace; scaled like every other time."""
 
 POLL_LEAST_S = 0.1
+EVIDENCE_WITHIN_S = 0.5
 LOGS_EVERY_TURNS = 10
 
 
@@ -69,12 +72,13 @@ class Guard:
         for life in limited:
             used = usage.get(life.record.key)
             if used is not None and used.memory_bytes > life.record.memory_limit_bytes:
-                await self._kill(life)
+                await self._kill(life, used)
 
-    async def _kill(self, life: Life) -> None:
+    async def _kill(self, life: Life, used: Usage) -> None:
         handle = life.handle
         if handle is None:
             return
+        await self._keep_evidence(life, used)
         try:
             if not handle.send(signal.SIGKILL):
                 return
@@ -91,6 +95,16 @@ class Guard:
             )
         )
         await self.in_thread(leftovers.send, life.members, signal.SIGKILL)
+
+    async def _keep_evidence(self, life: Life, used: Usage) -> None:
+        """Into its own output, where whoever asks why it died looks first; memory grows meanwhile,
+        so that this gets less time than other evidence."""
+        try:
+            async with asyncio.timeout(EVIDENCE_WITHIN_S):
+                seen = await self.in_thread(evidence.of, life.record, life.members, used)
+                await self.in_thread(output.append, self.log_of(life.record.key), seen)
+        except (OSError, TimeoutError, TryAgain) as error:
+            _log.warning("no_evidence_kept", instance=life.record.name, error=str(error))
 
     async def _cut_logs(self) -> None:
         for life in self.roster:

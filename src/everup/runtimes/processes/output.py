@@ -7,7 +7,7 @@ at most are kept: the present one and the one before.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 LOG_BYTES_MOST = 8 * 1024 * 1024
@@ -68,6 +68,12 @@ def tail(log: Path, lines: int) -> Sequence[str]:
         return ()
     text = content.decode(errors="replace").removesuffix("\n")
     return [line.rstrip("\r") for line in text.split("\n")[-wanted:]]
+
+
+def append(log: Path, lines: Iterable[str]) -> None:
+    """Everup's own words among those of the instance, marked as such. Raises OSError."""
+    with log.open("a", encoding="utf-8", errors="replace") as file:
+        file.writelines(f"[everup] {line}\n" for line in lines)
 
 
 def _end_of(path: Path, most_bytes: int) -> bytes:

@@ -94,6 +94,14 @@ def read_memory(pid: int) -> Memory | None:
     return Memory(int(columns[1]) * PAGE_BYTES, int(columns[2]) * PAGE_BYTES)
 
 
+def read_peak_bytes(pid: int) -> float:
+    """The most memory that the process ever had resident; 0 for one that is gone."""
+    for line in (read_bytes(f"/proc/{pid}/status") or b"").splitlines():
+        if line.startswith(b"VmHWM:"):
+            return float(line.split()[1]) * 1024
+    return 0.0
+
+
 def read_io_bytes(pid: int) -> int | None:
     """Bytes moved from and to block devices, reaped children included; None: not ours to read."""
     content = read_line(f"/proc/{pid}/io")

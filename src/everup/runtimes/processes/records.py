@@ -71,6 +71,12 @@ class Record:
         """Its process; pid 0 when none was ever seen."""
         return Identity(self.boot_id, self.pid, self.start_ticks)
 
+    def ran_s(self, now_s: float) -> float:
+        """How long it ran, or has run until now; 0 where nobody knows."""
+        if self.exit is not None and is_known(self.exit.ran_s):
+            return self.exit.ran_s
+        return max(now_s - self.started_at_s, 0.0) if self.exit is None else 0.0
+
     def ended(self, exit: Exit) -> Record:
         """The same life, over."""
         return replace(self, stage=Stage.ENDED, exit=exit)

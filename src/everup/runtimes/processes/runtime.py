@@ -16,14 +16,14 @@ from typing import Any
 
 from everup.loop.ports import Clock
 from everup.model.errors import GiveUp, NotSupported, TryAgain
-from everup.model.kinds import is_known
-from everup.model.runtime import Capability, Captured, Listing, RuntimeEvent
+from everup.model.runtime import Capability, Captured, Listing, ProcessSight, RuntimeEvent
 from everup.model.settings import Settings
 from everup.model.stack import HookSpec, Limits, Stack
-from everup.runtimes.processes import hooks, output
+from everup.runtimes.processes import evidence, hooks, output, releases, sights
 from everup.runtimes.processes.configuration import INSTANCES_MOST, Configuration
-from everup.runtimes.processes.house import House
-from everup.runtimes.processes.manifest import CPUS_REFUSED, MANIFEST, NAME
+from everup.runtimes.processes.house import House, Use
+from everup.runtimes.processes.limits import LimitKeeper
+from everup.runtimes.processes.manifest import MANIFEST, NAME
 from everup.runtimes.processes.records import instance_name
 from everup.runtimes.processes.roster import Life
 
@@ -31,6 +31,7 @@ TURN_WAIT_S = 5.0
 """How long a call waits for another one on the same service, at true pace."""
 
 TURN_WAIT_LEAST_S = 0.5
+EVIDENCE_INSTANCES_MOST = 8
 
 
 class ProcessRuntime:
@@ -50,6 +51,7 @@ class ProcessRuntime:
         self._house = House(stack, state_dir, clock, settings, environ)
         self._turns = {name: asyncio.Lock() for name in stack.services}
         self._turn_wait_s = max(TURN_WAIT_S * settings.time_scale, TURN_WAIT_LEAST_S)
+        self._limits = LimitKeeper(self._house, state_dir / "held")
         self._is_open = False
 
     async def open(self) -> None:
@@ -101,15 +103,33 @@ class ProcessRuntime:
         """Stop and start, one instance after the other; checked to be startable before it stops."""
         async with self._turn(service):
             for index in self._places(service, instance):
-                self._house.prepare(service, index)
+                self._house.prepare(service, index, Use.KEPT)
                 life = self._house.roster.get((service, index))
                 if life is not None:
                     await self._house.ending.stop(life, grace_s, may_kill=may_kill)
-                await self._start(service, index)
+                await self._start(service, index, Use.KEPT)
 
     async def recreate(self, service: str, instance: str | None = None, *, grace_s: float) -> None:
-        """Refused."""
-        raise self._refusal(Capability.RECREATE)
+        """A fresh one of the present release in a fresh area; if it cannot be started, the release
+        that ran runs again. Services without releases are refused by name."""
+        async with self._turn(service):
+            places = self._places(service, instance)
+            if self._house.declarations.of(service).releases is None:
+                raise GiveUp(
+                    f"releases: {service} declares none, so that a restart makes as fresh a one; "
+                    "restart it, or declare releases"
+                )
+            for index in places:
+                self._house.prepare(service, index, Use.FRESH)
+                life = self._house.roster.get((service, index))
+                if life is not None:
+                    await self._house.ending.stop(life, grace_s, may_kill=True)
+                try:
+                    await self._start(service, index, Use.FRESH)
+                except (GiveUp, TryAgain):
+                    if life is not None:
+                        await self._start(service, index, Use.KEPT)
+                    raise
 
     async def set_instances(self, service: str, count: int) -> None:
         """Have this many; the number is remembered, the highest-numbered ones leave first."""
@@ -132,32 +152,43 @@ class ProcessRuntime:
     async def set_limits(self, service: str, limits: Limits) -> None:
         """Change the memory limit of what runs and of what will be started."""
         async with self._turn(service):
-            if is_known(limits.cpus):
-                raise NotSupported(NAME, "limit cpus", CPUS_REFUSED)
-            if not is_known(limits.memory_bytes):
-                return
-            before = self._house.declarations.of(service)
-            changed = Configuration.parse({**before.content(), "memory_bytes": limits.memory_bytes})
-            await self._refuse_below_use(service, limits.memory_bytes)
-            await self._declare(service, changed)
-            for life in self._house.roster.of(service):
-                if life.is_running:
-                    record = replace(life.record, memory_limit_bytes=limits.memory_bytes)
-                    self._house.roster.change(life, record)
+            await self._limits.set(service, limits)
 
-    async def run_hook(self, service: str, name: str, hook: HookSpec) -> str:
+    async def run_hook(
+        self, service: str, name: str, hook: HookSpec, instance: str | None = None
+    ) -> str:
         """Run the hook for each running instance; nothing runs: nothing is done."""
         self._need_open()
         configuration = self._house.declarations.of(service)
         return await hooks.run(
             name,
             hook,
-            [life.record for life in self._house.roster.of(service) if life.is_running],
+            [life.record for life in self._lives(service, instance) if life.is_running],
             configuration,
             self._house.environ,
             self._house.threads,
             hook.timeout_s,
         )
+
+    async def processes(self, service: str, instance: str | None = None) -> Sequence[ProcessSight]:
+        """Main processes, then their descendants, at most `sights.PROCESSES_MOST`."""
+        self._need_open()
+        running = [life for life in self._lives(service, instance) if life.is_running]
+        await self._house.measure()
+        mains = [life.record.identity for life in running]
+        others = sorted({i for life in running for i in life.members}, key=lambda i: i.pid)
+        return await self._house.threads.read(sights.processes, [*mains, *others])
+
+    async def evidence(self, service: str, instance: str | None = None) -> Sequence[str]:
+        """What /proc shows of its instances, a few dozen lines each; of many the first ones."""
+        self._need_open()
+        lives = self._lives(service, instance)[:EVIDENCE_INSTANCES_MOST]
+        usage = await self._house.measure()
+        said: list[str] = []
+        for life in lives:
+            used = usage.get(life.record.key)
+            said += await self._house.threads.read(evidence.of, life.record, life.members, used)
+        return said
 
     async def logs(self, service: str, instance: str | None = None, *, lines: int) -> Sequence[str]:
         """The last lines; of several instances each one's share, headed by its name."""
@@ -189,7 +220,8 @@ class ProcessRuntime:
         """Use this configuration from the next start on, and after restarts of Everup."""
         async with self._turn(captured.service):
             configuration = Configuration.parse(captured.content)
-            await self._declare(captured.service, configuration)
+            await self._declare(captured.service, releases.applied(configuration))
+            await self._limits.forget(captured.service)
 
     async def pin_image(self, service: str, reference: str) -> str:
         """Refused."""
@@ -202,6 +234,19 @@ class ProcessRuntime:
     async def rejoin(self, service: str) -> None:
         """Refused."""
         raise self._refusal(Capability.REJOIN)
+
+    async def quarantine(self, service: str, instance: str) -> None:
+        """Refused."""
+        raise self._refusal(Capability.QUARANTINE)
+
+    async def release(self, service: str | None = None) -> Sequence[str]:
+        """Limits that we changed, where what has been used fits into the ones before."""
+        self._need_open()
+        said: list[str] = []
+        for name in self._stack.services if service is None else (service,):
+            async with self._turn(name):
+                said += await self._limits.release(name)
+        return said
 
     async def close(self, *, stop_services: bool = False) -> None:
         """Let go, services live on; or stop everything, dependents before what they need."""
@@ -219,25 +264,16 @@ class ProcessRuntime:
         self._is_open = False
         self._house.lose()
 
-    async def _start(self, service: str, index: int) -> None:
+    async def _start(self, service: str, index: int, use: Use = Use.CURRENT) -> None:
         life = self._house.roster.get((service, index))
         if life is None or not life.is_running:
-            await self._house.launch(service, index)
+            await self._house.launch(service, index, use)
 
     async def _declare(self, service: str, configuration: Configuration) -> None:
         try:
             await self._house.threads.write(self._house.declarations.put, service, configuration)
         except OSError as error:
             raise TryAgain(f"the configuration of {service} was not stored: {error}") from error
-
-    async def _refuse_below_use(self, service: str, limit_bytes: float) -> None:
-        usage = await self._house.measure()
-        used = [usage[key].memory_bytes for key in usage if key[0] == service]
-        if used and max(used) > limit_bytes:
-            raise GiveUp(
-                f"memory_bytes: {service} uses {max(used):.0f} bytes now, a limit of "
-                f"{limit_bytes:.0f} would end it at once; set a higher one"
-            )
 
     async def _stop_everything(self) -> None:
         for names in self._levels():

@@ -27,6 +27,7 @@ class HookNature:
     output: str = ""
     takes_s: float = 0.1
     error: str = ""
+    code: int = 1  # that it ends with when it fails
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from random import Random
 
-from everup.model.kinds import UNKNOWN, ProbeVerdict
+from everup.model.kinds import UNKNOWN, BusyState, ProbeVerdict
 from everup.model.observation import Heard, HostObservation, Instance, ProbeResult
 from everup.model.stack import ProbeSpec, ServiceSpec
 from everup.runtimes.simulated.instance import Answer
@@ -76,6 +76,12 @@ class SimulatedProber:
         self, verdict: ProbeVerdict, latency_s: float, detail: str, heard: Heard = Heard.ANSWER
     ) -> ProbeResult:
         return ProbeResult(verdict, self._world.now(), latency_s, detail, heard)
+
+    async def busy(
+        self, spec: ProbeSpec, service: ServiceSpec, instance: Instance, timeout_s: float
+    ) -> tuple[BusyState, str] | None:
+        """It has no way to tell."""
+        return None
 
     async def close(self) -> None:
         """Nothing is held."""

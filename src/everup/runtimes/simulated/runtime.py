@@ -12,12 +12,13 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
-from everup.model.errors import GiveUp, TryAgain
+from everup.model.errors import GiveUp, HookFailed, NotSupported, TryAgain
 from everup.model.kinds import is_known
 from everup.model.runtime import (
     Capability,
     Captured,
     Listing,
+    ProcessSight,
     RuntimeEvent,
     RuntimeManifest,
 )
@@ -34,7 +35,8 @@ NO_SERVICE = "service: there is no {0!r} in this world; known: {1}"
 
 MANIFEST = RuntimeManifest(
     name="simulated",
-    capabilities=frozenset(Capability),
+    capabilities=frozenset(Capability) - {Capability.QUARANTINE},
+    why_not={Capability.QUARANTINE: "this world has no room aside"},
     notes={"clock": "virtual: a second takes as long as computing it"},
 )
 
@@ -179,26 +181,41 @@ class SimulatedRuntime:
         if limits.memory_bytes <= 0:
             raise GiveUp(f"memory_bytes: {limits.memory_bytes:g} is not above 0")
         found = self._world.services[service]
+        found.limits_before = found.limits_before or found.spec.limits
         found.spec = replace(found.spec, limits=limits)
         for instance in found.instances.values():
             instance.memory_limit_bytes = limits.memory_bytes
 
-    async def run_hook(self, service: str, name: str, hook: HookSpec) -> str:
+    async def processes(self, service: str, instance: str | None = None) -> Sequence[ProcessSight]:
+        """One for each running instance."""
+        self._check(service, instance)
+        self._need_engine()
+        everywhere = [i for s in self._world.services.values() for i in s.instances.values()]
+        meant = self._world.instances(service, instance)
+        return [
+            ProcessSight(1000 * place + each.life, each.process_letter() or "?", each.name)
+            for place, each in enumerate(everywhere, 1)
+            if each.is_up and each in meant
+        ]
+
+    async def run_hook(
+        self, service: str, name: str, hook: HookSpec, instance: str | None = None
+    ) -> str:
         """Once for each running instance; an unknown hook fails."""
-        self._check(service)
+        self._check(service, instance)
         self._need_engine()
         nature = self._world.services[service].nature.hooks.get(name)
         if nature is None:
             raise GiveUp(f"hook {name} of {service}: not found")
         said: list[str] = []
-        for instance in self._world.instances(service):
-            if not instance.is_up:
+        for each in self._world.instances(service, instance):
+            if not each.is_up:
                 continue
             await asyncio.sleep(min(nature.takes_s, hook.timeout_s))
             if nature.takes_s > hook.timeout_s:
                 raise TryAgain(f"hook {name} of {service} took over {hook.timeout_s:g} s")
             if nature.error:
-                raise GiveUp(f"hook {name} of {service}: {nature.error}")
+                raise HookFailed(f"hook {name} of {service}: {nature.error}", nature.code)
             said.append(nature.output)
         return "\n".join(said)
 
@@ -217,6 +234,35 @@ class SimulatedRuntime:
         self._need_engine()
         found = self._world.services[captured.service]
         found.spec = merged(found.spec, captured.content)
+        found.limits_before = None
+
+    async def evidence(self, service: str, instance: str | None = None) -> Sequence[str]:
+        """A line for each instance."""
+        self._check(service, instance)
+        self._need_engine()
+        return [
+            f"{each.name}: {each.state}, process in state {each.process_letter() or 'none'}"
+            for each in self._world.instances(service, instance)
+            if each.life
+        ]
+
+    async def quarantine(self, service: str, instance: str) -> None:
+        """Refused."""
+        verb = Capability.QUARANTINE
+        raise NotSupported(MANIFEST.name, verb, MANIFEST.why_not[verb])
+
+    async def release(self, service: str | None = None) -> Sequence[str]:
+        """Isolation and changed limits; a limit that is needed stays."""
+        if service is not None:
+            self._check(service)
+        self._need_open()
+        self._need_engine()
+        said: list[str] = []
+        for found in self._world.services.values():
+            if service in (None, found.name):
+                said += found.give_back(self._world.t)
+        self._world.settle()
+        return said
 
     async def pin_image(self, service: str, reference: str) -> str:
         """A made-up content address that depends on the reference alone."""

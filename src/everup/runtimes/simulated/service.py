@@ -6,10 +6,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from everup.model.kinds import UNKNOWN, DependencyKind, InstanceState
-from everup.model.stack import ServiceSpec
+from everup.model.kinds import UNKNOWN, DependencyKind, InstanceState, is_known
+from everup.model.stack import Limits, ServiceSpec
 from everup.runtimes.simulated.instance import (
     IDLE_CPU_RATIO,
     SILENT,
@@ -23,6 +23,7 @@ from everup.runtimes.simulated.nature import Nature, Reaction
 FULL = 0.97  # utilisation from which on the queue only grows
 SOFT_SLOWDOWN = 3.0
 COLD_SLOWDOWN = 2.0
+LIMIT_MARGIN = 1.15  # of what was used, under a limit that is given back
 
 
 @dataclass(slots=True)
@@ -62,11 +63,33 @@ class VirtualService:
     outages: list[Outage] = field(default_factory=list)
     changed_at_s: float = float("-inf")  # latest event of somebody else's change
     is_stopped_outside: bool = False  # while nobody watched
+    limits_before: Limits | None = None  # what our change of them is to be given back to
 
     @property
     def name(self) -> str:
         """As declared."""
         return self.spec.name
+
+    def give_back(self, t: float) -> list[str]:
+        """What controllers hold: the cut, and limits where what is used fits into those before."""
+        said: list[str] = []
+        if self.is_isolated:
+            self.is_isolated = False
+            said.append(f"{self.name}: is no longer isolated")
+        before = self.limits_before
+        if before is None:
+            return said
+        used = [i.memory_bytes(t, self.nature.memory_bytes) for i in self.instances.values()]
+        if (
+            is_known(before.memory_bytes)
+            and max(used, default=0.0) * LIMIT_MARGIN > before.memory_bytes
+        ):
+            return [*said, f"{self.name}: its memory limit stays, since it is needed"]
+        self.limits_before = None
+        self.spec = replace(self.spec, limits=before)
+        for instance in self.instances.values():
+            instance.memory_limit_bytes = before.memory_bytes
+        return [*said, f"{self.name}: its memory limit is as before"]
 
     def find_cut(self, services: dict[str, VirtualService]) -> tuple[bool, bool]:
         """(a hard dependency does not serve, a soft one does not)."""

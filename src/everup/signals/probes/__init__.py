@@ -1,4 +1,5 @@
-"""Probes: ask one instance whether it is well, over HTTP, TCP or by a command.
+"""Probes: ask one instance whether it is well, over HTTP, TCP, the protocols of
+PostgreSQL and Redis, or by a command.
 
 Implements `loop.ports.Prober`; `create_prober` is the way in. One file for each way of asking.
 """

@@ -12,7 +12,11 @@ EXCERPT_MOST = 120
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A verdict with the reason in words a person can use."""
+    """A verdict with the reason in words a person can use.
+
+    `heard` is ANSWER where the service itself said so, in its own protocol. A time-out, a refused
+    connection and a command that somebody wrote to ask are not its own word.
+    """
 
     verdict: ProbeVerdict
     detail: str

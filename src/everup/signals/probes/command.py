@@ -14,6 +14,7 @@ import os
 import pwd
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from everup.loop.ports import Clock
 from everup.model.kinds import ProbeVerdict
@@ -36,6 +37,12 @@ RECOVERING_PHRASES = (
 )
 """Recovering where the command failed. A healthy standby may say of itself that it is in recovery,
 and the usual `pg_isready` says *rejecting* all through a replay."""
+
+PG_ISREADY = "pg_isready"
+_PG_ISREADY_SAYS = {
+    1: Answer(ProbeVerdict.RECOVERING, "pg_isready says: rejecting connections"),
+    3: Answer(ProbeVerdict.UNKNOWN, "pg_isready did not ask: its arguments are wrong"),
+}
 
 _OWN_PREFIX = "EVERUP_"
 
@@ -98,7 +105,8 @@ class CommandAsker:
         """
         try:
             order = self._order(command, service, instance)
-            return judge_command(await within(timeout_s, self._children.run(order)))
+            finished = await within(timeout_s, self._children.run(order))
+            return judge_command(finished, PurePath(command[0]).name)
         except (FileNotFoundError, NotADirectoryError, ValueError, KeyError) as error:
             return Answer(ProbeVerdict.UNKNOWN, f"probe command cannot be run: {error}")
         except OSError as error:
@@ -132,8 +140,11 @@ class CommandAsker:
         return Order(command, service.directory, env, account)
 
 
-def judge_command(finished: Finished) -> Answer:
-    """Recovering by what it says, else pass and fail by its exit code."""
+def judge_command(finished: Finished, program: str = "") -> Answer:
+    """Recovering by what it says, else pass and fail by its exit code.
+
+    `pg_isready -q` says nothing: its exit code 1 is PostgreSQL's own "not yet".
+    """
     lines = finished.output.strip().splitlines()
     said = f": {excerpt(lines[-1])}" if lines else ""
     if finished.code < 0:
@@ -142,6 +153,8 @@ def judge_command(finished: Finished) -> Answer:
     phrases = LOADING_PHRASES + (RECOVERING_PHRASES if finished.code else ())
     if any(phrase in folded for phrase in phrases):
         return Answer(ProbeVerdict.RECOVERING, f"says that it is coming{said}")
+    if program == PG_ISREADY and finished.code in _PG_ISREADY_SAYS:
+        return _PG_ISREADY_SAYS[finished.code]
     if finished.code in (NOT_EXECUTABLE, NOT_FOUND):
         return Answer(ProbeVerdict.UNKNOWN, f"probe command was not found by its shell{said}")
     if finished.code == 0:

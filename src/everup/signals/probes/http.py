@@ -89,7 +89,8 @@ def judge_page(page: Page, expect_status: tuple[int, int]) -> Answer:
     if page.status == UNAVAILABLE and (word := _status_word(page.body)) in RECOVERING_WORDS:
         return Answer(ProbeVerdict.RECOVERING, f"{said}, and says that it is {word}")
     body = excerpt(page.body.decode("utf-8", "replace"))
-    return Answer(ProbeVerdict.FAIL, f"answered {said}" + (f": {body}" if body else ""))
+    detail = f"answered {said}" + (f": {body}" if body else "")
+    return Answer(ProbeVerdict.FAIL, detail)
 
 
 def _status_word(body: bytes) -> str:

@@ -12,16 +12,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from everup.loop.ports import Clock
-from everup.model.kinds import ProbeVerdict
+from everup.model.kinds import BusyState, ProbeVerdict
 from everup.model.observation import Heard, Instance, ProbeResult
 from everup.model.settings import Settings
 from everup.model.stack import ProbeSpec, ServiceSpec
 from everup.signals import trouble
 from everup.signals.deadline import DeadlinePassed, within
-from everup.signals.probes import tcp
+from everup.signals.probes import postgres, redis, tcp
 from everup.signals.probes.answer import Answer
 from everup.signals.probes.command import CommandAsker
 from everup.signals.probes.http import HttpAsker
+from everup.signals.probes.talk import split
 
 PORT_MARK = "{port}"
 
@@ -48,7 +49,7 @@ def create_prober(
 
 
 class LiveProber:
-    """`loop.ports.Prober` over HTTP, TCP and commands."""
+    """`loop.ports.Prober` over HTTP, TCP, commands, and what PostgreSQL and Redis speak."""
 
     def __init__(self, clock: Clock, pages: HttpAsker, commands: CommandAsker) -> None:
         self._clock = clock
@@ -72,6 +73,20 @@ class LiveProber:
             return await self._by_command(question)
         return await self._timed(within(timeout_s, self._by_network(question)))
 
+    async def busy(
+        self, spec: ProbeSpec, service: ServiceSpec, instance: Instance, timeout_s: float
+    ) -> tuple[BusyState, str] | None:
+        """What Redis says of its saving; of others nothing can be asked without an account."""
+        filled = _filled(spec, instance)
+        if filled is None or filled.redis is None:
+            return None
+        try:
+            return await within(timeout_s, redis.busy(filled.redis))
+        except DeadlinePassed as passed:
+            return BusyState.UNKNOWN, str(passed)
+        except Exception as error:  # noqa: BLE001 - as in `_timed`
+            return BusyState.UNKNOWN, trouble.judge(error)[1]
+
     async def close(self) -> None:
         """Drop transports, kill running commands."""
         await self._commands.close()
@@ -81,8 +96,11 @@ class LiveProber:
         spec = question.spec
         if spec.http is not None:
             return await self._pages.ask(spec.http, spec.expect_status)
-        host, _, port = (spec.tcp or "").rpartition(":")
-        return await tcp.ask(host.removeprefix("[").removesuffix("]"), int(port))
+        if spec.postgres is not None:
+            return await postgres.ask(spec.postgres)
+        if spec.redis is not None:
+            return await redis.ask(spec.redis)
+        return await tcp.ask(*split(spec.tcp or ""))
 
     async def _by_command(self, question: Question) -> ProbeResult:
         instance, spec = question.instance, question.spec
@@ -118,8 +136,7 @@ def _judge_silence(passed: DeadlinePassed) -> Answer:
 
 def _filled(spec: ProbeSpec, instance: Instance) -> ProbeSpec | None:
     """The spec with the instance's port for `{port}`; None when it needs one that is not known."""
-    targets = (spec.http or "", spec.tcp or "", *spec.command)
-    if not any(PORT_MARK in target for target in targets):
+    if not any(PORT_MARK in target for target in spec.targets):
         return spec
     if instance.port is None:
         return None
@@ -128,5 +145,7 @@ def _filled(spec: ProbeSpec, instance: Instance) -> ProbeSpec | None:
         spec,
         http=spec.http and spec.http.replace(PORT_MARK, port),
         tcp=spec.tcp and spec.tcp.replace(PORT_MARK, port),
+        postgres=spec.postgres and spec.postgres.replace(PORT_MARK, port),
+        redis=spec.redis and spec.redis.replace(PORT_MARK, port),
         command=tuple(word.replace(PORT_MARK, port) for word in spec.command),
     )

@@ -1,7 +1,8 @@
 """Asks whether a TCP port can be connected to. Flows in: host and port; flows out: an Answer.
 
-This is the weakest of the probes: the kernel completes connections for a process that is stopped
-or stuck, so a pass proves only that something listens, and the answer says so.
+`connect` is also how the probes with a protocol of their own get their connection. This is the
+weakest of the probes: the kernel completes connections for a process that is stopped or stuck, so a
+pass proves only that something listens, and the answer says so.
 """
 
 from __future__ import annotations
@@ -22,24 +23,33 @@ PASSED = "connected; this proves only that the kernel accepts connections there"
 
 
 async def ask(host: str, port: int) -> Answer:
-    """Connect and close. The caller sets the deadline.
+    """Connect and close. The caller sets the deadline. Raises like `connect`."""
+    with await connect(host, port):
+        return Answer(ProbeVerdict.PASS, PASSED)
+
+
+async def connect(host: str, port: int) -> socket.socket:
+    """A connected socket, not blocking; the caller closes it.
 
     Raises:
         OSError: or a group of them, one for each address, as `trouble.judge` understands them.
     """
-    loop = asyncio.get_running_loop()
     errors: list[OSError] = []
     for family, kind, protocol, _, address in (await _addresses(host, port))[:ADDRESSES_MOST]:
+        connection = socket.socket(family, kind, protocol)
         try:
-            with socket.socket(family, kind, protocol) as connection:
-                connection.setblocking(False)
-                await loop.sock_connect(connection, address)
-                if connection.getsockname() == connection.getpeername():
-                    # The kernel can connect an ephemeral port to itself: nobody listens there.
-                    raise ConnectionRefusedError(errno.ECONNREFUSED, "connected to itself")
-                return Answer(ProbeVerdict.PASS, PASSED)
+            connection.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(connection, address)
+            if connection.getsockname() == connection.getpeername():
+                # The kernel can connect an ephemeral port to itself: nobody listens there.
+                raise ConnectionRefusedError(errno.ECONNREFUSED, "connected to itself")
+            return connection
         except OSError as error:
+            connection.close()
             errors.append(error)
+        except BaseException:
+            connection.close()
+            raise
     raise ExceptionGroup(f"no address of {host} could be connected to", errors)
 
 
