@@ -68,7 +68,7 @@ def climb_gently(
     kind = left[0]
     cause = Cause.LEAK if kind is ActionKind.GRACEFUL_RESTART else found.cause
     steps = (step_for(kind, case.spec, found, settings, on_running=True),)
-    expectation = expectation_for(case.spec, cause, case.assessment, case.stack, settings)
+    expectation = expectation_for(case.spec, cause, case.assessment, case.stack, settings, kind)
     return Proposal(
         key=proposal_key(case.stack.name, found.service, cause, steps),
         origin=Origin.RECOVERY,

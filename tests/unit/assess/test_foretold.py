@@ -108,6 +108,13 @@ def test_a_declared_hook_goes_first() -> None:
     assert found.expectation.deadline_s < 60.0
 
 
+def test_what_stands_behind_the_cache_must_bear_it() -> None:
+    what = stack_of(service("db"), limited("a", "db", hooks=HOOKS))
+    (found,) = decide(what, seen(up("db"), full("a", 0.7)), ring(what, {"a": climbing()}))
+    assert isinstance(found, Proposal)
+    assert found.expectation.behind_before == {"db": 1.0}
+
+
 def test_the_gate_lets_a_hook_speak_to_all_instances() -> None:
     what = stack_of(limited("a", instances=3, hooks=HOOKS))
     observation = seen(full("a", 0.2), full("a", 0.2, 1), full("a", 0.7, 2))
