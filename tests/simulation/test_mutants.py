@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.simulation, pytest.mark.timeout(600)]
 CAUGHT: dict[Check, tuple[str, tuple[int, ...]]] = {
     Check.COOLDOWN: ("3 cooldown", (3, 17, 31, 45)),
     Check.DEPENDENCY_ORDER: ("4 victim", (3, 7, 17)),
-    Check.MONITOR_SANE: ("6", (19, 33, 61)),
+    Check.MONITOR_SANE: ("6", (37, 53, 69)),
 }
 """Check → the promise that it keeps, and seeds of which at least one must notice."""
 

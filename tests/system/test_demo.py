@@ -1,4 +1,4 @@
-"""The demo, whole, and once: a real stack, a real Everup, five real faults, the verdict; then what
+"""The demo, whole, and once: a real stack, a real Everup, seven real faults, the verdict; then what
 KEEP=1 leaves running, asked with plain curl; then its end by the line that it prints."""
 
 from __future__ import annotations
@@ -28,7 +28,16 @@ pytestmark = [
 TIME_SCALE = "0.2"
 """The pace that the demo is made for; a faster one measures the host more than Everup."""
 SETTLES_WITHIN_S = 60.0
-GETS = ("health", "status", "health-scores", "dependencies", "incidents", "actions", "plan")
+GETS = (
+    "health",
+    "status",
+    "health-scores",
+    "dependencies",
+    "incidents",
+    "actions",
+    "plan",
+    "predictions",
+)
 
 
 @dataclass(frozen=True)
@@ -136,7 +145,15 @@ def _it_heals_what_it_should_and_touches_nothing_else(demo: Kept) -> None:
     assert demo.code == 0, demo.said
     assert "time_scale is 0.2" in demo.said
     table = demo.said.split("What happened")[1]
-    for word in ("api", "redis", "escalated", "left alone", "not touched"):
+    for word in (
+        "api",
+        "leak of",
+        "asked first",
+        "redis",
+        "escalated",
+        "left alone",
+        "not touched",
+    ):
         assert word in table
     assert "nothing else was touched" in table
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from everup.model.kinds import ActionKind, Cause
+from everup.model.kinds import FORETOLD, ActionKind, Cause
 from everup.model.settings import Settings
 
 START_DEAD = ActionKind.CONTAINER_RESTART
@@ -23,6 +23,10 @@ LADDERS: Mapping[Cause, tuple[ActionKind, ...]] = {
         ActionKind.GRACEFUL_RESTART,
         ActionKind.CONTAINER_RESTART,
     ),
+    # Of these `foretold` permits what a prediction permits, each once.
+    Cause.LEAK: (ActionKind.CACHE_CLEAR, ActionKind.GRACEFUL_RESTART),
+    Cause.MEMORY_PRESSURE: (ActionKind.CACHE_CLEAR, ActionKind.GRACEFUL_RESTART),
+    Cause.SLOW: (),
 }
 
 STATEFUL_RUNNING: tuple[ActionKind, ...] = (ActionKind.GRACEFUL_RESTART,)
@@ -31,6 +35,8 @@ STATEFUL_RUNNING: tuple[ActionKind, ...] = (ActionKind.GRACEFUL_RESTART,)
 def ladder(cause: Cause, *, is_stateful: bool, on_running: bool) -> tuple[ActionKind, ...]:
     """The rungs for this cause; a running stateful instance only ever gets the graceful one."""
     rungs = LADDERS.get(cause, ())
+    if cause in FORETOLD:
+        return rungs[:1] if is_stateful else rungs
     if is_stateful and on_running:
         return STATEFUL_RUNNING if rungs else ()
     return rungs

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from everup.automated_recovery import foretold
 from everup.automated_recovery.ladders import ladder, score_limit
 from everup.automated_recovery.patience import patience_s
 from everup.automated_recovery.steps import expectation_for, step_for, target_of
@@ -23,6 +24,7 @@ from everup.model.decision import (
 )
 from everup.model.incident import Incident
 from everup.model.kinds import (
+    FORETOLD,
     ActionKind,
     BusyState,
     Cause,
@@ -46,8 +48,10 @@ def propose(
     state: StackState,
     memory: Memory,
     settings: Settings,
+    quiet: frozenset[str] = frozenset(),
 ) -> list[Decided]:
-    """One answer for each finding, most important service first."""
+    """One answer for each finding, most important service first. `quiet`: services that are in a
+    quiet hour of theirs."""
     findings = sorted(
         assessment.relations.findings.values(),
         key=lambda f: (-stack.services[f.service].priority, f.service),
@@ -64,6 +68,7 @@ def propose(
                 settings,
                 found,
                 open_on.get(found.service),
+                is_quiet=found.service in quiet,
             )
         )
         for found in findings
@@ -83,8 +88,10 @@ class _Case:
         settings: Settings,
         found: Finding,
         incident: Incident | None,
+        *,
+        is_quiet: bool,
     ) -> None:
-        self.stack = stack
+        self.stack, self.is_quiet = stack, is_quiet
         self.assessment = assessment
         self.state = state
         self.memory = memory
@@ -94,7 +101,7 @@ class _Case:
         self.spec: ServiceSpec = stack.services[found.service]
         self.incident = incident
         self.on_running = found.cause not in (Cause.CRASH, Cause.CRASH_LOOP)
-        seen = observation.services.get(found.service)
+        seen = self.seen = observation.services.get(found.service)
         self.busy = seen.busy if seen is not None else None
         self.engine_restarts = seen is not None and any(
             i.instance.state is InstanceState.RESTARTING for i in seen.instances
@@ -105,6 +112,7 @@ class _Case:
 
 
 def _decide(case: _Case) -> Decided:
+    is_foretold = case.found.cause in FORETOLD
     for rule in (
         _somebody_has_it,
         _purpose,
@@ -115,16 +123,17 @@ def _decide(case: _Case) -> Decided:
         _may_heal,
         _busy,
     ):
-        answer = rule(case)
+        is_for_the_sick = rule in (_stateful_wait, _may_heal, _busy)
+        answer = None if is_foretold and is_for_the_sick else rule(case)
         if answer is not None:
             return answer
-    return _climb(case)
+    return foretold.climb_gently(case, case_text) if is_foretold else _climb(case)
 
 
 def _somebody_has_it(case: _Case) -> Decided | None:
     name = case.found.service
     escalated = case.state.service(name).with_a_person
-    if escalated is not None:
+    if case.state.service(name).is_with_a_person_for(case.found.cause):
         return case.hold(HoldReason.WITH_A_PERSON, f"escalated as {escalated}; a person decides")
     flight = case.state.in_flight.get(name)
     if flight is not None:

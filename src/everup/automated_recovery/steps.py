@@ -27,10 +27,11 @@ def step_for(
     """One step on the service, or on its first sick instance where it has several.
 
     A stateless process that is stopped or a zombie cannot hear a signal: grace 0. A stateful one
-    always gets its full grace, and is killed after it only when it is proven hung.
+    always gets its full grace, and is killed after it only when it is proven hung. A hook speaks to
+    all instances.
     """
     parameters: dict[str, ParameterValue] = {}
-    target = target_of(spec, found)
+    target = "" if kind is ActionKind.CACHE_CLEAR else target_of(spec, found)
     if target:
         parameters["instance"] = target
     if on_running and kind in RESTARTS:

@@ -51,6 +51,10 @@ def _of_healing(entry: e.Entry) -> str | None:
             return f"would act {entry.service}: {entry.kind}, because {entry.reason}"
         case e.EpisodeEnded() if entry.proposed:
             return f"hindsight {entry.service}: {entry.hindsight}, {entry.reason}"
+        case e.PredictionMade():
+            return f"foretold {entry.service}: {entry.cause}, {entry.evidence[0]}"
+        case e.PredictionSettled():
+            return f"prediction {entry.service}: {entry.ending}, {entry.reason}"
         case e.IncidentEscalated():
             return f"escalated {entry.service}, a person is needed: {entry.case}"
         case _:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from everup.config.careful import with_pace
@@ -27,11 +27,11 @@ from everup.config.settings_rules import (
     read_settings,
 )
 from everup.model.settings import Settings
-from everup.model.stack import Stack
+from everup.model.stack import Stack, Window
 
 FIELDS = (
     *("stack", "runtime", "mode", "modes", "time_scale", "listen"),
-    *("thresholds", "settings", "maintenance", "services"),
+    *("thresholds", "settings", "maintenance", "quiet_hours", "services"),
     *("log_directory", "log_level", "notify", "heartbeat"),
 )
 SERVICES_MOST = 10_000
@@ -72,16 +72,27 @@ def read_document(
         warnings += check_ports(reads, options, problems)
     _check_thresholds(reads, settings)
     maintenance = given.get("maintenance")
+    quiet_hours = given.get("quiet_hours")
+    stack_wide = () if quiet_hours is None else windows(quiet_hours, services)
     stack = Stack(
         name=_name(root, given),
         services=services,
         modes=take(given, "modes", modes, {}),
         runtime=runtime,
         maintenance=() if maintenance is None else windows(maintenance, services),
+        quiet_hours=(*stack_wide, *_own_quiet_hours(reads)),
     )
     stack = with_pace(stack, read_pace(layers))
     stack = replace(stack, digest=digest(stack))
     return Document(stack, settings, (*_listening(options), *warnings, *_grouped_notes(reads)))
+
+
+def _own_quiet_hours(reads: Sequence[Read]) -> Iterator[Window]:
+    """What stands under a service is for that service alone."""
+    for read in reads:
+        field = read.given.get("quiet_hours")
+        for window in () if field is None else windows(field, (), is_of_service=True):
+            yield replace(window, services=(read.spec.name,))
 
 
 def digest(stack: Stack) -> str:

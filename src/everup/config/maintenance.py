@@ -1,4 +1,7 @@
-"""`maintenance:` → windows in which nothing is done by ourselves. Called by `load`."""
+"""`maintenance:` and `quiet_hours:` → windows of the day. Called by `document`.
+
+In the first nothing is done by ourselves, in the second a restart on a prediction is welcome.
+"""
 
 from __future__ import annotations
 
@@ -15,18 +18,22 @@ WINDOWS_MOST = 100
 _WHAT = "windows with from and to"
 
 
-def windows(field: Field, services: Collection[str]) -> tuple[Window, ...]:
-    """Every window that could be read; the others are problems."""
+def windows(
+    field: Field, services: Collection[str], *, is_of_service: bool = False
+) -> tuple[Window, ...]:
+    """Every window that could be read; the others are problems. One that stands under a service
+    names no services."""
     items = field.items(_WHAT) if field.node.kind != "mapping" else [field]
     if len(items) > WINDOWS_MOST:
         field.wrong(f"has more than {WINDOWS_MOST} windows", "join some of them")
         return ()
-    found = [_window(item, services) for item in items]
+    fields = WINDOW_FIELDS[:-1] if is_of_service else WINDOW_FIELDS
+    found = [_window(item, services, fields) for item in items]
     return tuple(window for window in found if window is not None)
 
 
-def _window(field: Field, services: Collection[str]) -> Window | None:
-    given = field.fields(WINDOW_FIELDS, _WHAT)
+def _window(field: Field, services: Collection[str], fields: tuple[str, ...]) -> Window | None:
+    given = field.fields(fields, _WHAT)
     if not given:
         return None
     missing = [name for name in ("from", "to") if name not in given]

@@ -36,7 +36,7 @@ FIELDS = (
     *("command", "directory", "env", "user", "port", "instances", "probe", "depends_on"),
     *("limits", "priority", "stateful", "one_shot", "start_period_s", "recovery_most_s", "stop"),
     *("hooks", "busy_most_s", "releases"),
-    *("mode", "modes", "thresholds", "when_stopped", "labels"),
+    *("mode", "modes", "thresholds", "when_stopped", "labels", "quiet_hours"),
 )
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 NAME_LENGTH_MOST = 63

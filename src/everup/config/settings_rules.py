@@ -46,6 +46,8 @@ _AT_LEAST_S = {
     "stateful_wait_s": 60.0,
     "stateful_grace_s": 60.0,
     "verify_window_s": 1.0,
+    "trend_least_s": 10.0,
+    "prediction_again_s": 86_400.0,
     # Nothing may wait for nothing, ten times a second.
     "tick_s": 1.0,
     "backoff_first_s": 1.0,

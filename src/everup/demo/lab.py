@@ -23,12 +23,14 @@ import yaml
 
 import everup
 from everup.demo.faults import listeners
-from everup.demo.stack.prepare import remove_stack, write_stack
+from everup.demo.stack.prepare import Mode, remove_stack, write_stack
 
 WANTED_PORT = 8010
 STOP_MOST_S = 60.0
 KILL_MOST_S = 10.0
 LOG_TAIL_LINES = 15
+ASKED_FIRST: dict[str, Mode] = {"coordination-service": "approve"}
+"""Whose owner wants to be asked before anything is done."""
 FOREIGN = ("EVERUP_", "HEALTH_SCORE_", "DATABASE_URL", "REDIS_URL", "PROMETHEUS_URL")
 """Settings in the caller's environment that are meant for another Everup than the demo's."""
 
@@ -60,6 +62,7 @@ class Lab:
             time_scale=self.time_scale,
             mode="auto",
             listen=f"127.0.0.1:{self.port}",
+            modes=ASKED_FIRST,
         )
         self.services = yaml.safe_load(self.file.read_text(encoding="utf-8"))["services"]
 

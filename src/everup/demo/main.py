@@ -1,4 +1,4 @@
-"""`everup demo`: five things go wrong, live, and a table says what Everup made of them.
+"""`everup demo`: seven things go wrong, live, and a table says what Everup made of them.
 
 In: a pace. Out: lines on the terminal and an exit code, 0 only if everything was healed that should
 be and nothing else was touched. Called by the CLI. Leaves nothing behind unless told to keep it.
@@ -140,6 +140,8 @@ def _say_how_to_go_on(lab: Lab, screen: Screen) -> None:
         f"curl {here}/dependencies",
         f"curl {here}/incidents",
         f"curl {here}/actions",
+        f"curl {here}/predictions",
+        f"curl {here}/approvals",
         f"curl {here}/metrics",
         f"curl -X POST '{here}/recovery/manual/api?recovery_type=restart'",
         f"curl -X POST '{here}/services/ollama/stop'",

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from everup.model.assessment import Candidate, Finding, OwnHealth
-from everup.model.kinds import UNKNOWN, Cause, Condition, DependencyKind, is_known
+from everup.model.kinds import FORETOLD, UNKNOWN, Cause, Condition, DependencyKind, is_known
 from everup.model.observation import Exit, Observation
 from everup.model.settings import Settings
 from everup.model.stack import Dependency, Stack
@@ -77,6 +77,8 @@ def _itself(found: Finding, observation: Observation, settings: Settings) -> Can
         strength = PROVEN if found.is_proven else SILENCE
         proof = "it is silent and its process cannot go on" if found.is_proven else "it is silent"
         text = f"{proof}: {found.reason}"
+    elif found.cause in FORETOLD:
+        strength, text = OWN_WORD, f"its check passes still, but {found.reason}"
     else:
         strength, text = OWN_WORD, f"its process works, and its own check says no: {found.reason}"
     return Candidate(name, found.cause, strength * found.confidence, text, found.since_s)

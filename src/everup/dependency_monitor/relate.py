@@ -11,10 +11,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 from everup.dependency_monitor.causes import TOLD, Surroundings, find
+from everup.dependency_monitor.foretold import foretell
 from everup.dependency_monitor.graph import Graph
 from everup.dependency_monitor.rank import rank_causes
-from everup.model.assessment import Finding, OwnHealth, Relations
-from everup.model.kinds import Cause, Condition, DependencyKind, ProbeVerdict, Purpose, is_known
+from everup.model.assessment import Finding, OwnHealth, Predictions, Relations
+from everup.model.kinds import (
+    FORETOLD,
+    Cause,
+    Condition,
+    DependencyKind,
+    ProbeVerdict,
+    Purpose,
+    is_known,
+)
 from everup.model.observation import Observation
 from everup.model.settings import Settings
 from everup.model.stack import Stack
@@ -30,6 +39,7 @@ UNWELL = frozenset(
         Condition.RECOVERING,
     }
 )
+NOTHING_FORETOLD = Predictions()
 SOFT_SHARE = 0.5  # a soft dependency hurts half as much as its weight says
 
 
@@ -40,6 +50,7 @@ def relate(
     graph: Graph,
     state: StackState,
     settings: Settings,
+    predictions: Predictions = NOTHING_FORETOLD,
 ) -> Relations:
     """Findings of all services with what explains each."""
     unwell = {name for name in stack.services if _is_unwell(name, observation, own)}
@@ -58,6 +69,7 @@ def relate(
             if found.cause is Cause.STOPPED_ON_PURPOSE:
                 found = _named(found, state)
             findings[name] = found
+    findings = {**foretell(predictions, own, state, settings), **findings}
     explained = {n: _explain(f, findings, unwell, graph) for n, f in findings.items()}
     findings = {
         n: replace(f, explained_by=explained[n]) if explained[n] else f for n, f in findings.items()
@@ -110,7 +122,11 @@ def _explain(
         return ()
     if found.cause is Cause.HANG and found.is_proven and (found.process_state or "?") in TOLD:
         return ()
+    if found.cause in FORETOLD and found.cause is not Cause.SLOW:
+        return ()
     name = found.service
+    if found.cause is Cause.SLOW:  # whoever waits for a strained one is slow with it
+        unwell = unwell | {t for t, other in findings.items() if other.cause in FORETOLD}
     mine = _strength(found, name)
     return tuple(
         target

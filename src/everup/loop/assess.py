@@ -20,6 +20,7 @@ async def assess(control: Control, look: Look) -> Look:
     stack, settings, state = control.stack, control.settings, control.state
     own = score(stack, look.observation, state, settings)
     control.beside.take_sample(look.at_s, look.observation, own)
-    relations = relate(stack, look.observation, own, control.graph, state, settings)
+    predictions = control.foresight.look(stack, look.observation, control.ring, state, settings)
+    relations = relate(stack, look.observation, own, control.graph, state, settings, predictions)
     control.memory = remember(control.memory, look.observation, own, settings)
-    return replace(look, assessment=Assessment(own, relations))
+    return replace(look, assessment=Assessment(own, relations, predictions))

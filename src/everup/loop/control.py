@@ -22,6 +22,7 @@ from everup.loop.control_views import ControlViews
 from everup.loop.cycle import look_once
 from everup.loop.desk import Desk
 from everup.loop.desk_of_wishes import DeskOfWishes
+from everup.loop.foresight import Foresight
 from everup.loop.look import Decision, Look
 from everup.loop.mishaps import LOOK, Mishaps
 from everup.loop.owed_starts import OwedStarts
@@ -95,6 +96,7 @@ class Control(ControlViews):
         self.wall_ahead_s = wall_ahead_s
         self.beside = Beside(rooms or Rooms(), stack, settings, clock)
         self._upkeep = Upkeep()
+        self.foresight = Foresight()
         self._holder, self._version, self._boot_id = holder, version, boot_id
         self._wake_up = asyncio.Event()
         self._finished: list[Finished] = []

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from everup.automated_recovery import propose
 from everup.loop import episodes, incidents, wishes
 from everup.loop.context import gate_context
+from everup.loop.foretold import follow_predictions
 from everup.loop.look import Decision, Look
 from everup.model.decision import Allowed, Escalate, Hold, Proposal, Verdict
 from everup.model.entries import Entry, MonitorFaultOver, MonitorFaultSeen
@@ -48,6 +49,7 @@ async def decide(control: Control, look: Look) -> Look:
             control.memory,
             control.settings,
         )
+        entries = [*_foretold(control, look), *entries]
         if entries:
             await control.write(entries)
     context = gate_context(control, look)
@@ -59,11 +61,19 @@ async def decide(control: Control, look: Look) -> Look:
         control.state,
         control.memory,
         control.settings,
+        control.stack.quiet_services(context.local_minute, context.weekday),
     ):
         if answer.service not in asked:
             decided.append(_judged(answer, context))
     decided.sort(key=_rank)
-    return replace(look, decisions=tuple(decided), again_at_s=_again(decided))
+    again_s = _again(decided, control.foresight.again_s)
+    return replace(look, decisions=tuple(decided), again_at_s=again_s)
+
+
+def _foretold(control: Control, look: Look) -> list[Entry]:
+    return follow_predictions(
+        look.assessment, look.observation, control.state, control.settings, control.ids
+    )
 
 
 def _judged(answer: Proposal | Hold | Escalate, context: Context) -> Decision:
@@ -81,9 +91,10 @@ def _rank(decision: Decision) -> tuple[int, int]:
     return (decision.proposal.rank, 0 if isinstance(decision.verdict, Allowed) else 1)
 
 
-def _again(decided: list[Decision]) -> float:
+def _again(decided: list[Decision], foresight_s: float) -> float:
     """The earliest time at which one of the answers changes by waiting."""
     times = [d.hold.until_s for d in decided if d.hold is not None]
+    times.append(foresight_s)
     times += [getattr(d.verdict, "until_s", float("nan")) for d in decided]
     return min((t for t in times if is_known(t)), default=float("nan"))
 

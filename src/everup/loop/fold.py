@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
+from everup.loop.foretold import prediction_made, prediction_settled
 from everup.loop.threads import follow_threads
 from everup.model import entries as e
 from everup.model.approval import Approval, ApprovalState
 from everup.model.episode import Ending, WouldDo
 from everup.model.incident import Attempt, Incident
-from everup.model.kinds import TAKES_CAPACITY, ActionKind, Origin, Purpose, is_known
+from everup.model.kinds import FORETOLD, TAKES_CAPACITY, ActionKind, Origin, Purpose, is_known
 from everup.model.state import Freeze, InFlight, PastAction, Phase, StackState
 
 PAST_ACTIONS_MOST = 32
@@ -125,12 +126,19 @@ def _changed(state: StackState, entry: e.IncidentChanged) -> StackState:
 
 def _resolved(state: StackState, entry: e.IncidentResolved) -> StackState:
     state = replace(state, incidents=_without(state.incidents, entry.incident_id))
-    return _with_service(state, entry.service, healed_at_s=entry.at_s, with_a_person=None)
+    known = state.service(entry.service)
+    # A crash that was healed answers no question about a leak.
+    still = known.with_a_person if known.escalated_cause in FORETOLD else None
+    return _with_service(state, entry.service, healed_at_s=entry.at_s, with_a_person=still)
 
 
 def _escalated(state: StackState, entry: e.IncidentEscalated) -> StackState:
+    incident = state.incidents.get(entry.incident_id)
     state = replace(state, incidents=_without(state.incidents, entry.incident_id))
-    return _with_service(state, entry.service, with_a_person=entry.incident_id)
+    cause = None if incident is None else incident.cause
+    return _with_service(
+        state, entry.service, with_a_person=entry.incident_id, escalated_cause=cause
+    )
 
 
 def _answered(state: StackState, entry: e.PersonAnswered) -> StackState:
@@ -387,6 +395,8 @@ _FOLDS: dict[type, Callable[[StackState, Any], StackState]] = {
     e.ApprovalAsked: _asked,
     e.ApprovalAnswered: _approval_answered,
     e.ApprovalEnded: _approval_over,
+    e.PredictionMade: prediction_made,
+    e.PredictionSettled: prediction_settled,
     e.CameUp: _came_up,
     e.GivenBack: _given_back,
     e.JournalPruned: _pruned,

@@ -12,7 +12,7 @@ from everup.loop.ports import Ids
 from everup.model import entries as e
 from everup.model.assessment import Assessment, Finding
 from everup.model.incident import Incident
-from everup.model.kinds import Cause, Purpose, is_known
+from everup.model.kinds import FORETOLD, Cause, Purpose, is_known
 from everup.model.settings import Settings
 from everup.model.stack import Stack
 from everup.model.state import Memory, StackState
@@ -34,7 +34,7 @@ def follow(
     found: list[e.Entry] = []
     for incident in state.incidents.values():
         found += _follow_open(incident, stack, assessment, state, memory, settings, now_s)
-    found += _given_back(stack, state, memory, settings, now_s)
+    found += _given_back(stack, assessment, state, memory, settings, now_s)
     open_on = state.by_root()
     for service in assessment.relations.roots:
         finding = assessment.relations.findings[service]
@@ -62,7 +62,7 @@ def _deserves_one(finding: Finding, assessment: Assessment, state: StackState) -
     if not finding.is_confirmed or finding.service in state.in_flight:
         return False
     remembered = state.service(finding.service)
-    if remembered.with_a_person is not None:
+    if remembered.is_with_a_person_for(finding.cause):
         return False
     if finding.cause is Cause.STOPPED_ON_PURPOSE:
         return bool(assessment.relations.victims_of(finding.service))
@@ -164,13 +164,20 @@ def _ending(
 
 
 def _given_back(
-    stack: Stack, state: StackState, memory: Memory, settings: Settings, now_s: float
+    stack: Stack,
+    assessment: Assessment,
+    state: StackState,
+    memory: Memory,
+    settings: Settings,
+    now_s: float,
 ) -> list[e.Entry]:
-    """Escalated services that are healthy again come back into our care."""
+    """Escalated services that are healthy again come back into our care: those that were escalated
+    for a leak were healthy all the time, and come back when it is over."""
     found: list[e.Entry] = []
     escalated = {n for n, s in state.services.items() if s.with_a_person is not None}
     for service in stack.services if escalated else ():
-        if service not in escalated:
+        finding = assessment.relations.findings.get(service)
+        if service not in escalated or (finding is not None and finding.cause in FORETOLD):
             continue
         since_s = memory.service(service).healthy_since_s
         if is_known(since_s) and now_s - since_s >= settings.verify_window_s:

@@ -26,8 +26,13 @@ from everup.model.evidence import (
     Pending,
     Verification,
 )
-from everup.model.kinds import InstanceState, ProbeVerdict, is_known
-from everup.model.observation import Exit, Observation, ServiceObservation
+from everup.model.kinds import UNKNOWN, InstanceState, ProbeVerdict, is_known
+from everup.model.observation import (
+    Exit,
+    InstanceObservation,
+    Observation,
+    ServiceObservation,
+)
 from everup.model.settings import Settings
 from everup.model.state import InFlight, Phase
 
@@ -151,6 +156,9 @@ def _missing(flight: InFlight, observation: Observation, assessment: Assessment)
             return f"{expected.probes} good answers in a row of {instance.instance.name}"
         if observation.at_s - max(probe.since_s, flight.done_at_s) < expected.window_s:
             return f"good answers of {instance.instance.name} for {expected.window_s:g} s"
+    too_full = _too_full(watched, expected.memory_most)
+    if too_full:
+        return too_full
     score = assessment.own.score(expected.service)
     if target is None and not score >= expected.score_least:
         return f"a score of {expected.score_least:g}, it is {score:.2f}"
@@ -172,6 +180,24 @@ def _worse(expected: Expectation, assessment: Assessment) -> str:
     return ""
 
 
+def _too_full(watched: list[InstanceObservation], most: float) -> str:
+    """Has the memory come down as expected? Unknown is not."""
+    if not is_known(most):
+        return ""
+    for one in watched:
+        if not one.memory_ratio <= most:
+            now = f"it is {one.memory_ratio:.0%}" if is_known(one.memory_ratio) else "unknown"
+            return f"memory of {one.instance.name} at most {most:.0%} of its limit, {now}"
+    return ""
+
+
+def _fullest(flight: InFlight, observation: Observation) -> float:
+    target = flight.step.parameters.get("instance")
+    seen = observation.services[flight.expectation.service].instances
+    ratios = [i.memory_ratio for i in seen if target in (None, i.instance.name)]
+    return max((r for r in ratios if is_known(r)), default=UNKNOWN)
+
+
 def _proof(flight: InFlight, observation: Observation, assessment: Assessment) -> str:
     """Only what was really checked."""
     expected = flight.expectation
@@ -190,6 +216,8 @@ def _proof(flight: InFlight, observation: Observation, assessment: Assessment) -
         parts = [f"runs for {took_s:.1f} s without dying again; it has no probe to ask"]
     if is_known(score):
         parts.append(f"score {score:.2f}")
+    if is_known(expected.memory_most):
+        parts.insert(0, f"memory down to {_fullest(flight, observation):.0%} of its limit")
     if expected.dependents_before:
         parts.append("no dependent worse")
     return f"{', '.join(parts)}; {observation.at_s - flight.intended_at_s:.1f} s after the intent"

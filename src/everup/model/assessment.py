@@ -112,7 +112,11 @@ class Relations:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """Probability that a service fails within the horizon, with cause and evidence."""
+    """Probability that a service fails within the horizon, with cause and evidence.
+
+    `earliest_s`, `likely_s` and `latest_s` are moments; `latest_s` NaN: perhaps never. `level` is
+    where the signal stands now, as a share of its limit.
+    """
 
     service: str
     cause: Cause
@@ -122,13 +126,35 @@ class Prediction:
     evidence: tuple[str, ...]
     model_version: str
     made_at_s: float
+    latest_s: float = UNKNOWN
+    horizon_s: float = UNKNOWN
+    level: float = UNKNOWN
+    instance: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Strain:
+    """Something unusual that lasts while the service still passes its check: no failure yet."""
+
+    service: str
+    cause: Cause
+    reason: str
+    since_s: float
+    level: float = UNKNOWN
+    instance: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """At most one prediction per service and cause."""
+    """At most one prediction and one strain per service and cause."""
 
     items: tuple[Prediction, ...] = ()
+    strains: tuple[Strain, ...] = ()
+
+    def of(self, service: str) -> Prediction | None:
+        """The likeliest prediction for this service."""
+        mine = [p for p in self.items if p.service == service]
+        return max(mine, key=lambda p: p.probability, default=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,7 @@ class Expectation:
     score_least: float = 0.7
     dependents_before: Mapping[str, float] = field(default_factory=dict)
     is_up: bool = True
+    memory_most: float = UNKNOWN  # ratio to its limit that must not be exceeded; NaN: any
     behind_before: Mapping[str, float] = field(default_factory=dict)  # what a cache shields
     settling_most_s: float = 0.0  # how much later, while it says that it is coming
 
@@ -107,6 +108,7 @@ class HoldReason(StrEnum):
     MAY_HEAL_BY_ITSELF = "may_heal_by_itself"
     IN_FLIGHT = "in_flight"
     WITH_A_PERSON = "with_a_person"
+    ONLY_WATCHED = "only_watched"  # it still passes its check, and nothing that helps is permitted
     UNKNOWN = "unknown"
 
 

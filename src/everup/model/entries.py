@@ -17,6 +17,7 @@ from everup.model.evidence import Evidence, OutcomeState, Sighting
 from everup.model.kinds import UNKNOWN, ActionKind, Cause, Origin, Purpose
 from everup.model.notice import Occasion
 from everup.model.observation import Exit
+from everup.model.prediction import PredictionEnding
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +256,36 @@ class ApprovalEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class PredictionMade:
+    """A prediction became likely enough to act upon. `level` is the signal's share of its limit."""
+
+    at_s: float
+    prediction_id: str
+    service: str
+    cause: Cause
+    probability: float
+    earliest_s: float
+    likely_s: float
+    evidence: tuple[str, ...]
+    model_version: str
+    latest_s: float = UNKNOWN
+    horizon_s: float = UNKNOWN
+    level: float = UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionSettled:
+    """What became of it: it came true, it did not, or something was done in time."""
+
+    at_s: float
+    prediction_id: str
+    service: str
+    cause: Cause
+    ending: PredictionEnding
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class GateAnswered:
     """The gate did not allow a proposal; written when its answer changes, not in every look."""
 
@@ -360,6 +391,8 @@ Entry = (
     | ApprovalAsked
     | ApprovalAnswered
     | ApprovalEnded
+    | PredictionMade
+    | PredictionSettled
     | CameUp
     | GivenBack
     | JournalPruned

@@ -80,6 +80,11 @@ class Cause(StrEnum):
     UNKNOWN = "unknown"  # never a finding: the share of doubt that no candidate takes away
 
 
+FORETOLD = frozenset({Cause.LEAK, Cause.MEMORY_PRESSURE, Cause.SLOW})
+"""Causes of a service that still passes its check. They may bring help, never harm: no restart but
+what a prediction permits, and none of them keeps Everup from healing what fails."""
+
+
 class Origin(StrEnum):
     """Who proposes. The order is the rank when proposals compete, first wins."""
 

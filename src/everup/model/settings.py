@@ -33,6 +33,14 @@ class Settings:
     crash_loop_exits: int = 3
     crash_loop_window_s: float = 300.0
     start_period_unknown_s: float = 60.0
+    # predict
+    prediction_horizon_s: float = 900.0
+    prediction_acts_above: float = 0.7
+    prediction_again_s: float = 86_400.0
+    trend_least_s: float = 60.0
+    memory_pressure_lasts_s: float = 30.0
+    slow_lasts_s: float = 60.0
+    strain_escalates_s: float = 300.0
     recovery_most_s: float = 1800.0
     recovery_silent_most_s: float = 600.0
     # ladders

@@ -170,6 +170,7 @@ class Stack:
     modes: Mapping[ActionKind, Mode] = field(default_factory=dict)
     runtime: str = "processes"
     maintenance: tuple[Window, ...] = ()
+    quiet_hours: tuple[Window, ...] = ()  # in which a restart hurts nobody much
     digest: str = ""
     preset: str = ""  # the preset that the mode was spelled out from
     independent: int = field(init=False, repr=False, compare=False)
@@ -198,6 +199,16 @@ class Stack:
             if spec.mode is not None:
                 return spec.mode
         return self.modes.get(kind, self.mode)
+
+    def is_quiet(self, service: str, minute: int, weekday: int) -> bool:
+        """Has its owner declared this a quiet hour of the service?"""
+        return any(window.covers(minute, weekday, service) for window in self.quiet_hours)
+
+    def quiet_services(self, minute: int, weekday: int) -> frozenset[str]:
+        """All services that are in a quiet hour of theirs."""
+        if not self.quiet_hours:
+            return frozenset()
+        return frozenset(n for n in self.services if self.is_quiet(n, minute, weekday))
 
     def dependents_of(self, service: str) -> tuple[str, ...]:
         """Services that declare a dependency on this one, by name."""

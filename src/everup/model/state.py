@@ -15,9 +15,10 @@ from everup.model.decision import Expectation, Step
 from everup.model.episode import WouldDo
 from everup.model.evidence import Sighting
 from everup.model.incident import Incident
-from everup.model.kinds import UNKNOWN, ActionKind, Cause, Origin, Purpose
+from everup.model.kinds import FORETOLD, UNKNOWN, ActionKind, Cause, Origin, Purpose
 from everup.model.notice import Thread
 from everup.model.observation import Exit
+from everup.model.prediction import MadePrediction
 
 
 class Phase(StrEnum):
@@ -102,6 +103,7 @@ class ServiceState:
     past: tuple[PastAction, ...] = ()  # oldest first, bounded
     healed_at_s: float = UNKNOWN  # when the last incident on it ended resolved
     with_a_person: str | None = None  # id of the escalated incident nobody has answered yet
+    escalated_cause: Cause | None = None  # of that incident
     startups_s: tuple[float, ...] = ()  # how long its latest start-ups took, newest last, bounded
     lives: Mapping[str, str] = field(default_factory=dict)  # instance → identity that was well
     diagnoses: tuple[Cause, ...] = ()  # of the open incident, in order, once there are several
@@ -109,10 +111,16 @@ class ServiceState:
     natural_ends: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     """Cause → seconds after which it ended by itself, oldest first, bounded."""
 
+    def is_with_a_person_for(self, cause: Cause) -> bool:
+        """Has a person got this trouble? Whoever was told of a leak wants a crash healed still."""
+        if self.with_a_person is None:
+            return False
+        return self.escalated_cause not in FORETOLD or cause in FORETOLD
+
     @property
     def is_wanted(self) -> bool:
         """Should it run, as far as is remembered, and may it be started without asking anybody?"""
-        return self.purpose is Purpose.RUN and self.with_a_person is None
+        return self.purpose is Purpose.RUN and not self.is_with_a_person_for(Cause.CRASH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +140,8 @@ class StackState:
     monitor_fault: str = ""
     monitor_fault_since_s: float = UNKNOWN
     threads: Mapping[str, Thread] = field(default_factory=dict)  # what people are told of, bounded
+    predictions: Mapping[str, MadePrediction] = field(default_factory=dict)  # open, by service
+    past_predictions: tuple[MadePrediction, ...] = ()  # settled, oldest first, bounded
 
     def service(self, name: str) -> ServiceState:
         """An empty memory for a service never heard of."""

@@ -1,9 +1,10 @@
-"""Health of each service by itself: `score(...) -> OwnHealth`. Pure: no I/O, no clock.
+"""Each service by itself: how well it is now, and what will fail soon. Pure: no I/O, no clock.
 
-Called by `loop.assess`. Imports `model` only. Learned baselines and predictions live here too once
-they are built; what hurts whom is `dependency_monitor`'s.
+`score(...) -> OwnHealth`, `predict(...) -> Predictions`. Called by `loop`. Imports `model` only.
+What hurts whom is `dependency_monitor`'s.
 """
 
+from everup.predictive_monitor.predict import Past, predict, rising
 from everup.predictive_monitor.score import score
 
-__all__ = ["score"]
+__all__ = ["Past", "predict", "rising", "score"]

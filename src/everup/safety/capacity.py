@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from everup.model.decision import Check, Delayed, Proposal, Refused, Verdict
 from everup.model.kinds import (
+    FORETOLD,
     TAKES_CAPACITY,
     ActionKind,
     InstanceState,
@@ -19,7 +20,8 @@ GROWS = frozenset({ActionKind.SCALE_OUT, ActionKind.SCALE_UP})
 def minimum_healthy(proposal: Proposal, context: Context) -> Verdict | None:
     """Never fewer healthy instances than the minimum by our hand.
 
-    Restarting an unhealthy instance lowers nothing. A person who restarts a healthy one said so.
+    Restarting an unhealthy instance lowers nothing; one that leaks is healthy still. A person who
+    restarts a healthy one said so.
     """
     if proposal.origin is Origin.PERSON or not proposal.on_running:
         return None
@@ -27,7 +29,8 @@ def minimum_healthy(proposal: Proposal, context: Context) -> Verdict | None:
     if seen is None:
         return None
     found = context.assessment.relations.findings.get(proposal.service)
-    sick = found.instances if found is not None and found.is_confirmed else ()
+    is_sick = found is not None and found.is_confirmed and found.cause not in FORETOLD
+    sick = found.instances if found is not None and is_sick else ()
     healthy = {
         i.instance.name
         for i in seen.instances
@@ -36,6 +39,8 @@ def minimum_healthy(proposal: Proposal, context: Context) -> Verdict | None:
         and (i.probe is None or i.probe.verdict is ProbeVerdict.PASS)
     }
     least = context.stack.services[proposal.service].min_instances
+    if proposal.cause in FORETOLD and context.is_quiet(proposal.service):
+        least = 0  # its owner declared that a restart is welcome now
     for step in proposal.steps:
         if step.kind not in TAKES_CAPACITY:
             continue

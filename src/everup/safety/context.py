@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from everup.model.assessment import Assessment
-from everup.model.kinds import Cause
+from everup.model.kinds import FORETOLD, Cause
 from everup.model.observation import Observation
 from everup.model.settings import Settings
 from everup.model.stack import Stack
@@ -14,6 +14,7 @@ from everup.model.state import Memory, StackState
 
 SEEN = frozenset({Cause.CRASH, Cause.CRASH_LOOP, Cause.STOPPED_ON_PURPOSE, Cause.RECOVERING})
 """Deaths that the engine reported, wishes, and what a service says of itself."""
+NO_SIGN_OF_US = SEEN | FORETOLD
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,13 @@ class Context:
         fresh = 0
         for name in relations.roots:
             found = relations.findings[name]
-            if found.cause not in SEEN and self.now_s - found.since_s <= window_s:
+            if found.cause not in NO_SIGN_OF_US and self.now_s - found.since_s <= window_s:
                 fresh += 1
         object.__setattr__(self, "fresh_roots", fresh)
+
+    def is_quiet(self, service: str) -> bool:
+        """Is this a declared quiet hour of the service?"""
+        return self.stack.is_quiet(service, self.local_minute, self.weekday)
 
     @property
     def now_s(self) -> float:

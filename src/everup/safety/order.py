@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from everup.model.decision import Check, Delayed, Proposal, Refused, Verdict
-from everup.model.kinds import ActionKind, Condition, Origin, is_known
+from everup.model.kinds import FORETOLD, ActionKind, Condition, Origin, is_known
 from everup.safety.context import Context
 
 TOUCHES = frozenset(
@@ -15,14 +15,20 @@ TOUCHES = frozenset(
         ActionKind.EMERGENCY_ROLLBACK,
     }
 )
+LETS_GO_BELOW = 0.2
+"""A prediction that was acted upon is one until it falls so far below that level."""
 WELL = frozenset({Condition.HEALTHY, Condition.DEGRADED})
 
 
 def stateful_care(proposal: Proposal, context: Context) -> Verdict | None:
-    """A running stateful service: long proof, long grace, and a kill only when proven hung."""
+    """A running stateful service: long proof, long grace, and a kill only when proven hung. One
+    that still passes its check, of whatever kind: only what a prediction permits."""
     if proposal.origin is Origin.PERSON or not proposal.on_running:
         return None
     settings = context.settings
+    no = _unfounded(proposal, context)
+    if no:
+        return Refused(Check.STATEFUL_CARE, no)
     for step in proposal.steps:
         if not context.stack.services[step.target].is_stateful:
             continue
@@ -42,6 +48,32 @@ def stateful_care(proposal: Proposal, context: Context) -> Verdict | None:
             text = f"{step.target} is stateful and not proven hung, so it may not be killed"
             return Refused(Check.STATEFUL_CARE, text)
     return None
+
+
+def _unfounded(proposal: Proposal, context: Context) -> str:
+    """Why this may not be done to a service that has not failed; "" when it may, or it has."""
+    if proposal.cause not in FORETOLD:
+        return ""
+    settings, spec = context.settings, context.stack.services[proposal.service]
+    for step in proposal.steps:
+        if step.kind is ActionKind.CACHE_CLEAR:
+            continue
+        if step.kind is not ActionKind.GRACEFUL_RESTART:
+            return f"no prediction permits {step.kind}"
+        if spec.is_stateful:
+            return f"{spec.name} is stateful, and no prediction restarts it"
+        prediction = context.assessment.predictions.of(spec.name)
+        least = settings.prediction_acts_above - LETS_GO_BELOW
+        if prediction is None or prediction.probability < least:
+            return f"that {spec.name} will fail is not foretold with {least:g} or more"
+        if spec.instances < 2 and not context.is_quiet(spec.name):
+            return f"{spec.name} has one instance and no quiet hour now"
+        for past in context.state.service(spec.name).past:
+            is_recent = context.now_s - past.started_at_s < settings.prediction_again_s
+            if past.kind is step.kind and past.cause in FORETOLD and past.has_happened:
+                if is_recent:
+                    return f"{spec.name} was restarted on a prediction within a day"
+    return ""
 
 
 def dependency_order(proposal: Proposal, context: Context) -> Verdict | None:

@@ -126,7 +126,11 @@ def blast_radius(proposal: Proposal, context: Context) -> Verdict | None:
         if i.instance.state is InstanceState.RUNNING
     )
     most = max(1, int(settings.blast_ratio * running))
-    taken = sum(1 if "instance" in s.parameters else running for s in proposal.steps)
+    taken = sum(
+        1 if "instance" in s.parameters else running
+        for s in proposal.steps
+        if s.kind in TAKES_CAPACITY
+    )
     if taken > most:
         text = f"would take {taken} of {running} running instances at once, at most {most}"
         return Delayed(Check.BLAST_RADIUS, text)

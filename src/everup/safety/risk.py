@@ -6,7 +6,7 @@ Called by `loop.record` when a proposal needs a person's word; the gate itself d
 from __future__ import annotations
 
 from everup.model.decision import Proposal
-from everup.model.kinds import TAKES_CAPACITY, ActionKind, InstanceState
+from everup.model.kinds import TAKES_CAPACITY, ActionKind, InstanceState, is_known
 from everup.safety.context import Context
 
 REVERSIBLE = frozenset({ActionKind.ISOLATE, ActionKind.SCALE_OUT, ActionKind.SCALE_UP})
@@ -44,10 +44,13 @@ def expected_of(proposal: Proposal) -> str:
     wanted = proposal.expectation
     if not wanted.is_up:
         return f"{wanted.service} is down within {wanted.deadline_s:.0f} s"
+    memory = ""
+    if is_known(wanted.memory_most):
+        memory = f", memory down to {wanted.memory_most:.0%} of its limit or less"
     return (
         f"{wanted.service} is well within {wanted.deadline_s:.0f} s: {wanted.probes} good answers "
         f"in a row over {wanted.window_s:g} s, score {wanted.score_least:g} or more, "
-        "no dependent worse than before"
+        f"no dependent worse than before{memory}"
     )
 
 

@@ -145,6 +145,16 @@ class Chronicle:
                 return action
         return None
 
+    def was_foretold(self, service: str, at_s: float) -> bool:
+        """Does a prediction for it stand in the journal that was open then?"""
+        found = False
+        for _, _, entry in self.entries:
+            if isinstance(entry, e.PredictionMade) and entry.service == service:
+                found = found or entry.at_s <= at_s
+            elif isinstance(entry, e.PredictionSettled) and entry.service == service:
+                found = found and entry.at_s >= at_s
+        return found
+
     def is_stopped(self, service: str) -> bool:
         """Did a person say that it should be stopped, and nobody that it should run?"""
         purpose = self.purposes.get(service)

@@ -111,6 +111,13 @@ MIXES: Mapping[str, Mix] = {
             wishes=(2, 6),
         ),
     ),
+    "strains": Mix(
+        StackMix(several_share=0.8),
+        PlanMix(
+            _weights(({Kind.LEAK: 6.0, Kind.SLOW: 1.0, Kind.SURGE: 1.0}, 1.0), (DEATHS, 0.5)),
+            troubles=(8, 16),
+        ),
+    ),
     "observe": Mix(
         StackMix(mode=Mode.OBSERVE),
         PlanMix(_weights((DEATHS, 1.0), (HANGS, 1.0), (LOOPS, 0.5)), wishes=(2, 6)),

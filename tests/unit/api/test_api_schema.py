@@ -42,6 +42,8 @@ def test_every_endpoint_is_there_and_no_other() -> None:
         "/actions",
         "/actions/{action_id}",
         "/plan",
+        "/predictions",
+        "/predictions/{service}",
         "/report",
         "/services/{name}/actions",
         "/events",

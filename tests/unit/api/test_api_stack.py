@@ -36,7 +36,9 @@ def engine() -> FakeEngine:
     control = made.control
     services = {**STACK.services, "api": replace(SPEC, depends_on=STACK.services["api"].depends_on)}
     window = Window(60, 120, (5, 6))
-    control.stack = replace(STACK, services=services, digest="abc", maintenance=(window,))
+    control.stack = replace(
+        STACK, services=services, digest="abc", maintenance=(window,), quiet_hours=(window,)
+    )
     dead = Instance("api", "api-1", "x", InstanceState.EXITED, exit=Exit(1.0, 3))
     seen = ServiceObservation("api", (InstanceObservation(dead, memory_ratio=NAN),))
     assert control.look is not None
@@ -53,6 +55,7 @@ def test_it_says_what_was_declared_and_what_runs(client: TestClient) -> None:
         110.0,
     )
     assert [window["from_minute"] for window in body["maintenance"]] == [60]
+    assert [window["from_minute"] for window in body["quiet_hours"]] == [60]
     api = next(service for service in body["services"] if service["name"] == "api")
     assert [(edge["target"], edge["kind"], edge["source"]) for edge in api["depends_on"]] == [
         ("redis", "hard", "declared")

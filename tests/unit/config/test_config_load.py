@@ -23,6 +23,7 @@ FULL = """
     thresholds: {health_score: 0.8, failure_threshold: 4}
     settings: {tick_s: 1m, cooldown_s: 300, headroom_bytes: 1GiB, rate_burst: 5}
     maintenance: [{days: [sat, sunday], from: "22:00", to: "04:00", services: [api]}]
+    quiet_hours: [{days: [sun], from: "01:00", to: "02:00"}]
     services:
       db:
         command: [postgres, -D, data]
@@ -49,6 +50,7 @@ FULL = """
         modes: {recreate: approve}
         thresholds: {health_score: 0.6}
         when_stopped: heal
+        quiet_hours: {from: "02:00", to: "05:00"}
       cache: tcp://127.0.0.1:6379
       once: {command: ./migrate, one_shot: true, stateful: true}
 """
@@ -60,6 +62,12 @@ def test_every_field_arrives(load: Load, tmp_path: Path) -> None:
     assert (stack.name, stack.mode, stack.runtime) == ("shop", Mode.OBSERVE, "processes")
     assert stack.modes == {ActionKind.CONTAINER_RESTART: Mode.AUTO}
     assert stack.maintenance == (Window(22 * 60, 4 * 60, (5, 6), ("api",)),)
+    everybody, own = stack.quiet_hours
+    assert everybody == Window(60, 120, (6,))
+    assert own == Window(120, 300, services=("api",))
+    assert stack.quiet_services(90, 6) == frozenset(stack.services)
+    assert stack.quiet_services(150, 2) == frozenset({"api"})
+    assert stack.quiet_services(600, 2) == frozenset()
     api = stack.services["api"]
     assert api.command == ("python", "-m", "my api")
     assert api.env == {"LEVEL": "on", "TOKEN": "0123"}

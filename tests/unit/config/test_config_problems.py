@@ -81,6 +81,11 @@ def test_all_problems_are_said_at_once_in_the_order_of_the_file(refused: Refused
             "stack: s\nservices: [api]\nmaintenance: {from: '1:00', to: '2:00', services: apl}",
             "names 'apl', which is not a service",
         ),
+        ("stack: s\nservices: [a]\nquiet_hours: [{from: '1:00'}]", "has no to"),
+        (
+            "stack: s\nservices: {a: {quiet_hours: {from: '1:00', to: '2:00', services: [b]}}}",
+            "services.a.quiet_hours.services: is not a field here",
+        ),
     ],
 )
 def test_problems_of_the_top_level(refused: Refused, text: str, words: str) -> None:

@@ -24,7 +24,9 @@ from everup.model.state import InFlight, Phase
 
 router = APIRouter(tags=["plan"])
 
-NOTHING_FOLLOWS = frozenset({HoldReason.WITH_A_PERSON, HoldReason.STOPPED_ON_PURPOSE})
+NOTHING_FOLLOWS = frozenset(
+    {HoldReason.WITH_A_PERSON, HoldReason.STOPPED_ON_PURPOSE, HoldReason.ONLY_WATCHED}
+)
 
 
 @router.get("/plan")

@@ -46,6 +46,7 @@ async def stack(control: Control, env: ShowEnv = False) -> StackShape:
         time_scale=control.settings.time_scale,
         runtime=_runtime(control.runtime.manifest),
         maintenance=[WindowShape.model_validate(window) for window in declared.maintenance],
+        quiet_hours=[WindowShape.model_validate(window) for window in declared.quiet_hours],
         services=[_service(control, spec, env) for spec in declared.services.values()],
     )
 

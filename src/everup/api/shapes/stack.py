@@ -20,7 +20,7 @@ class RuntimeShape(Shape):
 
 
 class WindowShape(Shape):
-    """A maintenance window in local time, minutes since midnight. `services` empty: all."""
+    """A window of the day in local time, minutes since midnight. `services` empty: all."""
 
     from_minute: int
     to_minute: int
@@ -113,4 +113,5 @@ class StackShape(Shape):
     time_scale: float
     runtime: RuntimeShape
     maintenance: list[WindowShape]
+    quiet_hours: list[WindowShape]
     services: list[StackServiceShape]

@@ -9,7 +9,6 @@ from typing import Any
 from everup.config.careful import Pace
 from everup.config.document import SERVICES_MOST
 from everup.config.load import RUNTIMES
-from everup.config.maintenance import DAYS_IN_FULL, WINDOWS_MOST
 from everup.config.options import (
     DEFAULT_HOST,
     DEFAULT_PORT,
@@ -19,7 +18,6 @@ from everup.config.options import (
 from everup.config.schema.notices import notices
 from everup.config.schema.parts import (
     Part,
-    any_case,
     block,
     choice,
     described,
@@ -27,18 +25,17 @@ from everup.config.schema.parts import (
     name,
     number,
     size,
-    some,
     text,
     whole,
 )
 from everup.config.schema.service import MODES, modes, service, service_name
+from everup.config.schema.windows import maintenance, quiet_hours
 from everup.config.service import NAME, NAME_LENGTH_MOST
 from everup.config.settings_rules import NAMES, THRESHOLD_NAMES, THRESHOLD_TEXTS, bounds_of
 from everup.model.settings import Settings
 
 DIALECT = "http://json-schema.org/draft-07/schema#"
 _DEFAULTS = asdict(Settings())
-_TIME = r"^\s*(([01]?[0-9]|2[0-3]):[0-5][0-9]|24:00)\s*$"
 
 
 def build(texts: Mapping[str, str]) -> Part:
@@ -115,7 +112,8 @@ def _fields(texts: Mapping[str, str]) -> dict[str, Part]:
             "Constants of the loop, the gate and the verifier, by their names.",
             {"tick_s": 30, "cooldown_s": "5m"},
         ),
-        "maintenance": _maintenance(),
+        "maintenance": maintenance(),
+        "quiet_hours": quiet_hours(for_one=False),
         **notices(),
     }
 
@@ -157,41 +155,3 @@ def _setting(field: str, said: str) -> Part:
     if isinstance(default, int):
         return described(whole(int(low), int(high)), said, default, default=default)
     return described(number(low, high), said, default, default=default)
-
-
-def _maintenance() -> Part:
-    days = "|".join(_abbreviated(day) for day in DAYS_IN_FULL)
-    window = block(
-        {
-            "days": described(
-                some({"type": "string", "pattern": f"^({days})$"}),
-                "Days on which it begins; every day without.",
-                ["sat", "sun"],
-            ),
-            "from": described(
-                {"type": "string", "pattern": _TIME}, "Local time, in quotes.", "22:00"
-            ),
-            "to": described(
-                {"type": "string", "pattern": _TIME},
-                "Local time, in quotes; before `from` it is on the next day.",
-                "04:00",
-            ),
-            "services": described(
-                some(text()), "Only for these services; the whole stack without.", ["api"]
-            ),
-        },
-        required=("from", "to"),
-    )
-    return described(
-        {**window, "type": ["object", "array"], "items": window, "maxItems": WINDOWS_MOST},
-        "Times in which Everup leaves services alone.",
-        [{"days": ["sat", "sun"], "from": "22:00", "to": "04:00"}],
-    )
-
-
-def _abbreviated(day: str) -> str:
-    """mon, mond, … monday: three letters or more."""
-    tail = ""
-    for letter in reversed(day[3:]):
-        tail = f"({any_case(letter)}{tail})?"
-    return any_case(day[:3]) + tail

@@ -29,6 +29,7 @@ from everup.config.schema.parts import (
     whole,
 )
 from everup.config.schema.targets import hooks, probe, short_probe
+from everup.config.schema.windows import quiet_hours
 from everup.config.service import NAME, NAME_LENGTH_MOST
 from everup.model.kinds import ActionKind, DependencyKind, Mode
 from everup.model.stack import FREEZE_LABEL, StopSpec
@@ -191,6 +192,7 @@ def _how_it_is_handled() -> dict[str, Part]:
             default=WhenStopped.LEAVE.value,
         ),
         "labels": _labels(),
+        "quiet_hours": quiet_hours(for_one=True),
     }
 
 

@@ -51,11 +51,13 @@ def write_stack(
     mode: Mode = "auto",
     listen: str = "127.0.0.1:8010",
     instances: Mapping[str, int] | None = None,
+    modes: Mapping[str, Mode] | None = None,
 ) -> Path:
     """Prepares ``directory`` and returns the path of its ``everup.yaml``.
 
     Every service has ten ports from ``base_port`` on, or from a free place when that is None.
-    ``instances`` says which services start with more than one. Data and passwords of an earlier
+    ``instances`` says which services start with more than one, ``modes`` which have a mode of
+    their own. Data and passwords of an earlier
     call are kept. Raises ``Missing`` when a real server is not installed.
     """
     directory = directory.resolve()
@@ -64,7 +66,7 @@ def write_stack(
     ports = base_ports(free_base_port() if base_port is None else base_port)
     postgres = prepare_postgres(directory, ports["postgres"])
     redis = prepare_redis(directory, ports["redis"])
-    document = {
+    document: Section = {
         "stack": STACK_NAME,
         "runtime": "processes",
         "mode": mode,
@@ -72,6 +74,8 @@ def write_stack(
         "listen": listen,
         "services": sections(directory, ports, postgres, redis, instances or {}),
     }
+    for name, own in (modes or {}).items():
+        document["services"][name]["mode"] = own
     path = directory / FILE_NAME
     path.write_text(
         "# The reference stack. Written by everup.demo.stack; written anew at the next call.\n"

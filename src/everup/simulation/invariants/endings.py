@@ -9,13 +9,15 @@ and so is whatever needs it; each exemption has its reason.
 from __future__ import annotations
 
 from everup.model.entries import IncidentOpened
-from everup.model.kinds import ActionKind, Cause, Mode
+from everup.model.kinds import FORETOLD, ActionKind, Cause, Mode
 from everup.runtimes.simulated.instance import Truth
 from everup.runtimes.simulated.service import VirtualService
 from everup.simulation.chronicle import Action
 from everup.simulation.invariants.court import Case, Objection
 
 GOOD = frozenset({Truth.WELL, Truth.DONE, Truth.PAUSING})
+NOTHING_TO_TRY = FORETOLD | {Cause.STOPPED_ON_PURPOSE}
+"""What is a person's from the beginning, or may be: a healthy service is left alone."""
 AT_WORK_S = 300.0
 CHURN_MOST, CHURN_WITHIN_S = 4, 60.0
 PRESUMED_WISHES = frozenset({0, 130, 137, 143})
@@ -98,7 +100,7 @@ def judge_end(case: Case) -> list[Objection]:
         tried = actions_for.get(incident_id, [])
         if incident_id in chronicle.escalations:
             tried = tried or _tried_shortly_before(case, opened)
-            if not tried and opened.cause is not Cause.STOPPED_ON_PURPOSE:
+            if not tried and opened.cause not in NOTHING_TO_TRY:
                 text = f"{incident_id} ({opened.cause} on {opened.service}) with nothing tried"
                 found.append(("11 escalated", text))
         elif incident_id not in chronicle.endings:

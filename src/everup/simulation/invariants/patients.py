@@ -6,7 +6,7 @@ no controller can know: that something got well, or was paused, while the call w
 
 from __future__ import annotations
 
-from everup.model.kinds import ActionKind, is_known
+from everup.model.kinds import ActionKind, Cause, is_known
 from everup.runtimes.simulated.instance import Truth
 from everup.runtimes.simulated.ledger import Deed, Met
 from everup.simulation.chronicle import Action
@@ -26,22 +26,46 @@ def judge_deed(case: Case, deed: Deed, action: Action | None) -> list[Objection]
         return []
     found: list[Objection] = []
     for name, met in deed.targets.items():
-        found += _healthy(deed, name, met)
+        found += _healthy(case, deed, action, name, met)
         found += _left_alone(case, deed, name, met)
         found += _too_early(case, deed, name, met)
         if case.world.services[deed.service].spec.is_stateful:
             found += _stateful(case, deed, action, name, met)
     found += _before_its_root(case, deed)
     found += _stopped(case, deed)
-    found += _minimum(case, deed)
+    found += _minimum(case, deed, action)
     return found
 
 
-def _healthy(deed: Deed, name: str, met: Met) -> list[Objection]:
+def _healthy(case: Case, deed: Deed, action: Action | None, name: str, met: Met) -> list[Objection]:
     if met.truth in WELL_TRUTHS and met.well_for_s >= WELL_FOR_S:
+        if action is not None and action.intent.cause is Cause.LEAK:
+            return _on_a_prediction(case, action, name)
         lasted = f"{met.truth}, nothing wrong with it for {met.well_for_s:.0f} s"
         return [("4 healthy", f"{deed.verb} {name}, which is {lasted}")]
     return []
+
+
+def _on_a_prediction(case: Case, action: Action, name: str) -> list[Objection]:
+    """A healthy one may be restarted when a prediction permits it: gently, stateless, one of
+    several or in a quiet hour, once a day, and only when one was written down."""
+    spec = case.world.services[action.service].spec
+    wrong: list[str] = []
+    if action.kind is not ActionKind.GRACEFUL_RESTART:
+        wrong.append(f"by {action.kind}")
+    if spec.is_stateful:
+        wrong.append("though it is stateful")
+    if spec.instances < 2 and not case.world.stack.quiet_hours:
+        wrong.append("though it has one instance and no quiet hour")
+    if not case.chronicle.was_foretold(action.service, action.at_s):
+        wrong.append("which nobody foretold")
+    for past in case.chronicle.own_before(action):
+        again_s = action.at_s - past.at_s
+        happened = past.finished is None or past.finished.has_happened
+        if past.intent.cause is Cause.LEAK and past.kind is action.kind and happened:
+            if again_s < case.settings.prediction_again_s:
+                wrong.append(f"once more, after {again_s:.0f} s")
+    return [("4 prediction", f"{name} is restarted on a prediction {what}") for what in wrong]
 
 
 def _left_alone(case: Case, deed: Deed, name: str, met: Met) -> list[Objection]:
@@ -120,13 +144,17 @@ def _stopped(case: Case, deed: Deed) -> list[Objection]:
     return [("safety 5", f"{deed.verb} {deed.service}, which {purpose.by} wants stopped")]
 
 
-def _minimum(case: Case, deed: Deed) -> list[Objection]:
-    """No call takes a well instance of too few, and none leaves more than the maximum."""
+def _minimum(case: Case, deed: Deed, action: Action | None) -> list[Objection]:
+    """No call takes a well instance of too few, and none leaves more than the maximum. In a quiet
+    hour its owner allows for fewer, on a prediction."""
     service = case.world.services[deed.service]
     well = {i.name for i in service.instances.values() if i.truth is Truth.WELL}
     lost = {
         n for n, m in deed.targets.items() if m.truth is Truth.WELL and m.well_for_s > WELL_FOR_S
     }
+    is_foretold = action is not None and action.intent.cause is Cause.LEAK
+    if is_foretold and case.world.stack.quiet_hours:
+        lost = set()
     if lost and len(well - lost) < service.spec.min_instances:
         return [("5", f"{deed.verb} leaves {len(well - lost)} healthy {deed.service}")]
     if len(service.instances) > service.spec.max_instances:

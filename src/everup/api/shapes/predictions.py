@@ -1,0 +1,55 @@
+"""What is foretold, and what became of what was foretold before."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from everup.api.shapes.base import Known, Shape
+from everup.model.kinds import Cause
+from everup.model.prediction import PredictionEnding
+
+
+class PredictionShape(Shape):
+    """That a service will fail, why, and when. `latest_s` null: perhaps never."""
+
+    service: str
+    cause: Cause
+    probability: float = Field(description="0 to 1; see model_version for what it is worth")
+    earliest_s: Known
+    likely_s: Known
+    latest_s: Known
+    evidence: list[str]
+    model_version: str
+    made_at_s: float
+    horizon_s: Known
+    level: Known = Field(description="where the signal stands now, as a share of its limit")
+    is_acted_upon: bool = Field(description="likely enough to be written down and acted upon")
+
+
+class MadePredictionShape(Shape):
+    """One that was written down, and its ending."""
+
+    id: str
+    service: str
+    cause: Cause
+    probability: float
+    made_at_s: float
+    earliest_s: Known
+    likely_s: Known
+    latest_s: Known
+    evidence: list[str]
+    model_version: str
+    horizon_s: Known
+    level: Known
+    ending: PredictionEnding
+    settled_at_s: Known
+    reason: str
+
+
+class PredictionsShape(Shape):
+    """The latest look's predictions, the likeliest first; then those that were written down, open
+    ones first, the newest first. `at_s` null: there was no look yet."""
+
+    at_s: Known
+    predictions: list[PredictionShape]
+    made: list[MadePredictionShape]

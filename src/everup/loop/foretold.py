@@ -1,0 +1,130 @@
+"""The life of predictions that were made: written once, settled when the future has come. Pure.
+
+Flows in: assessment, state, time. Flows out: PredictionMade and PredictionSettled entries, and
+their folds. Called by `decide` and by `fold`. One per service at a time. Only the ending is kept;
+counting how often a model was right is left to others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from everup.loop.ports import Ids
+from everup.model import entries as e
+from everup.model.assessment import Assessment
+from everup.model.kinds import FORETOLD, ActionKind, is_known
+from everup.model.observation import Observation
+from everup.model.prediction import MadePrediction, PredictionEnding
+from everup.model.settings import Settings
+from everup.model.state import StackState
+
+AT_ITS_LIMIT = 0.98
+RESTARTS = frozenset({ActionKind.GRACEFUL_RESTART, ActionKind.CONTAINER_RESTART})
+LATE_SHARE = 1.0
+"""An open end is waited for as long again as the likely time was away."""
+PAST_PREDICTIONS_MOST = 50
+MOST = 1000
+
+
+def follow_predictions(
+    assessment: Assessment,
+    observation: Observation,
+    state: StackState,
+    settings: Settings,
+    ids: Ids,
+) -> list[e.Entry]:
+    """Entries for what was foretold in this look, and for what has been decided since."""
+    now_s = observation.at_s
+    found: list[e.Entry] = []
+    for made in state.predictions.values():
+        ending = _ending(made, assessment, observation, state)
+        if ending is not None:
+            how, reason = ending
+            found.append(e.PredictionSettled(now_s, made.id, made.service, made.cause, how, reason))
+    for item in assessment.predictions.items:
+        if item.probability < settings.prediction_acts_above or item.service in state.predictions:
+            continue
+        if len(state.predictions) >= MOST:
+            break
+        finding = assessment.relations.findings.get(item.service)
+        if finding is None or finding.cause not in FORETOLD or item.level >= AT_ITS_LIMIT:
+            continue  # it has failed already, by its own symptoms, or is there
+        found.append(
+            e.PredictionMade(
+                now_s,
+                ids.new("pre"),
+                item.service,
+                item.cause,
+                item.probability,
+                item.earliest_s,
+                item.likely_s,
+                item.evidence,
+                item.model_version,
+                item.latest_s,
+                item.horizon_s,
+                item.level,
+            )
+        )
+    return found
+
+
+def _ending(
+    made: MadePrediction, assessment: Assessment, observation: Observation, state: StackState
+) -> tuple[PredictionEnding, str] | None:
+    now_s = observation.at_s
+    remembered = state.service(made.service)
+    deaths = [d for d in remembered.exits if d.at_s > made.made_at_s]
+    if any(d.is_out_of_memory for d in deaths):
+        return PredictionEnding.HIT, "it was killed for memory"
+    seen = observation.services.get(made.service)
+    if seen is None:
+        return PredictionEnding.AVERTED, "it is no longer declared"
+    if any(i.memory_ratio >= AT_ITS_LIMIT for i in seen.instances):
+        return PredictionEnding.HIT, "its memory is at its limit"
+    if made.service in state.in_flight:
+        return None
+    for past in reversed(remembered.past):
+        if past.ended_at_s > made.made_at_s and past.has_happened:
+            how = "verified" if past.has_passed else "though it was not verified"
+            if past.has_passed or past.kind in RESTARTS:
+                return PredictionEnding.AVERTED, f"{past.kind} {past.action_id}, {how}"
+    if any(i.instance.started_at_s > made.made_at_s for i in seen.instances):
+        return PredictionEnding.AVERTED, "it was started anew before"
+    latest_s = made.latest_s
+    if not is_known(latest_s):
+        latest_s = made.likely_s + LATE_SHARE * (made.likely_s - made.made_at_s)
+    if now_s > latest_s and assessment.predictions.of(made.service) is None:
+        return PredictionEnding.FALSE_ALARM, "it did not come, and is not foretold any more"
+    if now_s > latest_s + LATE_SHARE * (latest_s - made.made_at_s):
+        return PredictionEnding.FALSE_ALARM, "it has not come in twice the time"
+    return None
+
+
+def prediction_made(state: StackState, entry: e.PredictionMade) -> StackState:
+    """Open until it is settled."""
+    made = MadePrediction(
+        entry.prediction_id,
+        entry.service,
+        entry.cause,
+        entry.probability,
+        entry.at_s,
+        entry.earliest_s,
+        entry.likely_s,
+        entry.latest_s,
+        entry.evidence,
+        entry.model_version,
+        entry.horizon_s,
+        entry.level,
+    )
+    return replace(state, predictions={**state.predictions, entry.service: made})
+
+
+def prediction_settled(state: StackState, entry: e.PredictionSettled) -> StackState:
+    """Closed, and kept for a while."""
+    made = state.predictions.get(entry.service)
+    if made is None or made.id != entry.prediction_id:
+        return state
+    settled = replace(made, ending=entry.ending, settled_at_s=entry.at_s, reason=entry.reason)
+    left = {name: other for name, other in state.predictions.items() if name != entry.service}
+    past = (*state.past_predictions, settled)[-PAST_PREDICTIONS_MOST:]
+    return replace(state, predictions=left, past_predictions=past)

@@ -1,0 +1,168 @@
+"""The life of a prediction in the journal: written once, and settled by what happened."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import pytest
+
+from everup.loop.fold import fold, fold_all
+from everup.loop.foretold import follow_predictions
+from everup.loop.verify import judge_expectation
+from everup.model import entries as e
+from everup.model.assessment import Assessment, Finding, Prediction, Predictions
+from everup.model.decision import Expectation, Step
+from everup.model.evidence import Evidence, Failed, OutcomeState, Passed, Sighting
+from everup.model.kinds import ActionKind, Cause, Origin
+from everup.model.observation import Exit, Observation
+from everup.model.prediction import PredictionEnding
+from everup.model.state import InFlight, Phase, StackState
+from tests.unit.builders import NOW_S, SETTINGS, assess, seen, service, stack, up
+
+ONE = stack(service("a"))
+LEAK = Prediction(
+    "a", Cause.LEAK, 0.8, NOW_S + 200.0, NOW_S + 300.0, ("it climbs",), "trend-prior-1", NOW_S,
+    NOW_S + 400.0, 900.0, 0.7, "a-0",
+)  # fmt: skip
+FOUND = Finding("a", Cause.LEAK, "it climbs", NOW_S, 1.0)
+SEEN = seen(up("a"))
+
+
+class Counting:
+    def __init__(self) -> None:
+        self._next = itertools.count(1)
+
+    def new(self, prefix: str) -> str:
+        return f"{prefix}-{next(self._next)}"
+
+
+def understood(*items: Prediction, finding: Finding | None = FOUND) -> Assessment:
+    plain = assess(ONE, SEEN)
+    findings = {} if finding is None else {"a": finding}
+    return replace(
+        plain,
+        relations=replace(plain.relations, findings=findings),
+        predictions=Predictions(items),
+    )
+
+
+def follow(
+    state: StackState, *items: Prediction, at_s: float = NOW_S, observation: Observation = SEEN
+) -> list[e.Entry]:
+    observation = replace(observation, at_s=at_s)
+    return follow_predictions(understood(*items), observation, state, SETTINGS, Counting())
+
+
+def made() -> StackState:
+    return fold_all(StackState(), follow(StackState(), LEAK))
+
+
+def ending(entries: list[e.Entry]) -> PredictionEnding:
+    (entry,) = entries
+    assert isinstance(entry, e.PredictionSettled)
+    return entry.ending
+
+
+def test_it_is_written_down_once() -> None:
+    state = made()
+    assert state.predictions["a"].likely_s == NOW_S + 300.0
+    assert follow(state, LEAK, at_s=NOW_S + 5.0) == []
+
+
+@pytest.mark.parametrize("item", [replace(LEAK, probability=0.69), replace(LEAK, level=0.99)])
+def test_what_is_not_likely_or_already_there_is_not(item: Prediction) -> None:
+    assert follow(StackState(), item) == []
+
+
+def test_who_has_failed_already_is_not_foretold() -> None:
+    crash = replace(FOUND, cause=Cause.CRASH)
+    observation = replace(SEEN, at_s=NOW_S)
+    entries = follow_predictions(
+        understood(LEAK, finding=crash), observation, StackState(), SETTINGS, Counting()
+    )
+    assert entries == []
+
+
+def test_a_death_for_memory_is_a_hit() -> None:
+    killed = Exit(NOW_S + 250.0, -9, is_out_of_memory=True)
+    state = fold(made(), e.ExitSeen(NOW_S + 250.0, "a", "a-0", killed))
+    assert ending(follow(state, at_s=NOW_S + 251.0)) is PredictionEnding.HIT
+
+
+def test_memory_at_its_limit_is_a_hit() -> None:
+    full = seen(replace(up("a"), memory_ratio=0.99))
+    assert ending(follow(made(), observation=full, at_s=NOW_S + 9)) is PredictionEnding.HIT
+
+
+def acted(state: StackState, *, has_passed: bool, kind: ActionKind) -> StackState:
+    step = Step(kind, "a")
+    before = Sighting(NOW_S + 5.0)
+    return fold_all(
+        state,
+        [
+            e.Intended(
+                NOW_S + 5.0, "act-1", None, "k", Origin.RECOVERY, Cause.LEAK, step, "why",
+                before, Expectation("a", 60.0), on_running=True,
+            ),
+            e.Finished(NOW_S + 6.0, "act-1", "a", OutcomeState.DONE),
+            e.Verified(NOW_S + 20.0, "act-1", "a", has_passed, "", Evidence(before)),
+        ],
+    )  # fmt: skip
+
+
+def test_what_was_done_in_time_averts_it() -> None:
+    state = acted(made(), has_passed=True, kind=ActionKind.CACHE_CLEAR)
+    entries = follow(state, at_s=NOW_S + 21.0)
+    assert ending(entries) is PredictionEnding.AVERTED
+    settled = fold_all(state, entries)
+    assert settled.predictions == {}
+    assert settled.past_predictions[-1].ending is PredictionEnding.AVERTED
+
+
+def test_what_did_not_help_averts_nothing() -> None:
+    state = acted(made(), has_passed=False, kind=ActionKind.CACHE_CLEAR)
+    assert follow(state, LEAK, at_s=NOW_S + 21.0) == []
+
+
+def test_another_life_averts_it() -> None:
+    young = up("a")
+    young = replace(young, instance=replace(young.instance, started_at_s=NOW_S + 8.0))
+    assert (
+        ending(follow(made(), observation=seen(young), at_s=NOW_S + 9)) is PredictionEnding.AVERTED
+    )
+
+
+@pytest.mark.parametrize(("after_s", "is_over"), [(399.0, False), (401.0, True)])
+def test_what_does_not_come_is_a_false_alarm(after_s: float, is_over: bool) -> None:
+    entries = follow(made(), at_s=NOW_S + after_s)
+    assert bool(entries) is is_over
+    if is_over:
+        assert ending(entries) is PredictionEnding.FALSE_ALARM
+
+
+def test_what_is_still_foretold_gets_twice_the_time() -> None:
+    assert follow(made(), LEAK, at_s=NOW_S + 401.0) == []
+    found = follow(made(), replace(LEAK, probability=0.6), at_s=NOW_S + 801.0)
+    assert ending(found) is PredictionEnding.FALSE_ALARM
+
+
+def test_an_unknown_settling_changes_nothing() -> None:
+    state = made()
+    other = e.PredictionSettled(NOW_S, "pre-9", "a", Cause.LEAK, PredictionEnding.HIT, "")
+    assert fold(state, other) == state
+
+
+@pytest.mark.parametrize(
+    ("ratio", "expected"), [(0.3, Passed), (0.7, Failed), (float("nan"), Failed)]
+)
+def test_a_cleared_cache_is_proven_by_its_memory(ratio: float, expected: type) -> None:
+    step = Step(ActionKind.CACHE_CLEAR, "a")
+    flight = InFlight(
+        "act-1", None, "k", Origin.RECOVERY, Cause.LEAK, step, NOW_S - 41.0, Sighting(NOW_S),
+        Expectation("a", 30.0, memory_most=0.65), phase=Phase.VERIFYING, done_at_s=NOW_S - 40.0,
+    )  # fmt: skip
+    observation = seen(replace(up("a"), memory_ratio=ratio))
+    verdict = judge_expectation(flight, observation, assess(ONE, observation), SETTINGS)
+    assert isinstance(verdict, expected)
+    assert "memory" in str(verdict)
