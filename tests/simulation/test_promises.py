@@ -18,6 +18,8 @@ from tests.counts import count
 pytestmark = [pytest.mark.simulation, pytest.mark.timeout(600)]
 
 TROUBLES_LEAST = 3
+FIRST_DAY = 1_000_001
+"""Other seeds than those of the short runs."""
 
 
 @pytest.mark.parametrize("seed", range(1, count("simulation_runs") + 1))
@@ -26,6 +28,14 @@ def test_every_promise_holds(seed: int) -> None:
     assert not result.violations, result.report()
     assert sum(result.troubles.values()) >= TROUBLES_LEAST
     assert result.kills >= 1
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("seed", range(FIRST_DAY, FIRST_DAY + count("simulation_days")))
+def test_every_promise_holds_for_a_whole_day(seed: int) -> None:
+    result = play(mix_of(seed), seed, hours=24.0)
+    assert not result.violations, result.report()
+    assert sum(result.troubles.values()) >= 12 * TROUBLES_LEAST
 
 
 def test_the_series_visits_every_class() -> None:

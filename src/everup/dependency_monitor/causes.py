@@ -170,7 +170,9 @@ def _not_answering(
             sick.append((observed, *judged))
     if not sick:
         return None
-    first, cause, since_s, is_confirmed, is_proven = min(sick, key=lambda s: (not s[4], s[2]))
+    first, cause, since_s, is_confirmed, is_proven = min(
+        sick, key=lambda s: (not s[3], not s[4], s[2])
+    )
     detail = first.probe.detail if first.probe is not None else "its dependents fail"
     letter = first.instance.process_state
     stuck = f", its process is in state {letter}" if letter and letter in TOLD else ""
@@ -184,7 +186,9 @@ def _not_answering(
         is_confirmed=is_confirmed,
         is_proven=is_proven,
         process_state=letter,
-        instances=tuple(sorted(s[0].instance.name for s in sick if s[1] is cause)),
+        instances=tuple(
+            sorted(s[0].instance.name for s in sick if s[1] is cause and s[3] is is_confirmed)
+        ),
     )
 
 

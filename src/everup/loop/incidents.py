@@ -82,7 +82,7 @@ def _waits_for_its_needs(
     if finding.cause is Cause.STOPPED_ON_PURPOSE:
         return False
     for target in needs:
-        last_bad_s = memory.service(target).last_bad_s
+        last_bad_s = memory.service(target).trouble_over_s
         if target in state.in_flight:
             return True
         if is_known(last_bad_s) and now_s - last_bad_s < settings.two_windows_s:
@@ -177,7 +177,9 @@ def _given_back(
     escalated = {n for n, s in state.services.items() if s.with_a_person is not None}
     for service in stack.services if escalated else ():
         finding = assessment.relations.findings.get(service)
-        if service not in escalated or (finding is not None and finding.cause in FORETOLD):
+        if service not in escalated or (
+            finding is not None and (finding.cause in FORETOLD or finding.is_confirmed)
+        ):
             continue
         since_s = memory.service(service).healthy_since_s
         if is_known(since_s) and now_s - since_s >= settings.verify_window_s:

@@ -91,7 +91,7 @@ def _took_s(control: Control, service: str, started_s: float, probe: ProbeReadin
     if probe.verdict is not ProbeVerdict.PASS or not started_s >= control.state.started_at_s:
         return UNKNOWN
     for target in control.hard_closure.get(service, ()):
-        if control.memory.service(target).last_bad_s >= started_s:
+        if control.memory.service(target).trouble_over_s >= started_s:
             return UNKNOWN
     return max(0.0, probe.since_s - started_s)
 

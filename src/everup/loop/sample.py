@@ -52,7 +52,7 @@ def _values(instances: Sequence[InstanceObservation]) -> tuple[float, ...]:
             continue
         probed += 1
         passing += probe.verdict is ProbeVerdict.PASS
-        if probe.latency_s > latency_s:
+        if probe.verdict is ProbeVerdict.PASS and probe.latency_s > latency_s:
             latency_s = probe.latency_s
         if probe.error_ratio > errors:
             errors = probe.error_ratio

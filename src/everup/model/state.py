@@ -15,7 +15,7 @@ from everup.model.decision import Expectation, Step
 from everup.model.episode import WouldDo
 from everup.model.evidence import Sighting
 from everup.model.incident import Incident
-from everup.model.kinds import FORETOLD, UNKNOWN, ActionKind, Cause, Origin, Purpose
+from everup.model.kinds import FORETOLD, UNKNOWN, ActionKind, Cause, Origin, Purpose, is_known
 from everup.model.notice import Thread
 from everup.model.observation import Exit
 from everup.model.prediction import MadePrediction
@@ -181,6 +181,14 @@ class ServiceMemory:
     last_bad_s: float = UNKNOWN  # latest look in which it was not healthy
     healthy_since_s: float = UNKNOWN
     was_ever_healthy: bool = False
+
+    @property
+    def trouble_over_s(self) -> float:
+        """When its latest trouble was over, as far as looks can tell: in between two of them it may
+        have lasted until the first one that found it healthy. NaN: it never had any."""
+        if not is_known(self.last_bad_s) or not is_known(self.healthy_since_s):
+            return self.last_bad_s
+        return max(self.last_bad_s, self.healthy_since_s)
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,7 @@ def _is_settled(target: str, service: str, context: Context) -> Verdict | None:
     remembered = context.memory.service(target)
     healed_s = context.state.service(target).healed_at_s
     last_bad_s = max(
-        (s for s in (remembered.last_bad_s, healed_s) if is_known(s)), default=float("-inf")
+        (s for s in (remembered.trouble_over_s, healed_s) if is_known(s)), default=float("-inf")
     )
     due_s = last_bad_s + context.settings.two_windows_s
     if context.now_s < due_s:
