@@ -6,7 +6,7 @@ no controller can know: that something got well, or was paused, while the call w
 
 from __future__ import annotations
 
-from everup.model.kinds import ActionKind, Cause, is_known
+from everup.model.kinds import ActionKind, Cause, Purpose, is_known
 from everup.runtimes.simulated.instance import Truth
 from everup.runtimes.simulated.ledger import Deed, Met
 from everup.simulation.chronicle import Action
@@ -68,7 +68,14 @@ def _on_a_prediction(case: Case, action: Action, name: str) -> list[Objection]:
     return [("4 prediction", f"{name} is restarted on a prediction {what}") for what in wrong]
 
 
+def _is_to_run(case: Case, service: str) -> bool:
+    purpose = case.chronicle.purposes.get(service)
+    return purpose is not None and purpose.purpose is Purpose.RUN
+
+
 def _left_alone(case: Case, deed: Deed, name: str, met: Met) -> list[Objection]:
+    if met.truth is Truth.STOPPED and _is_to_run(case, deed.service):
+        return []  # somebody asked for a start that did not happen
     if met.truth in LEFT_ALONE and met.lasted_s >= ON_ITS_WAY_S:
         return [("safety", f"{deed.verb} {name}, which is {met.truth} for {met.lasted_s:.0f} s")]
     if met.truth is Truth.RESTARTING and met.lasted_s >= ON_ITS_WAY_S:
