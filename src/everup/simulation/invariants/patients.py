@@ -109,7 +109,8 @@ def _stateful(
     wrong: list[str] = []
     if action is not None and action.kind is not ActionKind.GRACEFUL_RESTART:
         wrong.append(f"by {action.kind}")
-    if not (is_known(met.sickly_for_s) and met.unwell_for_s >= settings.stateful_wait_s - 0.5):
+    was_sickly = is_known(met.sickly_for_s) or met.well_for_s < ON_ITS_WAY_S
+    if not (was_sickly and met.unwell_for_s >= settings.stateful_wait_s - 0.5):
         wrong.append(f"after {met.unwell_for_s:.0f} s of being {met.truth}")
     if deed.grace_s < settings.stateful_grace_s:
         wrong.append(f"with {deed.grace_s:g} s of grace")
