@@ -26,12 +26,11 @@ from everup.model.evidence import (
     Pending,
     Verification,
 )
-from everup.model.kinds import UNKNOWN, InstanceState, ProbeVerdict, is_known
+from everup.model.kinds import UNKNOWN, Condition, InstanceState, ProbeVerdict, is_known
 from everup.model.observation import (
     Exit,
     InstanceObservation,
     Observation,
-    ServiceObservation,
 )
 from everup.model.settings import Settings
 from everup.model.state import InFlight, Phase
@@ -104,7 +103,7 @@ def judge_expectation(
     now_s = observation.at_s
     seen = observation.services.get(expected.service)
     deadline_s = flight.done_at_s + expected.deadline_s
-    if seen is not None and _says_it_is_coming(seen):
+    if _says_it_is_coming(expected, assessment):
         deadline_s += expected.settling_most_s
     is_late = now_s >= deadline_s
     if seen is None or not seen.is_known:
@@ -129,13 +128,11 @@ def _is_of(flight: InFlight, death: Exit) -> bool:
     return target is None or death.instance in ("", target)
 
 
-def _says_it_is_coming(seen: ServiceObservation) -> bool:
-    """A database that replays its log after a start has not failed to start."""
-    return any(
-        i.probe is not None and is_known(i.probe.recovering_since_s)
-        for i in seen.instances
-        if i.instance.state is InstanceState.RUNNING
-    )
+def _says_it_is_coming(expectation: Expectation, assessment: Assessment) -> bool:
+    """A database that replays its log after a start has not failed to start. One that stands still
+    meanwhile has."""
+    health = assessment.own.services.get(expectation.service)
+    return health is not None and health.condition is Condition.RECOVERING
 
 
 def _missing(flight: InFlight, observation: Observation, assessment: Assessment) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from everup.model import entries as e
-from everup.model.kinds import ActionKind, Origin, Purpose
+from everup.model.kinds import ActionKind, Cause, Origin, Purpose
 from everup.runtimes.simulated.ledger import Deed
 
 
@@ -72,6 +72,8 @@ class Chronicle:
         self.escalations: dict[str, e.IncidentEscalated] = {}
         self.with_a_person: set[str] = set()  # services
         self.waiting: dict[str, str] = {}  # open incident → what it says that it waits for
+        self.causes: dict[str, Cause] = {}  # incident → its latest diagnosis
+        self.started: dict[int, float] = {}  # life → when it took the journal
         self.purposes: dict[str, e.PurposeSet] = {}
         self.freezes: dict[str, e.FreezeSet] = {}
         self.listeners: list[Callable[[e.Entry, int], None]] = []
@@ -87,6 +89,8 @@ class Chronicle:
 
     def _take(self, life: int, entry: e.Entry) -> None:
         match entry:
+            case e.ControllerStarted():
+                self.started[life] = entry.at_s
             case e.Intended():
                 self._intend(life, entry)
             case e.Finished():
@@ -108,7 +112,9 @@ class Chronicle:
         match entry:
             case e.IncidentOpened():
                 self.incidents[entry.incident_id] = entry
+                self.causes[entry.incident_id] = entry.cause
             case e.IncidentChanged():
+                self.causes[entry.incident_id] = entry.cause
                 self.waiting[entry.incident_id] = entry.waiting_for
             case e.GateAnswered() if entry.incident_id is not None:
                 self.waiting[entry.incident_id] = f"{entry.check}: {entry.reason}"

@@ -172,7 +172,9 @@ class Lives:
 
     def _end_of(self, life: int, down_s: float, *, is_pause: bool = False) -> None:
         runtime, self._runtime, self.control = self._runtime, None, None
-        if runtime is not None and not is_pause:
+        if runtime is not None and is_pause:
+            runtime.look_away()
+        elif runtime is not None:
             runtime.lose()
         for call in self.unwatched:
             self._parts.world.later(min(0.5, down_s / 2), call)

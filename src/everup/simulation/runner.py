@@ -34,8 +34,14 @@ from everup.simulation.virtual_loop import Stuck, VirtualLoop, end
 HOURS = 2.0  # how long a run is unless somebody wants a longer one
 CALM_SHARE = 1 / 3  # of the day, at its end
 WELL_AFTER_S = 1200.0  # of calm: everything is well or with a person
-HEALS_AFTER_S = (900.0, 1500.0)  # of calm: a person asks to heal what was escalated
-KINDS = dict(zip(HEALS_AFTER_S, (None, ActionKind.CONTAINER_RESTART), strict=True))
+HEALS_AFTER_S = (900.0, 1500.0, 1900.0)  # of calm: a person asks to heal what was escalated
+KINDS = dict(
+    zip(
+        HEALS_AFTER_S,
+        (None, ActionKind.CONTAINER_RESTART, ActionKind.CONTAINER_RESTART),
+        strict=True,
+    )
+)
 """Gently first; whoever is asked a second time names the rung."""
 FIRST_LIFE_T = 20.0
 LAST_KILL_BEFORE_S = 200.0

@@ -51,6 +51,7 @@ class SimulatedRuntime:
         self._operations = operations
         self._life = life
         self._watchers: list[_Watcher] = []
+        self._is_witness = False
         self._last: Listing | None = None
         self._is_open = False
 
@@ -58,15 +59,22 @@ class SimulatedRuntime:
         """Begin to hear events."""
         self._is_open = True
         self._world.witnesses += 1
+        self._is_witness = True
         self._world.listeners.append(self._hear)
 
     def lose(self) -> None:
         """The controller is gone without a word: nothing is heard any more."""
         if self._is_open:
             self._is_open = False
-            self._world.witnesses -= 1
+            self.look_away()
             self._world.listeners.remove(self._hear)
             self._operations.lose(self._life)
+
+    def look_away(self) -> None:
+        """The controller stands still: it is no witness of what happens from now on."""
+        if self._is_witness:
+            self._is_witness = False
+            self._world.witnesses -= 1
 
     # --- looking --------------------------------------------------------------------------------
 
@@ -293,7 +301,7 @@ class SimulatedRuntime:
                 grace_s = service.spec.stop.grace_s
                 await self.stop(service.name, grace_s=grace_s)
         self._is_open = False
-        self._world.witnesses -= 1
+        self.look_away()
         self._world.listeners.remove(self._hear)
         for watcher in self._watchers:
             watcher.tell(None)

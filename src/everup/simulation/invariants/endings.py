@@ -16,7 +16,7 @@ from everup.simulation.chronicle import Action
 from everup.simulation.invariants.court import Case, Objection
 
 GOOD = frozenset({Truth.WELL, Truth.DONE, Truth.PAUSING})
-NOTHING_TO_TRY = FORETOLD | {Cause.STOPPED_ON_PURPOSE}
+NOTHING_TO_TRY = FORETOLD | {Cause.STOPPED_ON_PURPOSE, Cause.RECOVERING}
 """What is a person's from the beginning, or may be: a healthy service is left alone."""
 AT_WORK_S = 300.0
 CHURN_MOST, CHURN_WITHIN_S = 4, 60.0
@@ -100,7 +100,7 @@ def judge_end(case: Case) -> list[Objection]:
         tried = actions_for.get(incident_id, [])
         if incident_id in chronicle.escalations:
             tried = tried or _tried_shortly_before(case, opened)
-            if not tried and opened.cause not in NOTHING_TO_TRY:
+            if not tried and chronicle.causes[incident_id] not in NOTHING_TO_TRY:
                 text = f"{incident_id} ({opened.cause} on {opened.service}) with nothing tried"
                 found.append(("11 escalated", text))
         elif incident_id not in chronicle.endings:

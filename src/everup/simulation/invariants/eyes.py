@@ -35,6 +35,7 @@ def judge_intent(case: Case, action: Action, life: int) -> list[Objection]:
     for name, since_s in case.world.senses.reasons.items():
         if name == Kind.STARVED and is_seen_dead:
             continue  # a death with its exit code is seen, however busy the host is
+        since_s = max(since_s, case.chronicle.started.get(life, since_s))  # its first look is fresh
         if now_s - since_s > NOTICED_AFTER_S.get(Kind(name), float("inf")):
             found.append(("6", f"{what} is begun {now_s - since_s:.0f} s into {name}"))
     for scope in ("", action.service):
