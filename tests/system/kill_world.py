@@ -1,8 +1,8 @@
 """A small real stack under a real Everup that can be killed: for tests of crashes while it acts.
 
 Four services: `store` (stateful) ← `api` ← `web`, and `worker`, which takes long to stop; or those
-that a test declares. Flows in: faults and kills. Flows out: what every service noted of its starts, and the journal when all is
-over. `close` stops all of it, whatever happened.
+that a test declares. Flows in: faults and kills. Flows out: what every service noted of its starts,
+and the journal when all is over. `close` stops all of it, whatever happened.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
     python -S -E small_service.py FOLDER NAME STOP_TAKES_S [ANSWER_COSTS_S]
 
 It listens on $PORT. A line `pid time` goes into FOLDER/NAME.starts at each start, before it answers
-anything. After SIGTERM it goes on answering for STOP_TAKES_S, as one does that finishes its work. Each
-answer costs so many seconds of CPU, 0 unless told.
+anything. After SIGTERM it goes on answering for STOP_TAKES_S, as one does that finishes its work.
+Each answer costs so many seconds of CPU, 0 unless told.
 """
 
 import os
