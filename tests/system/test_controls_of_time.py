@@ -54,6 +54,11 @@ def are_well(made: Engine) -> bool:
     return is_quiet and all(own[name].condition is Condition.HEALTHY for name in NAMES)
 
 
+def is_suspected(made: Engine) -> bool:
+    probe = observed(made, "paused").probe
+    return probe is not None and probe.verdict is ProbeVerdict.FAIL
+
+
 def lives(made: Engine) -> dict[str, str]:
     return {name: observed(made, name).instance.identity for name in NAMES}
 
@@ -79,18 +84,13 @@ def test_a_clock_that_jumps(tmp_path: Path, jump_s: float) -> None:
     text = yaml.safe_dump({"stack": "jumpy", "time_scale": PACE, "services": services})
     clock = JumpingClock()
 
-    def is_suspected() -> bool:
-        probe = observed(made, "paused").probe
-        return probe is not None and probe.verdict is ProbeVerdict.FAIL
-
     async def story() -> None:
-        nonlocal made
         async with engine(tmp_path, text, parts={"clock": clock}) as made:
             await until(made, lambda: are_well(made))
             before, pid = lives(made), pid_of(tmp_path, "paused")
             os.kill(pid, signal.SIGSTOP)
             try:
-                await until(made, is_suspected, 10.0)
+                await until(made, lambda: is_suspected(made), 10.0)
                 clock.ahead_s = jump_s
                 await asyncio.sleep(0.7)
             finally:
@@ -108,7 +108,6 @@ def test_a_clock_that_jumps(tmp_path: Path, jump_s: float) -> None:
             acted = [i.step.target for i in recoveries(await told(made))]
             assert acted == ["witness", "paused"]
 
-    made: Engine
     asyncio.run(story())
 
 

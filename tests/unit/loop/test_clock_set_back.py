@@ -88,7 +88,7 @@ def test_a_clock_that_goes_back_while_it_runs_makes_no_wait_longer() -> None:
     async def story() -> None:
         world = World(ONE)
         world.runtime.run("a")
-        world.journal.kept += [replace(A_DAY_LATER[-1], at_s=world.clock.now(), until_s=2e9)]
+        world.journal.kept += [e.FreezeSet(world.clock.now(), "b", "backup", "ann")]
         async with world.life() as control:
             await until(lambda: is_known(control.memory.complete_since_s))
             world.clock.ahead_s = -DAY_S
