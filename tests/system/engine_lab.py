@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from everup.app import Engine, build_app
 from everup.config import load_stack
@@ -12,12 +13,14 @@ from everup.model import entries as e
 
 
 @asynccontextmanager
-async def engine(folder: Path, text: str, **flags: object) -> AsyncIterator[Engine]:
-    """Started, and stopped with its services."""
+async def engine(
+    folder: Path, text: str, *, parts: Mapping[str, Any] | None = None, **flags: object
+) -> AsyncIterator[Engine]:
+    """Started, and stopped with its services. `parts` go over those of `build_app`."""
     file = folder / "everup.yaml"
     file.write_text(text, encoding="utf-8")
     loaded = load_stack(file, {}, {"mode": "auto", **flags})
-    made = build_app(loaded, state_dir=folder / "state")
+    made = build_app(loaded, state_dir=folder / "state", **(parts or {}))
     await made.start()
     try:
         yield made

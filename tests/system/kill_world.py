@@ -1,8 +1,8 @@
 """A small real stack under a real Everup that can be killed: for tests of crashes while it acts.
 
-Four services: `store` (stateful) ← `api` ← `web`, and `worker`, which takes long to stop. Flows in:
-faults and kills. Flows out: what every service noted of its starts, and the journal when all is
-over. `close` stops all of it, whatever happened.
+Four services: `store` (stateful) ← `api` ← `web`, and `worker`, which takes long to stop; or those
+that a test declares. Flows in: faults and kills. Flows out: what every service noted of its starts,
+and the journal when all is over. `close` stops all of it, whatever happened.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,35 +50,42 @@ class Start:
     at_s: float
 
 
+def small(folder: Path, name: str, takes_s: float = 0.0, **declared: Any) -> dict[str, Any]:
+    """A service that answers, and notes its starts."""
+    script = str(Path(__file__).with_name("small_service.py"))
+    return {
+        "command": [sys.executable, "-S", "-E", script, str(folder), name, str(takes_s)],
+        "port": free_port(),
+        "probe": {"http": "http://127.0.0.1:{port}/"},
+        **declared,
+    }
+
+
 class World:
     """Made once per test; `up` may be called again after `kill`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        services: Mapping[str, dict[str, Any]] | None = None,
+        time_scale: float = TIME_SCALE,
+    ) -> None:
         self.folder = folder
         self.state_dir = folder / "state"
         self.file = folder / "everup.yaml"
         self.port = free_port()
         self.client = Client(self.port)
         self._everup: subprocess.Popen[bytes] | None = None
-        self.file.write_text(yaml.safe_dump(self._stack(), sort_keys=False))
-
-    def _stack(self) -> dict[str, Any]:
-        script = str(Path(__file__).with_name("small_service.py"))
-        services = {}
-        for name, (takes_s, declared) in SERVICES.items():
-            command = [sys.executable, "-S", "-E", script, str(self.folder), name, str(takes_s)]
-            services[name] = {
-                "command": command,
-                "port": free_port(),
-                "probe": {"http": "http://127.0.0.1:{port}/"},
-                **declared,
-            }
-        return {
+        if services is None:
+            services = {n: small(folder, n, takes, **more) for n, (takes, more) in SERVICES.items()}
+        self.names = tuple(services)
+        stack = {
             "stack": "small",
-            "time_scale": TIME_SCALE,
+            "time_scale": time_scale,
             "listen": f"127.0.0.1:{self.port}",
-            "services": services,
+            "services": dict(services),
         }
+        self.file.write_text(yaml.safe_dump(stack, sort_keys=False))
 
     def up(self, point: str = "", mode: str = "auto") -> None:
         """Start Everup; with a point of `killed_everup` it will not live past that."""
@@ -104,6 +111,12 @@ class World:
             stderr=subprocess.STDOUT if output == subprocess.PIPE else output,
             start_new_session=True,
         )
+
+    @property
+    def pid(self) -> int:
+        """Everup's own."""
+        assert self._everup is not None
+        return self._everup.pid
 
     def kill(self) -> None:
         """SIGKILL, at once."""
@@ -150,12 +163,12 @@ class World:
 
     def pids(self) -> dict[str, int]:
         """Service → pid of its latest start."""
-        return {name: self.starts(name)[-1].pid for name in SERVICES}
+        return {name: self.starts(name)[-1].pid for name in self.names}
 
     def until_calm(self, stopped: Collection[str] = ()) -> None:
         """Every service healthy (or stopped on purpose), no incident open, nothing in flight, and
         that for longer than a first probe may take: until then a hung service looks well."""
-        wanted = {name: "stopped" if name in stopped else "healthy" for name in SERVICES}
+        wanted = {name: "stopped" if name in stopped else "healthy" for name in self.names}
         since_s = time.monotonic()
 
         def is_steady() -> bool:

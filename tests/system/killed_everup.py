@@ -148,10 +148,12 @@ def _wrap(
 def _note_what_is_under_way() -> None:
     real: Any = vars(control)["perform"]
 
-    async def noting(runtime: Any, clock: Any, settings: Any, spec: Any, intent: Any) -> Any:
+    async def noting(
+        runtime: Any, clock: Any, settings: Any, spec: Any, intent: Any, *more: Any
+    ) -> Any:
         if intent.by != STARTED_BY_UP:
             _under_way.add(intent.action_id)
-        return await real(runtime, clock, settings, spec, intent)
+        return await real(runtime, clock, settings, spec, intent, *more)
 
     setattr(control, "perform", noting)  # noqa: B010 - it is imported there for use, not export
 

@@ -1,9 +1,10 @@
 """One service of the small stack: answers every request with 200, notes its starts, ends slowly.
 
-    python -S -E small_service.py FOLDER NAME STOP_TAKES_S
+    python -S -E small_service.py FOLDER NAME STOP_TAKES_S [ANSWER_COSTS_S]
 
 It listens on $PORT. A line `pid time` goes into FOLDER/NAME.starts at each start, before it answers
 anything. After SIGTERM it goes on answering for STOP_TAKES_S, as one does that finishes its work.
+Each answer costs so many seconds of CPU, 0 unless told.
 """
 
 import os
@@ -43,6 +44,9 @@ def _answer(server: socket.socket) -> None:
         connection.settimeout(1.0)
         try:
             connection.recv(4096)
+            until_s = time.process_time() + float((sys.argv[4:] or ["0"])[0])
+            while time.process_time() < until_s:
+                pass
             connection.sendall(ANSWER)
         except OSError:
             return

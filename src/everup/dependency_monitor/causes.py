@@ -5,7 +5,8 @@ service explains it is decided in `relate`; what may be done about it is decided
 
 Hung means proven: a failing probe *and* a process that cannot progress, for `hang_lasts_s`. A
 process that uses CPU or I/O is busy, and a busy one gets `busy_lasts_s` before its owner's own
-check alone is believed. While the host is short of CPU, silence without that proof says nothing.
+check alone is believed. While the host, or the process, is short of CPU, silence without that proof
+says nothing. Trouble lasted until it was last seen, not until now: we may have been held up.
 """
 
 from __future__ import annotations
@@ -176,7 +177,11 @@ def _not_answering(
     detail = first.probe.detail if first.probe is not None else "its dependents fail"
     letter = first.instance.process_state
     stuck = f", its process is in state {letter}" if letter and letter in TOLD else ""
-    text = f"{first.instance.name}: {detail or 'its check fails'}{stuck}"
+    late = ""
+    if cause is Cause.HANG and not is_proven:
+        short = _short_of_cpu(first, around, settings)
+        late = f"; {short}, so that a late answer proves nothing" if short else ""
+    text = f"{first.instance.name}: {detail or 'its check fails'}{stuck}{late}"
     return Finding(
         spec.name,
         cause,
@@ -196,8 +201,8 @@ def _judge_instance(
     spec: ServiceSpec, observed: InstanceObservation, around: Surroundings, settings: Settings
 ) -> tuple[Cause, float, bool, bool] | None:
     """(cause, since, is_confirmed, is_proven) of one running instance, None when it is well."""
-    probe, now_s = observed.probe, around.now_s
-    idle_s, queue_s = now_s - observed.idle_since_s, now_s - observed.queue_since_s
+    probe, read_s = observed.probe, observed.read_at_s
+    idle_s, queue_s = read_s - observed.idle_since_s, read_s - observed.queue_since_s
     is_idle = idle_s >= settings.hang_lasts_s
     is_stuck = _is_stuck(observed.instance.process_state, is_idle=is_idle)
     if spec.probe is None or probe is None:
@@ -206,11 +211,12 @@ def _judge_instance(
         return None
     if probe.verdict is not ProbeVerdict.FAIL:
         return None
-    lasted_s = now_s - probe.since_s
+    lasted_s = probe.at_s - probe.since_s
     is_long = lasted_s >= settings.hang_lasts_s
     often = probe.failures_in_a_row >= settings.failure_threshold
     nobody_let_in = is_idle and queue_s >= settings.hang_lasts_s
     if is_stuck or (nobody_let_in and probe.heard is Heard.SILENCE):
+        is_long = read_s - probe.since_s >= settings.hang_lasts_s
         return Cause.HANG, probe.since_s, is_long, True
     if probe.heard in (Heard.ANSWER, Heard.CHECK):
         return Cause.UNHEALTHY, probe.since_s, often and is_long, False
@@ -218,7 +224,15 @@ def _judge_instance(
         is_long = lasted_s >= settings.busy_lasts_s
     if probe.heard is Heard.REFUSAL:
         return Cause.UNHEALTHY, probe.since_s, often and is_long, False
-    return Cause.HANG, probe.since_s, often and is_long and not around.is_host_pressed, False
+    is_late = bool(_short_of_cpu(observed, around, settings))
+    return Cause.HANG, probe.since_s, often and is_long and not is_late, False
+
+
+def _short_of_cpu(observed: InstanceObservation, around: Surroundings, settings: Settings) -> str:
+    """Who lacks processor time, so that an answer comes late; "" when nobody does."""
+    if observed.read_at_s - observed.starved_at_s < settings.hang_lasts_s:
+        return "it waits for a processor"
+    return "the machine is short of CPU" if around.is_host_pressed else ""
 
 
 def _is_stuck(letter: str | None, *, is_idle: bool) -> bool:

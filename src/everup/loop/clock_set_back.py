@@ -1,9 +1,10 @@
-"""A memory from a later time than now: the clock was set back between two lives of Everup.
+"""A memory from a later time than now: the clock was set back, as between two lives of Everup.
 
 Flows in: the state that the journal folds into, and the time. Flows out: the same with nothing in
 the future: what seems to have happened later has happened now, and what it leads to (cooldown,
 backoff, budget, the end of a freeze, an approval) lasts its own length from now on, not until the
-clock has come that far again. Called once, when a controller opens its journal. Pure.
+clock has come that far again. Called when a controller opens its journal, and when it sees the time
+go back. Pure.
 """
 
 from __future__ import annotations

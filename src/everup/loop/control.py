@@ -316,6 +316,10 @@ class Control(ControlViews):
                 )
             )
 
+    def set_back(self, now_s: float) -> None:
+        """The clock went back: no wait is longer for it."""
+        self._book.state = not_after(self.state, now_s)
+
     def take_inherited(self, action_id: str) -> bool:
         """Did an earlier Everup begin it and not live to see its end? True once."""
         was_inherited = action_id in self._inherited

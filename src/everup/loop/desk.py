@@ -146,6 +146,14 @@ class Desk:
             if kept.probe is not None and kept.probe.failures_in_a_row:
                 kept.probe = doubted(kept.probe)
 
+    def _break(self, at_s: float) -> None:
+        """The clock jumped, or nobody looked for long: what lasted until then begins anew."""
+        self.see_again(at_s)
+        for kept in (k for instances in self._kept.values() for k in instances.values()):
+            kept.usage = first_usage(kept.instance)
+            kept.at_s = at_s  # nobody knows what went on in between
+        self.listed_at_s = min(self.listed_at_s, at_s)
+
     def take_deaths(self) -> list[tuple[str, str, Exit]]:
         """Deaths since the last call."""
         found, self._deaths = self._deaths, []
@@ -194,6 +202,8 @@ class Desk:
         """Everything at this moment, with values older than two intervals made unknown."""
         gap_s = now_s - self._last_look_s if is_known(self._last_look_s) else 0.0
         self._last_look_s = now_s
+        if self._settings.is_break(gap_s):
+            self._break(now_s)
         is_fresh = is_known(self.listed_at_s) and now_s - self.listed_at_s <= self._limit_s
         stale: list[str] = []
         complete = is_known(self.listed_at_s) and is_known(self.canaries_at_s)
@@ -249,4 +259,5 @@ class Desk:
             kept.usage.idle_since_s,
             kept.at_s,
             kept.usage.queue_since_s,
+            kept.usage.starved_at_s,
         )

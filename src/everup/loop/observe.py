@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 async def observe(control: Control, look: Look) -> Look:
     """Fill in the observation; journal deaths that were not ours."""
     seen = control.desk.observation(look.at_s)
+    if seen.monitor.gap_s < 0:
+        control.set_back(look.at_s)
     entries: list[Entry] = []
     for service, name, death in control.desk.take_deaths():
         if _is_ours(control, service, name, death) or _is_written(control, service, death.at_s):

@@ -8,6 +8,8 @@ from everup.model.kinds import UNKNOWN, InstanceState, ProbeVerdict, is_known
 from everup.model.observation import Instance, ProbeReading, ProbeResult
 
 IDLE_CPU_RATIO = 0.005
+STARVED_LEAST_RATIO = 0.1  # of the time it must have waited for a processor, to be starved
+STARVED_SHARE = 0.8  # of the processor time that it wanted, it did not get
 ERROR_MEMORY = 20  # answers over which the error ratio is smoothed
 
 
@@ -60,6 +62,7 @@ class Usage:
     memory_ratio: float = UNKNOWN
     idle_since_s: float = UNKNOWN
     queue_since_s: float = UNKNOWN
+    starved_at_s: float = UNKNOWN
 
 
 def first_usage(now: Instance) -> Usage:
@@ -74,19 +77,25 @@ def _memory_ratio(now: Instance) -> float:
 def fold_usage(
     known: Usage, before: Instance, before_at_s: float, now: Instance, at_s: float
 ) -> Usage:
-    """CPU of one core and idleness between two listings of one life, memory against its limit."""
+    """CPU of one core and idleness between two listings of one life, memory against its limit.
+
+    Who wants the processor and does not get it is not idle.
+    """
     memory = _memory_ratio(now)
     span_s = at_s - before_at_s
     if not span_s > 0:
         return Usage(memory_ratio=memory)
     cpu = (now.cpu_seconds - before.cpu_seconds) / span_s
     io_bytes = now.io_bytes - before.io_bytes
-    works = cpu > IDLE_CPU_RATIO or io_bytes > 0
+    waited = (now.waited_s - before.waited_s) / span_s
+    is_starved = waited > STARVED_LEAST_RATIO and waited > STARVED_SHARE * (waited + cpu)
+    starved_s = at_s if is_starved else known.starved_at_s
+    works = cpu > IDLE_CPU_RATIO or io_bytes > 0 or is_starved
     queue_s = _queue_since_s(known, before, before_at_s, now, at_s)
     if now.state is not InstanceState.RUNNING or not is_known(cpu) or works:
-        return Usage(cpu, memory, UNKNOWN, queue_s)
+        return Usage(cpu, memory, UNKNOWN, queue_s, starved_s)
     since_s = known.idle_since_s if is_known(known.idle_since_s) else before_at_s
-    return Usage(cpu, memory, since_s, queue_s)
+    return Usage(cpu, memory, since_s, queue_s, starved_s)
 
 
 def _queue_since_s(

@@ -1,7 +1,7 @@
 """What the looks since the start say: `remember(memory, observation, own) -> memory`, pure.
 
-A gap of more than three ticks (suspend, a clock that jumped) breaks history: one window is watched
-before anything is done.
+A gap of more than three ticks (suspend, a clock that jumped), or one that leads back, breaks
+history: one window is watched before anything is done.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def remember(
 ) -> Memory:
     """The memory after one more look."""
     now_s = observation.at_s
-    if observation.monitor.gap_s > settings.gap_ticks * settings.tick_s:
+    if settings.is_break(observation.monitor.gap_s):
         memory = Memory(hold_until_s=now_s + settings.verify_window_s)
     services = {
         name: _service(memory.service(name), health.condition, now_s)

@@ -41,6 +41,7 @@ class Instance:
     `identity` changes whenever the copy is another life of the same thing: it is what settles
     whether a restart happened. `process_state` is the kernel's letter (R S D T Z) of the main
     process, None where it cannot be read. Counters are totals since the start; NaN is unknown.
+    `waited_s`: it was ready to run and had no processor.
     """
 
     service: str
@@ -56,6 +57,7 @@ class Instance:
     memory_bytes: float = UNKNOWN
     memory_limit_bytes: float = UNKNOWN
     accept_queue: float = UNKNOWN
+    waited_s: float = UNKNOWN
 
 
 class Heard(StrEnum):
@@ -106,6 +108,7 @@ class InstanceObservation:
     idle_since_s: float = UNKNOWN  # no CPU and no I/O since then; NaN: it works, or unknown
     read_at_s: float = UNKNOWN
     queue_since_s: float = UNKNOWN  # its accept queue waits and never shrank since then
+    starved_at_s: float = UNKNOWN  # last seen to want the processor and hardly get it
 
 
 @dataclass(frozen=True, slots=True)

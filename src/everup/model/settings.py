@@ -123,6 +123,11 @@ class Settings:
                 changes[name] = max(changes[name], min(getattr(self, name), 1.0))
         return replace(self, **changes)  # type: ignore[arg-type]
 
+    def is_break(self, gap_s: float) -> bool:
+        """Does so much time between two looks break history: a suspend, a clock that jumped, also
+        one that went back?"""
+        return not 0.0 <= gap_s <= self.gap_ticks * self.tick_s
+
     @property
     def two_windows_s(self) -> float:
         """How long a healed root must hold before its victims may be touched."""

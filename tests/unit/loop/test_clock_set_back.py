@@ -11,11 +11,21 @@ import pytest
 from everup.app.live import BootClock
 from everup.loop.clock_set_back import clock_note, not_after
 from everup.loop.context import gate_context
+from everup.loop.desk import Desk
 from everup.loop.fold import fold_all
 from everup.model import entries as e
 from everup.model.decision import Delayed, Expectation, Proposal, Step
 from everup.model.evidence import OutcomeState, Sighting
-from everup.model.kinds import ActionKind, Cause, Origin
+from everup.model.kinds import (
+    ActionKind,
+    Cause,
+    InstanceState,
+    Origin,
+    ProbeVerdict,
+    is_known,
+)
+from everup.model.observation import Heard, Instance, ProbeResult
+from everup.model.runtime import Listing
 from everup.model.state import StackState
 from everup.safety import judge
 from tests.unit.builders import NOW_S, SETTINGS, context, dead, seen, service, stack
@@ -72,6 +82,45 @@ def test_a_controller_begins_with_nothing_in_the_future() -> None:
             assert control.state.freezes["b"].since_s <= world.clock.now()
 
     asyncio.run(story())
+
+
+def test_a_clock_that_goes_back_while_it_runs_makes_no_wait_longer() -> None:
+    async def story() -> None:
+        world = World(ONE)
+        world.runtime.run("a")
+        world.journal.kept += [e.FreezeSet(world.clock.now(), "b", "backup", "ann")]
+        async with world.life() as control:
+            await until(lambda: is_known(control.memory.complete_since_s))
+            world.clock.ahead_s = -DAY_S
+            control.wake("test")
+            await until(lambda: is_known(control.memory.hold_until_s))
+            now_s = world.clock.now()
+            assert control.memory.hold_until_s <= now_s + world.settings.verify_window_s
+            assert control.state.freezes["b"].since_s <= now_s
+            await until(lambda: is_known(control.memory.complete_since_s))
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("jump_s", [3600.0, -3600.0])
+def test_what_lasted_until_a_jump_begins_anew(jump_s: float) -> None:
+    desk = Desk(ONE, SETTINGS)
+    life = Instance("a", "a-0", "a!1", InstanceState.RUNNING, NOW_S - 100, cpu_seconds=1.0)
+    fail = ProbeResult(ProbeVerdict.FAIL, NOW_S, heard=Heard.SILENCE)
+    for number in range(3):
+        desk.take_listing(Listing(NOW_S + number, (replace(life, io_bytes=1.0),)))
+        desk.take_probe("a", "a-0", "a!1", replace(fail, at_s=NOW_S + number))
+    before = desk.observation(NOW_S + 3).services["a"].instances[0]
+    assert before.probe is not None
+    assert (before.probe.failures_in_a_row, before.idle_since_s) == (3, NOW_S)
+    at_s = NOW_S + 4 + jump_s
+    desk.observation(at_s)
+    desk.take_listing(Listing(at_s, (replace(life, io_bytes=1.0),)))
+    desk.take_probe("a", "a-0", "a!1", replace(fail, at_s=at_s))
+    after = desk.observation(at_s + 1).services["a"].instances[0]
+    assert after.probe is not None
+    assert (after.probe.failures_in_a_row, after.probe.since_s) == (1, at_s)
+    assert not after.idle_since_s < at_s - 1
 
 
 def test_maintenance_windows_follow_the_wall_clock() -> None:

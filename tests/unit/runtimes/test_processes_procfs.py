@@ -49,6 +49,7 @@ def test_own_facts_are_those_that_python_knows() -> None:
     assert memory is not None
     assert memory.resident_bytes > memory.shared_bytes > 0
     assert procfs.read_io_bytes(os.getpid()) is not None
+    assert (procfs.read_waited_s(os.getpid()) or -1.0) > 0.0
     started_s = procfs.started_at_s(stat.start_ticks, 1000.0)
     assert 0 <= 1000.0 - started_s < procfs.boot_ticks() / procfs.TICKS_PER_S
 
@@ -59,6 +60,7 @@ def test_who_is_not_there_says_nothing() -> None:
     assert procfs.read_stat(gone.pid) is None
     assert procfs.read_memory(gone.pid) is None
     assert procfs.read_io_bytes(gone.pid) is None
+    assert procfs.read_waited_s(gone.pid) is None
     assert procfs.read_variable(gone.pid, "PATH") is None
     assert not procfs.writes_to(gone.pid, "/dev/null")
 

@@ -32,6 +32,7 @@ class Usage:
     cpu_seconds: float = UNKNOWN
     io_bytes: float = UNKNOWN
     memory_bytes: float = UNKNOWN
+    waited_s: float = UNKNOWN
     members: frozenset[Identity] = frozenset()
 
 
@@ -39,6 +40,7 @@ class Usage:
 class _Sum:
     cpu_ticks: int = 0
     io_bytes: float = 0.0
+    waited_s: float = 0.0
     private_bytes: int = 0
     shared_bytes: int = 0
     state: str | None = None
@@ -48,6 +50,8 @@ class _Sum:
         self.cpu_ticks += stat.cpu_ticks
         io_bytes = procfs.read_io_bytes(stat.pid)
         self.io_bytes += UNKNOWN if io_bytes is None else io_bytes
+        waited_s = procfs.read_waited_s(stat.pid)
+        self.waited_s += UNKNOWN if waited_s is None else waited_s
         self.add_memory(stat.pid)
         if is_main:
             self.state = stat.state
@@ -70,6 +74,7 @@ class _Sum:
             cpu_seconds=self.cpu_ticks / procfs.TICKS_PER_S,
             io_bytes=self.io_bytes,
             memory_bytes=self.memory_bytes,
+            waited_s=self.waited_s,
             members=frozenset(self.members),
         )
 

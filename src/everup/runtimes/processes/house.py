@@ -343,6 +343,7 @@ def _instance(life: Life, usage: Usage | None, queues: Mapping[int, int]) -> Ins
         cpu_seconds=life.cpu_seconds,
         io_bytes=life.io_bytes if is_known(usage.io_bytes) else UNKNOWN,
         memory_bytes=usage.memory_bytes,
+        waited_s=usage.waited_s,
         accept_queue=float(queues.get(record.port or 0, UNKNOWN)) if has_port else UNKNOWN,
     )
 

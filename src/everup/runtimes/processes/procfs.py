@@ -111,6 +111,12 @@ def read_io_bytes(pid: int) -> int | None:
     return int(columns.get(b"read_bytes", 0)) + int(columns.get(b"write_bytes", 0))
 
 
+def read_waited_s(pid: int) -> float | None:
+    """Seconds for which its main thread was ready to run and had no processor; None: not told."""
+    columns = (read_line(f"/proc/{pid}/schedstat") or b"").split()
+    return int(columns[1]) / 1e9 if len(columns) > 1 else None
+
+
 def read_variable(pid: int, name: str) -> str | None:
     """One variable of the environment the process began with.
 

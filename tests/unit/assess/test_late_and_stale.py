@@ -1,0 +1,74 @@
+"""A late answer proves nothing, and an old sight proves nothing of now."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from everup.loop.readings import Usage, fold_usage
+from everup.model.assessment import Finding
+from everup.model.kinds import Cause, InstanceState, is_known
+from everup.model.observation import Heard, Instance, InstanceObservation
+from tests.unit.builders import NOW_S, assess, failing, seen, service, stack
+
+ONE = stack(service("a"))
+SILENT = Heard.SILENCE
+
+
+def finding(observed: InstanceObservation) -> Finding:
+    return assess(ONE, seen(observed)).relations.findings["a"]
+
+
+def used(cpu_s: float, waited_s: float) -> Usage:
+    """What a listing says 5 s after one at which nothing was used yet."""
+    before = Instance("a", "a-0", "a!1", InstanceState.RUNNING, cpu_seconds=0.0, io_bytes=0.0)
+    before = replace(before, waited_s=0.0)
+    now = replace(before, cpu_seconds=cpu_s, waited_s=waited_s)
+    return fold_usage(Usage(), before, 0.0, now, 5.0)
+
+
+def test_who_wants_the_processor_and_hardly_gets_it_is_starved_and_not_idle() -> None:
+    usage = used(0.01, 4.9)
+    assert usage.starved_at_s == 5.0
+    assert not is_known(usage.idle_since_s)
+
+
+@pytest.mark.parametrize(
+    ("cpu_s", "waited_s"),
+    [(0.0, 0.0), (0.001, 0.02), (4.0, 1.0), (2.0, 3.0), (0.001, float("nan"))],
+    ids=["asleep", "wakes up", "works", "shares", "not told"],
+)
+def test_others_are_not_starved(cpu_s: float, waited_s: float) -> None:
+    usage = used(cpu_s, waited_s)
+    assert not is_known(usage.starved_at_s)
+    assert is_known(usage.idle_since_s) == (cpu_s < 0.02)
+
+
+def test_silence_of_a_starved_process_proves_nothing_until_it_has_been_served_for_long() -> None:
+    silent = failing("a", heard=SILENT, for_s=70)
+    starved = finding(replace(silent, starved_at_s=NOW_S - 1))
+    assert (starved.cause, starved.is_confirmed) == (Cause.HANG, False)
+    assert starved.reason.endswith("it waits for a processor, so that a late answer proves nothing")
+    assert finding(replace(silent, starved_at_s=NOW_S - 9)).is_confirmed
+    assert finding(silent).is_confirmed
+
+
+def test_a_stopped_one_is_proven_however_starved_it_was() -> None:
+    stopped = failing("a", heard=SILENT, for_s=10, letter="T")
+    assert finding(replace(stopped, starved_at_s=NOW_S - 5)).is_confirmed
+
+
+def test_a_stopped_process_was_stopped_until_it_was_last_seen_so() -> None:
+    stopped = failing("a", heard=SILENT, for_s=10, letter="T")
+    assert finding(stopped).is_confirmed
+    assert not finding(replace(stopped, read_at_s=NOW_S - 4)).is_confirmed
+
+
+@pytest.mark.parametrize("heard", [Heard.SILENCE, Heard.CHECK, Heard.REFUSAL])
+def test_a_failing_probe_has_failed_until_it_was_last_asked(heard: Heard) -> None:
+    sick = failing("a", heard=heard, for_s=10, idle=True)
+    assert sick.probe is not None
+    assert finding(sick).is_confirmed
+    stale = replace(sick, probe=replace(sick.probe, at_s=NOW_S - 4))
+    assert not finding(stale).is_confirmed
