@@ -16,35 +16,52 @@ from rich.table import Table
 from rich.text import Text
 
 from everup.cli import telling, timeline
+from everup.cli.evidence import evidence
+from everup.cli.handover import state_word
 from everup.cli.show import COLOURS, clean, console, moment
-from everup.cli.words import BEHIND, STATES, lasting, remedy, span, until
+from everup.cli.words import BEHIND, STATES, lasting, named, remedy, span, until, was_down
 
-LOG_LINES_SHOWN = 5
-NOTE_LENGTH_MOST = 300
 BORDERS = {"resolved": "green", "escalated": "red", "open": "yellow"}
 SURE, LIKELY = 0.6, 0.25
+PRESSURE_LEAST = 0.15
+"""A busy machine that explains less than this is left out: nearly every machine is busy at times."""
 
 
-def incident(story: Mapping[str, Any]) -> None:
-    """What `everup explain` prints."""
+def incident(story: Mapping[str, Any], *, is_long: bool = False) -> None:
+    """What `everup explain` prints; `is_long`: with the causes, the checks and all evidence."""
     out = console()
     state, when = clean(story["state"]), moment(story["origin_s"], with_day=True)
-    title = f"{clean(story['id'])}: {clean(story['service'])}, {clean(story['cause'])}, {state}"
+    what = clean(story["cause"]).replace("_", " ")
+    title = f"{clean(story['id'])}: {clean(story['service'])}, {what}, {state_word(story)}"
     text = Text(telling.summary(story))
     out.print(Panel(text, title=Text(title, "bold"), subtitle=when, border_style=BORDERS[state]))
     _part("What happened", _timeline(story))
+    if is_long:
+        _all_of_it(story)
+    if story["remedies"]:
+        _part("What you can do now", remedies(story["remedies"]))
+    if not is_long and (story["actions"] or story["causes"] or story["gate"]):
+        out.print(Text("The causes, the checks and the evidence: the same with --long", "dim"))
+
+
+def _all_of_it(story: Mapping[str, Any]) -> None:
     if story["causes"]:
         _part("What may lie behind it, likeliest first", _causes(story["causes"]))
     if story["gate"]:
-        _part("What the gate said", _gate(story["gate"]))
-    for number, action in enumerate(story["actions"], 1):
-        _part(
-            f"Action {number}: {clean(action['kind'])} of {clean(action['service'])}", _act(action)
-        )
+        _part("What had to be waited for, or was refused", _gate(story["gate"], story["now_s"]))
+    for number, action in enumerate(all_actions(story), 1):
+        name = named(action["kind"], is_down=was_down(action))
+        _part(f"Action {number}: {name} of {clean(action['service'])}", grid(evidence(action)))
     if story["bystanders"]:
         _part("Who suffered from it", _bystanders(story["bystanders"]))
-    if story["remedies"]:
-        _part("What you can do now", remedies(story["remedies"]))
+    scale = story.get("time_scale", 1.0)
+    if scale != 1.0:
+        console().print(Text(f"All waits are multiplied by {scale:g} here (time_scale).", "dim"))
+
+
+def all_actions(story: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Everup's, and those of people after it was handed over."""
+    return [*story["actions"], *(story.get("afterwards") or {"actions": ()})["actions"]]
 
 
 def _part(title: str, body: Table) -> None:
@@ -52,7 +69,7 @@ def _part(title: str, body: Table) -> None:
     console().print(Padding(body, (0, 0, 1, 2)))
 
 
-def _grid(rows: Iterable[Sequence[Text | str]]) -> Table:
+def grid(rows: Iterable[Sequence[Text | str]]) -> Table:
     """Columns without lines; the last one takes what is left and wraps."""
     table = Table.grid(padding=(0, 2))
     made = [[x if isinstance(x, Text) else Text(clean(x)) for x in row] for row in rows]
@@ -72,12 +89,14 @@ def _timeline(story: Mapping[str, Any]) -> Table:
         rows.append((Text(after.rjust(8), "cyan"), Text(moment(at_s), "dim"), said))
     if story["has_more"]:
         rows.append((Text(""), Text(""), "… and more; the journal holds all of it"))
-    return _grid(rows)
+    return grid(rows)
 
 
 def _causes(causes: Sequence[Mapping[str, Any]]) -> Table:
     rows = []
     for cause in causes:
+        if cause["cause"] == "host_pressure" and cause["confidence"] < PRESSURE_LEAST:
+            continue
         share = cause["confidence"]
         style = "bold" if share >= SURE else "" if share >= LIKELY else "dim"
         what = BEHIND.get(cause["cause"], clean(cause["cause"]))
@@ -86,58 +105,22 @@ def _causes(causes: Sequence[Mapping[str, Any]]) -> Table:
         line = Text(what, style)
         line.append(f": {clean(cause['reason'])}")
         rows.append((Text(f"{100 * share:.0f} %".rjust(5), style), line))
-    return _grid(rows)
+    return grid(rows)
 
 
-def _gate(words: Sequence[Mapping[str, Any]]) -> Table:
+def _gate(words: Sequence[Mapping[str, Any]], now_s: float) -> Table:
     rows = []
     for word in words:
-        line = Text(clean(word["kind"]) + " ")
+        line = Text(f"{named(word['kind'])} ")
         line.append(clean(word["answer"]), COLOURS.get(word["answer"], ""))
-        line.append(f" by {clean(word['check'])}{until(word['until_s'], word['at_s'])}")
-        line.append(f": {clean(word['reason'])}")
+        ends_s = word["until_s"]
+        if ends_s is not None and ends_s <= now_s:
+            line.append(f" {span(ends_s - word['at_s'])}, until {moment(ends_s)},")
+        else:
+            line.append(until(ends_s, now_s))
+        line.append(f" by the check {clean(word['check'])}: {clean(word['reason'])}")
         rows.append((Text(moment(word["at_s"]), "dim"), line))
-    return _grid(rows)
-
-
-def _act(action: Mapping[str, Any]) -> Table:
-    by = "Everup itself" if action["by"] == "everup" else clean(action["by"])
-    result = Text(clean(action["state"]), COLOURS.get(action["state"], ""))
-    end_s = action["ended_at_s"]
-    if end_s is not None:
-        result.append(f" after {span(end_s - action['intended_at_s'])}")
-    said = action["verdict"] or action["error"]
-    if said:
-        result.append(f": {clean(said)}", "")
-    rows: list[tuple[str, Text | str]] = [
-        ("by", f"{by}, because: {action['reason']}"),
-        ("before", _sighting(action["before"])),
-    ]
-    rows += [("during", note) for note in _during(action["during"])]
-    rows.append(("after", _sighting(action["after"])))
-    rows.append(("result", result))
-    told: list[tuple[Text, Text | str]] = []
-    for name, value in rows:
-        is_new = not told or name != rows[len(told) - 1][0]
-        told.append((Text(name if is_new else "", "dim"), value))
-    return _grid(told)
-
-
-def _sighting(seen: Mapping[str, Any] | None) -> str:
-    if seen is None:
-        return "nothing was seen yet"
-    score = "unknown" if seen["score"] is None else f"{seen['score']:.2f}"
-    probe = f"; last probe of {seen['probe']}" if seen["probe"] else ""
-    return f"{seen['condition']}, score {score}{probe}"
-
-
-def _during(notes: Sequence[str]) -> list[str]:
-    """The last lines that the service wrote before it was touched."""
-    shown = [clean(note)[:NOTE_LENGTH_MOST] for note in notes[-LOG_LINES_SHOWN:]]
-    left = len(notes) - len(shown)
-    if not shown:
-        return ["the service had written nothing"]
-    return [f"… {left} lines before; all with --json", *shown] if left else shown
+    return grid(rows)
 
 
 def _bystanders(found: Sequence[Mapping[str, Any]]) -> Table:
@@ -148,7 +131,7 @@ def _bystanders(found: Sequence[Mapping[str, Any]]) -> Table:
         rows.append(
             (clean(one["service"]), Text(f"{condition} now", COLOURS.get(condition, "")), touched)
         )
-    return _grid(rows)
+    return grid(rows)
 
 
 def remedies(found: Sequence[Mapping[str, Any]]) -> Table:
@@ -187,10 +170,10 @@ def why_not(found: Mapping[str, Any]) -> None:
     others = [a for a in found["actions"] if states[a["kind"]] == "not_on_ladder"]
     if others:
         why = clean(others[0]["own"]["reason"])
-        _part(f"Everup proposes nothing of this: {why}", _grid([_other(a) for a in others]))
+        _part(f"Everup proposes nothing of this: {why}", grid([_other(a) for a in others]))
     cannot = [a for a in found["actions"] if states[a["kind"]] == "cannot"]
     if cannot:
-        _part("Cannot be done", _grid([_cannot(a) for a in cannot]))
+        _part("Cannot be done", grid([_cannot(a) for a in cannot]))
 
 
 def _other(answer: Mapping[str, Any]) -> tuple[Text, Text]:
