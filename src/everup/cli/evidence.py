@@ -13,7 +13,8 @@ from typing import Any
 from rich.text import Text
 
 from everup.cli.show import COLOURS, clean
-from everup.cli.words import ENDED, plainly, proof, span
+from everup.cli.words import plainly, proof, span
+from everup.model.evidence import ENDED
 
 LOG_LINES_SHOWN = 5
 PROBES_SHOWN = 3

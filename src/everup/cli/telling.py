@@ -12,7 +12,18 @@ from typing import Any
 from everup.cli.handover import aftermath, its_outcome
 from everup.cli.hints import typed
 from everup.cli.show import clean, moment
-from everup.cli.words import at_time, did, ended, happened, listed, named, plainly, span, spoken, until
+from everup.cli.words import (
+    at_time,
+    did,
+    ended,
+    happened,
+    listed,
+    named,
+    plainly,
+    span,
+    spoken,
+    until,
+)
 
 Story = Mapping[str, Any]
 

@@ -10,7 +10,18 @@ from typing import Any
 
 from everup.cli.handover import steps
 from everup.cli.show import clean
-from everup.cli.words import HEALED_BY, ended, happened, listed, named, proof, span, spoken, until, was_down
+from everup.cli.words import (
+    HEALED_BY,
+    ended,
+    happened,
+    listed,
+    named,
+    proof,
+    span,
+    spoken,
+    until,
+    was_down,
+)
 from everup.model.decision import HoldReason
 
 HOLDS = frozenset(HoldReason) - {HoldReason.IN_FLIGHT}

@@ -12,6 +12,7 @@ from typing import Any
 
 from everup.cli.hints import typed
 from everup.cli.show import clean, moment
+from everup.model.evidence import ENDED
 
 HAPPENED = {
     "crash": "crashed",
@@ -60,8 +61,6 @@ NAMES = {
 RESTARTS = frozenset({"graceful_restart", "container_restart", "dependency_recovery"})
 SINCE_INTENT = re.compile(r"[;,] [\d.]+ s after the intent$")
 HEALED_BY = re.compile(r"^healed by (\w+) \(([\w-]+)\), verified$")
-ENDED = "ended "
-"""Begins what a runtime told of how it ended a process."""
 LETTERS = {"T": "stopped by a signal", "Z": "ended, but not gone", "D": "waiting for a device"}
 STATES = {
     "allowed": "may",

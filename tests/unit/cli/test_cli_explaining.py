@@ -192,7 +192,10 @@ def test_every_state_of_a_kind_has_its_word() -> None:
 
 
 ANSWERS = {
-    "/incidents": {"incidents": [{"id": "inc-1", "service": "web", "victims": []}], "next_before": None},
+    "/incidents": {
+        "incidents": [{"id": "inc-1", "service": "web", "victims": []}],
+        "next_before": None,
+    },
     "/incidents/inc-1": story("crash"),
     "/services/web/actions": {"condition": "healthy", "finding": None},
     "/services/redis/actions": story("why"),

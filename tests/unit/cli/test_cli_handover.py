@@ -83,11 +83,11 @@ def test_a_command_in_the_summary_stands_alone_and_victims_are_told_as_they_are(
 
 
 def test_a_kill_at_the_end_of_the_grace_is_not_called_graceful() -> None:
-    killed = "ended redis-0: still ran 12 s after SIGTERM, and was killed"
+    killed = "ended redis-0 still ran 12 s after SIGTERM and was killed"
     action = {**HANG["actions"][0], "during": [*HANG["actions"][0]["during"], killed]}
     text = telling.summary({**HANG, "actions": [action]})
     assert "gracefully" not in text
-    assert "asked redis to stop 12 s later: redis-0: still ran 12 s after SIGTERM, and was" in text
+    assert "asked redis to stop 12 s later: redis-0 still ran 12 s after SIGTERM and was" in text
     assert "killed, then it was started anew, and it helped." in text
 
 

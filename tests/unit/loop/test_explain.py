@@ -19,9 +19,9 @@ from everup.model.decision import (
     Step,
 )
 from everup.model.episode import Ending
+from everup.model.evidence import Evidence, Sighting
 from everup.model.explanation import Way
 from everup.model.incident import Incident, IncidentState
-from everup.model.evidence import Evidence, Sighting
 from everup.model.kinds import ActionKind, Cause, Origin, Purpose, is_known
 from everup.model.state import Freeze, ServiceState, StackState
 from tests.unit.builders import NOW_S, assess, seen, service, stack, up
