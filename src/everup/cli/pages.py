@@ -19,12 +19,24 @@ from everup.cli import telling, timeline
 from everup.cli.evidence import evidence
 from everup.cli.handover import state_word
 from everup.cli.show import COLOURS, clean, console, moment
-from everup.cli.words import BEHIND, STATES, lasting, named, remedy, span, until, was_down
+from everup.cli.words import (
+    BEHIND,
+    STATES,
+    lasting,
+    named,
+    plainly,
+    remedy,
+    span,
+    spoken,
+    until,
+    was_down,
+)
 
 BORDERS = {"resolved": "green", "escalated": "red", "open": "yellow"}
 SURE, LIKELY = 0.6, 0.25
+HANDED = frozenset({"with_a_person", "escalated"})
 PRESSURE_LEAST = 0.15
-"""A busy machine that explains less than this is left out: nearly every machine is busy at times."""
+"""A busy machine that explains less is left out: nearly every machine is busy at times."""
 
 
 def incident(story: Mapping[str, Any], *, is_long: bool = False) -> None:
@@ -151,7 +163,11 @@ def why_not(found: Mapping[str, Any]) -> None:
     name, condition, finding = clean(found["service"]), clean(found["condition"]), found["finding"]
     head = Text(f"{name} is ")
     head.append(condition, COLOURS.get(condition, ""))
-    head.append(f": {clean(finding['cause'])}, {clean(finding['reason'])}" if finding else "")
+    head.append(
+        f": {BEHIND.get(finding['cause'], clean(finding['cause']))}: {plainly(finding['reason'])}"
+        if finding
+        else ""
+    )
     out.print(head)
     if found["at_s"] is None:
         out.print("there was no look yet")
@@ -162,18 +178,36 @@ def why_not(found: Mapping[str, Any]) -> None:
         table.add_column("action", no_wrap=True)
         table.add_column("Everup", no_wrap=True)
         table.add_column("you", no_wrap=True)
-        table.add_column("why, and how to change it", overflow="fold", ratio=1)
+        table.add_column("why", overflow="fold", ratio=1)
         for answer in told:
             table.add_row(*_kind(answer, found["now_s"]))
         out.print(table)
+    for command in dict.fromkeys(line for answer in told for line in _commands(answer)):
+        out.print(Text(f"  {command}", "cyan"), soft_wrap=True)
+    if told:
+        out.print()
     states = {a["kind"]: a["own"]["state"] for a in found["actions"]}
     others = [a for a in found["actions"] if states[a["kind"]] == "not_on_ladder"]
     if others:
-        why = clean(others[0]["own"]["reason"])
-        _part(f"Everup proposes nothing of this: {why}", grid([_other(a) for a in others]))
+        _part(_why_no_other(found, told), grid([_other(a) for a in others]))
     cannot = [a for a in found["actions"] if states[a["kind"]] == "cannot"]
     if cannot:
         _part("Cannot be done", grid([_cannot(a) for a in cannot]))
+
+
+def _why_no_other(found: Mapping[str, Any], told: Sequence[Mapping[str, Any]]) -> str:
+    """Above the kinds of action that Everup would not take for what is wrong now."""
+    if found["finding"] is None:
+        return "Nothing is wrong, so Everup does nothing; what you may do"
+    cause = clean(found["finding"]["cause"])
+    what = BEHIND.get(cause, cause.replace("_", " "))
+    if not told:
+        return f"Everup does nothing by itself for {what}; what you may do"
+    return f"Not what Everup does for {what}; what you may do"
+
+
+def _commands(answer: Mapping[str, Any]) -> list[str]:
+    return [remedy(way)[0] for way in answer["remedies"] if way["way"] != "wait"]
 
 
 def _other(answer: Mapping[str, Any]) -> tuple[Text, Text]:
@@ -199,17 +233,18 @@ def _cannot(answer: Mapping[str, Any]) -> tuple[Text, Text]:
 def _kind(answer: Mapping[str, Any], now_s: float) -> tuple[Text, ...]:
     own, person = answer["own"], answer["person"]
     why = Text()
-    why.append(f"{clean(own['check'])}: " if own["check"] else "", "dim")
-    why.append(lasting(own["reason"], own["until_s"], now_s))
+    if own["check"] in HANDED:
+        why.append("it was handed over to a person: everup explain says why")
+    else:
+        why.append(f"{clean(own['check'])}: " if own["check"] else "", "dim")
+        why.append(lasting(spoken(own["reason"]), own["until_s"], now_s))
     if person["state"] != "allowed" and person["reason"] != own["reason"]:
         said = lasting(person["reason"], person["until_s"], now_s)
         why.append(f"\nyou: {clean(person['check'])}: {said}")
-    for way in answer["remedies"]:
-        typed, _ = remedy(way)
-        if way["way"] != "wait":
-            why.append(f"\n→ {typed}", "cyan")
     return (Text(clean(answer["kind"])), _word(own), _word(person), why)
 
 
 def _word(said: Mapping[str, Any]) -> Text:
+    if said["check"] in HANDED:
+        return Text("no", "red")
     return Text(STATES[said["state"]], COLOURS.get(said["state"], "dim"))

@@ -89,7 +89,8 @@ def _over(reason: str, story: Mapping[str, Any]) -> str:
     healed = HEALED_BY.match(reason)
     if healed is None:
         return reason
-    action = next((a for a in story["actions"] if a["id"] == healed[2]), {})
+    nothing: Mapping[str, Any] = {}
+    action = next((a for a in story["actions"] if a["id"] == healed[2]), nothing)
     return f"the {named(healed[1], is_down=was_down(action))} healed it"
 
 

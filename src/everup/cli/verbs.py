@@ -365,7 +365,8 @@ def release(
 @app.command()
 @ends
 def check(
-    file: Annotated[Path | None, typer.Argument(help="everup.yaml, or its folder.")] = None,
+    path: Annotated[Path | None, typer.Argument(help="everup.yaml, or its folder.")] = None,
+    file: File = None,
     schema: Annotated[
         bool, typer.Option("--schema", help="Print the JSON Schema of everup.yaml, for editors.")
     ] = False,
@@ -377,7 +378,7 @@ def check(
 
     if schema:
         return put_schema()
-    return run_check(file, is_json=as_json)
+    return run_check(path or file, is_json=as_json)
 
 
 class Shell(StrEnum):

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from everup.cli.hints import typed
-from everup.cli.show import clean, moment
+from everup.cli.show import STARTS_WHAT_IS_DOWN, clean, moment
 from everup.model.evidence import ENDED
 
 HAPPENED = {
@@ -58,7 +58,6 @@ NAMES = {
     "dependency_recovery": "reconnecting",
 }
 """What an action is called in a sentence; the others by their own name."""
-RESTARTS = frozenset({"graceful_restart", "container_restart", "dependency_recovery"})
 SINCE_INTENT = re.compile(r"[;,] [\d.]+ s after the intent$")
 HEALED_BY = re.compile(r"^healed by (\w+) \(([\w-]+)\), verified$")
 LETTERS = {"T": "stopped by a signal", "Z": "ended, but not gone", "D": "waiting for a device"}
@@ -70,6 +69,22 @@ STATES = {
     "not_on_ladder": "no use",
     "cannot": "cannot",
 }
+
+HOLDS = {
+    "victim": "left alone",
+    "stateful_wait": "it waits",
+    "may_heal_by_itself": "it may pass",
+    "not_confirmed": "not sure yet",
+    "root_not_verified": "left alone",
+    "stopped_on_purpose": "stopped",
+    "with_a_person": "with a person",
+}
+"""Why nothing is proposed, in two words; the others by their own name."""
+
+
+def hold_word(reason: str) -> str:
+    """A reason to hold, as a heading."""
+    return HOLDS.get(reason, clean(reason).replace("_", " "))
 
 
 def span(seconds: float | None) -> str:
@@ -129,7 +144,7 @@ def happened(cause: str) -> str:
 
 def named(kind: str, *, is_down: bool = False) -> str:
     """What an action is called: `graceful restart`; of a service that is down, `start`."""
-    if is_down and kind in RESTARTS:
+    if is_down and kind in STARTS_WHAT_IS_DOWN:
         return "start"
     return NAMES.get(kind, clean(kind).replace("_", " "))
 
@@ -168,7 +183,7 @@ def plainly(reason: str) -> str:
 
 def did(action: Mapping[str, Any]) -> str:
     """What an action was, as a verb: a dead service is started, a running one restarted."""
-    if action["kind"] in RESTARTS and was_down(action):
+    if action["kind"] in STARTS_WHAT_IS_DOWN and was_down(action):
         return "started it again"
     return DOES.get(action["kind"], f"did {clean(action['kind'])}")
 

@@ -1,4 +1,4 @@
-"""What is told of an incident after a person was asked, and of services that suffer from another."""
+"""What is told of an incident after a person was asked, and of who suffers from another."""
 
 from __future__ import annotations
 
