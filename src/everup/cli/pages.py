@@ -51,7 +51,8 @@ def incident(story: Mapping[str, Any], *, is_long: bool = False) -> None:
     if is_long:
         _all_of_it(story)
     if story["remedies"]:
-        _part("What you can do now", remedies(story["remedies"]))
+        out.print(Text("What you can do now", "bold"))
+        _put_remedies(story["remedies"])
     if not is_long and (story["actions"] or story["causes"] or story["gate"]):
         out.print(Text("The causes, the checks and the evidence: the same with --long", "dim"))
 
@@ -146,15 +147,18 @@ def _bystanders(found: Sequence[Mapping[str, Any]]) -> Table:
     return grid(rows)
 
 
-def remedies(found: Sequence[Mapping[str, Any]]) -> Table:
-    """What to type, and what it does."""
-    table = Table.grid(padding=(0, 2))
-    table.add_column(overflow="fold", max_width=46)
-    table.add_column(overflow="fold", ratio=1)
-    for way in found:
-        typed, does = remedy(way)
-        table.add_row(Text(typed, "bold"), Text(does))
-    return table
+def _put_remedies(found: Sequence[Mapping[str, Any]]) -> None:
+    """What to type, and what it does: beside it where there is room, else below it."""
+    out = console()
+    told = [remedy(way) for way in found]
+    wide = max(len(typed) for typed, _ in told)
+    is_narrow = any(wide + len(does) + 4 > out.width for _, does in told)
+    for typed, does in told:
+        line = Text("  ")
+        line.append(typed if is_narrow else typed.ljust(wide), "bold")
+        line.append(f"\n    {does}" if is_narrow else f"  {does}")
+        out.print(line, soft_wrap=True)
+    out.print()
 
 
 def why_not(found: Mapping[str, Any]) -> None:
@@ -189,7 +193,10 @@ def why_not(found: Mapping[str, Any]) -> None:
     states = {a["kind"]: a["own"]["state"] for a in found["actions"]}
     others = [a for a in found["actions"] if states[a["kind"]] == "not_on_ladder"]
     if others:
-        _part(_why_no_other(found, told), grid([_other(a) for a in others]))
+        out.print(Text(_why_no_other(found, told), "bold"))
+        for line in (line for answer in others for line in _other(answer)):
+            out.print(line, soft_wrap=True)
+        out.print()
     cannot = [a for a in found["actions"] if states[a["kind"]] == "cannot"]
     if cannot:
         _part("Cannot be done", grid([_cannot(a) for a in cannot]))
@@ -210,17 +217,13 @@ def _commands(answer: Mapping[str, Any]) -> list[str]:
     return [remedy(way)[0] for way in answer["remedies"] if way["way"] != "wait"]
 
 
-def _other(answer: Mapping[str, Any]) -> tuple[Text, Text]:
+def _other(answer: Mapping[str, Any]) -> list[Text]:
     """What is on no ladder: only a person's command would do it."""
-    person = answer["person"]
-    if person["state"] == "allowed":
-        line = Text("you may: ")
-    else:
-        line = Text(f"you may not: {clean(person['check'])}: {clean(person['reason'])} ")
-    for way in answer["remedies"]:
-        if way["way"] != "wait":
-            line.append(f"{remedy(way)[0]} ", "cyan")
-    return Text(clean(answer["kind"])), line
+    person, lines = answer["person"], []
+    if person["state"] != "allowed":
+        why = f"  {named(answer['kind'])}: not now: {clean(person['check'])}: "
+        lines.append(Text(f"{why}{spoken(person['reason'])}"))
+    return [*lines, *(Text(f"  {line}", "cyan") for line in _commands(answer))]
 
 
 def _cannot(answer: Mapping[str, Any]) -> tuple[Text, Text]:
