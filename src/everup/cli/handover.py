@@ -6,7 +6,8 @@ Only what the journal holds is said to have helped. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 from everup.cli.hints import typed
@@ -29,6 +30,8 @@ def state_word(story: Story) -> str:
     """The last word of the title: how it stands now."""
     if story["state"] == "resolved":
         episode = story["episode"]
+        if is_mended_by_a_person(story):
+            return "mended by a person"
         return ENDINGS.get(episode["ending"] if episode else "", "over")
     if story["state"] != "escalated":
         return "open"
@@ -42,11 +45,17 @@ def state_word(story: Story) -> str:
     return "goes on as another" if after["goes_on_as"] else "handed over"
 
 
+def is_mended_by_a_person(story: Story) -> bool:
+    """Did the last action, a person's, prove that it helped?"""
+    last = story["actions"][-1] if story["actions"] else None
+    return last is not None and last["by"] != "everup" and last["state"] == "verified"
+
+
 def aftermath(story: Story) -> str:
     """What people did, and whether the service is well again."""
     after, name = story.get("afterwards") or NOBODY, clean(story["service"])
     parts = [f"It was handed over to a person at {moment(story['ended_at_s'])}."]
-    parts += [attempt(action) for action in after["actions"]]
+    parts += _attempts(after["actions"])
     if after["well_at_s"] is not None:
         took = span(after["well_at_s"] - story["origin_s"])
         return " ".join([*parts, f"It was unwell for {took} in all. Nothing is left to do."])
@@ -60,10 +69,16 @@ def aftermath(story: Story) -> str:
     return " ".join([*parts, f"{name} is {still}{condition}." if condition != "unknown" else ""])
 
 
-def attempt(action: Story) -> str:
-    """`cli:ann restarted it at 14:02:03, and it did not help: …`."""
-    at = moment(action["intended_at_s"])
-    return f"{clean(action['by'])} {did(action)} at {at}{its_outcome(action)}."
+def _attempts(actions: Sequence[Story]) -> list[str]:
+    """`cli:ann restarted it at 14:02:03, and it did not help: …`; what was the same twice once."""
+    found = []
+    for (who, outcome), same in groupby(
+        actions, key=lambda a: (f"{clean(a['by'])} {did(a)}", its_outcome(a))
+    ):
+        tries = list(same)
+        more = f", {len(tries)} times" if len(tries) > 1 else ""
+        found.append(f"{who} at {moment(tries[0]['intended_at_s'])}{more}{outcome}.")
+    return found
 
 
 def its_outcome(action: Story) -> str:

@@ -18,6 +18,7 @@ from rich.text import Text
 from everup.cli import telling, timeline
 from everup.cli.evidence import evidence
 from everup.cli.handover import state_word
+from everup.cli.hints import typed
 from everup.cli.show import COLOURS, clean, console, moment
 from everup.cli.words import (
     BEHIND,
@@ -151,11 +152,11 @@ def _put_remedies(found: Sequence[Mapping[str, Any]]) -> None:
     """What to type, and what it does: beside it where there is room, else below it."""
     out = console()
     told = [remedy(way) for way in found]
-    wide = max(len(typed) for typed, _ in told)
+    wide = max(len(what) for what, _ in told)
     is_narrow = any(wide + len(does) + 4 > out.width for _, does in told)
-    for typed, does in told:
+    for what, does in told:
         line = Text("  ")
-        line.append(typed if is_narrow else typed.ljust(wide), "bold")
+        line.append(what if is_narrow else what.ljust(wide), "bold")
         line.append(f"\n    {does}" if is_narrow else f"  {does}")
         out.print(line, soft_wrap=True)
     out.print()
@@ -186,6 +187,8 @@ def why_not(found: Mapping[str, Any]) -> None:
         for answer in told:
             table.add_row(*_kind(answer, found["now_s"]))
         out.print(table)
+    if any(answer["own"]["check"] in HANDED for answer in told):
+        out.print(Text(f"  {typed(f'explain {name}')}", "cyan"), soft_wrap=True)
     for command in dict.fromkeys(line for answer in told for line in _commands(answer)):
         out.print(Text(f"  {command}", "cyan"), soft_wrap=True)
     if told:
@@ -237,7 +240,7 @@ def _kind(answer: Mapping[str, Any], now_s: float) -> tuple[Text, ...]:
     own, person = answer["own"], answer["person"]
     why = Text()
     if own["check"] in HANDED:
-        why.append("it was handed over to a person: everup explain says why")
+        why.append("it was handed over to a person")
     else:
         why.append(f"{clean(own['check'])}: " if own["check"] else "", "dim")
         why.append(lasting(spoken(own["reason"]), own["until_s"], now_s))

@@ -6,7 +6,7 @@ decided about, and what is under way or with a person.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -44,9 +44,7 @@ def plan(found: Mapping[str, Any]) -> None:
         out.print(Text(f"frozen: {what}{ends}: everup unfreeze lifts it", "yellow"))
     if found["monitor_fault"]:
         out.print(Text(f"not acting: {clean(found['monitor_fault'])}", "yellow"))
-    decided = {d["service"]: d for d in found["decisions"]}
-    nothing: Mapping[str, Any] = {"then": []}
-    rows = [_flight(f, decided.get(f["service"], nothing), now_s) for f in found["in_flight"]]
+    rows = [_flight(flight, now_s) for flight in found["in_flight"]]
     busy = {flight["service"] for flight in found["in_flight"]}
     rows += [_decision(d, now_s) for d in found["decisions"] if d["service"] not in busy]
     if not rows:
@@ -62,16 +60,16 @@ def plan(found: Mapping[str, Any]) -> None:
     out.print(table)
 
 
-def _flight(
-    flight: Mapping[str, Any], decision: Mapping[str, Any], now_s: float
-) -> tuple[Text, Text, Text]:
+def _flight(flight: Mapping[str, Any], now_s: float) -> tuple[Text, Text, Text]:
     word = "under way" if flight["phase"] == "acting" else "being proven"
     what = Text(f"{named(flight['kind'])}\n")
     what.append(word, "cyan")
     why = Text(f"{clean(flight['action_id'])}, since {moment(flight['since_s'])}")
     if flight["decided_by_s"] is not None:
         ends = until(flight["decided_by_s"], now_s).removeprefix(" until ")
-        why.append(f"\nif it is not proven by {ends}: {_in_turn(decision)}")
+        then = flight.get("then")
+        otherwise = "it has failed" if then is None else _in_turn(then)
+        why.append(f"\nif it is not proven by {ends}: {otherwise}")
     return Text(clean(flight["service"])), what, why
 
 
@@ -95,12 +93,12 @@ def _decision(decision: Mapping[str, Any], now_s: float) -> tuple[Text, Text, Te
     what = Text(f"nothing yet: {hold_word(hold['reason'])}", "dim")
     why = Text(lasting(spoken(hold["text"]), hold["until_s"], now_s))
     if decision["then"]:
-        why.append(f"\nthen: {_in_turn(decision)}", "dim")
+        why.append(f"\nthen: {_in_turn(decision['then'])}", "dim")
     return name, what, why
 
 
-def _in_turn(decision: Mapping[str, Any]) -> str:
-    parts = [(clean(kind), len(list(same))) for kind, same in groupby(decision["then"])]
+def _in_turn(then: Sequence[str]) -> str:
+    parts = [(clean(kind), len(list(same))) for kind, same in groupby(then)]
     rungs = [f"{named(k)} up to {count} times" if count > 1 else named(k) for k, count in parts]
     return ", then ".join([*rungs, "a person is asked"])
 
@@ -119,5 +117,5 @@ def _proposal(decision: Mapping[str, Any], now_s: float) -> tuple[Text, Text]:
     if otherwise:
         by = f" by {clean(otherwise['check'])}" if otherwise["check"] else ""
         why.append(f"\nin mode auto: {clean(otherwise['answer'])}{by}")
-    why.append(f"\nif it does not help: {_in_turn(decision)}", "dim")
+    why.append(f"\nif it does not help: {_in_turn(decision['then'])}", "dim")
     return what, why

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from everup.cli.handover import aftermath, its_outcome
+from everup.cli.handover import aftermath, is_mended_by_a_person, its_outcome
 from everup.cli.hints import typed
 from everup.cli.show import clean, moment
 from everup.cli.words import (
@@ -68,7 +68,9 @@ def _victims(story: Story) -> str:
 
 def is_going_on(story: Story) -> bool:
     """Is the trouble itself not over, as far as is known?"""
-    return story["state"] == "open" or bool(story["is_with_a_person"])
+    after = story.get("afterwards")
+    still = after is not None and after["well_at_s"] is None and after["condition"] in UNWELL
+    return story["state"] == "open" or bool(story["is_with_a_person"]) or still
 
 
 def _done(story: Story) -> str:
@@ -151,7 +153,7 @@ def _resolved(story: Story) -> str:
     match ending:
         case "by_itself":
             text = f"It was well again by itself after {took}."
-        case "by_a_person":
+        case "by_a_person" if not is_mended_by_a_person(story):
             text = f"A person ended it after {took}."
         case "victim" | "wish" | "change" | "undeclared" | "unclear":
             text = f"It ended after {took}: {clean(story['ending'])}."
@@ -170,7 +172,8 @@ def _next(story: Story) -> str:
         if flight["phase"] == "acting":
             return f"Next: the {name} is being done, then it must prove that it helped."
         ends = until(flight["decided_by_s"], now_s)
-        otherwise = "" if now is None else f"; if it did not, {next_of(now['then'])}"
+        then = flight.get("then")
+        otherwise = "" if then is None else f"; if it did not, {next_of(then)}"
         return f"Next: whether the {name} helped is being watched{ends}{otherwise}."
     if now is None:
         waits = clean(story["waiting_for"])
@@ -183,7 +186,7 @@ def _next(story: Story) -> str:
 
 
 def next_of(kinds: Sequence[str]) -> str:
-    """`a restart is next`, or who decides when nothing is left to try."""
+    """`the next is a restart`, or who decides when nothing is left to try."""
     return f"the next is a {named(kinds[0])}" if kinds else "a person is asked"
 
 

@@ -58,7 +58,7 @@ NAMES = {
     "dependency_recovery": "reconnecting",
 }
 """What an action is called in a sentence; the others by their own name."""
-SINCE_INTENT = re.compile(r"[;,] [\d.]+ s after the intent$")
+SINCE_INTENT = re.compile(r"[;,] [\d.]+ s after (the intent|it began)$")
 HEALED_BY = re.compile(r"^healed by (\w+) \(([\w-]+)\), verified$")
 LETTERS = {"T": "stopped by a signal", "Z": "ended, but not gone", "D": "waiting for a device"}
 STATES = {

@@ -114,7 +114,7 @@ def _deaths(recent: Sequence[Exit], window_s: float) -> str:
 
 
 def _times(count: int) -> str:
-    return "twice" if count == 2 else f"{count} times"
+    return {2: "twice", 3: "three times", 4: "four times"}.get(count, f"({count} times)")
 
 
 def _may_be_a_wish(last: Exit | None, around: Surroundings, settings: Settings) -> str:

@@ -192,4 +192,4 @@ def _proof(flight: InFlight, observation: Observation, assessment: Assessment) -
         parts.append(f"score {score:.2f}")
     if expected.dependents_before:
         parts.append("no dependent worse")
-    return f"{', '.join(parts)}; {observation.at_s - flight.intended_at_s:.1f} s after the intent"
+    return f"{', '.join(parts)}; {observation.at_s - flight.intended_at_s:.1f} s after it began"

@@ -47,6 +47,8 @@ def test_a_heal_that_failed_is_told_with_the_incident_it_goes_on_as() -> None:
     text = telling.summary(story)
     assert "taken care of" not in text
     assert "cli:ann started it again at" in text
+    twice = telling.summary(handed(actions=[FAILED, FAILED], condition="down"))
+    assert ", 2 times, and it did not help" in twice
     assert "and it did not help: it exited with 3 again after 0.0 s." in text
     assert "\n  everup explain inc-2\n" in text
     assert text.endswith("mailer is still down.")
@@ -66,6 +68,14 @@ def test_a_heal_that_helped_is_told_with_its_proof_and_the_length_of_the_outage(
         "proven: runs, 3 good answers in a row over 2.0 s",
         "well again, 1 min 43 s after the first sign",
     ]
+
+
+def test_a_heal_of_a_person_before_the_end_is_told_as_mended() -> None:
+    episode = {"ending": "by_a_person", "lasted_s": 15.0, "hindsight": "none", "reason": ""}
+    ended = {"state": "resolved", "episode": episode, "actions": [*LOOP["actions"], HELPED]}
+    story = {**LOOP, **ended, "ended_at_s": BEGAN_S + 103}
+    assert handover.state_word(story) == "mended by a person"
+    assert "It was unwell for 15 s in all, and was then proven well." in telling.summary(story)
 
 
 def test_what_was_stopped_on_purpose_is_not_called_well() -> None:

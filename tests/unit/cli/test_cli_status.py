@@ -90,11 +90,15 @@ def test_the_plan_says_what_comes_after_a_proof_that_fails(
         "action_id": "act-1",
         "since_s": 1.0,
         "decided_by_s": 60.0,
+        "then": [],
     }
     plan_page.plan(plan(in_flight=[flight], decisions=[]))
     text = " ".join(capsys.readouterr().out.split())
     assert "a person is asked" in text
     assert "rung" not in text
+    plan_page.plan(plan(in_flight=[{**flight, "then": ["recreate"]}], decisions=[]))
+    text = " ".join(capsys.readouterr().out.split())
+    assert "fresh copy, then a person is" in text
 
 
 def test_why_not_says_no_for_what_was_handed_over(capsys: pytest.CaptureFixture[str]) -> None:

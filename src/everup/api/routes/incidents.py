@@ -116,7 +116,7 @@ async def _story(
         episode=None if told.episode is None else EpisodeShape.model_validate(told.episode),
         bystanders=tuple(BystanderShape.model_validate(b) for b in told.bystanders),
         now=None if decision is None else decision_shape(control, decision),
-        in_flight=flight_shape(flight) if flight is not None and is_its else None,
+        in_flight=flight_shape(control, flight) if flight is not None and is_its else None,
         remedies=tuple(RemedyShape.model_validate(r) for r in told.remedies),
         afterwards=await _afterwards(control, incident, rows),
         time_scale=control.settings.time_scale,
