@@ -172,7 +172,7 @@ def _not_the_root(case: _Case) -> Decided | None:
     found = case.found
     if found.explained_by:
         roots = case.assessment.relations.victims.get(found.service, found.explained_by)
-        return case.hold(HoldReason.VICTIM, f"explained by {', '.join(roots)}, left alone")
+        return case.hold(HoldReason.VICTIM, f"because of {', '.join(roots)}, left alone")
     return None
 
 

@@ -9,13 +9,14 @@ from urllib.parse import quote
 
 from rich.text import Text
 
-from everup.cli import client, show
+from everup.cli import client, hints, show
 from everup.cli.exits import OK
 from everup.cli.place import Place
 
 
 def approve(place: Place, approval_id: str | None, *, is_rejected: bool, reason: str) -> int:
     """Without an id, list what waits; with one, say yes or no to it."""
+    hints.remember(place)
     if approval_id is None:
         return _list(place)
     verb = "reject" if is_rejected else "approve"
@@ -38,7 +39,7 @@ def _list(place: Place) -> int:
         return OK
     waiting = [a for a in found["approvals"] if a["state"] in ("asked", "approved")]
     if not waiting:
-        show.console().print("Nothing waits for your word.")
+        _put_handed(place)
     for approval in waiting:
         _put(approval)
     ended = [a for a in found["approvals"] if a not in waiting]
@@ -61,6 +62,19 @@ def _list(place: Place) -> int:
     return OK
 
 
+def _put_handed(place: Place) -> None:
+    """Nothing is asked, but something may have been handed over: that needs mending, not a yes."""
+    handed = client.get(place, "/plan")["with_a_person"]
+    console = show.console()
+    if not handed:
+        console.print("Nothing waits for your word.")
+        return
+    names = ", ".join(show.clean(name) for name in handed)
+    console.print(f"No yes or no is asked. But a person has to mend: {names}; see", markup=False)
+    for name in handed:
+        console.print(Text(f"  {hints.typed('explain ' + show.clean(name))}"), soft_wrap=True)
+
+
 def _put(approval: Mapping[str, Any]) -> None:
     console = show.console()
     head = Text(f"{approval['kind']} on {approval['service']}", style="bold")
@@ -76,5 +90,6 @@ def _put(approval: Mapping[str, Any]) -> None:
     for name, text in rows:
         console.print(Text(f"  {name:<9} {show.clean(text)}"))
     if approval["state"] == "asked":
-        console.print(Text(f"  yes: everup approve {approval['id']}"))
-        console.print(Text(f"  no:  everup approve {approval['id']} --reject --reason WHY"))
+        no = f"approve {approval['id']} --reject --reason WHY"
+        console.print(Text(f"  yes: {hints.typed('approve ' + approval['id'])}"), soft_wrap=True)
+        console.print(Text(f"  no:  {hints.typed(no)}"), soft_wrap=True)

@@ -60,7 +60,7 @@ def _call(
     except httpx2.HTTPError as error:
         raise Stop(
             UNREACHABLE,
-            f"Everup does not run at {url} ({error}).\n"
+            f"{place.nothing_here()}Everup does not run at {url} ({error}).\n"
             "Start it with: everup up     or name another address with --url",
         ) from None
     except ValueError:

@@ -16,35 +16,66 @@ from rich.table import Table
 from rich.text import Text
 
 from everup.cli import telling, timeline
+from everup.cli.evidence import evidence
+from everup.cli.handover import state_word
+from everup.cli.hints import typed
 from everup.cli.show import COLOURS, clean, console, moment
-from everup.cli.words import BEHIND, STATES, lasting, remedy, span, until
+from everup.cli.words import (
+    BEHIND,
+    STATES,
+    lasting,
+    named,
+    plainly,
+    remedy,
+    span,
+    spoken,
+    until,
+    was_down,
+)
 
-LOG_LINES_SHOWN = 5
-NOTE_LENGTH_MOST = 300
 BORDERS = {"resolved": "green", "escalated": "red", "open": "yellow"}
 SURE, LIKELY = 0.6, 0.25
+HANDED = frozenset({"with_a_person", "escalated"})
+PRESSURE_LEAST = 0.15
+"""A busy machine that explains less is left out: nearly every machine is busy at times."""
 
 
-def incident(story: Mapping[str, Any]) -> None:
-    """What `everup explain` prints."""
+def incident(story: Mapping[str, Any], *, is_long: bool = False) -> None:
+    """What `everup explain` prints; `is_long`: with the causes, the checks and all evidence."""
     out = console()
     state, when = clean(story["state"]), moment(story["origin_s"], with_day=True)
-    title = f"{clean(story['id'])}: {clean(story['service'])}, {clean(story['cause'])}, {state}"
+    what = clean(story["cause"]).replace("_", " ")
+    title = f"{clean(story['id'])}: {clean(story['service'])}, {what}, {state_word(story)}"
     text = Text(telling.summary(story))
     out.print(Panel(text, title=Text(title, "bold"), subtitle=when, border_style=BORDERS[state]))
     _part("What happened", _timeline(story))
+    if is_long:
+        _all_of_it(story)
+    if story["remedies"]:
+        out.print(Text("What you can do now", "bold"))
+        _put_remedies(story["remedies"])
+    if not is_long and (story["actions"] or story["causes"] or story["gate"]):
+        out.print(Text("The causes, the checks and the evidence: the same with --long", "dim"))
+
+
+def _all_of_it(story: Mapping[str, Any]) -> None:
     if story["causes"]:
         _part("What may lie behind it, likeliest first", _causes(story["causes"]))
     if story["gate"]:
-        _part("What the gate said", _gate(story["gate"]))
-    for number, action in enumerate(story["actions"], 1):
-        _part(
-            f"Action {number}: {clean(action['kind'])} of {clean(action['service'])}", _act(action)
-        )
+        _part("What had to be waited for, or was refused", _gate(story["gate"], story["now_s"]))
+    for number, action in enumerate(all_actions(story), 1):
+        name = named(action["kind"], is_down=was_down(action))
+        _part(f"Action {number}: {name} of {clean(action['service'])}", grid(evidence(action)))
     if story["bystanders"]:
         _part("Who suffered from it", _bystanders(story["bystanders"]))
-    if story["remedies"]:
-        _part("What you can do now", remedies(story["remedies"]))
+    scale = story.get("time_scale", 1.0)
+    if scale != 1.0:
+        console().print(Text(f"All waits are multiplied by {scale:g} here (time_scale).", "dim"))
+
+
+def all_actions(story: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Everup's, and those of people after it was handed over."""
+    return [*story["actions"], *(story.get("afterwards") or {"actions": ()})["actions"]]
 
 
 def _part(title: str, body: Table) -> None:
@@ -52,7 +83,7 @@ def _part(title: str, body: Table) -> None:
     console().print(Padding(body, (0, 0, 1, 2)))
 
 
-def _grid(rows: Iterable[Sequence[Text | str]]) -> Table:
+def grid(rows: Iterable[Sequence[Text | str]]) -> Table:
     """Columns without lines; the last one takes what is left and wraps."""
     table = Table.grid(padding=(0, 2))
     made = [[x if isinstance(x, Text) else Text(clean(x)) for x in row] for row in rows]
@@ -72,12 +103,14 @@ def _timeline(story: Mapping[str, Any]) -> Table:
         rows.append((Text(after.rjust(8), "cyan"), Text(moment(at_s), "dim"), said))
     if story["has_more"]:
         rows.append((Text(""), Text(""), "… and more; the journal holds all of it"))
-    return _grid(rows)
+    return grid(rows)
 
 
 def _causes(causes: Sequence[Mapping[str, Any]]) -> Table:
     rows = []
     for cause in causes:
+        if cause["cause"] == "host_pressure" and cause["confidence"] < PRESSURE_LEAST:
+            continue
         share = cause["confidence"]
         style = "bold" if share >= SURE else "" if share >= LIKELY else "dim"
         what = BEHIND.get(cause["cause"], clean(cause["cause"]))
@@ -86,58 +119,22 @@ def _causes(causes: Sequence[Mapping[str, Any]]) -> Table:
         line = Text(what, style)
         line.append(f": {clean(cause['reason'])}")
         rows.append((Text(f"{100 * share:.0f} %".rjust(5), style), line))
-    return _grid(rows)
+    return grid(rows)
 
 
-def _gate(words: Sequence[Mapping[str, Any]]) -> Table:
+def _gate(words: Sequence[Mapping[str, Any]], now_s: float) -> Table:
     rows = []
     for word in words:
-        line = Text(clean(word["kind"]) + " ")
+        line = Text(f"{named(word['kind'])} ")
         line.append(clean(word["answer"]), COLOURS.get(word["answer"], ""))
-        line.append(f" by {clean(word['check'])}{until(word['until_s'], word['at_s'])}")
-        line.append(f": {clean(word['reason'])}")
+        ends_s = word["until_s"]
+        if ends_s is not None and ends_s <= now_s:
+            line.append(f" {span(ends_s - word['at_s'])}, until {moment(ends_s)},")
+        else:
+            line.append(until(ends_s, now_s))
+        line.append(f" by the check {clean(word['check'])}: {clean(word['reason'])}")
         rows.append((Text(moment(word["at_s"]), "dim"), line))
-    return _grid(rows)
-
-
-def _act(action: Mapping[str, Any]) -> Table:
-    by = "Everup itself" if action["by"] == "everup" else clean(action["by"])
-    result = Text(clean(action["state"]), COLOURS.get(action["state"], ""))
-    end_s = action["ended_at_s"]
-    if end_s is not None:
-        result.append(f" after {span(end_s - action['intended_at_s'])}")
-    said = action["verdict"] or action["error"]
-    if said:
-        result.append(f": {clean(said)}", "")
-    rows: list[tuple[str, Text | str]] = [
-        ("by", f"{by}, because: {action['reason']}"),
-        ("before", _sighting(action["before"])),
-    ]
-    rows += [("during", note) for note in _during(action["during"])]
-    rows.append(("after", _sighting(action["after"])))
-    rows.append(("result", result))
-    told: list[tuple[Text, Text | str]] = []
-    for name, value in rows:
-        is_new = not told or name != rows[len(told) - 1][0]
-        told.append((Text(name if is_new else "", "dim"), value))
-    return _grid(told)
-
-
-def _sighting(seen: Mapping[str, Any] | None) -> str:
-    if seen is None:
-        return "nothing was seen yet"
-    score = "unknown" if seen["score"] is None else f"{seen['score']:.2f}"
-    probe = f"; last probe of {seen['probe']}" if seen["probe"] else ""
-    return f"{seen['condition']}, score {score}{probe}"
-
-
-def _during(notes: Sequence[str]) -> list[str]:
-    """The last lines that the service wrote before it was touched."""
-    shown = [clean(note)[:NOTE_LENGTH_MOST] for note in notes[-LOG_LINES_SHOWN:]]
-    left = len(notes) - len(shown)
-    if not shown:
-        return ["the service had written nothing"]
-    return [f"… {left} lines before; all with --json", *shown] if left else shown
+    return grid(rows)
 
 
 def _bystanders(found: Sequence[Mapping[str, Any]]) -> Table:
@@ -148,18 +145,21 @@ def _bystanders(found: Sequence[Mapping[str, Any]]) -> Table:
         rows.append(
             (clean(one["service"]), Text(f"{condition} now", COLOURS.get(condition, "")), touched)
         )
-    return _grid(rows)
+    return grid(rows)
 
 
-def remedies(found: Sequence[Mapping[str, Any]]) -> Table:
-    """What to type, and what it does."""
-    table = Table.grid(padding=(0, 2))
-    table.add_column(overflow="fold", max_width=46)
-    table.add_column(overflow="fold", ratio=1)
-    for way in found:
-        typed, does = remedy(way)
-        table.add_row(Text(typed, "bold"), Text(does))
-    return table
+def _put_remedies(found: Sequence[Mapping[str, Any]]) -> None:
+    """What to type, and what it does: beside it where there is room, else below it."""
+    out = console()
+    told = [remedy(way) for way in found]
+    wide = max(len(what) for what, _ in told)
+    is_narrow = any(wide + len(does) + 4 > out.width for _, does in told)
+    for what, does in told:
+        line = Text("  ")
+        line.append(what if is_narrow else what.ljust(wide), "bold")
+        line.append(f"\n    {does}" if is_narrow else f"  {does}")
+        out.print(line, soft_wrap=True)
+    out.print()
 
 
 def why_not(found: Mapping[str, Any]) -> None:
@@ -168,7 +168,11 @@ def why_not(found: Mapping[str, Any]) -> None:
     name, condition, finding = clean(found["service"]), clean(found["condition"]), found["finding"]
     head = Text(f"{name} is ")
     head.append(condition, COLOURS.get(condition, ""))
-    head.append(f": {clean(finding['cause'])}, {clean(finding['reason'])}" if finding else "")
+    head.append(
+        f": {BEHIND.get(finding['cause'], clean(finding['cause']))}: {plainly(finding['reason'])}"
+        if finding
+        else ""
+    )
     out.print(head)
     if found["at_s"] is None:
         out.print("there was no look yet")
@@ -179,31 +183,50 @@ def why_not(found: Mapping[str, Any]) -> None:
         table.add_column("action", no_wrap=True)
         table.add_column("Everup", no_wrap=True)
         table.add_column("you", no_wrap=True)
-        table.add_column("why, and how to change it", overflow="fold", ratio=1)
+        table.add_column("why", overflow="fold", ratio=1)
         for answer in told:
             table.add_row(*_kind(answer, found["now_s"]))
         out.print(table)
+    if any(answer["own"]["check"] in HANDED for answer in told):
+        out.print(Text(f"  {typed(f'explain {name}')}", "cyan"), soft_wrap=True)
+    for command in dict.fromkeys(line for answer in told for line in _commands(answer)):
+        out.print(Text(f"  {command}", "cyan"), soft_wrap=True)
+    if told:
+        out.print()
     states = {a["kind"]: a["own"]["state"] for a in found["actions"]}
     others = [a for a in found["actions"] if states[a["kind"]] == "not_on_ladder"]
     if others:
-        why = clean(others[0]["own"]["reason"])
-        _part(f"Everup proposes nothing of this: {why}", _grid([_other(a) for a in others]))
+        out.print(Text(_why_no_other(found, told), "bold"))
+        for line in (line for answer in others for line in _other(answer)):
+            out.print(line, soft_wrap=True)
+        out.print()
     cannot = [a for a in found["actions"] if states[a["kind"]] == "cannot"]
     if cannot:
-        _part("Cannot be done", _grid([_cannot(a) for a in cannot]))
+        _part("Cannot be done", grid([_cannot(a) for a in cannot]))
 
 
-def _other(answer: Mapping[str, Any]) -> tuple[Text, Text]:
+def _why_no_other(found: Mapping[str, Any], told: Sequence[Mapping[str, Any]]) -> str:
+    """Above the kinds of action that Everup would not take for what is wrong now."""
+    if found["finding"] is None:
+        return "Nothing is wrong, so Everup does nothing; what you may do"
+    cause = clean(found["finding"]["cause"])
+    what = BEHIND.get(cause, cause.replace("_", " "))
+    if not told:
+        return f"Everup does nothing by itself for {what}; what you may do"
+    return f"Not what Everup does for {what}; what you may do"
+
+
+def _commands(answer: Mapping[str, Any]) -> list[str]:
+    return [remedy(way)[0] for way in answer["remedies"] if way["way"] != "wait"]
+
+
+def _other(answer: Mapping[str, Any]) -> list[Text]:
     """What is on no ladder: only a person's command would do it."""
-    person = answer["person"]
-    if person["state"] == "allowed":
-        line = Text("you may: ")
-    else:
-        line = Text(f"you may not: {clean(person['check'])}: {clean(person['reason'])} ")
-    for way in answer["remedies"]:
-        if way["way"] != "wait":
-            line.append(f"{remedy(way)[0]} ", "cyan")
-    return Text(clean(answer["kind"])), line
+    person, lines = answer["person"], []
+    if person["state"] != "allowed":
+        why = f"  {named(answer['kind'])}: not now: {clean(person['check'])}: "
+        lines.append(Text(f"{why}{spoken(person['reason'])}"))
+    return [*lines, *(Text(f"  {line}", "cyan") for line in _commands(answer))]
 
 
 def _cannot(answer: Mapping[str, Any]) -> tuple[Text, Text]:
@@ -216,17 +239,18 @@ def _cannot(answer: Mapping[str, Any]) -> tuple[Text, Text]:
 def _kind(answer: Mapping[str, Any], now_s: float) -> tuple[Text, ...]:
     own, person = answer["own"], answer["person"]
     why = Text()
-    why.append(f"{clean(own['check'])}: " if own["check"] else "", "dim")
-    why.append(lasting(own["reason"], own["until_s"], now_s))
+    if own["check"] in HANDED:
+        why.append("it was handed over to a person")
+    else:
+        why.append(f"{clean(own['check'])}: " if own["check"] else "", "dim")
+        why.append(lasting(spoken(own["reason"]), own["until_s"], now_s))
     if person["state"] != "allowed" and person["reason"] != own["reason"]:
         said = lasting(person["reason"], person["until_s"], now_s)
         why.append(f"\nyou: {clean(person['check'])}: {said}")
-    for way in answer["remedies"]:
-        typed, _ = remedy(way)
-        if way["way"] != "wait":
-            why.append(f"\n→ {typed}", "cyan")
     return (Text(clean(answer["kind"])), _word(own), _word(person), why)
 
 
 def _word(said: Mapping[str, Any]) -> Text:
+    if said["check"] in HANDED:
+        return Text("no", "red")
     return Text(STATES[said["state"]], COLOURS.get(said["state"], "dim"))

@@ -8,6 +8,7 @@ configuration of its own: what answers there would be the Everup of another stac
 from __future__ import annotations
 
 import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,15 +57,26 @@ class Place:
             raise Stop(
                 UNREACHABLE,
                 f"Everup does not run for {own}.\n"
-                "Start it with: everup up     or name another address with --url",
+                f"Start it with: everup up{self._as_option()}     "
+                "or name another address with --url",
             )
         return DEFAULT_URL
+
+    def nothing_here(self) -> str:
+        """Said first where a command found neither a configuration nor an Everup."""
+        is_named = self.file or self.url or os.environ.get("EVERUP_URL", "").strip()
+        if is_named or self._own_file():
+            return ""
+        return f"there is no {FILE_NAMES[0]} here; name yours with -f FILE\n"
 
     def _own_file(self) -> Path | None:
         """The configuration that this command is about, if there is one at hand."""
         chosen = self._chosen()
         files = [chosen / name for name in FILE_NAMES] if chosen.is_dir() else [chosen]
         return next((file for file in files if file.is_file()), None)
+
+    def _as_option(self) -> str:
+        return "" if self.file is None else f" -f {shlex.quote(str(self.file))}"
 
     def _chosen(self) -> Path:
         return Path(self.file or os.environ.get("EVERUP_FILE", "").strip() or ".")

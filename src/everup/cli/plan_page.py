@@ -6,7 +6,7 @@ decided about, and what is under way or with a person.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -14,8 +14,19 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from everup.cli.hints import typed
 from everup.cli.show import COLOURS, clean, console, moment
-from everup.cli.words import happened, lasting, listed, span, until
+from everup.cli.words import (
+    happened,
+    hold_word,
+    lasting,
+    listed,
+    named,
+    plainly,
+    span,
+    spoken,
+    until,
+)
 
 
 def plan(found: Mapping[str, Any]) -> None:
@@ -51,12 +62,14 @@ def plan(found: Mapping[str, Any]) -> None:
 
 def _flight(flight: Mapping[str, Any], now_s: float) -> tuple[Text, Text, Text]:
     word = "under way" if flight["phase"] == "acting" else "being proven"
-    what = Text(f"{clean(flight['kind'])}\n")
+    what = Text(f"{named(flight['kind'])}\n")
     what.append(word, "cyan")
     why = Text(f"{clean(flight['action_id'])}, since {moment(flight['since_s'])}")
     if flight["decided_by_s"] is not None:
         ends = until(flight["decided_by_s"], now_s).removeprefix(" until ")
-        why.append(f"\nnot proven by {ends} is failed; then the next rung")
+        then = flight.get("then")
+        otherwise = "it has failed" if then is None else _in_turn(then)
+        why.append(f"\nif it is not proven by {ends}: {otherwise}")
     return Text(clean(flight["service"])), what, why
 
 
@@ -69,34 +82,40 @@ def _decision(decision: Mapping[str, Any], now_s: float) -> tuple[Text, Text, Te
     hold = decision["hold"]
     if not hold:
         return name, Text("nothing"), Text("")
-    what = Text(f"nothing: {clean(hold['reason'])}", "dim")
-    why = Text(lasting(hold["text"], hold["until_s"], now_s))
+    if hold["reason"] == "victim":
+        by = listed((decision["finding"] or {}).get("explained_by", []))
+        because = f"because of {by}" if by else clean(hold["text"])
+        return name, Text("left alone", "dim"), Text(f"{because}: restarting it cannot help")
     if hold["reason"] == "with_a_person":
-        why.append(f"; see: everup explain {name}")
-    elif decision["then"]:
-        why.append(f"\nthen: {_in_turn(decision)}", "dim")
+        why = Text("a person was asked; see\n")
+        why.append(typed(f"explain {name}"), "cyan")
+        return name, Text("waits for a person", "red"), why
+    what = Text(f"nothing yet: {hold_word(hold['reason'])}", "dim")
+    why = Text(lasting(spoken(hold["text"]), hold["until_s"], now_s))
+    if decision["then"]:
+        why.append(f"\nthen: {_in_turn(decision['then'])}", "dim")
     return name, what, why
 
 
-def _in_turn(decision: Mapping[str, Any]) -> str:
-    parts = [(clean(kind), len(list(same))) for kind, same in groupby(decision["then"])]
-    rungs = [f"{kind} up to {count} times" if count > 1 else kind for kind, count in parts]
-    return ", then ".join([*rungs, "a person"])
+def _in_turn(then: Sequence[str]) -> str:
+    parts = [(clean(kind), len(list(same))) for kind, same in groupby(then)]
+    rungs = [f"{named(k)} up to {count} times" if count > 1 else named(k) for k, count in parts]
+    return ", then ".join([*rungs, "a person is asked"])
 
 
 def _proposal(decision: Mapping[str, Any], now_s: float) -> tuple[Text, Text]:
     proposal, verdict = decision["proposal"], decision["verdict"]
-    what = Text(f"{clean(proposal['kind'])}\n")
-    why = Text(f"it {happened(proposal['cause'])}: {clean(proposal['reason'])}")
+    what = Text(f"{named(proposal['kind'])}\n")
+    why = Text(f"it {happened(proposal['cause'])}: {plainly(proposal['reason'])}")
     if verdict:
         answer = clean(verdict["answer"])
         what.append(answer, COLOURS.get(answer, ""))
         if verdict["check"]:
             what.append(f" by {clean(verdict['check'])}")
-            why.append(f"\n{lasting(verdict['reason'], verdict['until_s'], now_s)}")
+            why.append(f"\n{lasting(spoken(verdict['reason']), verdict['until_s'], now_s)}")
     otherwise = decision["but_for_the_mode"]
     if otherwise:
         by = f" by {clean(otherwise['check'])}" if otherwise["check"] else ""
         why.append(f"\nin mode auto: {clean(otherwise['answer'])}{by}")
-    why.append(f"\nif it does not help: {_in_turn(decision)}", "dim")
+    why.append(f"\nif it does not help: {_in_turn(decision['then'])}", "dim")
     return what, why

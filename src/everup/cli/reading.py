@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from everup.cli import client, show
+from everup.cli import client, hints, show
 from everup.cli.exits import OK, UNWELL
 from everup.cli.place import Place
 
@@ -11,6 +11,7 @@ WELL = frozenset({"healthy", "stopped", "starting", "recovering"})
 
 def status(place: Place) -> int:
     """1 when Everup cannot look or act, or a service is unwell; unknown is not unwell."""
+    hints.remember(place)
     health = client.get(place, "/health", accept=(503,))
     state = client.get(place, "/status")
     scores = client.get(place, "/health-scores")

@@ -10,7 +10,13 @@ from rich.table import Table
 from rich.text import Text
 
 from everup.cli.show import clean, console, moment
-from everup.cli.words import span
+from everup.cli.words import named, span
+
+HEADERS = (
+    "well: share of the watched time; own: troubles of its own; others': troubles of others "
+    "that hurt it. Of its own were healed by Everup, passed by themselves, or needed a person. "
+    "mean, 90 %: how long the healed ones lasted.\n"
+)
 
 Service = Mapping[str, Any]
 
@@ -18,7 +24,7 @@ Service = Mapping[str, Any]
 def report(found: Mapping[str, Any]) -> None:
     """What `everup report` prints."""
     out = console()
-    since = moment(found["since_s"], with_day=True)
+    since = moment(max(found["since_s"], found["looked_since_s"] or 0.0), with_day=True)
     frozen = f", frozen for {span(found['frozen_s'])}" if found["frozen_s"] else ""
     watched = span(found["watched_s"])
     out.print(Text(f"{clean(found['stack'])} since {since}: watched for {watched}{frozen}", "bold"))
@@ -27,22 +33,23 @@ def report(found: Mapping[str, Any]) -> None:
     services = found["services"]
     _table(
         "Services",
-        ("service", "available", "troubles", "healed", "by itself", "person", "mean", "90 %"),
+        ("service", "well", "own", "others'", "healed", "passed", "person", "mean", "90 %"),
         [_overview(s) for s in services],
     )
+    out.print(Text(HEADERS, "dim"))
     _table(
         "What would have been done, had the mode been auto",
         ("service", "proposals", "right", "wrong", "not known"),
         [_would(s) for s in services if s["would_have_done"]],
     )
     _table(
-        "What Everup did",
-        ("service", "action", "times", "helped", "did not", "success"),
+        "What was done",
+        ("service", "action", "by", "times", "helped", "did not", "success"),
         [row for s in services for row in _acts(s)],
     )
     wrong = {s["service"]: s["wrong_actions"] for s in services if s["wrong_actions"]}
     for name, count in wrong.items():
-        out.print(Text(f"{clean(name)}: {count} of these made something worse", "red"))
+        out.print(Text(f"{clean(name)}: {count} of Everup's made something worse", "red"))
     _table(
         "Troubles that ended by themselves",
         ("service", "cause", "times", "half within", "90 % within", "Everup waits"),
@@ -56,7 +63,7 @@ def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]])
         return
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for number, column in enumerate(columns):
-        is_name = number == 0 or column in ("action", "cause")
+        is_name = number == 0 or column in ("action", "cause", "by")
         table.add_column(column, justify="left" if is_name else "right", overflow="fold")
     for row in made:
         table.add_row(*[Text("–" if cell in (None, "", 0) else clean(cell)) for cell in row])
@@ -80,6 +87,7 @@ def _overview(service: Service) -> tuple[object, ...]:
         service["service"],
         percent(service["availability"]),
         service["episodes"] + service["still_open"],
+        service["suffered"],
         endings.get("healed", 0),
         endings.get("by_itself", 0),
         people,
@@ -98,13 +106,18 @@ def _acts(service: Service) -> list[tuple[object, ...]]:
     return [
         (
             service["service"],
-            record["kind"],
+            named(record["kind"]),
+            by,
             record["begun"],
             record["verified"],
             record["failed"],
             None if record["success_ratio"] is None else f"{100 * record['success_ratio']:.0f} %",
         )
-        for record in service["actions"]
+        for by, records in (
+            ("Everup", service["actions"]),
+            ("a person", service["people_actions"]),
+        )
+        for record in records
     ]
 
 

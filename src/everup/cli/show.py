@@ -16,6 +16,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from everup.cli.hints import typed
+
 COLOURS = {
     "healthy": "green",
     "degraded": "yellow",
@@ -33,6 +35,8 @@ COLOURS = {
     "verified": "green",
     "failed": "red",
 }
+
+STARTS_WHAT_IS_DOWN = frozenset({"graceful_restart", "container_restart", "dependency_recovery"})
 
 
 def console() -> Console:
@@ -99,6 +103,8 @@ def status(health: Mapping[str, Any], state: Mapping[str, Any], scores: Mapping[
         console().print(Text(f"not acting: {clean(health['monitor_fault'])}", "yellow"))
     for text in state["mismatches"]:
         console().print(Text(f"not as declared: {clean(text)}", "yellow"))
+    for line in _handed(state):
+        console().print(Text(line, "bold red"), soft_wrap=True)
     put_table(
         "Services",
         ("service", "condition", "score", "why"),
@@ -107,8 +113,23 @@ def status(health: Mapping[str, Any], state: Mapping[str, Any], scores: Mapping[
     put_table(
         "Components",
         ("component", "state"),
-        [(name, part["state"]) for name, part in state["components"].items()],
+        [
+            (name, part["state"])
+            for name, part in state["components"].items()
+            if part["state"] != "not_built"
+        ],
     )
+
+
+def _handed(state: Mapping[str, Any]) -> list[str]:
+    """Who waits for a person, and the command that tells why."""
+    recovery = state["components"]["automated_recovery"]
+    waiting = [clean(name) for name in recovery["services_with_a_person"]]
+    if not waiting:
+        return []
+    count = len(waiting)
+    head = "1 incident waits for you:" if count == 1 else f"{count} incidents wait for you:"
+    return [head, *(f"  {typed(f'explain {name}')}" for name in waiting)]
 
 
 def _why(service: Mapping[str, Any]) -> str:
@@ -124,7 +145,9 @@ def answer(found: Mapping[str, Any]) -> bool:
         where = f" ({found['action_id']})" if found["action_id"] else ""
         console().print(Text(f"{clean(found['text'])}{where}"))
         return True
-    line = Text(f"{outcome['service']}: {outcome['kind']} ")
+    was_down = (outcome.get("before") or {}).get("condition") == "down"
+    done = "start" if was_down and outcome["kind"] in STARTS_WHAT_IS_DOWN else outcome["kind"]
+    line = Text(f"{outcome['service']}: {done} ")
     line.append_text(cell(outcome["state"]))
     said = outcome["verdict"] or outcome["error"]
     line.append(f" ({outcome['id']})" + (f": {clean(said)}" if said else ""))

@@ -8,8 +8,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from everup.cli.handover import steps
 from everup.cli.show import clean
-from everup.cli.words import happened, listed, span
+from everup.cli.words import (
+    HEALED_BY,
+    ended,
+    happened,
+    listed,
+    named,
+    proof,
+    span,
+    spoken,
+    until,
+    was_down,
+)
 from everup.model.decision import HoldReason
 
 HOLDS = frozenset(HoldReason) - {HoldReason.IN_FLIGHT}
@@ -25,11 +37,13 @@ def lines(story: Mapping[str, Any]) -> list[tuple[float, str]]:
     for entry in story["timeline"]:
         data = entry["data"]
         is_diagnosis = entry["type"] in ("IncidentOpened", "IncidentChanged")
+        if entry["type"] == "IncidentResolved":
+            data = {**data, "reason": _over(data["reason"], story)}
         for said in _diagnosis(data, known) if is_diagnosis else [_line(entry["type"], data)]:
             if said and (not found or found[-1][1] != clean(said)):
                 found.append((entry["at_s"], clean(said)))
         known = data if is_diagnosis else known
-    return found
+    return [*found, *[(at_s, clean(said)) for at_s, said in steps(story)]]
 
 
 def _diagnosis(data: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
@@ -52,11 +66,15 @@ def _diagnosis(data: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
 def _line(kind: str, data: Mapping[str, Any]) -> str:
     match kind:
         case "GateAnswered":
-            return f"wants {data['kind']}: {data['answer']} by {data['check']}"
+            if data["check"] == "mode":
+                return ""  # told by what would have been done
+            waits = "waits" if data["answer"] == "delayed" else "is refused"
+            ends = until(data["until_s"], None)
+            return f"the next attempt {waits}{ends}: {spoken(data['reason'])}"
         case "ApprovalAsked":
-            return f"asks a person whether it may: {data['kind']}"
+            return f"asks a person for a yes: {named(data['kind'])}"
         case "WouldHaveDone":
-            return f"would do {data['kind']} now, if the mode were auto"
+            return f"would do this now, if the mode were auto: {named(data['kind'])}"
         case "IncidentResolved":
             return f"over: {data['reason']}"
         case "IncidentEscalated":
@@ -67,18 +85,30 @@ def _line(kind: str, data: Mapping[str, Any]) -> str:
             return _action(kind, data)
 
 
+def _over(reason: str, story: Mapping[str, Any]) -> str:
+    healed = HEALED_BY.match(reason)
+    if healed is None:
+        return reason
+    nothing: Mapping[str, Any] = {}
+    action = next((a for a in story["actions"] if a["id"] == healed[2]), nothing)
+    return f"the {named(healed[1], is_down=was_down(action))} healed it"
+
+
 def _action(kind: str, data: Mapping[str, Any]) -> str:
     match kind:
         case "Intended":
             by = "" if data["by"] == "everup" else f", asked by {data['by']}"
             over = f", in spite of {listed(list(data['overrides']))}" if data["overrides"] else ""
-            return f"begins {data['step']['kind']} of {data['step']['target']}{by}{over}"
+            is_down = data["before"]["condition"] == "down"
+            name = named(data["step"]["kind"], is_down=is_down)
+            return f"begins: {name} of {data['step']['target']}{by}{over}"
         case "Finished":
             how = {"done": "carried out", "failed": "failed"}.get(data["outcome"], "unknown so far")
             settled = " (found by looking at the world)" if data["settled"] else ""
-            return f"{how}{settled}" + (f": {data['error']}" if data["error"] else "")
+            said = "; ".join(part for part in (data["error"], ended(data["during"])) if part)
+            return f"{how}{settled}" + (f": {said}" if said else "")
         case "Verified":
-            return f"{'proven' if data['has_passed'] else 'did not help'}: {data['reason']}"
+            return f"{'proven' if data['has_passed'] else 'did not help'}: {proof(data['reason'])}"
         case _:
             return ""
 

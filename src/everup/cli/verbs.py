@@ -249,6 +249,9 @@ def explain(
         str | None,
         typer.Argument(help="An incident, or a service for its latest; else the latest."),
     ] = None,
+    long: Annotated[
+        bool, typer.Option("--long", help="With causes, checks and all evidence.")
+    ] = False,
     file: File = None,
     state_dir: StateDir = None,
     url: Url = None,
@@ -257,7 +260,7 @@ def explain(
     """What happened, why, what was done, and how it ended or what comes next."""
     from everup.cli.explaining import explain as run_explain
 
-    return run_explain(Place(file, state_dir, url, as_json), incident)
+    return run_explain(Place(file, state_dir, url, as_json), incident, is_long=long)
 
 
 @app.command(name="why-not")
@@ -362,7 +365,8 @@ def release(
 @app.command()
 @ends
 def check(
-    file: Annotated[Path | None, typer.Argument(help="everup.yaml, or its folder.")] = None,
+    path: Annotated[Path | None, typer.Argument(help="everup.yaml, or its folder.")] = None,
+    file: File = None,
     schema: Annotated[
         bool, typer.Option("--schema", help="Print the JSON Schema of everup.yaml, for editors.")
     ] = False,
@@ -374,7 +378,7 @@ def check(
 
     if schema:
         return put_schema()
-    return run_check(file, is_json=as_json)
+    return run_check(path or file, is_json=as_json)
 
 
 class Shell(StrEnum):

@@ -6,10 +6,13 @@ Called by everything that explains. Text that comes from services is cleaned her
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from everup.cli.show import clean, moment
+from everup.cli.hints import typed
+from everup.cli.show import STARTS_WHAT_IS_DOWN, clean, moment
+from everup.model.evidence import ENDED
 
 HAPPENED = {
     "crash": "crashed",
@@ -48,6 +51,15 @@ DOES = {
     "start": "started it",
     "stop": "stopped it",
 }
+NAMES = {
+    "graceful_restart": "graceful restart",
+    "container_restart": "restart",
+    "recreate": "fresh copy",
+    "dependency_recovery": "reconnecting",
+}
+"""What an action is called in a sentence; the others by their own name."""
+SINCE_INTENT = re.compile(r"[;,] [\d.]+ s after (the intent|it began)$")
+HEALED_BY = re.compile(r"^healed by (\w+) \(([\w-]+)\), verified$")
 LETTERS = {"T": "stopped by a signal", "Z": "ended, but not gone", "D": "waiting for a device"}
 STATES = {
     "allowed": "may",
@@ -57,6 +69,22 @@ STATES = {
     "not_on_ladder": "no use",
     "cannot": "cannot",
 }
+
+HOLDS = {
+    "victim": "left alone",
+    "stateful_wait": "it waits",
+    "may_heal_by_itself": "it may pass",
+    "not_confirmed": "not sure yet",
+    "root_not_verified": "left alone",
+    "stopped_on_purpose": "stopped",
+    "with_a_person": "with a person",
+}
+"""Why nothing is proposed, in two words; the others by their own name."""
+
+
+def hold_word(reason: str) -> str:
+    """A reason to hold, as a heading."""
+    return HOLDS.get(reason, clean(reason).replace("_", " "))
 
 
 def span(seconds: float | None) -> str:
@@ -86,6 +114,13 @@ def until(at_s: float | None, now_s: float | None) -> str:
     return f" until {moment(at_s)} (in {span(at_s - now_s)})"
 
 
+def at_time(at_s: float | None, now_s: float | None) -> str:
+    """` at 14:02:03 (in 8 s)`, or nothing where nobody knows or it has passed."""
+    if at_s is None or now_s is None or at_s <= now_s:
+        return ""
+    return f" at {moment(at_s)} (in {span(at_s - now_s)})"
+
+
 def lasting(reason: str, at_s: float | None, now_s: float | None) -> str:
     """A reason behind its end, so that nobody reads the end as part of it."""
     when = until(at_s, now_s).strip()
@@ -107,6 +142,37 @@ def happened(cause: str) -> str:
     return HAPPENED.get(cause, f"was unwell ({clean(cause)})")
 
 
+def named(kind: str, *, is_down: bool = False) -> str:
+    """What an action is called: `graceful restart`; of a service that is down, `start`."""
+    if is_down and kind in STARTS_WHAT_IS_DOWN:
+        return "start"
+    return NAMES.get(kind, clean(kind).replace("_", " "))
+
+
+def spoken(text: str) -> str:
+    """A sentence of Everup's with plain names for the kinds of action in it."""
+    said = clean(text)
+    for kind, name in NAMES.items():
+        said = re.sub(rf"\b{kind}\b", name, said)
+    return said
+
+
+def was_down(action: Mapping[str, Any]) -> bool:
+    """Was the service down when this was begun?"""
+    return (action.get("before") or {}).get("condition") == "down"
+
+
+def ended(notes: Sequence[str]) -> str:
+    """How its process had to be ended, if that was told."""
+    told = [clean(note).removeprefix(ENDED) for note in notes if note.startswith(ENDED)]
+    return "; ".join(told)
+
+
+def proof(verdict: str) -> str:
+    """A verdict without the time that stands beside it anyway."""
+    return SINCE_INTENT.sub("", clean(verdict))
+
+
 def plainly(reason: str) -> str:
     """A reason with the kernel's letters for a process spelled out."""
     text = clean(reason)
@@ -117,8 +183,7 @@ def plainly(reason: str) -> str:
 
 def did(action: Mapping[str, Any]) -> str:
     """What an action was, as a verb: a dead service is started, a running one restarted."""
-    before = action.get("before") or {}
-    if action["kind"] == "container_restart" and before.get("condition") == "down":
+    if action["kind"] in STARTS_WHAT_IS_DOWN and was_down(action):
         return "started it again"
     return DOES.get(action["kind"], f"did {clean(action['kind'])}")
 
@@ -126,35 +191,30 @@ def did(action: Mapping[str, Any]) -> str:
 def remedy(way: Mapping[str, Any]) -> tuple[str, str]:
     """(what to type or where to look, what it does)."""
     service, kind, check = clean(way["service"]), clean(way["kind"] or ""), clean(way["check"])
-    typed = f"everup heal {service}" + (f" --type {kind}" if kind else "")
+    heal = f"heal {service}" + (f" --type {kind}" if kind else "")
     if kind in ("start", "stop"):
-        typed = f"everup {kind} {service}"
+        heal = f"{kind} {service}"
     match way["way"]:
         case "wait":
-            return "wait", "the answer changes by itself"
+            return "nothing", "Everup goes on by itself; more is told when there is news"
         case "unfreeze":
-            what = f" {service}" if service else ""
-            return f"everup unfreeze{what}", "lift the freeze"
+            return typed(f"unfreeze {service}".rstrip()), "lift the freeze"
         case "set_mode":
             where = f"of {service} in everup.yaml" if service else "in everup.yaml"
             return f"mode: auto {where}", "let Everup act by itself from now on"
         case "approve":
-            return "everup approve", f"see what waits for your word; say yes to {kind}"
+            return typed("approve"), f"see what waits for your word; say yes to the {named(kind)}"
         case "ask":
             does = (
                 "have it done once, now, whatever the mode" if kind else "then: heal and prove it"
             )
-            return typed, does
+            return typed(heal), does
         case "override":
-            does = f"do it in spite of {check}"
-            return f'{typed} --override {check} --reason "…"', does
+            return typed(f'{heal} --override {check} --reason "…"'), f"do it in spite of {check}"
         case "start":
-            return f"everup start {service}", "have it run again"
+            return typed(f"start {service}"), "have it run again"
         case "stop":
-            return (
-                f"everup stop {service}",
-                "leave it down on purpose, so that nobody is asked again",
-            )
+            return typed(f"stop {service}"), "leave it down on purpose; nobody is asked again"
         case "declare_hook":
             return f"hooks: {clean(way['hook'])} of {service}", "declare it in everup.yaml"
         case _:

@@ -11,7 +11,9 @@ says nothing. Trouble lasted until it was last seen, not until now: we may have 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from everup.model.assessment import Finding, ServiceHealth
 from everup.model.kinds import Cause, Condition, InstanceState, ProbeVerdict, is_known
@@ -22,6 +24,7 @@ from everup.model.stack import ServiceSpec
 CANNOT_HEAR = frozenset("TtZ")
 WAITS = frozenset("D")
 TOLD = CANNOT_HEAR | WAITS
+DEATHS_NAMED_MOST = 3
 PRESUMED_WISHES = frozenset({0, 130, 143, 137})
 SETTLING = (Condition.STARTING, Condition.RECOVERING, Condition.PAUSED, Condition.UNKNOWN)
 
@@ -96,9 +99,23 @@ def _dead(
         )
     recent = [e for e in seen.exits if around.now_s - e.at_s <= settings.crash_loop_window_s]
     if len(recent) >= settings.crash_loop_exits:
-        text = f"{how}, {len(recent)} times within {settings.crash_loop_window_s:g} s"
+        text = _deaths(recent, settings.crash_loop_window_s)
         return Finding(spec.name, Cause.CRASH_LOOP, text, since_s, 0.0, instances=names)
     return Finding(spec.name, Cause.CRASH, how, since_s, 0.0, instances=names)
+
+
+def _deaths(recent: Sequence[Exit], window_s: float) -> str:
+    """`exited with 3, 3 times within 60 s`; each by its name where they differ."""
+    told = [e.text for e in sorted(recent, key=lambda e: e.at_s)]
+    parts = [(text, len(list(same))) for text, same in groupby(told)]
+    if len(parts) == 1 or len(parts) > DEATHS_NAMED_MOST:
+        return f"{told[-1]}, {len(told)} times within {window_s:g} s"
+    named = [text if count == 1 else f"{text} {_times(count)}" for text, count in parts]
+    return f"{', then '.join(named)}, within {window_s:g} s"
+
+
+def _times(count: int) -> str:
+    return {2: "twice", 3: "three times", 4: "four times"}.get(count, f"({count} times)")
 
 
 def _may_be_a_wish(last: Exit | None, around: Surroundings, settings: Settings) -> str:

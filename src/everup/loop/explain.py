@@ -7,14 +7,15 @@ Explanation, which the API and the CLI show. What is not in the journal is not m
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from everup.loop import remedies
 from everup.loop.look import Decision
 from everup.model import entries as e
 from everup.model.assessment import Assessment, Candidate
-from everup.model.explanation import Bystander, Explanation, GateWord, Remedy, Way
+from everup.model.explanation import Afterwards, Bystander, Explanation, GateWord, Remedy, Way
 from everup.model.incident import Incident, IncidentState
-from everup.model.kinds import ActionKind, Cause, Condition
+from everup.model.kinds import ActionKind, Cause, Condition, Origin, Purpose
 from everup.model.state import StackState
 
 
@@ -37,6 +38,37 @@ def explain(
         bystanders=_bystanders(incident, assessment, frozenset(acted_on)),
         remedies=_remedies(incident, decision, state),
     )
+
+
+TRIED_MOST = 5
+
+
+def afterwards(incident: Incident, later: Iterable[e.Entry]) -> Afterwards:
+    """What became of it, from the entries behind its escalation: until the service was well again,
+    was stopped on purpose, or has another incident."""
+    found = Afterwards()
+    for entry in later:
+        match entry:
+            case e.Intended() if _is_try(entry, incident) and len(found.tried) < TRIED_MOST:
+                found = replace(found, tried=(*found.tried, entry.action_id))
+            case e.Verified(action_id=tried, has_passed=True) if tried in found.tried:
+                if not found.stopped_by:
+                    return replace(found, well_at_s=entry.at_s, proven_by=tried)
+            case e.PersonAnswered(service=incident.service):
+                return replace(found, well_at_s=entry.at_s)
+            case e.PurposeSet(service=incident.service):
+                is_stopped = entry.purpose is Purpose.STOPPED
+                found = replace(found, stopped_by=entry.by if is_stopped else "")
+            case e.IncidentOpened(service=incident.service):
+                return replace(found, goes_on_as=entry.incident_id)
+            case _:
+                pass
+    return found
+
+
+def _is_try(entry: e.Intended, incident: Incident) -> bool:
+    is_by_a_person = entry.origin is Origin.PERSON and entry.step.kind is not ActionKind.STOP
+    return is_by_a_person and entry.step.target == incident.service
 
 
 def _causes(entries: Sequence[e.Entry]) -> tuple[Candidate, ...]:

@@ -112,7 +112,7 @@ def _follow_open(
         return []
     if not finding.is_root and not incident.attempts:
         roots = ", ".join(assessment.relations.victims.get(service, ()))
-        text = f"explained by {roots}: {service} is a victim and was left alone"
+        text = f"it is because of {roots}: {service} itself was left alone"
         return [e.IncidentResolved(now_s, incident.id, service, text)]
     victims = tuple(sorted({*incident.victims, *assessment.relations.victims_of(service)}))
     if finding.is_confirmed and finding.is_root:

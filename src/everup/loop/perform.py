@@ -15,7 +15,7 @@ from everup.loop.ports import Clock, Runtime
 from everup.model.decision import Step
 from everup.model.entries import Finished, Intended
 from everup.model.errors import EverupError
-from everup.model.evidence import OutcomeState
+from everup.model.evidence import ENDED, OutcomeState
 from everup.model.kinds import ActionKind
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec
@@ -59,8 +59,7 @@ async def perform(
             raise EverupError(f"not begun: {waited_s:.0f} s have passed since the intent")
         async with asyncio.timeout(deadline_s):
             said = await _call(runtime, spec, intent.step, grace_s)
-        if said:
-            during.append(said)
+        during.extend(said)
         state, error = OutcomeState.DONE, ""
     except TimeoutError:
         state, error = OutcomeState.UNKNOWN, f"no answer within {deadline_s:g} s"
@@ -87,7 +86,12 @@ def bounded(lines: Sequence[str], bytes_most: int) -> tuple[str, ...]:
     return tuple(reversed(kept))
 
 
-async def _call(runtime: Runtime, spec: ServiceSpec, step: Step, grace_s: float) -> str:
+def _forced(told: Sequence[str] | None) -> list[str]:
+    """How processes had to be ended, marked for whoever tells it later."""
+    return [f"{ENDED}{line}" for line in told or ()]
+
+
+async def _call(runtime: Runtime, spec: ServiceSpec, step: Step, grace_s: float) -> Sequence[str]:
     name = spec.name
     target = step.parameters.get("instance")
     instance = str(target) if target is not None else None
@@ -96,25 +100,31 @@ async def _call(runtime: Runtime, spec: ServiceSpec, step: Step, grace_s: float)
         case ActionKind.START:
             await runtime.start(name)
         case ActionKind.STOP:
-            await runtime.stop(name, grace_s=grace_s, may_kill=may_kill)
+            return _forced(await runtime.stop(name, grace_s=grace_s, may_kill=may_kill))
         case ActionKind.GRACEFUL_RESTART | ActionKind.CONTAINER_RESTART:
-            await runtime.restart(name, instance, grace_s=grace_s, may_kill=may_kill)
+            told = await runtime.restart(name, instance, grace_s=grace_s, may_kill=may_kill)
+            return _forced(told)
         case ActionKind.DEPENDENCY_RECOVERY:
             hook = spec.hooks.get(RECONNECT_HOOK)
             if hook is not None:
-                return await runtime.run_hook(name, RECONNECT_HOOK, hook)
-            await runtime.restart(name, instance, grace_s=grace_s, may_kill=may_kill)
+                return _heard(await runtime.run_hook(name, RECONNECT_HOOK, hook))
+            told = await runtime.restart(name, instance, grace_s=grace_s, may_kill=may_kill)
+            return _forced(told)
         case ActionKind.RECREATE:
             await runtime.recreate(name, instance, grace_s=grace_s)
         case ActionKind.CACHE_CLEAR:
             hook = spec.hooks.get(CACHE_CLEAR_HOOK)
             if hook is None:
                 raise EverupError(f"{name} declares no {CACHE_CLEAR_HOOK} hook")
-            return await runtime.run_hook(name, CACHE_CLEAR_HOOK, hook)
+            return _heard(await runtime.run_hook(name, CACHE_CLEAR_HOOK, hook))
         case ActionKind.ISOLATE:
             await runtime.isolate(name)
         case ActionKind.REJOIN:
             await runtime.rejoin(name)
         case _:
             raise EverupError(f"{step.kind} needs a component that is not part of this version")
-    return ""
+    return ()
+
+
+def _heard(output: str) -> list[str]:
+    return [output] if output else []

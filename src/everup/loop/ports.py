@@ -74,15 +74,16 @@ class Runtime(Protocol):
 
     async def stop(
         self, service: str, instance: str | None = None, *, grace_s: float, may_kill: bool = True
-    ) -> None:
-        """Stop signal, then after `grace_s` a kill if allowed, else `GiveUp` and it still runs."""
+    ) -> Sequence[str]:
+        """Stop signal, then after `grace_s` a kill if allowed, else `GiveUp` and it still runs. A
+        sentence for each that had to be killed, for the journal."""
 
     async def kill(self, service: str, instance: str | None = None) -> None:
         """SIGKILL at once."""
 
     async def restart(
         self, service: str, instance: str | None = None, *, grace_s: float, may_kill: bool = True
-    ) -> None:
+    ) -> Sequence[str]:
         """One call: stop as above, then start. Dead instances are started."""
 
     async def recreate(self, service: str, instance: str | None = None, *, grace_s: float) -> None:

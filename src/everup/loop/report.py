@@ -31,6 +31,7 @@ class _Open:
     hurt: set[str]
     since_s: float
     until_s: float = UNKNOWN
+    root: str = ""  # whose it is, where that is known
 
 
 class Tally:
@@ -50,9 +51,8 @@ class Tally:
         self._escalated: Counter[str] = Counter()
         self._would: Counter[str] = Counter()
         self._actions: dict[str, e.Intended] = {}
-        self._begun: Counter[tuple[str, ActionKind]] = Counter()
-        self._ends: Counter[tuple[str, ActionKind, bool]] = Counter()
-        self._people: Counter[str] = Counter()
+        self._begun: Counter[tuple[str, ActionKind, bool]] = Counter()  # True: by a person
+        self._ends: Counter[tuple[str, ActionKind, bool, bool]] = Counter()  # the last: it helped
         self._wrong: Counter[str] = Counter()
 
     def tell(self, entry: e.Entry) -> None:
@@ -89,7 +89,9 @@ class Tally:
                 began_s = entry.seen_at_s if is_known(entry.seen_at_s) else entry.at_s
                 own = set() if entry.cause is Cause.STOPPED_ON_PURPOSE else {entry.service}
                 hurt = own | set(entry.victims)
-                self._open[entry.incident_id] = _Open(hurt, max(began_s, self._since_s))
+                self._open[entry.incident_id] = _Open(
+                    hurt, max(began_s, self._since_s), root=entry.service
+                )
                 self._known.add(entry.incident_id)
             case e.IncidentChanged() if entry.incident_id in self._open:
                 self._open[entry.incident_id].hurt |= set(entry.victims)
@@ -134,20 +136,19 @@ class Tally:
     def _act(self, entry: e.Intended | e.Finished | e.Verified) -> None:
         if isinstance(entry, e.Intended):
             self._actions[entry.action_id] = entry
-            if entry.origin is Origin.PERSON:
-                self._people[entry.step.target] += 1
-            else:
-                self._begun[entry.step.target, entry.step.kind] += 1
+            by_a_person = entry.origin is Origin.PERSON
+            self._begun[entry.step.target, entry.step.kind, by_a_person] += 1
             return
         if isinstance(entry, e.Verified) and entry.has_passed:
             self._end_escalated(entry.service, entry.at_s)
         intent = self._actions.get(entry.action_id)
-        if intent is None or intent.origin is Origin.PERSON:
+        if intent is None:
             return
-        key = (intent.step.target, intent.step.kind)
+        key = (intent.step.target, intent.step.kind, intent.origin is Origin.PERSON)
         if isinstance(entry, e.Verified):
             self._ends[*key, entry.has_passed] += 1
-            self._wrong[intent.step.target] += did_harm(entry.evidence)
+            if intent.origin is not Origin.PERSON:
+                self._wrong[intent.step.target] += did_harm(entry.evidence)
         elif entry.outcome is OutcomeState.FAILED:
             self._ends[*key, False] += 1
 
@@ -162,13 +163,14 @@ class Tally:
         for incident in state.incidents.values():
             if incident.id not in self._known:
                 hurt = {incident.service, *incident.victims}
-                self._open[incident.id] = _Open(hurt, self._since_s)
+                self._open[incident.id] = _Open(hurt, self._since_s, root=incident.service)
         for name, service in state.services.items():
             if service.with_a_person is not None and service.with_a_person not in self._known:
                 self._open[service.with_a_person] = _Open({name}, self._since_s)
         services = tuple(self._service(name, state, until_s) for name in self._stack.services)
         watched_s, frozen_s = length(self._watched), length(self._frozen.get("", ()))
-        return Report(self._since_s, until_s, watched_s, frozen_s, services, is_cut)
+        began_s = min((start for start, end in self._watched if end > start), default=until_s)
+        return Report(self._since_s, until_s, watched_s, began_s, frozen_s, services, is_cut)
 
     def _service(self, name: str, state: StackState, until_s: float) -> ServiceReport:
         hurt = [(o.since_s, o.until_s) for o in self._ended if name in o.hurt]
@@ -191,8 +193,14 @@ class Tally:
             would_be_right=hindsights[Hindsight.RIGHT],
             would_be_wrong=hindsights[Hindsight.WRONG],
             natural_ends=self._natural(name, episodes, state),
-            actions=self._kinds(name),
-            by_people=self._people[name],
+            actions=self._kinds(name, by_people=False),
+            by_people=sum(n for (s, _, is_hand), n in self._begun.items() if s == name and is_hand),
+            people_actions=self._kinds(name, by_people=True),
+            suffered=sum(
+                1
+                for o in (*self._ended, *self._open.values())
+                if o.root and o.root != name and name in o.hurt
+            ),
             wrong_actions=self._wrong[name],
             heal_mean_s=fmean(healed) if healed else UNKNOWN,
             heal_p90_s=quantile(healed, USUAL),
@@ -217,11 +225,12 @@ class Tally:
             for cause, ends in sorted(by_cause.items())
         )
 
-    def _kinds(self, name: str) -> tuple[KindRecord, ...]:
+    def _kinds(self, name: str, *, by_people: bool) -> tuple[KindRecord, ...]:
+        ends = self._ends
         return tuple(
-            KindRecord(kind, begun, self._ends[name, kind, True], self._ends[name, kind, False])
-            for (service, kind), begun in sorted(self._begun.items())
-            if service == name
+            KindRecord(kind, begun, ends[name, kind, by, True], ends[name, kind, by, False])
+            for (service, kind, by), begun in sorted(self._begun.items())
+            if service == name and by == by_people
         )
 
 

@@ -217,4 +217,4 @@ def _proof(flight: InFlight, observation: Observation, assessment: Assessment) -
         parts.insert(0, f"memory down to {_fullest(flight, observation):.0%} of its limit")
     if expected.dependents_before:
         parts.append("no dependent worse")
-    return f"{', '.join(parts)}; {observation.at_s - flight.intended_at_s:.1f} s after the intent"
+    return f"{', '.join(parts)}; {observation.at_s - flight.intended_at_s:.1f} s after it began"

@@ -9,6 +9,9 @@ from enum import StrEnum
 from everup.model.decision import Step
 from everup.model.kinds import UNKNOWN
 
+ENDED = "ended "
+"""Begins the note of a process that had to be killed after its grace."""
+
 
 class OutcomeState(StrEnum):
     """`unknown` is looked at before anything else is done; never a second action on top."""

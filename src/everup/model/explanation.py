@@ -96,6 +96,21 @@ class Bystander:
 
 
 @dataclass(frozen=True, slots=True)
+class Afterwards:
+    """What became of a service after it was handed over to a person, as far as it was read.
+
+    `tried`: ids of what people did. `well_at_s`: when it was proven or seen to be well again, NaN
+    when it was not. `goes_on_as`: the incident that was opened before it was well again.
+    """
+
+    tried: tuple[str, ...] = ()
+    well_at_s: float = UNKNOWN
+    proven_by: str = ""  # id of the action that helped; "": nobody's, or not told to us
+    stopped_by: str = ""  # who stopped it on purpose
+    goes_on_as: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """What the journal and the latest look say of one incident, put in order."""
 

@@ -13,7 +13,7 @@ from everup.model.kinds import UNKNOWN, ActionKind, Cause
 
 @dataclass(frozen=True, slots=True)
 class KindRecord:
-    """Everup's own actions of one kind. `open`: neither verified nor failed yet."""
+    """Actions of one kind, Everup's own or people's. `open`: neither verified nor failed yet."""
 
     kind: ActionKind
     begun: int = 0
@@ -41,8 +41,8 @@ class NaturalEnds:
 @dataclass(frozen=True, slots=True)
 class ServiceReport:
     """One service. `availability`: share of the watched time in which no incident hurt it, NaN when
-    nothing was watched. `wrong_actions`: by the evidence something was worse afterwards, or the
-    service was healthy before."""
+    nothing was watched. `suffered`: incidents of others that hurt it. `wrong_actions`: by the
+    evidence something was worse afterwards, or the service was healthy before."""
 
     service: str
     availability: float = UNKNOWN
@@ -58,6 +58,8 @@ class ServiceReport:
     natural_ends: tuple[NaturalEnds, ...] = ()
     actions: tuple[KindRecord, ...] = ()
     by_people: int = 0
+    people_actions: tuple[KindRecord, ...] = ()
+    suffered: int = 0
     wrong_actions: int = 0
     heal_mean_s: float = UNKNOWN
     heal_p90_s: float = UNKNOWN
@@ -65,11 +67,13 @@ class ServiceReport:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The stack in one period. `is_cut`: there was more in the journal than is read at once."""
+    """The stack in one period. `is_cut`: there was more in the journal than is read at once.
+    `looked_since_s`: when the first controller of the period began to look."""
 
     since_s: float
     until_s: float
     watched_s: float
+    looked_since_s: float
     frozen_s: float
     services: tuple[ServiceReport, ...]
     is_cut: bool = False

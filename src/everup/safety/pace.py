@@ -56,7 +56,8 @@ def budget(proposal: Proposal, context: Context) -> Verdict | None:
     if recent:
         due_s = recent[0].ended_at_s + backoff_s(len(recent), proposal.key, settings)
         if now_s < due_s:
-            text = f"backing off after {len(recent)} attempts on {proposal.service}"
+            tried = "1 attempt" if len(recent) == 1 else f"{len(recent)} attempts"
+            text = f"backing off after {tried} on {proposal.service}"
             return Delayed(Check.BUDGET, text, due_s)
     window = [
         a.started_at_s

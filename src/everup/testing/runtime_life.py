@@ -68,7 +68,8 @@ async def start_is_for_the_named_instance_alone(lab: RuntimeLab) -> None:
 async def stops_within_grace(lab: RuntimeLab) -> None:
     async with opened(lab) as runtime:
         await _begin(lab, runtime, "idle")
-        await runtime.stop("idle", grace_s=GRACE_S, may_kill=False)
+        told = await runtime.stop("idle", grace_s=GRACE_S, may_kill=False)
+        assert not told, "what ends by itself was not killed"
         instance = await the_only(runtime, "idle")
         assert not is_up(instance)
         assert instance.exit is not None
@@ -102,11 +103,12 @@ async def does_not_kill_when_it_may_not(lab: RuntimeLab) -> None:
 async def kills_after_grace_when_it_may(lab: RuntimeLab) -> None:
     async with opened(lab) as runtime:
         await _begin(lab, runtime, "stubborn")
-        await runtime.stop("stubborn", grace_s=SHORT_GRACE_S, may_kill=True)
+        told = await runtime.stop("stubborn", grace_s=SHORT_GRACE_S, may_kill=True)
         instance = await the_only(runtime, "stubborn")
         assert not is_up(instance)
         assert instance.exit is not None
         assert instance.exit.code not in (0, None), "a kill is no orderly end"
+        assert instance.name in " ".join(told), "that it was killed is told"
 
 
 async def kill_ends_the_stubborn(lab: RuntimeLab) -> None:

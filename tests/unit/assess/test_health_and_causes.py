@@ -77,6 +77,13 @@ def test_crash_and_crash_loop() -> None:
     exits = tuple(Exit(NOW_S - s, 1) for s in (200, 100, 1))
     found = assess(what, seen(dead("a"), exits=exits)).relations.findings["a"]
     assert found.cause is Cause.CRASH_LOOP
+    assert found.reason == "exited with 1, 3 times within 300 s"
+
+
+def test_different_deaths_are_named_one_by_one() -> None:
+    exits = (Exit(NOW_S - 30, -9), Exit(NOW_S - 20, 3), Exit(NOW_S - 1, 3))
+    found = assess(stack(service("a")), seen(dead("a", 3), exits=exits)).relations.findings["a"]
+    assert found.reason == "killed by signal 9, then exited with 3 twice, within 300 s"
 
 
 @pytest.mark.parametrize("code", [0, 130, 143, 137])

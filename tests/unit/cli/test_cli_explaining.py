@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ SHOWN: Mapping[str, tuple[str, Callable[[Any], None]]] = {
     "everup explain web": ("crash", pages.incident),
     "everup explain redis": ("hang", pages.incident),
     "everup explain mailer": ("loop", pages.incident),
+    "everup explain mailer --long": ("loop", partial(pages.incident, is_long=True)),
     "everup explain worker": ("observe", pages.incident),
     "everup plan": ("plan", plan_page.plan),
     "everup why-not redis": ("why", pages.why_not),
@@ -70,7 +72,7 @@ def test_nothing_is_wider_than_the_terminal(
 
 def test_what_a_service_wrote_stays_text(capsys: pytest.CaptureFixture[str]) -> None:
     assert "\x1b" in "".join(story("crash")["actions"][0]["during"])
-    text = printed("crash", pages.incident, capsys)
+    text = printed("crash", partial(pages.incident, is_long=True), capsys)
     assert "\x1b" not in text
     assert "[bold]text[/bold]" in text
 
@@ -92,7 +94,7 @@ def test_what_a_service_wrote_stays_text(capsys: pytest.CaptureFixture[str]) -> 
             ["mailer kept crashing", "3 times, and it did not help", "The last thing it said"],
         ),
         ("loop", ["mail server is not set", "a person has to mend", "everup heal mailer"]),
-        ("observe", ["its mode is observe", "would have done graceful_restart", "by itself"]),
+        ("observe", ["its mode is observe", "would have done this: graceful restart", "by itself"]),
         ("crash", ["Nothing is left to do."]),
         ("observe", ["acting would have been right"]),
     ],
@@ -127,18 +129,22 @@ SAID = {"check": "freeze", "reason": "frozen by ann", "until_s": None}
         ({"now": {**NOW, "escalate": {"text": "x"}}}, "Next: a person is asked."),
         (
             {"now": {**NOW, "proposal": PROPOSAL, "verdict": {**SAID, "answer": "delayed"}}},
-            "Next: container_restart, held back by freeze: frozen by ann.",
+            "Next: a restart as soon as this is over; it waits: frozen by ann.",
         ),
         (
             {"now": {**NOW, "proposal": PROPOSAL, "verdict": {**SAID, "answer": "allowed"}}},
-            "Next: container_restart, in a moment.",
+            "Next: a restart, in a moment.",
         ),
         ({"now": None, "waiting_for": "budget: wait"}, "it waits for: budget: wait."),
         (
             {"in_flight": {"kind": "restart", "phase": "verifying", "decided_by_s": 80.0}},
-            "Next: whether restart helped is being watched until 00:01:20 (in 1 min).",
+            "Next: whether the restart helped is being watched until 00:01:20 (in 1 min).",
         ),
-        ({"state": "escalated", "is_with_a_person": False}, "taken care of since"),
+        ({"state": "escalated", "is_with_a_person": False}, "handed over to a person at 00:00:01."),
+        (
+            {"now": {**NOW, "hold": HOLD, "then": ["graceful_restart"]}},
+            "Next: a graceful restart at 00:00:30 (in 10 s), unless it is well before.",
+        ),
         (
             {"state": "escalated", "is_with_a_person": True, "cause": "stopped_on_purpose"},
             "since a person stopped it",
@@ -186,8 +192,12 @@ def test_every_state_of_a_kind_has_its_word() -> None:
 
 
 ANSWERS = {
-    "/incidents": {"incidents": [{"id": "inc-1"}], "next_before": None},
+    "/incidents": {
+        "incidents": [{"id": "inc-1", "service": "web", "victims": []}],
+        "next_before": None,
+    },
     "/incidents/inc-1": story("crash"),
+    "/services/web/actions": {"condition": "healthy", "finding": None},
     "/services/redis/actions": story("why"),
     "/plan": story("plan"),
     "/report": story("report"),
@@ -215,7 +225,6 @@ Asked = list[tuple[str, dict[str, Any]]]
     ("command", "paths"),
     [
         (["explain"], ["/incidents", "/incidents/inc-1"]),
-        (["explain", "web"], ["/incidents", "/incidents/inc-1"]),
         (["explain", "inc-1"], ["/incidents/inc-1"]),
         (["why-not", "redis"], ["/services/redis/actions"]),
         (["plan"], ["/plan"]),
@@ -236,7 +245,7 @@ def test_the_latest_incident_of_a_service_and_how_far_back(asked: Asked) -> None
     CliRunner().invoke(app, ["explain", "web"])
     CliRunner().invoke(app, ["report", "--since", "2d"])
     assert asked[0][1] == {"limit": 1, "service": "web"}
-    assert asked[2][1] == {"last_s": 172_800.0}
+    assert asked[-1][1] == {"last_s": 172_800.0}
 
 
 def test_no_incident_yet_is_no_error(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from everup.loop.explain import explain
+from everup.loop.explain import afterwards, explain
 from everup.loop.look import Decision
 from everup.model import entries as e
 from everup.model.assessment import Candidate
@@ -19,9 +19,10 @@ from everup.model.decision import (
     Step,
 )
 from everup.model.episode import Ending
+from everup.model.evidence import Evidence, Sighting
 from everup.model.explanation import Way
 from everup.model.incident import Incident, IncidentState
-from everup.model.kinds import ActionKind, Cause, Origin
+from everup.model.kinds import ActionKind, Cause, Origin, Purpose, is_known
 from everup.model.state import Freeze, ServiceState, StackState
 from tests.unit.builders import NOW_S, assess, seen, service, stack, up
 
@@ -113,3 +114,37 @@ def test_what_a_person_can_do(
     incident = Incident("inc-1", "redis", Cause.CRASH, "died", NOW_S, state=state)
     found = explain(incident, [], decision, None, world)
     assert [remedy.way for remedy in found.remedies] == ways
+
+
+SIGHT = Sighting(NOW_S, 0.0, "down", {})
+TRY = e.Intended(
+    NOW_S,
+    "act-2",
+    None,
+    "k",
+    Origin.PERSON,
+    Cause.CRASH,
+    Step(ActionKind.CONTAINER_RESTART, "redis"),
+    "asked",
+    SIGHT,
+    Expectation("redis", 60.0),
+    by="ann",
+)
+
+
+def verdict(has_passed: bool) -> e.Verified:
+    return e.Verified(NOW_S + 5, "act-2", "redis", has_passed, "r", Evidence(SIGHT))
+
+
+def test_after_the_handing_over_only_what_the_journal_holds_is_told() -> None:
+    opened = e.IncidentOpened(NOW_S + 9, "inc-2", "redis", Cause.CRASH, "again")
+    failed = afterwards(INCIDENT, [TRY, verdict(False), opened, e.PersonAnswered(99, "redis", "")])
+    assert (failed.tried, failed.goes_on_as) == (("act-2",), "inc-2")
+    assert not is_known(failed.well_at_s)
+    helped = afterwards(INCIDENT, [TRY, verdict(True), opened])
+    assert (helped.well_at_s, helped.proven_by, helped.goes_on_as) == (NOW_S + 5, "act-2", "")
+    by_itself = afterwards(INCIDENT, [e.PersonAnswered(NOW_S + 7, "redis", "healthy"), opened])
+    assert (by_itself.well_at_s, by_itself.tried) == (NOW_S + 7, ())
+    stopped = afterwards(INCIDENT, [e.PurposeSet(NOW_S, "redis", Purpose.STOPPED, "ann")])
+    assert stopped.stopped_by == "ann"
+    assert not is_known(stopped.well_at_s)

@@ -6,14 +6,18 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast
+from unittest.mock import AsyncMock
 
+from everup.loop import perform
 from everup.loop.answers import ANSWERS_MOST, AnswerLog
 from everup.loop.last_words import LINE_MOST, LINES_MOST, last_words
 from everup.loop.ports import Runtime
+from everup.model.decision import Step
 from everup.model.errors import TryAgain
-from everup.model.kinds import InstanceState, ProbeVerdict
+from everup.model.evidence import ENDED
+from everup.model.kinds import ActionKind, InstanceState, ProbeVerdict
 from everup.model.observation import Instance, ProbeResult
-from tests.unit.builders import SETTINGS
+from tests.unit.builders import SETTINGS, service
 
 QUICK = replace(SETTINGS, evidence_deadline_s=0.1)
 
@@ -70,3 +74,11 @@ def test_the_last_answers_of_each_instance() -> None:
     assert told[-1] == "db-1: 1.0 s ago: fail no answer"
     assert len(log.lines("db", 20.0)) == 2 * ANSWERS_MOST
     assert log.lines("api", 20.0) == []
+
+
+def test_that_a_kill_ended_the_grace_is_kept_with_the_action() -> None:
+    runtime = AsyncMock()
+    runtime.restart.return_value = ["a-0 still ran 12 s after SIGTERM and was killed"]
+    step = Step(ActionKind.GRACEFUL_RESTART, "a")
+    told = asyncio.run(perform._call(runtime, service("a"), step, 12.0))
+    assert list(told) == [f"{ENDED}a-0 still ran 12 s after SIGTERM and was killed"]

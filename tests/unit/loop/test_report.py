@@ -220,3 +220,16 @@ def test_pages_hold_the_whole_period() -> None:
         return [len(page) async for page in pages(Paged(2 * PAGE + 7), 0)]
 
     assert asyncio.run(read()) == [PAGE, PAGE, 7]
+
+
+def test_what_people_did_and_whom_it_hurt_is_counted_apart() -> None:
+    by_hand = acted(200, "act-9", has_passed=True, origin=Origin.PERSON)
+    report, a = told(opened(100, "inc-1", "b"), *by_hand, *ended(100, 110, Ending.BY_A_PERSON))
+    assert a.actions == ()
+    assert [(r.kind, r.begun, r.verified) for r in a.people_actions] == [(KIND, 1, 1)]
+    assert (a.by_people, a.suffered, report.services[1].suffered) == (1, 0, 1)
+
+
+def test_the_report_begins_with_the_first_look() -> None:
+    report, _ = told(e.ControllerStarted(300, "1", "d"), opened(400))
+    assert report.looked_since_s == 300

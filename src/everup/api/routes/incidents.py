@@ -28,16 +28,17 @@ from everup.api.shapes.explanation import (
     WouldDoShape,
 )
 from everup.api.shapes.records import (
+    AfterwardsShape,
     IncidentShape,
     IncidentsShape,
     IncidentStoryShape,
     entry_shape,
 )
-from everup.loop.explain import explain
+from everup.loop.explain import afterwards, explain
 from everup.loop.ports import ActionRecord
 from everup.model.entries import Entry
 from everup.model.incident import Incident, IncidentState
-from everup.model.kinds import is_known
+from everup.model.kinds import Condition, is_known
 
 router = APIRouter(tags=["incidents"])
 
@@ -115,8 +116,31 @@ async def _story(
         episode=None if told.episode is None else EpisodeShape.model_validate(told.episode),
         bystanders=tuple(BystanderShape.model_validate(b) for b in told.bystanders),
         now=None if decision is None else decision_shape(control, decision),
-        in_flight=flight_shape(flight) if flight is not None and is_its else None,
+        in_flight=flight_shape(control, flight) if flight is not None and is_its else None,
         remedies=tuple(RemedyShape.model_validate(r) for r in told.remedies),
+        afterwards=await _afterwards(control, incident, rows),
+        time_scale=control.settings.time_scale,
+    )
+
+
+async def _afterwards(
+    control: ControlView, incident: Incident, rows: Sequence[tuple[int, str, Entry]]
+) -> AfterwardsShape | None:
+    """Of what was handed over: told from the entries behind it, one page at most."""
+    if incident.state is not IncidentState.ESCALATED or not rows:
+        return None
+    later = await control.journal.entries(after=rows[-1][0], limit=PAGE_MOST)
+    found = afterwards(incident, [entry for _, _, entry in later])
+    tried = [await control.journal.action(action_id) for action_id in found.tried]
+    look = control.look
+    health = None if look is None else look.assessment.own.services.get(incident.service)
+    return AfterwardsShape(
+        actions=tuple(action_story(record) for record in tried if record is not None),
+        well_at_s=found.well_at_s,
+        proven_by=found.proven_by,
+        stopped_by=found.stopped_by,
+        goes_on_as=found.goes_on_as,
+        condition=Condition.UNKNOWN if health is None else health.condition,
     )
 
 

@@ -42,7 +42,7 @@ async def plan(control: Control) -> PlanShape:
         monitor_fault=state.monitor_fault,
         freezes=current_freezes(control),
         decisions=[] if look is None else [decision_shape(control, d) for d in look.decisions],
-        in_flight=[flight_shape(flight) for flight in state.in_flight.values()],
+        in_flight=[flight_shape(control, flight) for flight in state.in_flight.values()],
         with_a_person=handed,
     )
 
@@ -94,8 +94,14 @@ def _then(control: ControlView, proposal: Proposal | None) -> tuple[ActionKind, 
     return rungs[proposal.rung + 1 : control.settings.budget_per_incident]
 
 
-def flight_shape(flight: InFlight) -> FlightShape:
-    """An action under way."""
+def flight_shape(control: ControlView, flight: InFlight) -> FlightShape:
+    """An action under way, and what comes if it cannot be proven."""
+    then: list[ActionKind] | None = None
+    spec = control.stack.services.get(flight.step.target)
+    if flight.origin is not Origin.PERSON and spec is not None:
+        is_stateful = spec.is_stateful
+        rungs = ladder(flight.cause, is_stateful=is_stateful, on_running=flight.on_running)
+        then = list(rungs[flight.rung + 1 : control.settings.budget_per_incident])
     is_verifying = flight.phase is Phase.VERIFYING
     return FlightShape(
         service=flight.step.target,
@@ -105,4 +111,5 @@ def flight_shape(flight: InFlight) -> FlightShape:
         phase=flight.phase,
         since_s=flight.done_at_s if is_verifying else flight.intended_at_s,
         decided_by_s=flight.done_at_s + flight.expectation.deadline_s if is_verifying else UNKNOWN,
+        then=then,
     )

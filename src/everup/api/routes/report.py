@@ -39,6 +39,7 @@ async def report(control: Control, last_s: Last = 7 * DAY_S) -> ReportShape:
         since_s=found.since_s,
         until_s=found.until_s,
         watched_s=found.watched_s,
+        looked_since_s=found.looked_since_s,
         frozen_s=found.frozen_s,
         is_cut=found.is_cut,
         services=[_service(service) for service in found.services],
@@ -48,4 +49,5 @@ async def report(control: Control, last_s: Last = 7 * DAY_S) -> ReportShape:
 def _service(found: ServiceReport) -> ServiceReportShape:
     told = plain(found)
     told["actions"] = [KindRecordShape.model_validate(record) for record in found.actions]
+    told["people_actions"] = [KindRecordShape.model_validate(r) for r in found.people_actions]
     return ServiceReportShape.model_validate(told)

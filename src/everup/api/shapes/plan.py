@@ -80,7 +80,8 @@ class DecisionShape(Shape):
 
 
 class FlightShape(Shape):
-    """An action under way; `decided_by_s`: not proven by then is failed."""
+    """An action under way; `decided_by_s`: not proven by then is failed. `then`: what is tried next
+    in that case, empty: a person is asked; null for what a person asked for."""
 
     service: str
     action_id: str
@@ -89,6 +90,7 @@ class FlightShape(Shape):
     phase: Phase
     since_s: Known
     decided_by_s: Known
+    then: list[ActionKind] | None = None
 
 
 class PlanShape(Shape):

@@ -123,10 +123,24 @@ class ActionsShape(Shape):
     next_before: str | None
 
 
+class AfterwardsShape(Shape):
+    """What became of an incident that was handed over: what people tried, when the service was well
+    again (null: not yet, as far as is known) and by which action, who stopped it on purpose, as
+    which incident it goes on, and its condition now."""
+
+    actions: tuple[ActionStoryShape, ...]
+    well_at_s: Known
+    proven_by: str
+    stopped_by: str
+    goes_on_as: str
+    condition: str
+
+
 class IncidentStoryShape(IncidentShape):
     """An incident explained: its journal entries in order (`has_more` when the list was cut), what
     may lie behind it, what the gate said, every action with its evidence, whom it hurt, what is
-    decided now, and what a person can do. `origin_s`: from when its times are best counted."""
+    decided now, and what a person can do. `origin_s`: from when its times are best counted;
+    `time_scale`: what all waits are multiplied with; `afterwards`: of what was handed over."""
 
     is_with_a_person: bool = False
     now_s: Known = None
@@ -143,3 +157,5 @@ class IncidentStoryShape(IncidentShape):
     now: DecisionShape | None = None
     in_flight: FlightShape | None = None
     remedies: tuple[RemedyShape, ...] = ()
+    afterwards: AfterwardsShape | None = None
+    time_scale: float = 1.0

@@ -7,7 +7,7 @@ from everup.model.kinds import ActionKind, Cause
 
 
 class KindRecordShape(Shape):
-    """Everup's own actions of one kind. `success_ratio`: of those that ended."""
+    """Actions of one kind, Everup's own or people's. `success_ratio`: of those that ended."""
 
     kind: ActionKind
     begun: int
@@ -43,6 +43,8 @@ class ServiceReportShape(Shape):
     natural_ends: list[NaturalEndsShape]
     actions: list[KindRecordShape]
     by_people: int
+    people_actions: list[KindRecordShape]
+    suffered: int
     wrong_actions: int
     heal_mean_s: Known
     heal_p90_s: Known
@@ -55,6 +57,7 @@ class ReportShape(Shape):
     since_s: Known
     until_s: Known
     watched_s: Known
+    looked_since_s: Known
     frozen_s: Known
     is_cut: bool
     services: list[ServiceReportShape]

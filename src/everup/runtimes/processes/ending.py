@@ -47,13 +47,14 @@ class Ending:
         self._now_s = now_s
         self._mark_of = mark_of
 
-    async def stop(self, life: Life, grace_s: float, *, may_kill: bool) -> None:
-        """Returns when nothing of it runs any more.
+    async def stop(self, life: Life, grace_s: float, *, may_kill: bool) -> str:
+        """Returns when nothing of it runs any more: what happened if it had to be killed, else "".
 
         Raises:
             GiveUp: it still runs after the grace and may not be killed; or it may not be signalled.
             TryAgain: it was killed, but the kernel has not let it go yet.
         """
+        told = ""
         if life.is_running:
             number = life.stop_signal
             await self._remember_members(life)
@@ -64,8 +65,11 @@ class Ending:
                         f"{life.record.name} still runs {grace_s:g} s after {number.name} and may "
                         "not be killed; allow the kill, give it more time, or look at what it does"
                     )
+                told = f"{life.record.name} still ran {grace_s:g} s after {number.name}"
+                told += " and was killed"
                 await self._kill(life)
         await self.sweep(life, grace_s, may_kill=may_kill)
+        return told
 
     async def kill(self, life: Life) -> None:
         """SIGKILL to the main process and everything that belongs to it. Raises like `stop`."""

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from everup.loop.ports import Clock
 from everup.model.errors import GiveUp, NotSupported, TryAgain
@@ -85,12 +85,13 @@ class ProcessRuntime:
 
     async def stop(
         self, service: str, instance: str | None = None, *, grace_s: float, may_kill: bool = True
-    ) -> None:
+    ) -> Sequence[str]:
         """The stop signal to all of them at once, then each has its grace."""
         async with self._turn(service):
             ending = self._house.ending
             lives = self._lives(service, instance)
-            await _all(*(ending.stop(life, grace_s, may_kill=may_kill) for life in lives))
+            told = await _all(*(ending.stop(life, grace_s, may_kill=may_kill) for life in lives))
+            return [text for text in told if text]
 
     async def kill(self, service: str, instance: str | None = None) -> None:
         """SIGKILL at once, to everything that belongs to the instance."""
@@ -99,15 +100,17 @@ class ProcessRuntime:
 
     async def restart(
         self, service: str, instance: str | None = None, *, grace_s: float, may_kill: bool = True
-    ) -> None:
+    ) -> Sequence[str]:
         """Stop and start, one instance after the other; checked to be startable before it stops."""
+        told: list[str] = []
         async with self._turn(service):
             for index in self._places(service, instance):
                 self._house.prepare(service, index, Use.KEPT)
                 life = self._house.roster.get((service, index))
                 if life is not None:
-                    await self._house.ending.stop(life, grace_s, may_kill=may_kill)
+                    told.append(await self._house.ending.stop(life, grace_s, may_kill=may_kill))
                 await self._start(service, index, Use.KEPT)
+        return [text for text in told if text]
 
     async def recreate(self, service: str, instance: str | None = None, *, grace_s: float) -> None:
         """A fresh one of the present release in a fresh area; if it cannot be started, the release
@@ -345,12 +348,16 @@ class ProcessRuntime:
         return NotSupported(NAME, capability, MANIFEST.why_not[capability])
 
 
-async def _all(*works: Coroutine[Any, Any, None]) -> None:
-    """All to their end, then the first error."""
+T = TypeVar("T")
+
+
+async def _all(*works: Coroutine[Any, Any, T]) -> list[T]:
+    """All to their end, then the first error, or what they returned."""
     results = await asyncio.gather(*works, return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException):
             raise result
+    return [result for result in results if not isinstance(result, BaseException)]
 
 
 def _no_such_instance(service: str, instance: str, known: set[int]) -> GiveUp:

@@ -49,8 +49,8 @@ class Operations:
         self._under_way: dict[asyncio.Task[None], Deed] = {}
         self._lost: set[int] = set()
 
-    async def call(self, life: int, order: Order, work: Work) -> None:
-        """Carry out one call.
+    async def call(self, life: int, order: Order, work: Work) -> list[str]:
+        """Carry out one call; a sentence for each that did not hear the stop signal.
 
         Raises:
             TryAgain, GiveUp: as the engine says, which need not be the truth.
@@ -67,6 +67,9 @@ class Operations:
             deed.result = deed.result or "caller left"
             raise
         deed.result = "done"
+        return [
+            f"{n} still ran {order.grace_s:g} s after SIGTERM and was killed" for n in deed.killed
+        ]
 
     async def _fare(self, order: Order, deed: Deed, handling: Handling, work: Work) -> None:
         world, mood = self._world, handling.mood

@@ -145,11 +145,11 @@ class SimulatedRuntime:
 
     async def stop(
         self, service: str, instance: str | None = None, *, grace_s: float, may_kill: bool = True
-    ) -> None:
+    ) -> Sequence[str]:
         """Ask, wait, kill."""
         self._check(service, instance)
         order = Order("stop", service, instance, grace_s, may_kill)
-        await self._operations.call(self._life, order, self._operations.stop)
+        return await self._operations.call(self._life, order, self._operations.stop)
 
     async def kill(self, service: str, instance: str | None = None) -> None:
         """At once."""
@@ -159,11 +159,11 @@ class SimulatedRuntime:
 
     async def restart(
         self, service: str, instance: str | None = None, *, grace_s: float, may_kill: bool = True
-    ) -> None:
+    ) -> Sequence[str]:
         """Stop and start in one call."""
         self._check(service, instance)
         order = Order("restart", service, instance, grace_s, may_kill)
-        await self._operations.call(self._life, order, self._operations.restart)
+        return await self._operations.call(self._life, order, self._operations.restart)
 
     async def recreate(self, service: str, instance: str | None = None, *, grace_s: float) -> None:
         """A fresh one of the same declaration: here the same as a restart, by its name."""
