@@ -103,7 +103,7 @@ def judge_expectation(
     now_s = observation.at_s
     seen = observation.services.get(expected.service)
     deadline_s = flight.done_at_s + expected.deadline_s
-    if _says_it_is_coming(expected, assessment):
+    if _says_it_is_coming(expected, observation, assessment):
         deadline_s += expected.settling_most_s
     is_late = now_s >= deadline_s
     if seen is None or not seen.is_known:
@@ -128,11 +128,16 @@ def _is_of(flight: InFlight, death: Exit) -> bool:
     return target is None or death.instance in ("", target)
 
 
-def _says_it_is_coming(expectation: Expectation, assessment: Assessment) -> bool:
+def _says_it_is_coming(
+    expectation: Expectation, observation: Observation, assessment: Assessment
+) -> bool:
     """A database that replays its log after a start has not failed to start. One that stands still
-    meanwhile has."""
+    meanwhile has, and one that only works in silence gets no longer than anybody."""
     health = assessment.own.services.get(expectation.service)
-    return health is not None and health.condition is Condition.RECOVERING
+    seen = observation.services.get(expectation.service)
+    if health is None or seen is None or health.condition is not Condition.RECOVERING:
+        return False
+    return any(i.probe is not None and is_known(i.probe.recovering_since_s) for i in seen.instances)
 
 
 def _missing(flight: InFlight, observation: Observation, assessment: Assessment) -> str:

@@ -105,7 +105,8 @@ class Lives:
         control.mishaps.heard = lambda text: self._failed(f"life {life}: {text}")
         try:
             await control.open()
-            self.control = control
+            if self.number == life:  # one that was paused while it opened is somebody of the past
+                self.control = control
             await control.run()
         except EverupError as error:
             parts.world.tell(f"life {life} ended: {type(error).__name__} {error}")

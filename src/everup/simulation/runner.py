@@ -15,9 +15,11 @@ from random import Random
 
 from everup.dependency_monitor import build_graph
 from everup.journal import SqlJournal
+from everup.journal.codec import Codec
 from everup.model.kinds import ActionKind
 from everup.model.request import Answer, Request, Verb
 from everup.model.settings import Settings
+from everup.model.state import StackState
 from everup.runtimes.simulated import Operations, World
 from everup.simulation.chronicle import Chronicle
 from everup.simulation.invariants import Court, Violation, endings, eyes, intents, pace, patients
@@ -46,6 +48,7 @@ KINDS = dict(
 FIRST_LIFE_T = 20.0
 LAST_KILL_BEFORE_S = 200.0
 STORY_MOST = 20_000
+STATES: Codec[StackState] = Codec(StackState)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +226,7 @@ class _Run:
         control = self.lives.control
         if control is None:
             self.court.broke("no controller at the end")
-        elif repr(control.state) != repr(await self.journal.load()):
+        elif STATES.dumps(control.state) != STATES.dumps(await self.journal.load()):
             self.court.broke("the loop remembers something else than its journal")
         return last[-1][1] if last else ""
 
