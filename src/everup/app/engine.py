@@ -109,10 +109,11 @@ class Engine:
 
     async def stop(self, *, stop_services: bool = False) -> None:
         """End the loop and let go; services live on unless asked otherwise."""
-        if self._task is None:
+        task, self._task = self._task, None
+        if task is None:
             return
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
         await self._prober.close()
         await self._host.close()
         await self.control.close(stop_services=stop_services)
