@@ -20,7 +20,6 @@ import pytest
 
 from everup.demo.stack.servers.postgres import PreparedPostgres
 from everup.model import entries as e
-from everup.signals.accounting.machine import Machine
 from tests.contract.process_lab import free_port
 from tests.system.control_world import ControlWorld, signal_all
 from tests.system.database_servers import postgres_home, redis_server, running, wait_until
@@ -195,7 +194,6 @@ def test_a_service_that_is_starved_of_cpu(tmp_path: Path, make: Make) -> None:
     try:
         for burner in burners:
             put(burner.pid, core, 10)
-        wait_until(lambda: Machine().pressure_ratio() > 0.85, 40.0)
         put(pid, core, 19)
         world.watch(STARVED_S)
     finally:

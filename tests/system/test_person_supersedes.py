@@ -23,19 +23,17 @@ def world(tmp_path: Path) -> Iterator[World]:
         made.close()
 
 
-def test_stop_and_heal_right_after_up(world: World) -> None:
+def test_a_stop_right_after_up(world: World) -> None:
     world.up()
     world.until_phase("worker", "verifying")
     world.client.post("/services/worker/stop")
-    world.client.post("/recovery/manual/store?recovery_type=restart")
     world.until_calm(stopped={"worker"})
     assert len(world.starts("worker")) == 1
-    assert len(world.starts("store")) == 2
     entries = world.end()
     check_journal(entries)
     by_id = {e.action_id: e for e in entries if isinstance(e, Intended)}
     superseded = [e for e in entries if isinstance(e, Verified) and "superseded" in e.reason]
-    assert {e.service for e in superseded} == {"worker", "store"}
+    assert {e.service for e in superseded} == {"worker"}
     for verdict in superseded:
         assert not verdict.has_passed
         assert by_id[verdict.action_id].step.kind is ActionKind.START

@@ -239,10 +239,9 @@ def _judge_instance(
         return Cause.UNHEALTHY, probe.since_s, often and is_long, False
     if not is_idle:
         is_long = lasted_s >= settings.busy_lasts_s
-    if probe.heard is Heard.REFUSAL:
-        return Cause.UNHEALTHY, probe.since_s, often and is_long, False
     is_late = bool(_short_of_cpu(observed, around, settings))
-    return Cause.HANG, probe.since_s, often and is_long and not is_late, False
+    cause = Cause.UNHEALTHY if probe.heard is Heard.REFUSAL else Cause.HANG
+    return cause, probe.since_s, often and is_long and not is_late, False
 
 
 def _short_of_cpu(observed: InstanceObservation, around: Surroundings, settings: Settings) -> str:
