@@ -24,6 +24,7 @@ from everup.model.evidence import Evidence, OutcomeState, Sighting
 from everup.model.kinds import UNKNOWN, ActionKind, Cause, Origin, Purpose
 from everup.model.notice import Occasion
 from everup.model.observation import Exit
+from everup.model.prediction import PredictionEnding
 
 STACK = "lab"
 
@@ -135,6 +136,12 @@ def story() -> list[e.Entry]:
         e.ApprovalEnded(16.3, "apr-1", ApprovalState.EXPIRED),
         e.GivenBack(16.0, "db", ("db: its memory limit is 64 MiB again",), "Ann"),
         e.CameUp(16.0, "db", "db-0", "db-0#2", 1.5),
+        e.PredictionMade(
+            16.1, "pre-1", "db", Cause.LEAK, 0.8, 300.0, 400.0, ("it climbs",), "trend-prior-1"
+        ),
+        e.PredictionSettled(
+            16.4, "pre-1", "db", Cause.LEAK, list(PredictionEnding)[0], "came true"
+        ),
         e.JournalPruned(16.5, 4, "hash", "digest"),
         e.ControllerStopped(17.0, "asked to"),
     ]
