@@ -139,9 +139,7 @@ def story() -> list[e.Entry]:
         e.PredictionMade(
             16.1, "pre-1", "db", Cause.LEAK, 0.8, 300.0, 400.0, ("it climbs",), "trend-prior-1"
         ),
-        e.PredictionSettled(
-            16.4, "pre-1", "db", Cause.LEAK, list(PredictionEnding)[0], "came true"
-        ),
+        e.PredictionSettled(16.4, "pre-1", "db", Cause.LEAK, PredictionEnding.AVERTED, "came true"),
         e.JournalPruned(16.5, 4, "hash", "digest"),
         e.ControllerStopped(17.0, "asked to"),
     ]
