@@ -54,6 +54,7 @@ class Lives:
         self._failed = failed
         self.number = 0
         self.holder = 0
+        self.opened_last = 0  # who woke up while it opened may come after its successor
         self.control: Control | None = None
         self.killed = 0
         self.is_over = False
@@ -117,6 +118,7 @@ class Lives:
 
     def _opened(self, life: int) -> None:
         self.holder = max(self.holder, life)
+        self.opened_last = life
 
     # --- kills ----------------------------------------------------------------------------------
 
