@@ -47,14 +47,17 @@ class Parts:
 
 
 class Lives:
-    """`number` is the newest life that was started, `holder` the newest that took the journal."""
+    """`number`: the newest life that was started; `holder`: the one that took the journal last.
+
+    They differ while a life opens, and when one that was paused in its opening goes on after its
+    successor has opened. `control` is the holder's, while it lives.
+    """
 
     def __init__(self, parts: Parts, *, failed: Callable[[str], None]) -> None:
         self._parts = parts
         self._failed = failed
         self.number = 0
         self.holder = 0
-        self.opened_last = 0  # who woke up while it opened may come after its successor
         self.control: Control | None = None
         self.killed = 0
         self.is_over = False
@@ -106,7 +109,7 @@ class Lives:
         control.mishaps.heard = lambda text: self._failed(f"life {life}: {text}")
         try:
             await control.open()
-            if self.number == life:  # one that was paused while it opened is somebody of the past
+            if self.holder == life:
                 self.control = control
             await control.run()
         except EverupError as error:
@@ -117,8 +120,7 @@ class Lives:
             self._end_of(life, RESTART_S)
 
     def _opened(self, life: int) -> None:
-        self.holder = max(self.holder, life)
-        self.opened_last = life
+        self.holder = life
 
     # --- kills ----------------------------------------------------------------------------------
 
@@ -174,7 +176,9 @@ class Lives:
         self._parts.loop.release(life)
 
     def _end_of(self, life: int, down_s: float, *, is_pause: bool = False) -> None:
-        runtime, self._runtime, self.control = self._runtime, None, None
+        runtime, self._runtime = self._runtime, None
+        if self.holder == life:
+            self.control = None
         if runtime is not None and is_pause:
             runtime.look_away()
         elif runtime is not None:
@@ -192,7 +196,7 @@ class Lives:
         if control is None:
             return False
         context = copy_context()
-        context.run(LIFE.set, self.number)
+        context.run(LIFE.set, self.holder)
         self._parts.loop.create_task(_ask(control, request, answered), context=context)
         return True
 

@@ -109,6 +109,7 @@ class _Run:
         self.loop = VirtualLoop()
         self.clock = VirtualClock(self.loop)
         self.story: list[str] = []
+        self.steps = 0
         self.world = World(
             drawn.stack, drawn.natures, loop=self.loop, now=self.clock.now, seed=name
         )
@@ -161,6 +162,7 @@ class _Run:
         except Stuck as error:
             self.court.broke(str(error))
         finally:
+            self.steps = self.loop.steps  # ending it also meets what awaits the garbage collector
             self.court.is_over = self.lives.is_over = True
             end(self.loop)
         for complaint in self.loop.complaints:
@@ -226,8 +228,6 @@ class _Run:
         control = self.lives.control
         if control is None:
             self.court.broke("no controller at the end")
-        elif self.lives.opened_last != self.lives.number:
-            pass  # its memory is not the latest one
         elif STATES.dumps(control.state) != STATES.dumps(await self.journal.load()):
             self.court.broke("the loop remembers something else than its journal")
         return last[-1][1] if last else ""
@@ -245,7 +245,7 @@ class _Run:
             incidents=len(self.chronicle.incidents),
             escalations=len(self.chronicle.escalations),
             kills=self.lives.killed,
-            steps=self.loop.steps,
+            steps=self.steps,
             troubles=dict(self.trouble.done),
             story=tuple(self.story),
             hours=self.hours,

@@ -33,7 +33,7 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What a judge may look at. `holder`: the newest life that took the journal."""
+    """What a judge may look at. `holder`: the life that took the journal last."""
 
     world: World
     chronicle: Chronicle

@@ -28,7 +28,7 @@ def judge_deed(case: Case, deed: Deed, action: Action | None) -> list[Objection]
         return [*found, ("2", f"{where} without an intent in the journal")]
     if action.life != deed.life:
         found.append(("10", f"{where} on an intent of life {action.life}"))
-    if deed.life < case.holder():
+    if deed.life != case.holder():
         found.append(("10", f"{where} while life {case.holder()} holds the stack"))
     if len(action.deeds) > 1:
         found.append(("1", f"{where} is call {len(action.deeds)} on the one intent {action.id}"))
@@ -51,7 +51,7 @@ def judge_intent(case: Case, action: Action, life: int) -> list[Objection]:
             found.append(("1", f"{action.id} while {other.id} on {other.service} has no end"))
         elif other.intent.incident_id == action.intent.incident_id is not None:
             found.append(("1", f"{action.id} and {other.id} both for {other.intent.incident_id}"))
-    if life < case.holder():
+    if life != case.holder():
         found.append(("10", f"life {life} wrote {action.id}, life {case.holder()} holds the stack"))
     return found
 
