@@ -66,7 +66,8 @@ qualify-stop: $(DEV)
 bench: $(DEV)
 	$(BIN)/python -m benchmarks $(ARGS)
 
-lock: $(DEV)
+lock: # not after dev: a dependency that is not locked yet cannot be installed
+	@test -x $(BIN)/uv || $(MAKE) dev
 	scripts/lock write $(if $(UPGRADE),--upgrade)
 
 schema: $(DEV)
