@@ -18,7 +18,7 @@ from everup.model.errors import AskAHuman, GiveUp
 from everup.model.kinds import UNKNOWN
 from everup.model.observation import Exit
 from everup.model.stack import Limits, ServiceSpec, Stack, StopSpec
-from everup.runtimes.processes import files
+from everup.runtimes import files
 from everup.runtimes.processes.configuration import Configuration
 from everup.runtimes.processes.declared import Declarations
 from everup.runtimes.processes.identity import Identity, Mark, home_of

@@ -12,7 +12,7 @@ import os
 import shutil
 from pathlib import Path
 
-from everup.runtimes.processes import files
+from everup.runtimes import files
 from everup.runtimes.processes.account import Account
 
 AREA = "EVERUP_AREA"

@@ -13,7 +13,7 @@ import structlog
 
 from everup.model.errors import GiveUp
 from everup.model.stack import ServiceSpec, Stack
-from everup.runtimes.processes import files
+from everup.runtimes import files
 from everup.runtimes.processes.configuration import Configuration
 
 _log = structlog.get_logger(__name__)

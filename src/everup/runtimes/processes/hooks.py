@@ -12,7 +12,8 @@ from dataclasses import replace
 
 from everup.model.errors import GiveUp
 from everup.model.stack import HookSpec
-from everup.runtimes.processes import hook_command, hook_http
+from everup.runtimes import hook_http
+from everup.runtimes.processes import hook_command
 from everup.runtimes.processes.configuration import Configuration
 from everup.runtimes.processes.orders import Order, order
 from everup.runtimes.processes.records import Record, instance_name

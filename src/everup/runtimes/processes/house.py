@@ -21,10 +21,11 @@ from everup.model.observation import Instance
 from everup.model.runtime import EventKind, Mismatch, RuntimeEvent
 from everup.model.settings import Settings
 from everup.model.stack import Stack
+from everup.runtimes import files
+from everup.runtimes.broadcast import Broadcast
 from everup.runtimes.processes import (
     adoption,
     areas,
-    files,
     inherited,
     memory,
     procfs,
@@ -34,7 +35,6 @@ from everup.runtimes.processes.accounting import Accounting, Usage
 from everup.runtimes.processes.configuration import Configuration
 from everup.runtimes.processes.declared import Declarations
 from everup.runtimes.processes.ending import Ending
-from everup.runtimes.processes.events import Events
 from everup.runtimes.processes.identity import Mark, home_of
 from everup.runtimes.processes.launch import launch, new_nonce
 from everup.runtimes.processes.listening import accept_queues
@@ -82,7 +82,7 @@ class House:
         self.clock = clock
         self.time_scale = settings.time_scale
         self.environ = dict(environ)
-        self.events = Events()
+        self.events = Broadcast()
         self.threads = Threads()
         self._folder = state_dir
         self.declarations = Declarations(stack, state_dir / "declared", settings.time_scale)

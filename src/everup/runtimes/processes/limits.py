@@ -17,7 +17,8 @@ from pathlib import Path
 from everup.model.errors import GiveUp, NotSupported, TryAgain
 from everup.model.kinds import UNKNOWN, is_known
 from everup.model.stack import Limits
-from everup.runtimes.processes import files, procfs
+from everup.runtimes import files
+from everup.runtimes.processes import procfs
 from everup.runtimes.processes.configuration import Configuration
 from everup.runtimes.processes.house import House
 from everup.runtimes.processes.manifest import CPUS_REFUSED, NAME

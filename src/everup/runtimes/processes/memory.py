@@ -18,8 +18,8 @@ from everup.loop.ports import Clock
 from everup.model.errors import TryAgain
 from everup.model.kinds import is_known
 from everup.model.runtime import EventKind, RuntimeEvent
+from everup.runtimes.broadcast import Broadcast
 from everup.runtimes.processes import evidence, leftovers, output
-from everup.runtimes.processes.events import Events
 from everup.runtimes.processes.records import Key
 from everup.runtimes.processes.roster import Life, Roster
 
@@ -38,7 +38,7 @@ class Guard:
     """`watch` runs until it is cancelled."""
 
     roster: Roster
-    events: Events
+    events: Broadcast
     clock: Clock
     poll_s: float
     weigh: Callable[[], Awaitable[Mapping[Key, float]]]

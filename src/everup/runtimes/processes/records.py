@@ -13,7 +13,7 @@ from typing import Any
 
 from everup.model.kinds import UNKNOWN, is_known
 from everup.model.observation import Exit
-from everup.runtimes.processes import files
+from everup.runtimes import files
 from everup.runtimes.processes.configuration import Configuration
 from everup.runtimes.processes.identity import Identity
 

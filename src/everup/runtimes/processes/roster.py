@@ -18,8 +18,8 @@ import structlog
 from everup.model.kinds import UNKNOWN, is_known
 from everup.model.observation import Exit
 from everup.model.runtime import EventKind, RuntimeEvent
+from everup.runtimes.broadcast import Broadcast
 from everup.runtimes.processes import procfs
-from everup.runtimes.processes.events import Events
 from everup.runtimes.processes.identity import Handle, Identity
 from everup.runtimes.processes.records import Key, Record, Registry
 
@@ -62,7 +62,7 @@ class Roster:
     """All lives by service and index. To be used on one loop's thread only."""
 
     def __init__(
-        self, registry: Registry, events: Events, writer: Executor, now_s: Callable[[], float]
+        self, registry: Registry, events: Broadcast, writer: Executor, now_s: Callable[[], float]
     ) -> None:
         self._registry = registry
         self._events = events

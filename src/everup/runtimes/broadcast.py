@@ -39,7 +39,7 @@ class Watcher:
         return event
 
 
-class Events:
+class Broadcast:
     """The source. Watchers that nobody holds any more are forgotten."""
 
     def __init__(self) -> None:

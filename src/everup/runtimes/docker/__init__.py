@@ -1,0 +1,40 @@
+"""Services as containers of a Docker Engine, found by the labels that Compose gives them.
+
+Enters as the plugin `docker` of the group `everup.runtimes`. Read `runtime.py` for the verbs,
+`engine.py` for how the engine is asked, `roster.py` for what is known of the containers,
+`replace.py` for why no container is ever lost. `discovery/` makes a stack of what runs,
+`accounting/` measures it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from everup.loop.ports import Clock
+from everup.model.settings import Settings
+from everup.model.stack import Stack
+from everup.runtimes.docker.engine import Engine
+from everup.runtimes.docker.manifest import MANIFEST
+from everup.runtimes.docker.runtime import DockerRuntime
+
+
+async def create(
+    stack: Stack,
+    state_dir: Path,
+    clock: Clock,
+    settings: Settings,
+    *,
+    engine: Engine | None = None,
+) -> DockerRuntime:
+    """A runtime over this project's containers, open. The engine is the one that DOCKER_HOST, the
+    current context, or the usual socket leads to.
+
+    Raises:
+        GiveUp, TryAgain: there is no engine, or it does not answer.
+    """
+    runtime = DockerRuntime(stack, state_dir, clock, settings, engine or Engine())
+    await runtime.open()
+    return runtime
+
+
+__all__ = ["MANIFEST", "DockerRuntime", "create"]

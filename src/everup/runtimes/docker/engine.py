@@ -1,0 +1,266 @@
+"""The door to one Docker Engine: addresses, versions, deadlines, and errors in our own words.
+
+Flows in: paths of the Engine API with parameters. Flows out: what the engine answered, as JSON.
+Every call has a deadline and waits for its turn among a bounded number. Foreign errors end here:
+`TryAgain` when the engine cannot be reached or fails, `GiveUp` when it refuses, `Gone` when the
+thing itself is no more. Called by everything in this runtime; nothing else speaks to the engine.
+
+The client library knows the addresses (socket, TCP with TLS, SSH, contexts) and the wire; its
+general query is used for all calls, so that each has one shape and one deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from typing import Any, cast
+
+import aiodocker
+import aiohttp
+from aiodocker.exceptions import DockerError
+from aiodocker.multiplexed import multiplexed_result_stream
+
+from everup.model.errors import EverupError, GiveUp, TryAgain
+
+CALL_DEADLINE_S = 10.0
+CALLS_MOST = 16
+"""At once; an engine that is slow is not to be buried."""
+
+API_LEAST = (1, 41)
+API_MOST = (1, 51)
+"""The newest version whose answers this code was written for; a newer engine speaks it too."""
+
+UNREACHABLE = 900  # the library's status for a connection that failed
+NOT_FOUND = 404
+SERVER_FAULTS = 500
+MESSAGE_CHARS_MOST = 500
+LINE_BYTES_MOST = 1 << 20
+
+
+class Gone(GiveUp):
+    """The container, image or network is not there any more."""
+
+
+class Engine:
+    """One engine. `open` it before anything else."""
+
+    def __init__(self, address: str | None = None) -> None:
+        self._asked_for = address
+        self._docker: aiodocker.Docker | None = None
+        self._turns = asyncio.Semaphore(CALLS_MOST)
+        self.version: Mapping[str, Any] = {}
+
+    @property
+    def address(self) -> str:
+        """Where it is, for people."""
+        found = self._asked_for or getattr(self._docker, "_connection_info", "")
+        return str(found or "the default socket")
+
+    async def open(self) -> None:
+        """Find it and agree on a version.
+
+        Raises:
+            TryAgain: it does not answer. GiveUp: there is no address, or it is too old or too new.
+        """
+        if self._docker is not None:
+            return
+        try:
+            timeout = aiohttp.ClientTimeout(sock_connect=CALL_DEADLINE_S)
+            self._docker = aiodocker.Docker(self._asked_for, timeout=timeout)
+        except (AssertionError, ValueError, DockerError, OSError) as error:
+            raise GiveUp(_no_address(error)) from error
+        try:
+            self.version = await self.call("GET", "version", is_versioned=False)
+            self._docker.api_version = "v" + _agreed(self.version)
+        except EverupError:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Drop the connections."""
+        docker, self._docker = self._docker, None
+        if docker is not None:
+            await docker.close()
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: Any = None,
+        deadline_s: float = CALL_DEADLINE_S,
+        is_versioned: bool = True,
+    ) -> Any:
+        """One call. The deadline counts from the moment at which it is sent.
+
+        Raises:
+            TryAgain, GiveUp, Gone: see above. A call that ran out of time may still be under way.
+        """
+        docker = self._open()
+        async with self._turns:
+            try:
+                async with asyncio.timeout(deadline_s):
+                    return await docker._query_json(
+                        path,
+                        method,
+                        params=_flat(params),
+                        data=body,
+                        timeout=None,
+                        versioned_api=is_versioned,
+                    )
+            except TimeoutError:
+                raise TryAgain(f"the engine gave no answer to {path} in {deadline_s:g} s") from None
+            except (DockerError, aiohttp.ClientError, OSError, ValueError) as error:
+                raise translated(error, path) from error
+
+    async def get(self, path: str, **params: Any) -> Any:
+        """A look."""
+        return await self.call("GET", path, params=params)
+
+    async def events(self, since_s: float) -> AsyncGenerator[Mapping[str, Any], None]:
+        """Events of containers from a moment on; ends with the connection.
+
+        Raises:
+            TryAgain, GiveUp: the stream broke or could not begin.
+        """
+        docker = self._open()
+        params = {"since": f"{since_s:.9f}", "filters": json.dumps({"type": ["container"]})}
+        try:
+            async with (
+                _closed(docker._query("events", params=params, timeout=None)) as response,
+                aclosing(_lines(response.content)) as lines,
+            ):
+                async for line in lines:
+                    yield cast("Mapping[str, Any]", json.loads(line))
+        except (DockerError, aiohttp.ClientError, OSError, ValueError) as error:
+            raise translated(error, "events") from error
+
+    async def text(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: Any = None,
+        is_tty: bool = False,
+        deadline_s: float = CALL_DEADLINE_S,
+        chars_most: int,
+    ) -> str:
+        """What a container wrote, both streams as they came; of too much the end.
+
+        Raises:
+            TimeoutError: it went on for longer than the deadline. TryAgain, GiveUp, Gone.
+        """
+        docker = self._open()
+        kept = ""
+        data = None if body is None else json.dumps(body)
+        try:
+            async with asyncio.timeout(deadline_s):
+                async with _closed(
+                    docker._query(path, method, params=_flat(params), data=data, timeout=None)
+                ) as response:
+                    stream = multiplexed_result_stream(  # type: ignore[no-untyped-call]
+                        response, is_tty=is_tty, encoding="utf-8"
+                    )
+                    async for part in stream:
+                        kept = (kept + part)[-chars_most:]
+        except (DockerError, aiohttp.ClientError, OSError, ValueError) as error:
+            raise translated(error, path) from error
+        return kept
+
+    def _open(self) -> aiodocker.Docker:
+        if self._docker is None:
+            raise GiveUp("the door to the engine is closed")
+        return self._docker
+
+
+@asynccontextmanager
+async def _closed(
+    query: AbstractAsyncContextManager[aiohttp.ClientResponse],
+) -> AsyncGenerator[aiohttp.ClientResponse, None]:
+    """The library leaves a streaming connection open when its reader goes."""
+    async with query as response:
+        try:
+            yield response
+        finally:
+            response.close()
+
+
+async def _lines(content: aiohttp.StreamReader) -> AsyncGenerator[bytes, None]:
+    """Whole lines of a stream without an end, each bounded."""
+    kept = b""
+    async for chunk in content.iter_any():
+        kept += chunk
+        *whole, kept = kept.split(b"\n")
+        if len(kept) > LINE_BYTES_MOST:
+            raise ValueError(f"a line of over {LINE_BYTES_MOST} bytes")
+        for line in whole:
+            if line.strip():
+                yield line
+
+
+def translated(error: Exception, what: str) -> EverupError:
+    """A foreign error as what the caller does next."""
+    if not isinstance(error, DockerError):
+        return TryAgain(f"the engine cannot be asked for {what}: {type(error).__name__}: {error}")
+    text = " ".join(str(error.message).split())[:MESSAGE_CHARS_MOST]
+    if error.status == NOT_FOUND:
+        return Gone(f"the engine says: {text}")
+    if error.status == UNREACHABLE or error.status >= SERVER_FAULTS:
+        return TryAgain(f"the engine says: {text}")
+    return GiveUp(f"the engine says: {text}")
+
+
+def _flat(params: Mapping[str, Any] | None) -> dict[str, str] | None:
+    """Parameters as the API wants them: numbers for yes and no, JSON for what is nested."""
+    if not params:
+        return None
+    return {
+        name: json.dumps(value)
+        if isinstance(value, dict | list)
+        else str(int(value) if isinstance(value, bool) else value)
+        for name, value in params.items()
+    }
+
+
+def _agreed(version: Mapping[str, Any]) -> str:
+    """The newest API version that both sides know."""
+    most = _parts(version.get("ApiVersion"))
+    least = _parts(version.get("MinAPIVersion")) or (0, 0)
+    if most is None or most < API_LEAST:
+        raise GiveUp(
+            f"the engine speaks API {version.get('ApiVersion')!r}, at least "
+            f"{_dotted(API_LEAST)} is needed: update Docker (20.10 and newer will do)"
+        )
+    if least > API_MOST:
+        raise GiveUp(
+            f"the engine speaks API {_dotted(least)} and newer, Everup up to {_dotted(API_MOST)}: "
+            "update Everup"
+        )
+    return _dotted(min(most, API_MOST))
+
+
+def _parts(text: object) -> tuple[int, int] | None:
+    try:
+        major, minor = str(text).split(".")
+        return int(major), int(minor)
+    except ValueError:
+        return None
+
+
+def _dotted(version: tuple[int, int]) -> str:
+    return f"{version[0]}.{version[1]}"
+
+
+def _no_address(error: Exception) -> str:
+    text = str(error)
+    if isinstance(error, AssertionError):
+        text = "there is no socket at the usual places"
+    return (
+        f"DOCKER_HOST: no engine was found ({text}); start Docker, or set DOCKER_HOST to "
+        "unix:///PATH, tcp://HOST:2376 with DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH, or "
+        "ssh://USER@HOST"
+    )

@@ -1,0 +1,127 @@
+"""Limits of running containers: changed live, seen to be changed, given back where that is safe.
+
+Flows in: limits for a service's containers. Flows out: the engine's update calls; what was there
+before, written down first. Memory and swap go together, as the engine wants it: swap beyond memory
+stays what it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from everup.model.errors import GiveUp
+from everup.model.kinds import is_known
+from everup.model.stack import Limits
+from everup.runtimes.docker.containers import NANOSECONDS, Container, section
+from everup.runtimes.docker.engine import Engine
+from everup.runtimes.docker.hands import Hands
+from everup.runtimes.docker.store import Store
+
+ROOM = "limits"
+LEAST_BYTES = 6 * 1024 * 1024
+MARGIN = 1.15
+MIB = 1024 * 1024
+
+Peak = Callable[[Container], float]
+"""The most memory that a container is known to have used, in bytes; NaN: unknown."""
+
+
+class LimitKeeper:
+    """The limits that we changed; the caller holds the service's turn."""
+
+    def __init__(self, engine: Engine, hands: Hands, store: Store, peak: Peak) -> None:
+        self._engine, self._hands, self._store, self._peak = engine, hands, store, peak
+
+    async def set(self, containers: Sequence[Container], limits: Limits) -> None:
+        """NaN leaves one as it is.
+
+        Raises:
+            GiveUp: a value makes no sense, would end what runs, or the engine did not take it.
+        """
+        memory, cpus = limits.memory_bytes, limits.cpus
+        if is_known(memory) and memory < LEAST_BYTES:
+            raise GiveUp(f"memory_bytes: {memory:.0f} is under {LEAST_BYTES}, the engine's least")
+        if is_known(cpus) and not cpus > 0:
+            raise GiveUp(f"cpus: {cpus:g} is not above 0")
+        for container in containers:
+            used = self._peak(container)
+            if is_known(memory) and used > memory:
+                raise GiveUp(
+                    f"memory_bytes: {container.name} has used {used:.0f} bytes, a limit of "
+                    f"{memory:.0f} would end it; set a higher one"
+                )
+        for container in containers:
+            wanted: dict[str, Any] = {}
+            if is_known(memory):
+                wanted |= _memory(container, int(memory))
+            if is_known(cpus):
+                wanted["NanoCpus"] = int(cpus * NANOSECONDS)
+            if wanted:
+                await self._change(container, wanted)
+
+    async def release(self, service: str | None) -> Sequence[str]:
+        """Give back what was there before, where what was used fits into it."""
+        said: list[str] = []
+        for name, held in self._store.all(ROOM).items():
+            if service in (None, held.get("service")):
+                said += await self._release(name, held)
+        return said
+
+    async def _change(self, container: Container, wanted: Mapping[str, Any]) -> None:
+        before = _of(container, wanted)
+        if self._store.get(ROOM, container.id) is None:
+            self._store.put(
+                ROOM,
+                container.id,
+                {"service": container.service, "name": container.name, "before": before},
+            )
+        await self._update(container.id, wanted)
+        now = _of(await self._hands.look(container.id), wanted)
+        if now != dict(wanted):
+            raise GiveUp(f"{container.name}: the engine took {dict(wanted)} and has {now}")
+
+    async def _release(self, container: str, held: Mapping[str, Any]) -> Sequence[str]:
+        service, before = str(held.get("service")), section(held, "before")
+        try:
+            now = await self._hands.look(container)
+        except GiveUp:
+            self._store.remove(ROOM, container)
+            return ()
+        if _of(now, before) == dict(before):
+            self._store.remove(ROOM, container)
+            return ()
+        limit = before.get("Memory")
+        used = self._peak(now)
+        if limit and is_known(used) and used * MARGIN > limit:
+            return (
+                f"{service}: the memory limit of {now.name} stays: it has used {_mib(used)}, and "
+                f"{_mib(limit)} would end it; declare a higher one",
+            )
+        await self._update(container, before)
+        self._store.remove(ROOM, container)
+        return (f"{service}: the limits of {now.name} are as declared again",)
+
+    async def _update(self, container: str, wanted: Mapping[str, Any]) -> None:
+        body = dict(wanted)
+        if body.get("Memory") == 0:  # the engine takes 0 for "leave it"; -1 lifts a limit
+            body |= {"Memory": -1, "MemorySwap": -1}
+        await self._engine.call("POST", f"containers/{container}/update", body=body)
+
+
+def _memory(container: Container, wanted: int) -> dict[str, int]:
+    host = section(container.document, "HostConfig")
+    memory, both = int(host.get("Memory") or 0), int(host.get("MemorySwap") or 0)
+    if both == -1:
+        return {"Memory": wanted, "MemorySwap": -1}
+    swap = both - memory if both > memory > 0 else wanted if not memory else 0
+    return {"Memory": wanted, "MemorySwap": wanted + swap}
+
+
+def _of(container: Container, names: Mapping[str, Any]) -> dict[str, int]:
+    host = section(container.document, "HostConfig")
+    return {name: int(host.get(name) or 0) for name in names}
+
+
+def _mib(value: float) -> str:
+    return f"{value / MIB:.0f} MiB"

@@ -1,0 +1,237 @@
+"""Replacing a container by one made from a blueprint, so that at no moment anything is lost.
+
+Flows in: a container, a blueprint. Flows out: a new container under the old name, the old one moved
+aside until the new one has proven itself. Each stage is written down before it begins:
+
+    named aside → made → the old one stopped → the new one started → proven → the old one removed
+
+Whatever happens before the new one runs, `put_back` leads to where it began: the old one under its
+name, running if it ran. Nothing is removed together with volumes, ever. The old one is stopped
+before the new one starts, since both may want one port, one address, or one file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from secrets import token_hex
+from typing import Any
+
+from everup.loop.ports import Clock
+from everup.model.errors import EverupError, GiveUp
+from everup.model.kinds import InstanceState
+from everup.model.runtime import EventKind
+from everup.runtimes.docker.blueprint import Blueprint, blueprint_of
+from everup.runtimes.docker.calls import Calls
+from everup.runtimes.docker.containers import ASIDE, Container, section
+from everup.runtimes.docker.engine import Engine, Gone
+from everup.runtimes.docker.hands import Hands
+from everup.runtimes.docker.store import Store
+
+ROOM = "aside"
+PROVEN_S = 30.0
+"""How long the new one must have run, and be healthy if it has a check, before the old one goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """One replacement that is not over. Written before each stage."""
+
+    service: str
+    name: str
+    old: str
+    was_running: bool
+    new: str = ""
+    is_started: bool = False
+    is_kept: bool = False  # in quarantine, for a person
+    networks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+class Replacer:
+    """Replaces, settles what an earlier life left half done, and removes what is not needed."""
+
+    def __init__(
+        self, engine: Engine, clock: Clock, calls: Calls, hands: Hands, store: Store, scale: float
+    ) -> None:
+        self._engine, self._clock, self._calls = engine, clock, calls
+        self._hands, self._store = hands, store
+        self._proven_s = PROVEN_S * scale
+
+    async def replace(self, old: Container, blueprint: Blueprint, grace_s: float) -> None:
+        """Have a new one in its place.
+
+        Raises:
+            GiveUp, TryAgain: it was not possible; the old one is where it was, and runs if it ran.
+        """
+
+        async def end() -> None:
+            await self._hands.stop(old, grace_s, may_kill=True)
+
+        await self._exchange(old, blueprint, end, is_kept=False)
+
+    async def quarantine(self, old: Container, blueprint: Blueprint) -> None:
+        """The same, but the old one is frozen and taken off its networks, not ended."""
+
+        async def end() -> None:
+            await self._hands.freeze(old)
+            for network in blueprint_of(old, "").networks:
+                body = {"Container": old.id, "Force": True}
+                await self._engine.call("POST", f"networks/{network}/disconnect", body=body)
+
+        await self._exchange(old, blueprint, end, is_kept=True)
+
+    async def _exchange(
+        self,
+        old: Container,
+        blueprint: Blueprint,
+        end: Callable[[], Awaitable[None]],
+        *,
+        is_kept: bool,
+    ) -> None:
+        _refuse(old)
+        if self._store.get(ROOM, old.name) is not None:
+            await self.settle(old.service)
+        networks = blueprint_of(old, "").networks if is_kept else {}
+        aside = Aside(
+            old.service, old.name, old.id, old.is_running, is_kept=is_kept, networks=networks
+        )
+        self._note(aside)
+        try:
+            new = await self._make(aside, blueprint)
+            aside = replace(aside, new=new)
+            self._note(aside)
+            await end()
+            with self._calls.claims(new, EventKind.STARTED):
+                await self._engine.call("POST", f"containers/{new}/start")
+        except EverupError:
+            await self._put_back(aside)
+            raise
+        self._note(replace(aside, is_started=True))
+
+    async def make(self, name: str, blueprint: Blueprint) -> str:
+        """A container that does not run yet, on all of its networks; its id."""
+        made = await self._engine.call(
+            "POST", "containers/create", params={"name": name}, body=blueprint.body()
+        )
+        container = str(made["Id"])
+        try:
+            for network, end in blueprint.further_networks().items():
+                body = {"Container": container, "EndpointConfig": dict(end)}
+                await self._engine.call("POST", f"networks/{network}/connect", body=body)
+        except EverupError:
+            await self._hands.remove(container)
+            raise
+        return container
+
+    def asides(self) -> Sequence[Aside]:
+        """What is not over."""
+        return [_aside(value) for value in self._store.all(ROOM).values()]
+
+    async def settle(self, service: str | None = None) -> Sequence[str]:
+        """Bring every replacement to an end: the new one where it runs, else the old one. For
+        what an earlier life left, and for who wants all given back."""
+        said: list[str] = []
+        for aside in self.asides():
+            if service in (None, aside.service):
+                said.append(await self._settle(aside))
+        return said
+
+    async def tidy(self) -> None:
+        """Remove old ones whose replacement has proven itself."""
+        for aside in self.asides():
+            if aside.is_started and not aside.is_kept and await self._is_proven(aside.new):
+                await self._finish(aside)
+
+    async def _settle(self, aside: Aside) -> str:
+        new = await self._found(aside.new)
+        if new is not None and new.is_running:
+            await self._finish(aside)
+            return f"{aside.service}: the container that {aside.name} replaced is removed"
+        await self._put_back(aside)
+        return f"{aside.service}: the container that {aside.name} was to replace is back"
+
+    async def _is_proven(self, container: str) -> bool:
+        new = await self._found(container)
+        if new is None or new.state is not InstanceState.RUNNING:
+            return False
+        if new.check is not None and new.check.status != "healthy":
+            return False
+        return self._clock.now() - new.started_at_s >= self._proven_s
+
+    async def _finish(self, aside: Aside) -> None:
+        old = await self._found(aside.old)
+        if old is not None:
+            await self._end(old, is_frozen=aside.is_kept)
+            await self._hands.remove(old.id)
+        self._store.remove(ROOM, aside.name)
+
+    async def _put_back(self, aside: Aside) -> None:
+        """The old one under its name again. Each part may have been done before."""
+        for impostor in {aside.new, await self._id_of(aside.name)} - {"", aside.old}:
+            new = await self._found(impostor)
+            if new is not None:
+                if new.is_running:
+                    await self._hands.stop(new, new.grace_s, may_kill=True)
+                await self._hands.remove(new.id)
+        old = await self._found(aside.old)
+        if old is None:
+            self._store.remove(ROOM, aside.name)
+            raise GiveUp(f"{aside.name}: somebody else has removed its container {aside.old[:12]}")
+        if old.name != aside.name:
+            await self._rename(old.id, aside.name)
+        if aside.is_kept:  # frozen and without networks: what comes back is started anew
+            await self._end(old, is_frozen=True)
+            await self._reconnect(aside)
+        if aside.was_running:
+            await self._hands.start(old)
+        self._store.remove(ROOM, aside.name)
+
+    async def _end(self, old: Container, *, is_frozen: bool) -> None:
+        if is_frozen:
+            await self._hands.kill(old)
+        elif old.is_running:
+            await self._hands.stop(old, old.grace_s, may_kill=True)
+
+    async def _reconnect(self, aside: Aside) -> None:
+        old = await self._hands.look(aside.old)
+        now = section(section(old.document, "NetworkSettings"), "Networks")
+        for network, end in aside.networks.items():
+            if network not in now:
+                body = {"Container": aside.old, "EndpointConfig": dict(end)}
+                await self._engine.call("POST", f"networks/{network}/connect", body=body)
+
+    async def _make(self, aside: Aside, blueprint: Blueprint) -> str:
+        await self._rename(aside.old, f"{ASIDE}{aside.name}-{token_hex(3)}")
+        return await self.make(aside.name, blueprint)
+
+    async def _rename(self, container: str, name: str) -> None:
+        await self._engine.call("POST", f"containers/{container}/rename", params={"name": name})
+
+    async def _found(self, container: str) -> Container | None:
+        if not container:
+            return None
+        try:
+            return await self._hands.look(container)
+        except Gone:
+            return None
+
+    async def _id_of(self, name: str) -> str:
+        found = await self._found(name)
+        return "" if found is None else found.id
+
+    def _note(self, aside: Aside) -> None:
+        self._store.put(ROOM, aside.name, asdict(aside))
+
+
+def _refuse(container: Container) -> None:
+    """What would be lost or is not ours to make (docs/safety.md)."""
+    if section(container.document, "HostConfig").get("AutoRemove"):
+        raise GiveUp(
+            f"{container.name} runs with --rm: the engine removes it when it stops, so that there "
+            "would be no way back; run it without --rm"
+        )
+
+
+def _aside(value: Mapping[str, Any]) -> Aside:
+    known = {name: value[name] for name in Aside.__dataclass_fields__ if name in value}
+    return Aside(**known)

@@ -1,0 +1,389 @@
+"""The verbs of the Runtime port over the containers of one Compose project.
+
+Flows in: calls of the loop, the API and the CLI. Flows out: calls of the engine, listings, events.
+Each verb takes its service's turn; who comes while another is under way waits a little and is then
+told to try again. Left to others: whether a verb should be called at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from everup.loop.ports import Clock
+from everup.model.errors import EverupError, GiveUp, TryAgain
+from everup.model.kinds import UNKNOWN
+from everup.model.observation import Instance
+from everup.model.runtime import Captured, Listing, ProcessSight, RuntimeEvent
+from everup.model.settings import Settings
+from everup.model.stack import HookSpec, Limits, Stack
+from everup.runtimes.docker import hooks, sights
+from everup.runtimes.docker.blueprint import Blueprint, blueprint_of, parse_blueprint
+from everup.runtimes.docker.calls import Calls
+from everup.runtimes.docker.containers import Container, section
+from everup.runtimes.docker.copies import INSTANCES_MOST, Copies
+from everup.runtimes.docker.engine import Engine, Gone
+from everup.runtimes.docker.events import Events
+from everup.runtimes.docker.hands import Hands
+from everup.runtimes.docker.instances import instance_of
+from everup.runtimes.docker.isolation import Isolation
+from everup.runtimes.docker.limits import LimitKeeper
+from everup.runtimes.docker.manifest import MANIFEST
+from everup.runtimes.docker.replace import Replacer
+from everup.runtimes.docker.roster import Roster
+from everup.runtimes.docker.store import Store
+from everup.runtimes.docker.witness import Witness
+
+TURN_WAIT_S = 5.0
+TURN_WAIT_LEAST_S = 0.5
+TIDY_INTERVAL_S = 5.0
+LINES_MOST = 5000
+LOG_CHARS_MOST = 1 << 20
+APPLIED = "applied"
+
+
+class DockerRuntime:
+    """Acts on a project's containers. Make one with `create`; see `Runtime` for the verbs."""
+
+    manifest = MANIFEST
+
+    def __init__(
+        self, stack: Stack, state_dir: Path, clock: Clock, settings: Settings, engine: Engine
+    ) -> None:
+        self._stack, self._clock, self._engine = stack, clock, engine
+        scale = settings.time_scale
+        self._turns = {name: asyncio.Lock() for name in stack.services}
+        self._turn_wait_s = max(TURN_WAIT_S * scale, TURN_WAIT_LEAST_S)
+        self._store = Store(state_dir / "docker")
+        self._calls = Calls(clock)
+        self._roster = Roster(engine, clock, stack.name, tuple(stack.services))
+        self._hands = Hands(engine, clock, self._calls)
+        self._replacer = Replacer(engine, clock, self._calls, self._hands, self._store, scale)
+        self._copies = Copies(engine, self._calls, self._hands, self._replacer)
+        self._isolation = Isolation(engine, self._store)
+        self._limits = LimitKeeper(engine, self._hands, self._store, self._peak)
+        self._events = Events(
+            engine, clock, self._calls, known=self._roster.known, heard=self._roster.heard
+        )
+        self._tidying: asyncio.Task[None] | None = None
+        self._tidy_interval_s = TIDY_INTERVAL_S * scale
+        self._witness = Witness(self._store)
+        self._is_open = False
+
+    async def open(self) -> None:
+        """Reach the engine, listen to it, and end what an earlier life left half done.
+
+        Raises:
+            GiveUp, TryAgain: there is no engine, or it does not answer.
+        """
+        await self._engine.open()
+        self._witness.open(self._clock.now())
+        self._events.open()
+        self._is_open = True
+        await self._replacer.settle()
+        found = await self._roster.read()
+        self._witness.forget_all_but(frozenset(c.id for c in found))
+        self._tidying = asyncio.create_task(self._tidy(), name="docker tidying")
+
+    async def list(self) -> Listing:
+        """Every container of a declared service that was ever started."""
+        self._need_open()
+        at_s = self._clock.now()
+        try:
+            containers = await self._roster.read()
+        except EverupError as error:
+            return Listing(at_s, (), fault=str(error))
+        shown = [self._instance(c) for c in containers if c.was_ever_started]
+        return Listing(at_s, tuple(shown))
+
+    def watch(self) -> AsyncIterator[RuntimeEvent]:
+        """Events from this call on; ends when the runtime is closed."""
+        return self._events.watch()
+
+    async def start(self, service: str, instance: str | None = None) -> None:
+        """Start the containers that do not run."""
+        async with self._turn(service):
+            found = await self._containers(service, instance)
+            if not found:
+                raise GiveUp(f"{service} has no container; docker compose up -d {service} makes it")
+            for container in found:
+                await self._hands.start(container)
+
+    async def stop(
+        self, service: str, instance: str | None = None, *, grace_s: float, may_kill: bool = True
+    ) -> Sequence[str]:
+        """The stop signal to all of them at once, then each has its grace."""
+        async with self._turn(service):
+            found = await self._containers(service, instance)
+            told = await _all(self._hands.stop(c, grace_s, may_kill=may_kill) for c in found)
+            return [text for text in told if text]
+
+    async def kill(self, service: str, instance: str | None = None) -> None:
+        """SIGKILL at once."""
+        async with self._turn(service):
+            await _all(self._hands.kill(c) for c in await self._containers(service, instance))
+
+    async def restart(
+        self, service: str, instance: str | None = None, *, grace_s: float, may_kill: bool = True
+    ) -> Sequence[str]:
+        """One after the other; one call of the engine each, or a new container where a
+        configuration was applied."""
+        told: list[str] = []
+        async with self._turn(service):
+            applied = self._applied(service)
+            for container in await self._containers(service, instance):
+                if applied is not None and await self._blueprint(container) != applied:
+                    await self._replacer.replace(container, applied, grace_s)
+                else:
+                    told.append(await self._hands.restart(container, grace_s, may_kill=may_kill))
+        return [text for text in told if text]
+
+    async def recreate(self, service: str, instance: str | None = None, *, grace_s: float) -> None:
+        """A fresh container of the same declaration for each."""
+        async with self._turn(service):
+            for container in await self._containers(service, instance):
+                plan = self._applied(service) or await self._blueprint(container)
+                await self._replacer.replace(container, plan, grace_s)
+
+    async def set_instances(self, service: str, count: int) -> None:
+        """Have this many; the highest-numbered ones leave first."""
+        async with self._turn(service):
+            if not 1 <= count <= INSTANCES_MOST:
+                raise GiveUp(
+                    f"instances: {count} is not between 1 and {INSTANCES_MOST}; use stop for none"
+                )
+            found = await self._containers(service, None)
+            if not found:
+                raise GiveUp(f"{service} has no container; docker compose up -d {service} makes it")
+            plan = self._applied(service) or await self._blueprint(found[-1])
+            await self._copies.have(found, count, plan)
+
+    async def set_limits(self, service: str, limits: Limits) -> None:
+        """Change limits of what runs, live."""
+        async with self._turn(service):
+            await self._limits.set(await self._containers(service, None), limits)
+
+    async def run_hook(
+        self, service: str, name: str, hook: HookSpec, instance: str | None = None
+    ) -> str:
+        """Run the hook for each running container; nothing runs: nothing is done."""
+        self._need_open()
+        running = [c for c in await self._containers(service, instance) if c.is_running]
+        return await hooks.run(self._engine, name, hook, running, hook.timeout_s) if running else ""
+
+    async def processes(self, service: str, instance: str | None = None) -> Sequence[ProcessSight]:
+        """Of each running container, its main process first."""
+        self._need_open()
+        running = [c for c in await self._containers(service, instance) if c.is_running]
+        found = await _all(sights.processes(self._engine, c) for c in running)
+        return [sight for of_one in found for sight in of_one][: sights.PROCESSES_MOST]
+
+    async def evidence(self, service: str, instance: str | None = None) -> Sequence[str]:
+        """What the engine shows of its containers, a few dozen lines each."""
+        self._need_open()
+        known = [c for c in await self._containers(service, instance) if c.was_ever_started]
+        told = await _all(sights.evidence(self._engine, c, self._instance(c)) for c in known)
+        return [line for of_one in told for line in of_one]
+
+    async def logs(self, service: str, instance: str | None = None, *, lines: int) -> Sequence[str]:
+        """The last lines; of several containers each one's share, headed by its name."""
+        self._need_open()
+        found = await self._containers(service, instance)
+        share = min(lines, LINES_MOST) // max(len(found), 1)
+        if share < 1:
+            return []
+        told = await _all(self._log(c, share) for c in found)
+        heads = [f"{c.name} | " if len(found) > 1 else "" for c in found]
+        return [head + line for head, part in zip(heads, told, strict=True) for line in part]
+
+    async def capture(self, service: str) -> Captured:
+        """What the newest container was made from."""
+        self._need_open()
+        found = await self._containers(service, None)
+        if not found:
+            raise GiveUp(f"{service} has no container, so that nothing of it can be captured")
+        newest = max(found, key=lambda c: str(c.document.get("Created") or ""))
+        return Captured(service, (await self._blueprint(newest)).content())
+
+    async def apply(self, captured: Captured) -> None:
+        """Use this from the next restart on, and after restarts of Everup."""
+        async with self._turn(captured.service):
+            plan = parse_blueprint(captured.content)
+            self._store.put(APPLIED, captured.service, plan.content())
+
+    async def pin_image(self, service: str, reference: str) -> str:
+        """Tag the image that runs, so that it is not pruned; its id."""
+        async with self._turn(service):
+            found = await self._containers(service, None)
+            if not found:
+                raise GiveUp(f"{service} has no container, so that no image of it runs")
+            image = str(found[-1].document.get("Image") or "")
+            repository, _, tag = reference.partition(":")
+            await self._engine.call(
+                "POST", f"images/{image}/tag", params={"repo": repository, "tag": tag or "latest"}
+            )
+            return image
+
+    async def isolate(self, service: str) -> None:
+        """Take its containers off their networks."""
+        async with self._turn(service):
+            await self._isolation.isolate(await self._containers(service, None))
+
+    async def rejoin(self, service: str) -> None:
+        """Connect them again."""
+        async with self._turn(service):
+            await self._isolation.rejoin(service)
+
+    async def quarantine(self, service: str, instance: str) -> None:
+        """Freeze the sick one aside, and have a fresh one in its place."""
+        async with self._turn(service):
+            for container in await self._containers(service, instance):
+                plan = self._applied(service) or await self._blueprint(container)
+                await self._replacer.quarantine(container, plan)
+
+    async def release(self, service: str | None = None) -> Sequence[str]:
+        """Networks, limits, and containers that were moved aside."""
+        self._need_open()
+        said: list[str] = []
+        for name in self._stack.services if service is None else (service,):
+            async with self._turn(name):
+                said += await self._isolation.rejoin(name)
+                said += await self._limits.release(name)
+                said += await self._replacer.settle(name)
+        return said
+
+    async def close(self, *, stop_services: bool = False) -> None:
+        """Let go; or stop everything, dependents before what they need."""
+        if not self._is_open:
+            return
+        try:
+            if stop_services:
+                await self._stop_everything()
+        finally:
+            await self._let_go()
+
+    async def lose(self) -> None:
+        """Let go as a crash would, for tests of what comes after one."""
+        await self._let_go()
+
+    async def _let_go(self) -> None:
+        self._is_open = False
+        task, self._tidying = self._tidying, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        await self._events.close()
+        await self._calls.close()
+        await self._engine.close()
+
+    async def _tidy(self) -> None:
+        while True:
+            await self._clock.sleep(self._tidy_interval_s)
+            with contextlib.suppress(EverupError):  # tried again; the list of what is held tells
+                await self._replacer.tidy()
+
+    async def _stop_everything(self) -> None:
+        await self._replacer.settle()
+        containers = await self._roster.read()
+        for names in _levels(self._stack):
+            of_level = [c for c in containers if c.service in names and c.is_running]
+            await _all(self._hands.stop(c, c.grace_s, may_kill=True) for c in of_level)
+
+    def _instance(self, container: Container) -> Instance:
+        was_witnessed = not container.is_running and self._witness.saw(container)
+        return instance_of(container, was_witnessed=was_witnessed)
+
+    def _peak(self, container: Container) -> float:
+        return UNKNOWN
+
+    async def _log(self, container: Container, lines: int) -> Sequence[str]:
+        try:
+            said = await self._engine.text(
+                "GET",
+                f"containers/{container.id}/logs",
+                params={"stdout": True, "stderr": True, "tail": lines},
+                is_tty=container.is_tty,
+                chars_most=LOG_CHARS_MOST,
+            )
+        except TimeoutError:
+            raise TryAgain(f"the engine gave no log of {container.name} in time") from None
+        return said.splitlines()[-lines:]
+
+    def _applied(self, service: str) -> Blueprint | None:
+        content = self._store.get(APPLIED, service)
+        return None if content is None else parse_blueprint(content)
+
+    async def _blueprint(self, container: Container) -> Blueprint:
+        """By name where the name still means the image that runs, else by the image's id."""
+        runs = str(container.document.get("Image") or "")
+        named = str(section(container.document, "Config").get("Image") or "")
+        try:
+            means = str((await self._engine.get(f"images/{named}/json")).get("Id") or "")
+        except Gone:
+            means = ""
+        return blueprint_of(container, named if means == runs else runs)
+
+    @asynccontextmanager
+    async def _turn(self, service: str) -> AsyncIterator[None]:
+        self._need_open()
+        turn = self._turns.get(service)
+        if turn is None:
+            raise self._no_such_service(service)
+        try:
+            async with asyncio.timeout(self._turn_wait_s):
+                await turn.acquire()
+        except TimeoutError:
+            raise TryAgain(f"another call acts on {service}", self._turn_wait_s) from None
+        try:
+            self._need_open()
+            yield
+        finally:
+            turn.release()
+
+    async def _containers(self, service: str, instance: str | None) -> Sequence[Container]:
+        """The containers that are meant, read anew."""
+        if service not in self._stack.services:
+            raise self._no_such_service(service)
+        found = await self._roster.of(service)
+        if instance is None:
+            return found
+        named = [c for c in found if c.name == instance]
+        if not named:
+            names = ", ".join(c.name for c in found) or "none"
+            raise GiveUp(f"instance: there is no {instance!r} of {service!r}; known: {names}")
+        return named
+
+    def _no_such_service(self, service: str) -> GiveUp:
+        known = ", ".join(self._stack.services)
+        return GiveUp(f"service: there is no {service!r}; known are {known}")
+
+    def _need_open(self) -> None:
+        if not self._is_open:
+            raise GiveUp("this runtime is closed; open a new one")
+
+
+T = TypeVar("T")
+
+
+async def _all(works: Any) -> list[Any]:
+    """All to their end, then the first error, or what they returned."""
+    results = await asyncio.gather(*works, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return results
+
+
+def _levels(stack: Stack) -> Sequence[frozenset[str]]:
+    """Services in groups, each group before what it depends on; a cycle is one group."""
+    left = set(stack.services)
+    levels: list[frozenset[str]] = []
+    while left:
+        free = frozenset(n for n in left if not left.intersection(stack.dependents_of(n)))
+        levels.append(free or frozenset(left))
+        left -= levels[-1]
+    return levels
