@@ -76,9 +76,11 @@ def expectation_for(
         settings.health_threshold if spec.health_threshold is None else spec.health_threshold
     )
     start_s = spec.start_period_s or settings.start_period_unknown_s
+    is_slow = spec.probe is not None and spec.probe.is_owners  # it answers at its own pace
+    answers_s = settings.verify_probes * spec.probe.interval_s if spec.probe and is_slow else 0.0
     return Expectation(
         service=spec.name,
-        deadline_s=settings.verify_deadline_s + window_s + start_s,
+        deadline_s=settings.verify_deadline_s + window_s + start_s + answers_s,
         window_s=window_s,
         probes=settings.verify_probes,
         score_least=threshold,

@@ -110,7 +110,7 @@ async def _by_hook(runtime: Runtime, spec: ServiceSpec, hook: HookSpec, instance
 async def _by_asking(
     prober: Prober, spec: ServiceSpec, instance: Instance, settings: Settings
 ) -> Said | None:
-    if spec.probe is None:
+    if spec.probe is None or spec.probe.is_owners:
         return None
     return await prober.busy(spec.probe, spec, instance, settings.probe_timeout_s)
 

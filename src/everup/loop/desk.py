@@ -106,8 +106,19 @@ class Desk:
                 of_service[instance.name] = known
             if instance.state is InstanceState.EXITED:
                 self._note_death(instance, at_s)
+            if instance.check is not None:
+                changed = self._take_check(of_service[instance.name], instance.check) or changed
         self._kept = fresh
         return changed
+
+    def _take_check(self, kept: Kept, result: ProbeResult) -> bool:
+        """An answer of the owner's own check; each is listed until the next one."""
+        spec = self._stack.services[kept.instance.service].probe
+        if spec is None or not spec.is_owners:
+            return False
+        if kept.probe is not None and not result.at_s > kept.probe.at_s:
+            return False
+        return self._fold(kept, result) is not News.NONE
 
     def _note_death(self, instance: Instance, at_s: float) -> None:
         if self._dead_identities.get(instance.name) == instance.identity:
@@ -121,6 +132,9 @@ class Desk:
         kept = self._kept.get(service, {}).get(name)
         if kept is None or kept.instance.identity != identity:
             return News.NONE
+        return self._fold(kept, result)
+
+    def _fold(self, kept: Kept, result: ProbeResult) -> News:
         before = kept.probe
         kept.probe = fold_probe(before, result)
         if before is None or before.verdict is not kept.probe.verdict:

@@ -59,7 +59,7 @@ class Samplers:
             group.create_task(self._for_ever("sensing the host", self._hosts, stops_acting=True))
             group.create_task(self._for_ever("reading freezes", self._freezes, stops_acting=True))
             for spec in self._stack.services.values():
-                if spec.probe is not None:
+                if spec.probe is not None and not spec.probe.is_owners:
                     group.create_task(self._probes(spec, spec.probe))
 
     async def _for_ever(

@@ -58,6 +58,7 @@ class Instance:
     memory_limit_bytes: float = UNKNOWN
     accept_queue: float = UNKNOWN
     waited_s: float = UNKNOWN
+    check: ProbeResult | None = None  # the latest answer of the owner's own check, if it has one
 
 
 class Heard(StrEnum):
@@ -71,13 +72,14 @@ class Heard(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """One answer."""
+    """One answer. `in_a_row`: how many of its kind whoever asked has counted; 0: nobody counts."""
 
     verdict: ProbeVerdict
     at_s: float
     latency_s: float = UNKNOWN
     detail: str = ""
     heard: Heard = Heard.ANSWER
+    in_a_row: int = 0
 
 
 @dataclass(frozen=True, slots=True)

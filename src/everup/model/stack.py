@@ -17,8 +17,10 @@ NO_WORDS = frozenset({"", "false", "no", "off", "0"})
 
 @dataclass(frozen=True, slots=True)
 class ProbeSpec:
-    """How to ask one instance whether it is well. Exactly one of http, tcp, postgres, redis and
-    command is set; postgres and redis are `host:port` or the path of a socket.
+    """How to ask one instance whether it is well. Exactly one of http, tcp, postgres, redis,
+    command and is_owners is set; postgres and redis are `host:port` or the path of a socket.
+
+    `is_owners`: nobody asks; the runtime runs the owner's own check and lists its answers.
 
     `{port}` in a target stands for the port of the instance that is asked.
     """
@@ -31,10 +33,13 @@ class ProbeSpec:
     expect_status: tuple[int, int] = (200, 399)
     postgres: str | None = None
     redis: str | None = None
+    is_owners: bool = False
 
     @property
     def kind(self) -> str:
-        """`http`, `tcp`, `postgres`, `redis` or `exec`."""
+        """`http`, `tcp`, `postgres`, `redis`, `owners` or `exec`."""
+        if self.is_owners:
+            return "owners"
         for name in ("http", "tcp", "postgres", "redis"):
             if getattr(self, name):
                 return name

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from everup.model.errors import GiveUp
 from everup.model.runtime import EventKind, RuntimeEvent
-from everup.runtimes.processes import accounting, events, inherited, output, procfs
+from everup.runtimes import broadcast
+from everup.runtimes.processes import accounting, inherited, output, procfs
 from everup.runtimes.processes.account import account_for
 from everup.runtimes.processes.configuration import Configuration
 from everup.runtimes.processes.identity import Identity
@@ -78,15 +79,15 @@ def test_a_large_file_is_put_aside_or_cut(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_a_slow_watcher_loses_the_oldest_and_the_loss_is_counted() -> None:
     async def story() -> None:
-        source = events.Events()
+        source = broadcast.Broadcast()
         watcher = source.watch()
-        for n in range(events.EVENTS_MOST + 5):
+        for n in range(broadcast.EVENTS_MOST + 5):
             source.tell(RuntimeEvent(EventKind.DIED, float(n)))
         assert watcher.shed == 5
         assert (await anext(watcher)).at_s == 5.0
         source.close()
         rest = [event async for event in watcher]
-        assert len(rest) < events.EVENTS_MOST
+        assert len(rest) < broadcast.EVENTS_MOST
         assert [event async for event in watcher] == [], "the end stays the end"
         assert [event async for event in source.watch()] == []
 
@@ -95,7 +96,7 @@ def test_a_slow_watcher_loses_the_oldest_and_the_loss_is_counted() -> None:
 
 def test_a_watcher_that_nobody_holds_is_forgotten() -> None:
     async def story() -> None:
-        source = events.Events()
+        source = broadcast.Broadcast()
         source.watch()
         assert len(source._watchers) == 0
 

@@ -1,18 +1,27 @@
 """A container as the loop sees it: an `Instance`. Pure.
 
 Flows in: the parsed container, what accounting says of it, and what we know of how it ended. Flows
-out: an Instance with its owner's check folded into a reading of its own.
+out: an Instance, with the latest answer of its owner's own check.
 """
 
 from __future__ import annotations
 
-from everup.model.kinds import UNKNOWN, InstanceState
-from everup.model.observation import Exit, Instance
-from everup.runtimes.docker.containers import Container, code_of, section
+from itertools import takewhile
+
+from everup.model.kinds import UNKNOWN, InstanceState, ProbeVerdict
+from everup.model.observation import Exit, Heard, Instance, ProbeResult
+from everup.runtimes.docker.containers import Answer, Container, OwnersCheck, code_of, section
+
+TIMED_OUT = -1  # the code that the engine gives a check which it had to end
+DETAIL_CHARS_MOST = 300
 
 
-def instance_of(container: Container, *, was_witnessed: bool) -> Instance:
-    """What the engine says of it. `was_witnessed`: did we see it end?"""
+def instance_of(
+    container: Container, *, was_witnessed: bool, at_s: float, failure_threshold: int
+) -> Instance:
+    """What the engine says of it. `was_witnessed`: did we see it end? `failure_threshold`: how
+    many failures in a row count as the owner's final word."""
+    check = container.check if container.state is InstanceState.RUNNING else None
     return Instance(
         service=container.service,
         name=container.name,
@@ -20,23 +29,53 @@ def instance_of(container: Container, *, was_witnessed: bool) -> Instance:
         state=container.state,
         started_at_s=container.started_at_s,
         port=_published(container),
-        exit=exit_of(container, was_witnessed) if _has_ended(container) else None,
+        exit=exit_of(container, was_witnessed=was_witnessed) if _has_ended(container) else None,
         memory_limit_bytes=container.memory_limit_bytes,
+        check=None if check is None else answer_of(check, at_s, failure_threshold),
     )
 
 
-def exit_of(container: Container, was_witnessed: bool) -> Exit:
+def answer_of(check: OwnersCheck, at_s: float, failure_threshold: int) -> ProbeResult:
+    """The owner's check as an answer. Its failures reach the threshold when the engine says
+    *unhealthy* and not before: how many it takes is its owner's to say."""
+    last = check.answers[-1] if check.answers else None
+    detail = "" if last is None else " ".join(last.output.split())[:DETAIL_CHARS_MOST]
+    if check.status == "starting" or last is None:
+        said = f"starting; its check says: {detail}" if detail else "starting"
+        return ProbeResult(ProbeVerdict.RECOVERING, at_s, detail=said, heard=Heard.CHECK)
+    if check.failing_streak == 0 and check.status != "unhealthy":
+        passed = len(list(takewhile(lambda answer: answer.code == 0, reversed(check.answers))))
+        return ProbeResult(
+            ProbeVerdict.PASS, last.ended_s, detail=detail, heard=Heard.CHECK, in_a_row=passed
+        )
+    count = max(check.failing_streak, 1)
+    is_final = check.status == "unhealthy"
+    return ProbeResult(
+        ProbeVerdict.FAIL,
+        last.ended_s,
+        detail=_failure(last, detail),
+        heard=Heard.SILENCE if last.code == TIMED_OUT else Heard.CHECK,
+        in_a_row=max(count, failure_threshold) if is_final else min(count, failure_threshold - 1),
+    )
+
+
+def exit_of(container: Container, *, was_witnessed: bool) -> Exit:
     """Its latest death."""
-    at_s, began_s = container.finished_at_s, container.started_at_s
-    ran_s = at_s - began_s
+    ran_s = container.finished_at_s - container.started_at_s
     return Exit(
-        at_s=at_s,
+        at_s=container.finished_at_s,
         code=code_of(container.exit_code),
         is_out_of_memory=container.is_out_of_memory,
         was_witnessed=was_witnessed,
         ran_s=ran_s if ran_s >= 0 else UNKNOWN,
         instance=container.name,
     )
+
+
+def _failure(last: Answer, detail: str) -> str:
+    if last.code == TIMED_OUT:
+        return "its check had no answer in time"
+    return f"its check ended with {last.code}" + (f": {detail}" if detail else "")
 
 
 def _has_ended(container: Container) -> bool:

@@ -55,6 +55,7 @@ class DockerRuntime:
         self, stack: Stack, state_dir: Path, clock: Clock, settings: Settings, engine: Engine
     ) -> None:
         self._stack, self._clock, self._engine = stack, clock, engine
+        self._settings = settings
         scale = settings.time_scale
         self._turns = {name: asyncio.Lock() for name in stack.services}
         self._turn_wait_s = max(TURN_WAIT_S * scale, TURN_WAIT_LEAST_S)
@@ -295,7 +296,12 @@ class DockerRuntime:
 
     def _instance(self, container: Container) -> Instance:
         was_witnessed = not container.is_running and self._witness.saw(container)
-        return instance_of(container, was_witnessed=was_witnessed)
+        return instance_of(
+            container,
+            was_witnessed=was_witnessed,
+            at_s=self._clock.now(),
+            failure_threshold=self._settings.failure_threshold,
+        )
 
     def _peak(self, container: Container) -> float:
         return UNKNOWN
