@@ -1,0 +1,116 @@
+"""One pass over all containers, cheap enough to be made every second.
+
+Flows in: the running containers. Flows out: a `Usage` for each that can be seen; one that is gone,
+or of which nothing can be seen from here, is missing, and the caller may ask the engine. Blocks for
+a tenth of a millisecond a container; called by the runtime's sampler in a worker thread.
+
+Nothing raises for one container. What is shared is not shown as anybody's own: traffic and waiting
+connections of a network that several containers use, or that is the host's, are unknown.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from everup.model.kinds import is_known
+from everup.runtimes.docker.accounting import files
+from everup.runtimes.docker.accounting.hierarchy import detect
+from everup.runtimes.docker.accounting.lives import Life, Lives
+from everup.runtimes.docker.accounting.process import MainProcess, host_namespace
+from everup.runtimes.docker.accounting.queues import Queues
+from everup.runtimes.docker.accounting.reach import Reach, look_around
+from everup.runtimes.docker.accounting.values import Roots, Target, Usage
+
+CONTAINERS_MOST = 2000
+"""One pass looks at so many, the first ones."""
+
+
+class Accounting:
+    """Keeps files open between passes; `close` when it is no longer wanted."""
+
+    def __init__(
+        self,
+        *,
+        roots: Roots | None = None,
+        clock_s: Callable[[], float] = time.monotonic,
+        kept_most: int | None = None,
+    ) -> None:
+        self._roots = roots or Roots.found()
+        self._queues = Queues()
+        kept = files.kept_most() if kept_most is None else kept_most
+        self._lives = Lives(
+            self._roots, detect(self._roots.cgroup), clock_s, kept, self._queues.drop
+        )
+        self._lock = threading.Lock()
+
+    def read(self, containers: Sequence[Target]) -> dict[str, Usage]:
+        """One pass. May be called from any thread."""
+        with self._lock:
+            lives = self._lives.settle(containers[:CONTAINERS_MOST])
+            limits: dict[str, float] = {}
+            seen = {key: self._usage(life, limits) for key, life in list(lives.items())}
+            usages = {key: usage for key, usage in seen.items() if usage is not None}
+            self._add_networks(usages, lives)
+            self._lives.end_unkept()
+            return usages
+
+    def reach(self, containers: Sequence[Target] = ()) -> Reach:
+        """What can be seen from here, and what to change where it is not enough."""
+        return look_around(self._roots, containers)
+
+    def close(self) -> None:
+        """Let go of all files; a later pass opens them again."""
+        with self._lock:
+            self._lives.close()
+
+    def _usage(self, life: Life, limits: dict[str, float]) -> Usage | None:
+        process, group = life.process, life.group
+        state = process.state() if process is not None else None
+        if process is not None and state is None:
+            self._lives.end(life.target.id)
+            return None
+        usage = group.read(limits) if group is not None else None
+        if group is not None and usage is None:
+            group.files.close()
+            life.group = None
+        if process is None:
+            return usage
+        usage = replace(usage or Usage(), process_state=state)
+        members = group.members() if group is not None else None
+        if members is not None and process.pid not in members:
+            members = None
+        return replace(
+            usage,
+            waited_s=process.waited_s(members),
+            io_bytes=usage.io_bytes if is_known(usage.io_bytes) else process.io_bytes(members),
+        )
+
+    def _add_networks(self, usages: dict[str, Usage], lives: Mapping[str, Life]) -> None:
+        own = self._with_own_network({key: lives[key] for key in usages})
+        queues = self._queues.read(own, {key for key in own if lives[key].is_kept})
+        for key, process in own.items():
+            traffic = process.traffic()
+            usages[key] = replace(
+                usages[key],
+                accept_queue=queues[key],
+                rx_bytes=traffic.rx_bytes,
+                tx_bytes=traffic.tx_bytes,
+            )
+
+    def _with_own_network(self, lives: Mapping[str, Life]) -> dict[str, MainProcess]:
+        processes = {key: life.process for key, life in lives.items() if life.process is not None}
+        users = Counter(process.namespace for process in processes.values())
+        hosts = host_namespace(self._roots.proc)
+        return {
+            key: process
+            for key, process in processes.items()
+            if not lives[key].target.shares_network
+            and (
+                process.namespace is None
+                or (process.namespace != hosts and users[process.namespace] == 1)
+            )
+        }
