@@ -13,7 +13,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
 
 from everup.model.kinds import is_known
@@ -47,14 +47,18 @@ class Accounting:
         )
         self._lock = threading.Lock()
 
-    def read(self, containers: Sequence[Target]) -> dict[str, Usage]:
-        """One pass. May be called from any thread."""
+    def read(self, containers: Sequence[Target], suspects: Container[str] = ()) -> dict[str, Usage]:
+        """One pass. May be called from any thread.
+
+        `suspects` are ids of containers whose waiting connections matter now: where looking is
+        dear, they come first.
+        """
         with self._lock:
             lives = self._lives.settle(containers[:CONTAINERS_MOST])
             limits: dict[str, float] = {}
             seen = {key: self._usage(life, limits) for key, life in list(lives.items())}
             usages = {key: usage for key, usage in seen.items() if usage is not None}
-            self._add_networks(usages, lives)
+            self._add_networks(usages, lives, suspects)
             self._lives.end_unkept()
             return usages
 
@@ -79,19 +83,22 @@ class Accounting:
             life.group = None
         if process is None:
             return usage
-        usage = replace(usage or Usage(), process_state=state)
+        usage = usage or Usage()
         members = group.members() if group is not None else None
         if members is not None and process.pid not in members:
             members = None
         return replace(
             usage,
+            process_state=state,
             waited_s=process.waited_s(members),
             io_bytes=usage.io_bytes if is_known(usage.io_bytes) else process.io_bytes(members),
         )
 
-    def _add_networks(self, usages: dict[str, Usage], lives: Mapping[str, Life]) -> None:
+    def _add_networks(
+        self, usages: dict[str, Usage], lives: Mapping[str, Life], suspects: Container[str]
+    ) -> None:
         own = self._with_own_network({key: lives[key] for key in usages})
-        queues = self._queues.read(own, {key for key in own if lives[key].is_kept})
+        queues = self._queues.read(own, {key for key in own if lives[key].is_kept}, suspects)
         for key, process in own.items():
             traffic = process.traffic()
             usages[key] = replace(

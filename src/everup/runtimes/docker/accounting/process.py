@@ -12,7 +12,7 @@ import os
 from dataclasses import dataclass
 
 from everup.model.kinds import UNKNOWN
-from everup.runtimes.docker.accounting.files import Files, read_short
+from everup.runtimes.docker.accounting.files import Files, read_short, value_of
 from everup.runtimes.docker.accounting.hierarchy import said_path
 
 _FILES = ("stat", "schedstat", "io", "net/dev")
@@ -109,10 +109,7 @@ def waited_of(schedstat: bytes) -> float:
 
 def moved_of(content: bytes) -> float:
     """Bytes from and to block devices in /proc/PID/io."""
-    columns = dict(line.split(b": ", 1) for line in content.splitlines() if b": " in line)
-    if b"read_bytes" not in columns:
-        return UNKNOWN
-    return float(int(columns[b"read_bytes"]) + int(columns.get(b"write_bytes", 0)))
+    return value_of(content, b"read_bytes:") + value_of(content, b"write_bytes:")
 
 
 def traffic_of(content: bytes) -> Traffic:

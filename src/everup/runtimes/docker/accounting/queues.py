@@ -4,9 +4,9 @@ Flows in: main processes, one pass at a time. Flows out: a number each, NaN wher
 
 First the kernel's socket diagnostics, 30 µs a container. Without the right to ask them, the tables
 under /proc: each read walks all connections that the host can have, which takes milliseconds where
-memory is large. So one pass reads only as many as fit into its budget, those first where somebody
-waited, then the others in turn. A value is never carried over: a queue that looks the same because
-nobody looked would be taken for a hang.
+memory is large. So a pass reads those of suspects and of whom somebody was seen to wait for, as far
+as its budget goes, and where there is nobody of that kind, one container in turn. A value is never
+carried over: a queue that looks the same because nobody looked would be taken for a hang.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from everup.model.kinds import UNKNOWN, is_known
 from everup.runtimes.docker.accounting import diagnostics
 from everup.runtimes.docker.accounting.process import MainProcess
 
-TABLES_BUDGET_S = 0.01
+TABLES_BUDGET_S = 0.025
 _LISTENING = b"0A"
 
 
@@ -35,14 +35,19 @@ class Queues:
         self._turns: dict[str, int] = {}
         self._turn = 0
 
-    def read(self, processes: Mapping[str, MainProcess], kept: Container[str]) -> dict[str, float]:
+    def read(
+        self,
+        processes: Mapping[str, MainProcess],
+        kept: Container[str],
+        suspects: Container[str] = (),
+    ) -> dict[str, float]:
         """One pass over those that have a network of their own; channels only for who is kept."""
         asked = {
             key: self._asked(key, process) if key in kept else UNKNOWN
             for key, process in processes.items()
         }
         silent = [key for key, value in asked.items() if not is_known(value)]
-        asked.update(self._listed({key: processes[key] for key in silent}))
+        asked.update(self._listed({key: processes[key] for key in silent}, suspects))
         self._waiting = {
             key: value > 0 if is_known(value) else self._waiting.get(key, False)
             for key, value in asked.items()
@@ -81,15 +86,16 @@ class Queues:
         self._channels[key] = channel
         return channel
 
-    def _listed(self, processes: Mapping[str, MainProcess]) -> dict[str, float]:
-        """At least one, then until the budget is spent."""
-        order = sorted(
-            processes, key=lambda key: (not self._waiting.get(key), self._turns.get(key, 0))
-        )
+    def _listed(
+        self, processes: Mapping[str, MainProcess], suspects: Container[str]
+    ) -> dict[str, float]:
+        """From the tables: at least one, then the urgent ones until the budget is spent."""
+        urgent = {key for key in processes if key in suspects or self._waiting.get(key)}
+        order = sorted(processes, key=lambda key: (key not in urgent, self._turns.get(key, 0)))
         found: dict[str, float] = {}
         end_s = self._cpu_s() + TABLES_BUDGET_S
         for key in order:
-            if found and self._cpu_s() >= end_s:
+            if found and (key not in urgent or self._cpu_s() >= end_s):
                 break
             self._turn += 1
             self._turns[key] = self._turn

@@ -25,7 +25,7 @@ LOOKED_AT_MOST = 50
 
 SEE_GROUPS = "in a container, mount the host's: /sys/fs/cgroup:/host/sys/fs/cgroup:ro"
 SEE_PROCESSES = 'in a container, set pid: "host", or mount /proc:/host/proc:ro, which shows less'
-ENGINE_IS_ELSEWHERE = "; where the engine runs on another host or in a machine of its own, nothing"
+ENGINE_IS_ELSEWHERE = " (nothing helps where the engine runs on another machine)"
 
 
 @dataclass(frozen=True, slots=True)
