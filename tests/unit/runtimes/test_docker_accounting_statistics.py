@@ -76,7 +76,7 @@ def test_the_hosts_memory_is_no_limit() -> None:
 
 
 def test_what_is_missing_is_unknown_and_no_document_breaks_it() -> None:
-    for document in (
+    documents: tuple[dict[str, Any], ...] = (
         {},
         dict.fromkeys(V1),
         {key: [1] for key in V1},
@@ -86,7 +86,8 @@ def test_what_is_missing_is_unknown_and_no_document_breaks_it() -> None:
         {"cpu_stats": {"cpu_usage": {"total_usage": True}}},
         {"memory_stats": {"usage": "50", "stats": None, "limit": None}},
         V1 | {"read": "0001-01-01T00:00:00Z"},
-    ):
+    )
+    for document in documents:
         seen = usage_of_stats(document)
         for each in fields(seen):
             assert is_unknown(getattr(seen, each.name)), f"{each.name} from {document}"

@@ -14,19 +14,29 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Container, Mapping, Sequence
-from dataclasses import replace
+from typing import NamedTuple
 
-from everup.model.kinds import is_known
+from everup.model.kinds import UNKNOWN, is_known
 from everup.runtimes.docker.accounting import files
+from everup.runtimes.docker.accounting.groups import Figures
 from everup.runtimes.docker.accounting.hierarchy import detect
 from everup.runtimes.docker.accounting.lives import Life, Lives
-from everup.runtimes.docker.accounting.process import MainProcess, host_namespace
+from everup.runtimes.docker.accounting.process import MainProcess, Traffic, host_networks
 from everup.runtimes.docker.accounting.queues import Queues
 from everup.runtimes.docker.accounting.reach import Reach, look_around
 from everup.runtimes.docker.accounting.values import Roots, Target, Usage
 
 CONTAINERS_MOST = 2000
 """One pass looks at so many, the first ones."""
+
+
+class _Look(NamedTuple):
+    """One container in this pass, its network aside."""
+
+    process: MainProcess | None
+    state: str | None
+    figures: Figures
+    members: list[int] | None
 
 
 class Accounting:
@@ -56,9 +66,14 @@ class Accounting:
         with self._lock:
             lives = self._lives.settle(containers[:CONTAINERS_MOST])
             limits: dict[str, float] = {}
-            seen = {key: self._usage(life, limits) for key, life in list(lives.items())}
-            usages = {key: usage for key, usage in seen.items() if usage is not None}
-            self._add_networks(usages, lives, suspects)
+            seen = {key: self._look(life, limits) for key, life in list(lives.items())}
+            looks = {key: look for key, look in seen.items() if look is not None}
+            own = self._with_own_network(lives)
+            queues = self._queues.read(own, {key for key in own if lives[key].is_kept}, suspects)
+            usages = {
+                key: _usage(look, own.get(key), queues.get(key, UNKNOWN))
+                for key, look in looks.items()
+            }
             self._lives.end_unkept()
             return usages
 
@@ -71,53 +86,58 @@ class Accounting:
         with self._lock:
             self._lives.close()
 
-    def _usage(self, life: Life, limits: dict[str, float]) -> Usage | None:
+    def _look(self, life: Life, limits: dict[str, float]) -> _Look | None:
         process, group = life.process, life.group
         state = process.state() if process is not None else None
         if process is not None and state is None:
             self._lives.end(life.target.id)
             return None
-        usage = group.read(limits) if group is not None else None
-        if group is not None and usage is None:
+        figures = group.read(limits) if group is not None else None
+        members = None
+        if group is not None and figures is None:
             group.files.close()
             life.group = None
-        if process is None:
-            return usage
-        usage = usage or Usage()
-        members = group.members() if group is not None else None
-        if members is not None and process.pid not in members:
-            members = None
-        return replace(
-            usage,
-            process_state=state,
-            waited_s=process.waited_s(members),
-            io_bytes=usage.io_bytes if is_known(usage.io_bytes) else process.io_bytes(members),
-        )
-
-    def _add_networks(
-        self, usages: dict[str, Usage], lives: Mapping[str, Life], suspects: Container[str]
-    ) -> None:
-        own = self._with_own_network({key: lives[key] for key in usages})
-        queues = self._queues.read(own, {key for key in own if lives[key].is_kept}, suspects)
-        for key, process in own.items():
-            traffic = process.traffic()
-            usages[key] = replace(
-                usages[key],
-                accept_queue=queues[key],
-                rx_bytes=traffic.rx_bytes,
-                tx_bytes=traffic.tx_bytes,
-            )
+        elif group is not None and process is not None:
+            members = group.members()
+            if members is not None and process.pid not in members:
+                members = None
+        if process is None and figures is None:
+            return None
+        return _Look(process, state, figures or Figures(), members)
 
     def _with_own_network(self, lives: Mapping[str, Life]) -> dict[str, MainProcess]:
         processes = {key: life.process for key, life in lives.items() if life.process is not None}
         users = Counter(process.namespace for process in processes.values())
-        hosts = host_namespace(self._roots.proc)
+        hosts = host_networks(self._roots.proc)
         return {
             key: process
             for key, process in processes.items()
             if not lives[key].target.shares_network
             and (
                 process.namespace is None
-                or (process.namespace != hosts and users[process.namespace] == 1)
+                or (process.namespace not in hosts and users[process.namespace] == 1)
             )
         }
+
+
+def _usage(look: _Look, network_of: MainProcess | None, accept_queue: float) -> Usage:
+    process, figures = look.process, look.figures
+    traffic = Traffic() if network_of is None else network_of.traffic()
+    io_bytes, waited_s = figures.io_bytes, UNKNOWN
+    if process is not None:
+        waited_s = process.waited_s(look.members)
+        io_bytes = io_bytes if is_known(io_bytes) else process.io_bytes(look.members)
+    return Usage(
+        cpu_seconds=figures.cpu_seconds,
+        io_bytes=io_bytes,
+        memory_bytes=figures.memory_bytes,
+        memory_limit_bytes=figures.memory_limit_bytes,
+        process_state=look.state,
+        waited_s=waited_s,
+        accept_queue=accept_queue,
+        oom_kills=figures.oom_kills,
+        throttled_s=figures.throttled_s,
+        pids=figures.pids,
+        rx_bytes=traffic.rx_bytes,
+        tx_bytes=traffic.tx_bytes,
+    )

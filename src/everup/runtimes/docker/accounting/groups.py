@@ -1,6 +1,6 @@
 """What a container's control group says of it, in version 1 and version 2.
 
-Flows in: its folders. Flows out: a `Usage` with what control groups know.
+Flows in: its folders. Flows out: `Figures`, NaN where the kernel is mute.
 
 Bytes moved from and to block devices are unknown where a kernel of version 1 lists no device:
 newer ones count only under a throttle, and "Total 0" is no zero. The caller then adds up what the
@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from everup.model.kinds import UNKNOWN, is_known
 from everup.runtimes.docker.accounting.files import Files, number, read_short, value_of
 from everup.runtimes.docker.accounting.hierarchy import Hierarchy, Version
-from everup.runtimes.docker.accounting.values import Usage
 
 NO_LIMIT_BYTES = float(2**60)
 """Version 1 says "none" by a number near 2^63."""
@@ -46,6 +46,18 @@ _V2 = {
 }
 
 
+class Figures(NamedTuple):
+    """As in `Usage`."""
+
+    cpu_seconds: float = UNKNOWN
+    io_bytes: float = UNKNOWN
+    memory_bytes: float = UNKNOWN
+    memory_limit_bytes: float = UNKNOWN
+    oom_kills: float = UNKNOWN
+    throttled_s: float = UNKNOWN
+    pids: float = UNKNOWN
+
+
 class Group:
     """One container's control group."""
 
@@ -69,7 +81,7 @@ class Group:
         """Was it made through systemd?"""
         return self.folder.endswith(".scope")
 
-    def read(self, limits: dict[str, float]) -> Usage | None:
+    def read(self, limits: dict[str, float]) -> Figures | None:
         """Its figures, None when it is gone. `limits` carries those of shared parents through one
         pass."""
         cpu = self.files.read("cpu")
@@ -86,12 +98,12 @@ class Group:
             return None
         return pids if pids and 0 not in pids and len(pids) <= PIDS_MOST and not has_inner else None
 
-    def _read_v1(self, cpu: bytes) -> Usage:
+    def _read_v1(self, cpu: bytes) -> Figures:
         read = self.files.read
         stat = read("memory_stat")
         limit = value_of(stat, b"hierarchical_memory_limit")
         throttled = value_of(read("throttled"), b"throttled_time")
-        return Usage(
+        return Figures(
             cpu_seconds=number(cpu) / 1e9,
             io_bytes=io_of_v1(read("io")),
             memory_bytes=working_set(
@@ -103,9 +115,9 @@ class Group:
             pids=number(read("pids")),
         )
 
-    def _read_v2(self, cpu: bytes, limits: dict[str, float]) -> Usage:
+    def _read_v2(self, cpu: bytes, limits: dict[str, float]) -> Figures:
         read = self.files.read
-        return Usage(
+        return Figures(
             cpu_seconds=value_of(cpu, b"usage_usec") / 1e6,
             io_bytes=self._io_v2(),
             memory_bytes=working_set(

@@ -96,9 +96,10 @@ def open_process(root: str, pid: int, container: str, *, keeps: bool) -> MainPro
     return MainProcess(root, pid, handle, said, keeps=keeps)
 
 
-def host_namespace(root: str) -> int | None:
-    """The host's network, by its first process; None where it is not ours to see."""
-    return _inode(f"{root}/1/ns/net", None)
+def host_networks(root: str) -> frozenset[int | None]:
+    """Namespaces that are the host's: of its first process, and of the kernel's, which can be read
+    where the first one hides. Empty where neither is ours to see."""
+    return frozenset(_inode(f"{root}/{pid}/ns/net", None) for pid in (1, 2)) - {None}
 
 
 def waited_of(schedstat: bytes) -> float:
