@@ -30,8 +30,11 @@ print("ready", flush=True)
 time.sleep(600)
 """
 INSIDE = """
-import json, sys
+import json, sys, types
 sys.path.insert(0, "/src")
+alone = types.ModuleType("everup.runtimes.docker")
+alone.__path__ = ["/src/everup/runtimes/docker"]
+sys.modules[alone.__name__] = alone  # the rest of the runtime needs libraries, this room none
 from everup.runtimes.docker.accounting import Accounting, Target
 accounting, target = Accounting(), Target(sys.argv[1], int(sys.argv[2]))
 seen, reach = accounting.read([target]).get(target.id), accounting.reach([target])
