@@ -1,0 +1,143 @@
+"""One pass over all containers, cheap enough to be made every second.
+
+Flows in: the running containers. Flows out: a `Usage` for each that can be seen; one that is gone,
+or of which nothing can be seen from here, is missing, and the caller may ask the engine. Blocks for
+a tenth of a millisecond a container; called by the runtime's sampler in a worker thread.
+
+Nothing raises for one container. What is shared is not shown as anybody's own: traffic and waiting
+connections of a network that several containers use, or that is the host's, are unknown.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Container, Mapping, Sequence
+from typing import NamedTuple
+
+from everup.model.kinds import UNKNOWN, is_known
+from everup.runtimes.docker.accounting import files
+from everup.runtimes.docker.accounting.groups import Figures
+from everup.runtimes.docker.accounting.hierarchy import detect
+from everup.runtimes.docker.accounting.lives import Life, Lives
+from everup.runtimes.docker.accounting.process import MainProcess, Traffic, host_networks
+from everup.runtimes.docker.accounting.queues import Queues
+from everup.runtimes.docker.accounting.reach import Reach, look_around
+from everup.runtimes.docker.accounting.values import Roots, Target, Usage
+
+CONTAINERS_MOST = 2000
+"""One pass looks at so many, the first ones."""
+
+
+class _Look(NamedTuple):
+    """One container in this pass, its network aside."""
+
+    process: MainProcess | None
+    state: str | None
+    figures: Figures
+    members: list[int] | None
+
+
+class Accounting:
+    """Keeps files open between passes; `close` when it is no longer wanted."""
+
+    def __init__(
+        self,
+        *,
+        roots: Roots | None = None,
+        clock_s: Callable[[], float] = time.monotonic,
+        kept_most: int | None = None,
+    ) -> None:
+        self._roots = roots or Roots.found()
+        self._queues = Queues()
+        kept = files.kept_most() if kept_most is None else kept_most
+        self._lives = Lives(
+            self._roots, detect(self._roots.cgroup), clock_s, kept, self._queues.drop
+        )
+        self._lock = threading.Lock()
+
+    def read(self, containers: Sequence[Target], suspects: Container[str] = ()) -> dict[str, Usage]:
+        """One pass. May be called from any thread.
+
+        `suspects` are ids of containers whose waiting connections matter now: where looking is
+        dear, they come first.
+        """
+        with self._lock:
+            lives = self._lives.settle(containers[:CONTAINERS_MOST])
+            limits: dict[str, float] = {}
+            seen = {key: self._look(life, limits) for key, life in list(lives.items())}
+            looks = {key: look for key, look in seen.items() if look is not None}
+            own = self._with_own_network(lives)
+            queues = self._queues.read(own, {key for key in own if lives[key].is_kept}, suspects)
+            usages = {
+                key: _usage(look, own.get(key), queues.get(key, UNKNOWN))
+                for key, look in looks.items()
+            }
+            self._lives.end_unkept()
+            return usages
+
+    def reach(self, containers: Sequence[Target] = ()) -> Reach:
+        """What can be seen from here, and what to change where it is not enough."""
+        return look_around(self._roots, containers)
+
+    def close(self) -> None:
+        """Let go of all files; a later pass opens them again."""
+        with self._lock:
+            self._lives.close()
+
+    def _look(self, life: Life, limits: dict[str, float]) -> _Look | None:
+        process, group = life.process, life.group
+        state = process.state() if process is not None else None
+        if process is not None and state is None:
+            self._lives.end(life.target.id)
+            return None
+        figures = group.read(limits) if group is not None else None
+        members = None
+        if group is not None and figures is None:
+            group.files.close()
+            life.group = None
+        elif group is not None and process is not None:
+            members = group.members()
+            if members is not None and process.pid not in members:
+                members = None
+        if process is None and figures is None:
+            return None
+        return _Look(process, state, figures or Figures(), members)
+
+    def _with_own_network(self, lives: Mapping[str, Life]) -> dict[str, MainProcess]:
+        processes = {key: life.process for key, life in lives.items() if life.process is not None}
+        users = Counter(process.namespace for process in processes.values())
+        hosts = host_networks(self._roots.proc)
+        return {
+            key: process
+            for key, process in processes.items()
+            if not lives[key].target.shares_network
+            and (
+                process.namespace is None
+                or (process.namespace not in hosts and users[process.namespace] == 1)
+            )
+        }
+
+
+def _usage(look: _Look, network_of: MainProcess | None, accept_queue: float) -> Usage:
+    process, figures = look.process, look.figures
+    traffic = Traffic() if network_of is None else network_of.traffic()
+    io_bytes, waited_s = figures.io_bytes, UNKNOWN
+    if process is not None:
+        waited_s = process.waited_s(look.members)
+        io_bytes = io_bytes if is_known(io_bytes) else process.io_bytes(look.members)
+    return Usage(
+        cpu_seconds=figures.cpu_seconds,
+        io_bytes=io_bytes,
+        memory_bytes=figures.memory_bytes,
+        memory_limit_bytes=figures.memory_limit_bytes,
+        process_state=look.state,
+        waited_s=waited_s,
+        accept_queue=accept_queue,
+        oom_kills=figures.oom_kills,
+        throttled_s=figures.throttled_s,
+        pids=figures.pids,
+        rx_bytes=traffic.rx_bytes,
+        tx_bytes=traffic.tx_bytes,
+    )

@@ -1,0 +1,197 @@
+"""What accounting says of real containers, against what was done to them and the engine's word."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from everup.runtimes.docker.accounting import Accounting, Roots, Usage, usage_of_stats
+from everup.runtimes.docker.accounting.hierarchy import Version
+from everup.runtimes.docker.accounting.process import open_process
+from everup.runtimes.docker.accounting.queues import sum_of_tables
+from tests.system.docker_cli import BUSYBOX, PYTHON, Bench, bench, docker, image, stats, target
+
+pytestmark = pytest.mark.system
+
+MIB = 1024 * 1024
+SOURCE = Path(__file__).parents[2] / "src"
+SLEEP = ("sleep", "600")
+LISTENER = """
+import socket, time
+door = socket.create_server(("127.0.0.1", 8080), backlog=16)
+guests = [socket.create_connection(("127.0.0.1", 8080)) for _ in range(3)]
+print("ready", flush=True)
+time.sleep(600)
+"""
+INSIDE = """
+import json, sys, types
+sys.path.insert(0, "/src")
+alone = types.ModuleType("everup.runtimes.docker")
+alone.__path__ = ["/src/everup/runtimes/docker"]
+sys.modules[alone.__name__] = alone  # the rest of the runtime needs libraries, this room none
+from everup.runtimes.docker.accounting import Accounting, Target
+accounting, target = Accounting(), Target(sys.argv[1], int(sys.argv[2]))
+seen, reach = accounting.read([target]).get(target.id), accounting.reach([target])
+print(json.dumps([seen and [seen.cpu_seconds, seen.process_state], reach.why_not, reach.fix]))
+"""
+
+
+@pytest.fixture
+def made() -> Iterator[Bench]:
+    with bench() as one:
+        yield one
+
+
+@pytest.fixture
+def accounting() -> Iterator[Accounting]:
+    one = Accounting()
+    yield one
+    one.close()
+
+
+def until(look: Callable[[], Usage], holds: Callable[[Usage], bool], within_s: float = 20) -> Usage:
+    end_s = time.monotonic() + within_s
+    while not holds(seen := look()):
+        assert time.monotonic() < end_s, f"not within {within_s:g} s: {seen}"
+        time.sleep(0.2)
+    return seen
+
+
+def test_the_working_set_leaves_out_the_file_cache(made: Bench, accounting: Accounting) -> None:
+    fill = "dd if=/dev/zero of=/ram/x bs=1M count=10; dd if=/dev/zero of=/cached bs=1M count=30"
+    words = ("--memory", "64m", "--tmpfs", "/ram", image(BUSYBOX), "sh", "-c")
+    one = target(made.run(*words, f"{fill}; touch /ram/ready; exec sleep 600"))
+    docker("exec", one.id, "sh", "-c", "until [ -e /ram/ready ]; do sleep 0.1; done")
+    seen = accounting.read([one])[one.id]
+    document = stats(one.id)
+    assert document["memory_stats"]["usage"] > 38 * MIB
+    assert 9 * MIB < seen.memory_bytes < 25 * MIB
+    assert seen.memory_limit_bytes == 64 * MIB
+    said = usage_of_stats(document)
+    assert abs(said.memory_bytes - seen.memory_bytes) < 4 * MIB
+    assert said.memory_limit_bytes == seen.memory_limit_bytes
+    assert said.pids == seen.pids == 1
+
+
+def test_processor_time_grows_by_what_is_used(made: Bench, accounting: Accounting) -> None:
+    one = target(made.run(image(BUSYBOX), *SLEEP))
+    before = accounting.read([one])[one.id]
+    assert math.isnan(before.memory_limit_bytes)
+    docker("exec", one.id, "sh", "-c", "timeout 1 sh -c 'while :; do :; done' || true")
+    grown_s = accounting.read([one])[one.id].cpu_seconds - before.cpu_seconds
+    assert 0.2 < grown_s < 2.0
+    said_s = usage_of_stats(stats(one.id)).cpu_seconds
+    assert said_s == pytest.approx(accounting.read([one])[one.id].cpu_seconds, abs=0.2)
+
+
+def test_a_stopped_main_process_and_a_restart(made: Bench, accounting: Accounting) -> None:
+    one = target(made.run("--stop-timeout", "1", image(BUSYBOX), *SLEEP))
+    docker("kill", "--signal", "STOP", one.id)
+    until(lambda: accounting.read([one])[one.id], lambda seen: seen.process_state == "T")
+    docker("kill", "--signal", "CONT", one.id)
+    until(lambda: accounting.read([one])[one.id], lambda seen: seen.process_state == "S")
+    docker("restart", one.id)
+    assert accounting.read([one]) == {}, "that life is over"
+    again = target(one.id)
+    assert again.pid != one.pid
+    assert accounting.read([again])[one.id].process_state == "S"
+    stranger = replace(one, id="0" * 64, pid=again.pid)
+    assert accounting.read([stranger]) == {}, "the pid is another container's"
+
+
+def test_connections_that_nobody_lets_in(made: Bench, accounting: Accounting) -> None:
+    one = target(made.run(image(PYTHON), "python", "-u", "-c", LISTENER))
+    until(lambda: accounting.read([one])[one.id], lambda seen: seen.accept_queue == 3)
+    process = open_process("/proc", one.pid, one.id, keeps=False)
+    assert process is not None
+    assert sum_of_tables(process) == 3, "the tables say the same as the diagnostics"
+    process.close()
+    guest = target(made.run("--network", f"container:{one.id}", image(BUSYBOX), *SLEEP))
+    host = target(made.run("--network", "host", image(BUSYBOX), *SLEEP))
+    seen = accounting.read([one, guest, host])
+    assert len(seen) == 3
+    for usage in seen.values():
+        assert math.isnan(usage.accept_queue), "it is not known whose connections they are"
+        assert math.isnan(usage.rx_bytes)
+
+
+def test_traffic_between_two_containers(made: Bench, accounting: Accounting) -> None:
+    network = made.network()
+    serve = "mkdir /w; dd if=/dev/zero of=/w/x bs=1k count=512; exec httpd -f -p 80 -h /w"
+    server = target(made.run("--network", network, image(BUSYBOX), "sh", "-c", serve))
+    client = target(made.run("--network", network, image(BUSYBOX), *SLEEP))
+    address = docker(
+        "inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", server.id
+    )
+    before = accounting.read([server, client])
+    fetch = f"until wget -q -O /dev/null http://{address}/x; do sleep 0.2; done"
+    docker("exec", client.id, "timeout", "20", "sh", "-c", fetch)
+    after = accounting.read([server, client])
+    assert after[client.id].rx_bytes - before[client.id].rx_bytes > 512 * 1024
+    assert after[server.id].tx_bytes - before[server.id].tx_bytes > 512 * 1024
+    said = usage_of_stats(stats(client.id))
+    assert said.rx_bytes == pytest.approx(after[client.id].rx_bytes, abs=64 * 1024)
+
+
+def test_kills_for_memory_and_throttling_are_counted(made: Bench, accounting: Accounting) -> None:
+    words = ("--memory", "16m", "--memory-swap", "16m", "--cpus", "0.2", image(BUSYBOX), *SLEEP)
+    one = target(made.run(*words))
+    before = accounting.read([one])[one.id]
+    assert (before.oom_kills, before.process_state) == (0, "S")
+    docker("exec", one.id, "sh", "-c", "tail /dev/zero || true")
+    docker("exec", one.id, "sh", "-c", "timeout 1 sh -c 'while :; do :; done' || true")
+    after = accounting.read([one])[one.id]
+    assert after.oom_kills == 1
+    assert after.throttled_s > before.throttled_s
+    assert after.waited_s >= before.waited_s
+
+
+def test_the_tree_of_version_2_beside_version_1(made: Bench) -> None:
+    """Where a host has both, the other one's real files are read too, as far as they go."""
+    one = target(made.run(image(BUSYBOX), *SLEEP))
+    first = Accounting()
+    if first.reach([one]).version is Version.HYBRID:
+        second = Accounting(roots=Roots(cgroup="/sys/fs/cgroup/unified"))
+        assert second.reach([one]).version is Version.V2
+        assert second.reach().is_host_visible
+        seen = second.read([one])[one.id]
+        known_s = first.read([one])[one.id].cpu_seconds
+        assert seen.cpu_seconds == pytest.approx(known_s, abs=0.1)
+        assert math.isnan(seen.memory_bytes), "no controller is bound there"
+        second.close()
+    first.close()
+
+
+@pytest.mark.parametrize("mounts", [False, True])
+def test_from_inside_a_container(made: Bench, mounts: bool) -> None:
+    one = target(made.run(image(BUSYBOX), *SLEEP))
+    words = ["--network", "none", "--user", "1000", "-v", f"{SOURCE}:/src:ro"]
+    if mounts:
+        words += ["--pid", "host", "-v", "/sys/fs/cgroup:/host/sys/fs/cgroup:ro"]
+    run = ("python", "-B", "-c", INSIDE, one.id, str(one.pid))
+    looker = made.run(*words, image(PYTHON), *run)
+    assert docker("wait", looker) == "0", docker("logs", looker)
+    seen, why_not, fix = json.loads(docker("logs", looker))
+    if mounts:
+        assert seen[0] > 0
+        assert seen[1] == "S"
+        assert (why_not, fix) == ("", "")
+    else:
+        assert seen is None
+        assert "shows no control groups" in why_not
+        assert "/host/sys/fs/cgroup" in fix
+
+
+def test_fifty_reads_of_one_container_cost_little(made: Bench, accounting: Accounting) -> None:
+    one = target(made.run(image(BUSYBOX), *SLEEP))
+    accounting.read([one])
+    before_s = time.process_time()
+    for _ in range(50):
+        assert accounting.read([one])
+    assert time.process_time() - before_s < 0.05, "measured: 7 ms; one core's percent is 10 ms"
