@@ -121,6 +121,8 @@ def _times(count: int) -> str:
 def _may_be_a_wish(last: Exit | None, around: Surroundings, settings: Settings) -> str:
     if last is None or last.is_out_of_memory:
         return ""
+    if last.asked:
+        return f"somebody asked it to end ({last.asked})"
     if not last.was_witnessed and last.code is not None and abs(last.code) in PRESUMED_WISHES:
         return "nobody saw it happen, so it is presumed to be intended"
     if last.code == 0:

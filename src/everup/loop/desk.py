@@ -71,6 +71,7 @@ class Desk:
         self.listed_at_s = UNKNOWN
         self.engine_fault = ""
         self.mismatches: tuple[Mismatch, ...] = ()
+        self.absent: frozenset[str] = frozenset()
         self.faults: tuple[str, ...] = ()
         self.host = HostObservation()
         self.freezes: Mapping[str, str] = {}
@@ -88,7 +89,8 @@ class Desk:
             self.see_again(listing.at_s)
         self.listed_at_s = listing.at_s
         self.mismatches = listing.mismatches
-        changed = False
+        changed = self.absent != listing.absent
+        self.absent = listing.absent
         at_s = listing.at_s
         fresh: dict[str, dict[str, Kept]] = {name: {} for name in self._stack.services}
         for instance in listing.instances:
@@ -118,7 +120,9 @@ class Desk:
             return False
         if kept.probe is not None and not result.at_s > kept.probe.at_s:
             return False
-        return self._fold(kept, result) is not News.NONE
+        news = self._fold(kept, result)
+        is_young = result.in_a_row <= self._settings.verify_probes  # somebody may wait for it
+        return news is not News.NONE or is_young
 
     def _note_death(self, instance: Instance, at_s: float) -> None:
         if self._dead_identities.get(instance.name) == instance.identity:

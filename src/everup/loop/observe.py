@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from everup.loop.look import Look
+from everup.loop.meant import SETTLES_S, meant
 from everup.model.entries import CameUp, Entry, ExitSeen
 from everup.model.kinds import UNKNOWN, ProbeVerdict, Purpose, is_known
 from everup.model.observation import Exit, Observation, ProbeReading, ServiceObservation
@@ -30,6 +31,8 @@ async def observe(control: Control, look: Look) -> Look:
             continue
         entries.append(ExitSeen(look.at_s, service, name, death))
     entries += _came_up(control, seen)
+    settles_s = SETTLES_S * control.settings.time_scale
+    entries += meant(control.state, seen, control.desk.absent, settles_s)
     if entries:
         await control.write(entries)
     return replace(look, observation=_with_exits(control, seen))

@@ -23,6 +23,7 @@ class Exit:
     was_witnessed: bool = True
     ran_s: float = UNKNOWN
     instance: str = ""
+    asked: str = ""  # how somebody else asked it to end, as far as the runtime saw
 
     @property
     def text(self) -> str:

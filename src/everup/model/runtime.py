@@ -92,12 +92,14 @@ class Mismatch:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """All instances of the stack in one pass. `fault`: the engine did not answer properly."""
+    """All instances of the stack in one pass. `fault`: the engine did not answer properly.
+    `absent`: services of which nothing is there to start; whoever deploys them makes it."""
 
     at_s: float
     instances: tuple[Instance, ...]
     fault: str = ""
     mismatches: tuple[Mismatch, ...] = ()
+    absent: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ class Claim:
 
     container: str
     kinds: set[EventKind]
+    may_end: bool = False
     ended_s: float | None = None
 
 
@@ -42,7 +43,7 @@ class Calls:
     @contextmanager
     def claims(self, container: str, *kinds: EventKind) -> Iterator[None]:
         """These events of this container are ours, once each, until a little after the end."""
-        claim = Claim(container, set(kinds))
+        claim = Claim(container, set(kinds), may_end=EventKind.DIED in kinds)
         self._claims.append(claim)
         del self._claims[:-CLAIMS_MOST]
         try:
@@ -59,6 +60,16 @@ class Calls:
                 claim.kinds.discard(kind)
                 return True
         return False
+
+    def is_acting(self, container: str) -> bool:
+        """Is a call of ours that ends it under way, or just over?"""
+        now_s = self.clock.now()
+        return any(
+            claim.container == container
+            and claim.may_end
+            and (claim.ended_s is None or now_s - claim.ended_s <= LATE_S)
+            for claim in self._claims
+        )
 
     def under_way(self, container: str) -> asyncio.Task[Any] | None:
         """The engine's own work on it that nobody may be waiting for."""

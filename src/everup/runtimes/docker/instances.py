@@ -10,17 +10,28 @@ from itertools import takewhile
 
 from everup.model.kinds import UNKNOWN, InstanceState, ProbeVerdict
 from everup.model.observation import Exit, Heard, Instance, ProbeResult
+from everup.runtimes.docker.accounting import Usage
 from everup.runtimes.docker.containers import Answer, Container, OwnersCheck, code_of, section
 
 TIMED_OUT = -1  # the code that the engine gives a check which it had to end
 DETAIL_CHARS_MOST = 300
 
 
+NOTHING_MEASURED = Usage()
+
+
 def instance_of(
-    container: Container, *, was_witnessed: bool, at_s: float, failure_threshold: int
+    container: Container,
+    usage: Usage = NOTHING_MEASURED,
+    *,
+    was_witnessed: bool,
+    asked: str = "",
+    at_s: float,
+    failure_threshold: int,
 ) -> Instance:
     """What the engine says of it. `was_witnessed`: did we see it end? `failure_threshold`: how
-    many failures in a row count as the owner's final word."""
+    many failures in a row count as the owner's final word. `asked`: how somebody else asked this
+    life to end."""
     check = container.check if container.state is InstanceState.RUNNING else None
     return Instance(
         service=container.service,
@@ -29,8 +40,14 @@ def instance_of(
         state=container.state,
         started_at_s=container.started_at_s,
         port=_published(container),
-        exit=exit_of(container, was_witnessed=was_witnessed) if _has_ended(container) else None,
+        exit=exit_of(container, was_witnessed, asked) if _has_ended(container) else None,
+        process_state=usage.process_state,
+        cpu_seconds=usage.cpu_seconds,
+        io_bytes=usage.io_bytes,
+        memory_bytes=usage.memory_bytes,
         memory_limit_bytes=container.memory_limit_bytes,
+        accept_queue=usage.accept_queue,
+        waited_s=usage.waited_s,
         check=None if check is None else answer_of(check, at_s, failure_threshold),
     )
 
@@ -59,7 +76,7 @@ def answer_of(check: OwnersCheck, at_s: float, failure_threshold: int) -> ProbeR
     )
 
 
-def exit_of(container: Container, *, was_witnessed: bool) -> Exit:
+def exit_of(container: Container, was_witnessed: bool, asked: str) -> Exit:
     """Its latest death."""
     ran_s = container.finished_at_s - container.started_at_s
     return Exit(
@@ -69,6 +86,7 @@ def exit_of(container: Container, *, was_witnessed: bool) -> Exit:
         was_witnessed=was_witnessed,
         ran_s=ran_s if ran_s >= 0 else UNKNOWN,
         instance=container.name,
+        asked=asked,
     )
 
 

@@ -66,6 +66,11 @@ class Roster:
         kept = self._kept.get(container)
         return None if kept is None else (kept.container.service, kept.container.name)
 
+    def container(self, container: str) -> Container | None:
+        """As it was last read."""
+        kept = self._kept.get(container)
+        return None if kept is None else kept.container
+
     async def read(self) -> tuple[Container, ...]:
         """All containers of declared services, by service and number.
 

@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 from everup.loop.ports import Clock
 from everup.model.errors import EverupError, GiveUp, TryAgain
-from everup.model.kinds import UNKNOWN
 from everup.model.observation import Instance
 from everup.model.runtime import Captured, Listing, ProcessSight, RuntimeEvent
 from everup.model.settings import Settings
 from everup.model.stack import HookSpec, Limits, Stack
 from everup.runtimes.docker import hooks, sights
+from everup.runtimes.docker.accounting import Usage
+from everup.runtimes.docker.asked import Asked
 from everup.runtimes.docker.blueprint import Blueprint, blueprint_of, parse_blueprint
 from everup.runtimes.docker.calls import Calls
 from everup.runtimes.docker.containers import Container, section
@@ -29,10 +30,11 @@ from everup.runtimes.docker.copies import INSTANCES_MOST, Copies
 from everup.runtimes.docker.engine import Engine, Gone
 from everup.runtimes.docker.events import Events
 from everup.runtimes.docker.hands import Hands
-from everup.runtimes.docker.instances import instance_of
+from everup.runtimes.docker.instances import NOTHING_MEASURED, instance_of
 from everup.runtimes.docker.isolation import Isolation
 from everup.runtimes.docker.limits import LimitKeeper
 from everup.runtimes.docker.manifest import MANIFEST
+from everup.runtimes.docker.meter import Meter
 from everup.runtimes.docker.replace import Replacer
 from everup.runtimes.docker.roster import Roster
 from everup.runtimes.docker.store import Store
@@ -66,9 +68,13 @@ class DockerRuntime:
         self._replacer = Replacer(engine, clock, self._calls, self._hands, self._store, scale)
         self._copies = Copies(engine, self._calls, self._hands, self._replacer)
         self._isolation = Isolation(engine, self._store)
-        self._limits = LimitKeeper(engine, self._hands, self._store, self._peak)
+        self._meter = Meter(engine)
+        self._limits = LimitKeeper(engine, self._hands, self._store, self._meter.peak)
+        self._asked = Asked(
+            self._store, known=self._roster.container, is_ours=self._calls.is_acting
+        )
         self._events = Events(
-            engine, clock, self._calls, known=self._roster.known, heard=self._roster.heard
+            engine, clock, self._calls, known=self._roster.known, heard=self._heard
         )
         self._tidying: asyncio.Task[None] | None = None
         self._tidy_interval_s = TIDY_INTERVAL_S * scale
@@ -83,11 +89,14 @@ class DockerRuntime:
         """
         await self._engine.open()
         self._witness.open(self._clock.now())
+        self._asked.open()
         self._events.open()
         self._is_open = True
         await self._replacer.settle()
         found = await self._roster.read()
-        self._witness.forget_all_but(frozenset(c.id for c in found))
+        known = frozenset(c.id for c in found)
+        self._witness.forget_all_but(known)
+        self._asked.forget_all_but(known)
         self._tidying = asyncio.create_task(self._tidy(), name="docker tidying")
 
     async def list(self) -> Listing:
@@ -98,8 +107,11 @@ class DockerRuntime:
             containers = await self._roster.read()
         except EverupError as error:
             return Listing(at_s, (), fault=str(error))
-        shown = [self._instance(c) for c in containers if c.was_ever_started]
-        return Listing(at_s, tuple(shown))
+        used = await self._meter.read(containers)
+        shown = [self._instance(c, used.get(c.id)) for c in containers if c.was_ever_started]
+        there = {instance.service for instance in shown}
+        absent = frozenset(self._stack.services) - there
+        return Listing(at_s, tuple(shown), absent=absent)
 
     def watch(self) -> AsyncIterator[RuntimeEvent]:
         """Events from this call on; ends when the runtime is closed."""
@@ -187,7 +199,10 @@ class DockerRuntime:
         """What the engine shows of its containers, a few dozen lines each."""
         self._need_open()
         known = [c for c in await self._containers(service, instance) if c.was_ever_started]
-        told = await _all(sights.evidence(self._engine, c, self._instance(c)) for c in known)
+        used = await self._meter.read(known)
+        told = await _all(
+            sights.evidence(self._engine, c, self._instance(c, used.get(c.id))) for c in known
+        )
         return [line for of_one in told for line in of_one]
 
     async def logs(self, service: str, instance: str | None = None, *, lines: int) -> Sequence[str]:
@@ -271,6 +286,10 @@ class DockerRuntime:
         """Let go as a crash would, for tests of what comes after one."""
         await self._let_go()
 
+    def _heard(self, event: Mapping[str, Any]) -> None:
+        self._asked.heard(event)
+        self._roster.heard(event)
+
     async def _let_go(self) -> None:
         self._is_open = False
         task, self._tidying = self._tidying, None
@@ -279,6 +298,7 @@ class DockerRuntime:
             await asyncio.gather(task, return_exceptions=True)
         await self._events.close()
         await self._calls.close()
+        await self._meter.close()
         await self._engine.close()
 
     async def _tidy(self) -> None:
@@ -294,17 +314,17 @@ class DockerRuntime:
             of_level = [c for c in containers if c.service in names and c.is_running]
             await _all(self._hands.stop(c, c.grace_s, may_kill=True) for c in of_level)
 
-    def _instance(self, container: Container) -> Instance:
-        was_witnessed = not container.is_running and self._witness.saw(container)
+    def _instance(self, container: Container, usage: Usage | None) -> Instance:
+        has_ended = not container.is_running
+        was_witnessed = has_ended and self._witness.saw(container)
         return instance_of(
             container,
+            usage or NOTHING_MEASURED,
             was_witnessed=was_witnessed,
+            asked=self._asked.how(container) if has_ended else "",
             at_s=self._clock.now(),
             failure_threshold=self._settings.failure_threshold,
         )
-
-    def _peak(self, container: Container) -> float:
-        return UNKNOWN
 
     async def _log(self, container: Container, lines: int) -> Sequence[str]:
         try:

@@ -1,0 +1,72 @@
+"""What somebody does with a service beside Everup, as a purpose: stopped, removed, started it.
+
+Flows in: a look at the stack and the state. Flows out: `PurposeSet` entries. Level-triggered: it
+depends on what is seen now. Only where the runtime saw that somebody asked, or that nothing is
+there to be started, is it a wish; everything else is a fault until proven otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from everup.model.entries import PurposeSet
+from everup.model.kinds import InstanceState, Purpose, is_known
+from everup.model.observation import Observation, ServiceObservation
+from everup.model.state import ServiceState, StackState
+
+SETTLES_S = 2.0
+"""A restart by somebody else is a stop for a moment."""
+
+REMOVED = "whoever removed its containers"
+AGAIN = "whoever started it again"
+
+
+def meant(
+    state: StackState, seen: Observation, absent: Collection[str], settles_s: float
+) -> list[PurposeSet]:
+    """What is known to be meant and not yet written down."""
+    found: list[PurposeSet] = []
+    for name, service in seen.services.items():
+        remembered = state.service(name)
+        if not service.is_known or name in state.in_flight:
+            continue
+        if remembered.purpose is Purpose.RUN:
+            by = _stopped_by(service, seen.at_s, settles_s, is_absent=name in absent)
+            if by:
+                found.append(PurposeSet(seen.at_s, name, Purpose.STOPPED, by))
+        elif _is_back(remembered, service):
+            found.append(PurposeSet(seen.at_s, name, Purpose.RUN, AGAIN))
+    return found
+
+
+def by_asking(how: str) -> str:
+    """The name under which a wish that the runtime saw is written down."""
+    return f"somebody's {how}"
+
+
+def _stopped_by(
+    service: ServiceObservation, now_s: float, settles_s: float, *, is_absent: bool
+) -> str:
+    if is_absent:
+        return REMOVED
+    instances = [one.instance for one in service.instances]
+    if not instances or any(one.state is not InstanceState.EXITED for one in instances):
+        return ""
+    exits = [one.exit for one in instances if one.exit is not None]
+    if len(exits) < len(instances) or not all(end.asked for end in exits):
+        return ""
+    last = max(exits, key=lambda end: end.at_s)
+    return by_asking(last.asked) if now_s - last.at_s >= settles_s else ""
+
+
+def _is_back(remembered: ServiceState, service: ServiceObservation) -> bool:
+    """It was stopped by a wish of this kind, and runs since."""
+    by = remembered.purpose_by
+    if by != REMOVED and not by.startswith(by_asking("")):
+        return False
+    return any(
+        one.instance.state is InstanceState.RUNNING
+        and is_known(one.instance.started_at_s)
+        and one.instance.started_at_s > remembered.purpose_at_s - SETTLES_S
+        for one in service.instances
+    )
