@@ -1,0 +1,1 @@
+"""The docker runtime: containers on one engine, reached through its API."""
