@@ -86,16 +86,17 @@ def build_stack(
 def _wishes(copies: tuple[Container, ...]) -> Wishes:
     """What the first copy's labels say; a freeze, or being left out, counts on any of them."""
     first, *others = [read_labels(one.name, one.labels) for one in copies]
+    found = first
     for other in others:
-        freeze = other.labels.get(FREEZE_LABEL, "")
-        if freeze.strip().lower() not in NO_WORDS and not _freezes(first):
-            first = replace(first, labels={**first.labels, FREEZE_LABEL: freeze})
-        first = replace(first, is_enabled=first.is_enabled and other.is_enabled)
-        if other.labels != first.labels:
-            text = "its containers carry different everup labels; those of the first one count"
-            about = f"container {copies[0].name}"
-            first = replace(first, notes=(*first.notes, Note(about, text, "recreate the others")))
-    return first
+        if _freezes(other) and not _freezes(found):
+            freeze = other.labels[FREEZE_LABEL]
+            found = replace(found, labels={**found.labels, FREEZE_LABEL: freeze})
+        found = replace(found, is_enabled=found.is_enabled and other.is_enabled)
+    if any(other.labels != first.labels for other in others):
+        text = "the copies carry different everup labels; those of this one count, a freeze of any"
+        note = Note(f"container {copies[0].name}", text, "recreate the others")
+        found = replace(found, notes=(*found.notes, note))
+    return found
 
 
 def _freezes(wishes: Wishes) -> bool:

@@ -96,7 +96,7 @@ def no_scale_out(
         if one.is_auto_removed:
             found.append("it was started with --rm")
     if children:
-        found.append(f"{', '.join(children[:3])} uses its network")
+        found.append(f"its network is used by {', '.join(children[:3])}")
     if project.managed_by:
         found.append(f"{project.managed_by} manages it")
     return tuple(dict.fromkeys(found))
