@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 VALUE_MOST = 4096
+NAMES_KEPT_MOST = 4096
 URL_CONFIDENCE = 0.8
 HOST_CONFIDENCE = 0.6
 PORT_CONFIDENCE = 0.5
@@ -18,6 +20,8 @@ PORT_LEAST = 80
 
 _END_OF_AUTHORITY = re.compile(r"[/?#\s\"'<>|;`\\)}\]]")
 _END_OF_URL = re.compile(r"[\s\"'<>`]")
+_CAMEL = re.compile(r"([a-z0-9])([A-Z])")
+_NO_WORD = re.compile(r"[^A-Z0-9]+")
 _BETWEEN = re.compile(r"[,;\s|]+")
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9_.-]*[a-z0-9_])?\.?", re.IGNORECASE)
 _DSN_KEYS = frozenset({"host", "hosts", "hostaddr", "server", "source", "addr", "address"})
@@ -39,10 +43,11 @@ _CALLERS = frozenset(
 """Words of variables that say who may call, or how we are called: nothing that is needed."""
 
 
+@lru_cache(maxsize=NAMES_KEPT_MOST)
 def words_of(variable: str) -> tuple[str, ...]:
     """`databaseHost`, `DATABASE__HOST` and `database.host` → DATABASE, HOST."""
-    spaced = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", variable[:200])
-    return tuple(word for word in re.split(r"[^A-Z0-9]+", spaced.upper()) if word)
+    spaced = _CAMEL.sub(r"\1_\2", variable[:200]).upper()
+    return tuple(word for word in _NO_WORD.split(spaced) if word)
 
 
 def hosts_in(variable: str, value: str) -> dict[str, float]:

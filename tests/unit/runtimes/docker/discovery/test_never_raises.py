@@ -68,7 +68,7 @@ def damage(node: Any, path: tuple[Any, ...], value: Any, *, is_removed: bool) ->
         node.pop(path[-1], None)
         if not is_removed:
             node[path[-1]] = value
-    elif isinstance(node, list) and path[-1] < len(node):
+    elif isinstance(node, list) and isinstance(path[-1], int) and path[-1] < len(node):
         node[path[-1]] = value
 
 
