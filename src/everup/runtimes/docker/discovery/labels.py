@@ -1,0 +1,178 @@
+"""The `everup.*` labels of a service → what its owner wishes. Pure; called by `build`.
+
+A mistake in a label never makes Everup do more than it would without the label. Where a label was
+to hold Everup back and cannot be understood, it is taken at its most careful; every mistake is a
+note with container, label, value and what to write instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from everup.model.kinds import ActionKind, Mode
+from everup.model.settings import Settings
+from everup.model.stack import FREEZE_LABEL, Dependency, HookSpec, ProbeSpec
+from everup.runtimes.docker.discovery import label_values as values
+from everup.runtimes.docker.discovery.grouping import OWN_LABEL
+from everup.runtimes.docker.discovery.notes import Note, nearest, shown
+
+PREFIX = "everup."
+INTERNAL = "everup.internal."
+"""What Everup itself writes on containers that it makes; nothing for an owner."""
+
+HOOKS = ("cache_clear", "reconnect", "busy", "free_space")
+INSTANCES_MOST = 100
+DAY_S = 86_400.0
+GRACE_MOST_S = 3600.0
+_MODE, _HOOK, _ENABLE = "everup.mode.", "everup.hook.", "everup.enable"
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the labels of one service say; None where they say nothing."""
+
+    is_enabled: bool = True
+    mode: Mode | None = None
+    modes: Mapping[ActionKind, Mode] = field(default_factory=dict)
+    is_stateful: bool | None = None
+    is_one_shot: bool | None = None
+    priority: int = 0
+    edges: tuple[Dependency, ...] = ()
+    refused_edges: frozenset[str] = frozenset()
+    heal_when_stopped: bool = False
+    instances_least: int | None = None
+    instances_most: int | None = None
+    health_threshold: float | None = None
+    start_period_s: float | None = None
+    stop_grace_s: float | None = None
+    hooks: Mapping[str, HookSpec] = field(default_factory=dict)
+    probe: ProbeSpec | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[Note, ...] = ()
+
+
+Setter = Callable[[Wishes, str], Wishes]
+
+
+def _edges(wishes: Wishes, text: str) -> Wishes:
+    edges, refused = values.edges(text)
+    return replace(wishes, edges=edges, refused_edges=refused)
+
+
+_SETTERS: Mapping[str, Setter] = {
+    "everup.enable": lambda w, t: replace(w, is_enabled=values.flag(t)),
+    "everup.mode": lambda w, t: replace(w, mode=values.mode(t)),
+    "everup.stateful": lambda w, t: replace(w, is_stateful=values.flag(t)),
+    "everup.one_shot": lambda w, t: replace(w, is_one_shot=values.flag(t)),
+    "everup.priority": lambda w, t: replace(w, priority=values.whole(t, -1000, 1000)),
+    "everup.depends_on": _edges,
+    "everup.when_stopped": lambda w, t: replace(w, heal_when_stopped=values.when_stopped(t)),
+    "everup.min_instances": lambda w, t: replace(
+        w, instances_least=values.whole(t, 1, INSTANCES_MOST)
+    ),
+    "everup.max_instances": lambda w, t: replace(
+        w, instances_most=values.whole(t, 1, INSTANCES_MOST)
+    ),
+    # A service must not count as well while a restart may already be used.
+    "everup.health_threshold": lambda w, t: replace(
+        w, health_threshold=values.share(t, Settings().graceful_restart_below)
+    ),
+    "everup.start_period": lambda w, t: replace(w, start_period_s=values.duration_s(t, DAY_S)),
+    "everup.stop_grace": lambda w, t: replace(w, stop_grace_s=values.duration_s(t, GRACE_MOST_S)),
+    "everup.probe": lambda w, t: replace(w, probe=values.probe(t)),
+}
+
+# What holds when one of these cannot be understood: its owner meant to hold something back. A
+# wrong everup.enable holds the whole service, see `read_labels`.
+_CAREFUL: Mapping[str, Callable[[Wishes], Wishes]] = {
+    "everup.mode": lambda w: replace(w, mode=Mode.OBSERVE),
+    "everup.stateful": lambda w: replace(w, is_stateful=True),
+}
+_RESTRAINING = frozenset({"everup.enable", "everup.mode", FREEZE_LABEL})
+KNOWN = frozenset({*_SETTERS, FREEZE_LABEL, OWN_LABEL})
+
+
+def read_labels(container: str, labels: Mapping[str, str]) -> Wishes:
+    """The wishes of the service that this container is a copy of."""
+    ours = {
+        name: value
+        for name, value in sorted(labels.items())
+        if name.startswith(PREFIX) and not name.startswith(INTERNAL)
+    }
+    wishes = Wishes(labels=ours)
+    is_held = False
+    for name, value in ours.items():
+        if name in _SETTERS:
+            before = len(wishes.notes)
+            wishes = _set(wishes, container, name, value)
+            is_held |= name == _ENABLE and len(wishes.notes) > before
+        elif name.startswith(_HOOK):
+            wishes = _with_hook(wishes, container, name, value)
+        elif name.startswith(_MODE):
+            wishes, is_hold = _with_kind(wishes, container, name, value)
+            is_held |= is_hold
+        elif name not in KNOWN:
+            wishes, is_hold = _unknown(wishes, container, name)
+            is_held |= is_hold
+    return _only_observed(wishes) if is_held else wishes
+
+
+def _set(wishes: Wishes, container: str, name: str, value: str) -> Wishes:
+    try:
+        return _SETTERS[name](wishes, value)
+    except ValueError as error:
+        careful = _CAREFUL.get(name, _same)(wishes)
+        return _with_note(careful, container, f"label {name} says {shown(value)}", str(error))
+
+
+def _with_kind(wishes: Wishes, container: str, name: str, value: str) -> tuple[Wishes, bool]:
+    """One action kind's mode; whether the whole service must be held, as the kind is unknown."""
+    word = name.removeprefix(_MODE)
+    try:
+        kind = ActionKind(word)
+    except ValueError:
+        meant = nearest(word, ActionKind)
+        fix = f"did you mean {_MODE}{meant}?" if meant else f"kinds are {', '.join(ActionKind)}"
+        noted = _with_note(wishes, container, f"label {name} names no kind of action", fix)
+        return noted, value.strip().lower() != Mode.AUTO
+    try:
+        return replace(wishes, modes={**wishes.modes, kind: values.mode(value)}), False
+    except ValueError as error:
+        wishes = replace(wishes, modes={**wishes.modes, kind: Mode.OBSERVE})
+        text = f"label {name} says {shown(value)}, so this is only observed"
+        return _with_note(wishes, container, text, str(error)), False
+
+
+def _with_hook(wishes: Wishes, container: str, name: str, value: str) -> Wishes:
+    hook = name.removeprefix(_HOOK)
+    try:
+        wishes = replace(wishes, hooks={**wishes.hooks, hook: values.hook(hook, value)})
+    except ValueError as error:
+        return _with_note(wishes, container, f"label {name} cannot be used", str(error))
+    if hook not in HOOKS:
+        text = f"label {name}: no action asks for this hook"
+        return _with_note(wishes, container, text, f"known are {', '.join(HOOKS)}")
+    return wishes
+
+
+def _unknown(wishes: Wishes, container: str, name: str) -> tuple[Wishes, bool]:
+    """A label that does not exist; one that looks like holding back holds back."""
+    meant = nearest(name, KNOWN)
+    is_hold = meant in _RESTRAINING or name.startswith(tuple(_RESTRAINING))
+    text = f"label {name} does not exist" + (", so it is only observed" if is_hold else "")
+    fix = f"did you mean {meant}?" if meant else f"known are {', '.join(sorted(KNOWN))}"
+    return _with_note(wishes, container, text, fix), is_hold
+
+
+def _only_observed(wishes: Wishes) -> Wishes:
+    return replace(wishes, mode=Mode.OBSERVE, modes={})
+
+
+def _same(wishes: Wishes) -> Wishes:
+    return wishes
+
+
+def _with_note(wishes: Wishes, container: str, text: str, fix: str) -> Wishes:
+    note = Note(f"container {container}", text, fix, is_mistake=True)
+    return replace(wishes, notes=(*wishes.notes, note))
