@@ -48,6 +48,9 @@ class Samplers:
         self._runtime, self._prober, self._host = runtime, prober, host
         self._desk, self._wake, self._mishaps = desk, wake, mishaps
         self._is_close, self._is_settled = is_close, is_settled
+        self._listed = tuple(  # whose answers come with the listings
+            name for name, spec in stack.services.items() if spec.probe and spec.probe.is_owners
+        )
         self.answers = AnswerLog()
 
     async def run(self) -> None:
@@ -95,6 +98,8 @@ class Samplers:
 
     async def _listings(self) -> float:
         await self.list_once()
+        if any(self._is_close(service) for service in self._listed):
+            self._wake("listing")
         return self._interval_s(self._is_anything_close())
 
     def _is_anything_close(self) -> bool:

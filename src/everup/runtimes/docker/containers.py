@@ -129,7 +129,7 @@ def parse(document: Mapping[str, Any]) -> Container:
         is_out_of_memory=state.get("OOMKilled") is True,
         error=str(state.get("Error") or ""),
         policy=str(section(section(document, "HostConfig"), "RestartPolicy").get("Name") or "no"),
-        check=_check(state),
+        check=_check(state, seconds(started)),
         document=document,
     )
 
@@ -173,13 +173,15 @@ def _state(state: Mapping[str, Any]) -> InstanceState:
     return InstanceState.RUNNING if state.get("Running") else InstanceState.EXITED
 
 
-def _check(state: Mapping[str, Any]) -> OwnersCheck | None:
+def _check(state: Mapping[str, Any], started_at_s: float) -> OwnersCheck | None:
+    """Of this life: the engine keeps the answers of the ones before."""
     health = section(state, "Health")
     status = str(health.get("Status") or "none")
     if status == "none":
         return None
     log = health.get("Log")
     answers = tuple(map(_answer, log)) if isinstance(log, Sequence) else ()
+    answers = tuple(answer for answer in answers if not answer.began_s < started_at_s)
     return OwnersCheck(status, _whole(health.get("FailingStreak"), 0), answers)
 
 
