@@ -5,7 +5,7 @@ what is merely odd comes back as warnings. Reads one file and touches nothing el
 """
 
 from everup.config.errors import ConfigError, Problem
-from everup.config.load import Loaded, find_file, load_stack
+from everup.config.load import Loaded, find_file, load_stack, load_without_file
 from everup.config.options import Options
 from everup.config.scale import scale_stack
 
@@ -16,5 +16,6 @@ __all__ = [
     "Problem",
     "find_file",
     "load_stack",
+    "load_without_file",
     "scale_stack",
 ]

@@ -58,7 +58,7 @@ def read_document(
     """Read the stack. `layers` begin with the file's own fields; the result is only of use when no
     problem was added."""
     given = layers[0]
-    settings = _settings(layers, problems)
+    settings = settings_of(layers, problems)
     reads = [
         service(name, field, settings, options.file.parent)
         for name, field in _service_fields(root, given).items()
@@ -101,7 +101,8 @@ def digest(stack: Stack) -> str:
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
-def _settings(layers: Layers, problems: Problems) -> Settings:
+def settings_of(layers: Layers, problems: Problems) -> Settings:
+    """The settings of all layers together."""
     chosen: dict[str, Chosen] = {}
     file = layers[0]
     if "thresholds" in file:

@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from everup.config import environment
-from everup.config.document import FIELDS, read_document
+from everup.config.careful import Pace, with_pace
+from everup.config.document import FIELDS, digest, read_document, settings_of
 from everup.config.errors import Problems
-from everup.config.options import Options, read_options
+from everup.config.options import Options, read_options, read_pace
 from everup.config.reading import Field, plain
 from everup.config.scale import scale_stack
 from everup.config.settings_rules import NAMES
@@ -39,6 +40,14 @@ class Loaded:
     options: Options
     warnings: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
+    pace: Pace = Pace.OBSERVE
+
+    def with_stack(self, stack: Stack) -> Loaded:
+        """The same over a stack that was found rather than declared, at the pace that was asked
+        for; what only observes stays so."""
+        paced = with_pace(stack, self.pace)
+        paced = replace(paced, digest=digest(paced))
+        return replace(self, stack=paced)
 
     def scaled(self) -> Loaded:
         """Stack and settings at `options.time_scale`; scaling what is scaled changes nothing."""
@@ -86,9 +95,30 @@ def load_stack(
     if len(warnings) > WARNINGS_MOST:
         rest = len(warnings) - WARNINGS_MOST + 1
         warnings = [*warnings[: WARNINGS_MOST - 1], f"… and {rest} more warnings"]
-    return Loaded(
-        document.stack, document.settings, options, tuple(warnings), environment.unused(environ)
-    )
+    unused = environment.unused(environ)
+    pace = read_pace(layers)
+    return Loaded(document.stack, document.settings, options, tuple(warnings), unused, pace)
+
+
+def load_without_file(
+    environ: Mapping[str, str], flags: Mapping[str, object] | None = None
+) -> Loaded:
+    """Environment and flags alone, for a stack that is yet to be found: it has no services.
+
+    Raises:
+        ConfigError, ValueError: as `load_stack`.
+    """
+    problems = Problems()
+    environment.read_environment(environ, problems)
+    variables, misspelt = _variable_fields(environ, problems)
+    layers = [{}, variables, _flag_fields(flags or {}, problems)]
+    options = read_options(layers, Path(FILE_NAMES[0]).absolute(), environ)
+    settings = settings_of(layers, problems)
+    pace = read_pace(layers)
+    if problems:
+        raise problems.error()
+    stack = Stack(name="", services={})
+    return Loaded(stack, settings, options, tuple(misspelt), environment.unused(environ), pace)
 
 
 def find_file(path: Path | str | None, environ: Mapping[str, str]) -> Path:

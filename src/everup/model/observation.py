@@ -59,6 +59,7 @@ class Instance:
     memory_limit_bytes: float = UNKNOWN
     accept_queue: float = UNKNOWN
     waited_s: float = UNKNOWN
+    address: str | None = None  # where its own network reaches it; None: unknown
     check: ProbeResult | None = None  # the latest answer of the owner's own check, if it has one
 
 

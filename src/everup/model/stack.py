@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from everup.model.kinds import UNKNOWN, ActionKind, DependencyKind, Mode
 
+PORT_MARK, HOST_MARK = "{port}", "{host}"
 FREEZE_LABEL = "everup.freeze"
 YES_WORDS = frozenset({"true", "yes", "on", "1"})
 NO_WORDS = frozenset({"", "false", "no", "off", "0"})
@@ -22,7 +23,7 @@ class ProbeSpec:
 
     `is_owners`: nobody asks; the runtime runs the owner's own check and lists its answers.
 
-    `{port}` in a target stands for the port of the instance that is asked.
+    `{port}` and `{host}` in a target stand for those of the instance that is asked.
     """
 
     http: str | None = None
@@ -47,7 +48,7 @@ class ProbeSpec:
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """Everything in which `{port}` may stand."""
+        """Everything in which `{port}` and `{host}` may stand."""
         named = (self.http, self.tcp, self.postgres, self.redis)
         return (*(target for target in named if target), *self.command)
 

@@ -15,11 +15,12 @@ import signal
 from collections.abc import Sequence
 
 from everup.model.errors import EverupError, GiveUp, HookFailed, TryAgain
-from everup.model.stack import HookSpec
+from everup.model.stack import HOST_MARK, HookSpec
 from everup.runtimes import hook_http
 from everup.runtimes.docker.containers import Container
 from everup.runtimes.docker.engine import Engine
 from everup.runtimes.docker.hosts import is_process_of
+from everup.runtimes.docker.instances import address_of
 
 HOOKS_AT_ONCE = 2
 OUTPUT_CHARS_MOST = 16 * 1024
@@ -42,7 +43,7 @@ async def run(
         what = f"hook {name} of {container.name}"
         async with turns:
             if hook.http:
-                return await hook_http.call(hook.http, what, timeout_s)
+                return await hook_http.call(_filled(hook.http, container), what, timeout_s)
             return await execute(engine, container, hook.command, what, timeout_s)
 
     answers = await asyncio.gather(*map(one, containers), return_exceptions=True)
@@ -55,6 +56,13 @@ async def run(
     share = OUTPUT_CHARS_MOST // max(len(said), 1)
     pairs = zip(containers, said, strict=True)
     return "\n".join(f"{c.name}: {text[-share:].rstrip()}" for c, text in pairs)
+
+
+def _filled(line: str, container: Container) -> str:
+    address = address_of(container)
+    if HOST_MARK in line and address is None:
+        raise GiveUp(f"{container.name} has no address of its own to call")
+    return line.replace(HOST_MARK, address or "")
 
 
 async def execute(

@@ -40,6 +40,7 @@ def instance_of(
         state=container.state,
         started_at_s=container.started_at_s,
         port=_published(container),
+        address=address_of(container),
         exit=exit_of(container, was_witnessed, asked) if _has_ended(container) else None,
         process_state=usage.process_state,
         cpu_seconds=usage.cpu_seconds,
@@ -88,6 +89,19 @@ def exit_of(container: Container, was_witnessed: bool, asked: str) -> Exit:
         instance=container.name,
         asked=asked,
     )
+
+
+def address_of(container: Container) -> str | None:
+    """Where its own network reaches it: of several networks the first by name."""
+    mode = str(section(container.document, "HostConfig").get("NetworkMode") or "")
+    if mode == "host":
+        return "127.0.0.1"
+    networks = section(section(container.document, "NetworkSettings"), "Networks")
+    for name in sorted(networks):
+        found = networks[name].get("IPAddress") or networks[name].get("GlobalIPv6Address")
+        if found:
+            return f"[{found}]" if ":" in found else str(found)
+    return None
 
 
 def _failure(last: Answer, detail: str) -> str:

@@ -15,7 +15,7 @@ from everup.loop.ports import Clock
 from everup.model.kinds import BusyState, ProbeVerdict
 from everup.model.observation import Heard, Instance, ProbeResult
 from everup.model.settings import Settings
-from everup.model.stack import ProbeSpec, ServiceSpec
+from everup.model.stack import HOST_MARK, PORT_MARK, ProbeSpec, ServiceSpec
 from everup.signals import trouble
 from everup.signals.deadline import DeadlinePassed, within
 from everup.signals.probes import postgres, redis, tcp
@@ -23,8 +23,6 @@ from everup.signals.probes.answer import Answer
 from everup.signals.probes.command import CommandAsker
 from everup.signals.probes.http import HttpAsker
 from everup.signals.probes.talk import split
-
-PORT_MARK = "{port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +64,7 @@ class LiveProber:
         """
         filled = _filled(spec, instance)
         if filled is None:
-            detail = f"not asked: the probe needs {PORT_MARK}, and the instance has no known port"
+            detail = "not asked: the probe needs a port or a host that is not known of the instance"
             return ProbeResult(ProbeVerdict.UNKNOWN, self._clock.now(), detail=detail)
         question = Question(filled, service, instance, timeout_s)
         if filled.kind == "exec":
@@ -135,17 +133,19 @@ def _judge_silence(passed: DeadlinePassed) -> Answer:
 
 
 def _filled(spec: ProbeSpec, instance: Instance) -> ProbeSpec | None:
-    """The spec with the instance's port for `{port}`; None when it needs one that is not known."""
-    if not any(PORT_MARK in target for target in spec.targets):
-        return spec
-    if instance.port is None:
-        return None
-    port = str(instance.port)
-    return replace(
-        spec,
-        http=spec.http and spec.http.replace(PORT_MARK, port),
-        tcp=spec.tcp and spec.tcp.replace(PORT_MARK, port),
-        postgres=spec.postgres and spec.postgres.replace(PORT_MARK, port),
-        redis=spec.redis and spec.redis.replace(PORT_MARK, port),
-        command=tuple(word.replace(PORT_MARK, port) for word in spec.command),
-    )
+    """The spec with the instance's own for each mark; None when it needs what is not known."""
+    port = None if instance.port is None else str(instance.port)
+    for mark, value in ((PORT_MARK, port), (HOST_MARK, instance.address)):
+        if not any(mark in target for target in spec.targets):
+            continue
+        if value is None:
+            return None
+        spec = replace(
+            spec,
+            http=spec.http and spec.http.replace(mark, value),
+            tcp=spec.tcp and spec.tcp.replace(mark, value),
+            postgres=spec.postgres and spec.postgres.replace(mark, value),
+            redis=spec.redis and spec.redis.replace(mark, value),
+            command=tuple(word.replace(mark, value) for word in spec.command),
+        )
+    return spec

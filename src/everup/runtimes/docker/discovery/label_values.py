@@ -10,7 +10,7 @@ import re
 import shlex
 
 from everup.model.kinds import DependencyKind, Mode
-from everup.model.stack import NO_WORDS, YES_WORDS, Dependency, HookSpec, ProbeSpec
+from everup.model.stack import HOST_MARK, NO_WORDS, YES_WORDS, Dependency, HookSpec, ProbeSpec
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 EDGES_MOST = 100
@@ -81,19 +81,17 @@ def when_stopped(text: str) -> bool:
 
 
 def probe(text: str) -> ProbeSpec:
-    """`http://:8080/health`, `tcp://:5432`, `redis://:6379`, `postgres://:5432`, `exec:command`.
+    """`http://:8080/health`, `tcp://:5432`, `redis://:6379`, `postgres://:5432`.
 
-    The host stays empty: it is the container itself, and whoever asks knows its address.
+    The host is a mark: it is the container itself, and whoever asks knows its address.
     """
     text = text.strip()
-    if text.startswith("exec:"):
-        return ProbeSpec(command=_words(text.removeprefix("exec:")))
     scheme, port, path = _own_address(text)
-    target = f":{port}"
+    target = f"{HOST_MARK}:{port}"
     if scheme in {"http", "https"}:
         return ProbeSpec(http=f"{scheme}://{target}{path or '/'}")
     if path not in {"", "/"}:
-        raise ValueError(f"a {scheme} probe has no path; write {scheme}://{target}")
+        raise ValueError(f"a {scheme} probe has no path; write {scheme}://:{port}")
     if scheme == "tcp":
         return ProbeSpec(tcp=target)
     if scheme == "redis":
@@ -116,7 +114,7 @@ def hook(name: str, text: str) -> HookSpec:
     scheme, port, path = _own_address(url.strip())
     if scheme not in {"http", "https"}:
         raise ValueError("write it like POST http://:8080/reconnect")
-    return HookSpec(http=f"{method} {scheme}://:{port}{path or '/'}")
+    return HookSpec(http=f"{method} {scheme}://{HOST_MARK}:{port}{path or '/'}")
 
 
 def edges(text: str) -> tuple[tuple[Dependency, ...], frozenset[str]]:

@@ -1,0 +1,154 @@
+"""From what runs on a Docker Engine to a stack, where nobody wrote a file.
+
+Flows in: our environment, perhaps the name of a project. Flows out: a `Loaded` over the project's
+services, or the names to choose from. Asks the engine twice, and changes nothing. Called by
+`everup up` and by whoever shows what is there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from everup.config import Loaded
+from everup.model.errors import AskAHuman, GiveUp
+from everup.model.stack import ProbeSpec, ServiceSpec, Stack
+from everup.runtimes.docker.discovery import (
+    Around,
+    Discovered,
+    Project,
+    ProjectKind,
+    Traits,
+    build_stack,
+    compose_paths,
+    look_around,
+    projects,
+    read_compose_text,
+    read_containers,
+)
+from everup.runtimes.docker.engine import Engine, Gone
+
+CONTAINERS_MOST = 2000
+STATE_BASE = "everup"
+INSIDE = Path("/.dockerenv")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is on the engine. `own_project`: the one that we ourselves are a container of."""
+
+    address: str
+    projects: tuple[Project, ...]
+    around: Around
+    own_project: str = ""
+
+    def named(self, name: str) -> Project:
+        """The project of this name.
+
+        Raises:
+            GiveUp: there is none; names those that there are.
+        """
+        for project in self.projects:
+            if project.name == name:
+                return project
+        known = ", ".join(p.name for p in self.projects) or "none"
+        raise GiveUp(f"--project: there is no project {name!r} on this engine; there are: {known}")
+
+    def the_one(self) -> Project | None:
+        """The project that is meant without asking: our own, or the only one; None: ask.
+
+        Raises:
+            AskAHuman: there is nothing to watch.
+        """
+        if self.own_project:
+            return self.named(self.own_project)
+        composed = [p for p in self.projects if p.kind is ProjectKind.COMPOSE and p.services]
+        some = composed or [p for p in self.projects if p.services]
+        if not some:
+            raise AskAHuman(
+                f"no container runs on {self.address}: start your services with docker compose up, "
+                "or write an everup.yaml"
+            )
+        return some[0] if len(some) == 1 else None
+
+
+async def look(environ: Mapping[str, str], engine: Engine | None = None) -> Found:
+    """Ask the engine.
+
+    Raises:
+        GiveUp, TryAgain: there is no engine, or it does not answer.
+    """
+    door = engine or Engine()
+    await door.open()
+    try:
+        lines = await door.call("GET", "containers/json", params={"all": True})
+        if len(lines) > CONTAINERS_MOST:
+            raise GiveUp(
+                f"the engine has {len(lines)} containers; at most {CONTAINERS_MOST} will do"
+            )
+        asked = await asyncio.gather(*(_document(door, str(line["Id"])) for line in lines))
+        documents = [document for document in asked if document is not None]
+        return await asyncio.to_thread(_found, door.address, documents, environ)
+    finally:
+        await door.close()
+
+
+def load(found: Found, project: Project, loaded: Loaded) -> tuple[Loaded, Discovered]:
+    """The project as a stack, at the pace that was asked for, with its state in a folder of its
+    own. Blocks for the reading of Compose files."""
+    files = {path: read_compose_text(path) for path in compose_paths(project)}
+    seen = build_stack(project, found.around, files)
+    services = {
+        name: _with_check(spec, seen.traits[name]) for name, spec in seen.stack.services.items()
+    }
+    stack: Stack = replace(seen.stack, services=services)
+    is_managed = bool(project.managed_by)  # by an orchestrator, and then only observed
+    loaded = replace(loaded, stack=stack) if is_managed else loaded.with_stack(stack)
+    notes = tuple(str(note) for note in seen.notes if note.is_mistake)
+    return replace(loaded, warnings=(*loaded.warnings, *notes)), seen
+
+
+def state_base(environ: Mapping[str, str]) -> Path:
+    """Where state lies that belongs to no file: one folder for each project below it."""
+    named = environ.get("XDG_STATE_HOME", "").strip()
+    if named:
+        return Path(named) / STATE_BASE
+    if os.geteuid() == 0:
+        return Path("/var/lib") / STATE_BASE
+    return Path.home() / ".local" / "state" / STATE_BASE
+
+
+def _found(
+    address: str, documents: Sequence[Mapping[str, Any]], environ: Mapping[str, str]
+) -> Found:
+    containers = read_containers(documents)
+    own_id = socket.gethostname() if INSIDE.exists() else ""
+    own = next((one for one in containers if own_id and one.id.startswith(own_id)), None)
+    return Found(
+        address,
+        projects(containers, own_id),
+        look_around(containers, environ),
+        own.project if own is not None else "",
+    )
+
+
+async def _document(engine: Engine, container: str) -> Mapping[str, Any] | None:
+    try:
+        document: Mapping[str, Any] = await engine.get(f"containers/{container}/json")
+    except Gone:
+        return None
+    return document
+
+
+def _with_check(spec: ServiceSpec, traits: Traits) -> ServiceSpec:
+    """The owner's healthcheck is the service's probe, unless a label declares another one."""
+    if spec.probe is not None or traits.check is None:
+        return spec
+    check = traits.check
+    probe = ProbeSpec(is_owners=True, interval_s=check.interval_s, timeout_s=check.timeout_s)
+    return replace(spec, probe=probe)
