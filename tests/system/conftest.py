@@ -5,12 +5,15 @@ Nothing is skipped: what a test needs and does not find is a failure that says w
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
 from everup.demo.stack.servers import postgres, redis
 from everup.demo.stack.servers.package_files import Missing
+from tests.system.kill_world import World
 
 CLIENTS = {"psycopg": "psycopg[binary]", "redis": "redis"}
 
@@ -28,3 +31,13 @@ def real_servers() -> None:
     if said:
         fix = "install requirements/dev.txt with `make dev`, or everup[demo]"
         pytest.fail(f"{'; '.join(said)}: {fix}", pytrace=False)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """A small stack under an Everup that a test may kill; all of it is ended at the end."""
+    made = World(tmp_path)
+    try:
+        yield made
+    finally:
+        made.close()
