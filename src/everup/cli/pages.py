@@ -70,7 +70,7 @@ def _all_of_it(story: Mapping[str, Any]) -> None:
         _part("Who suffered from it", _bystanders(story["bystanders"]))
     scale = story.get("time_scale", 1.0)
     if scale != 1.0:
-        console().print(Text(f"All waits are multiplied by {scale:g} here (time_scale).", "dim"))
+        console().print(Text(f"All waits are multiplied by {scale:g} here (time_scale).\n", "dim"))
 
 
 def all_actions(story: Mapping[str, Any]) -> list[Mapping[str, Any]]:

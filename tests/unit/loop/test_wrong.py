@@ -16,8 +16,10 @@ from everup.model.kinds import ActionKind, Cause, Origin
 RESTART, CLEAR = ActionKind.GRACEFUL_RESTART, ActionKind.CACHE_CLEAR
 
 
-def seen(condition: str, score: float, b: float = 1.0, **more: str) -> Sighting:
-    instances = {name.replace("_", "-"): f"1.1@x|{state}" for name, state in more.items()}
+def seen(
+    condition: str, score: float, b: float = 1.0, states: Mapping[str, str] | None = None
+) -> Sighting:
+    instances = {name: f"1.1@x|{state}" for name, state in (states or {}).items()}
     return Sighting(0.0, score, condition, instances, dependents={"b": b})
 
 
@@ -68,8 +70,7 @@ OWN, OF_ANOTHER = opened("a", "b"), opened("z", "a", name="inc-9")
 FINISHED_BADLY = e.Finished(2.0, "act-1", "a", OutcomeState.FAILED)
 LEAK = begun(before=WELL, kind=CLEAR, cause=Cause.LEAK)
 AGAIN = begun("act-2", WELL, kind=CLEAR, cause=Cause.LEAK)
-TWO: Mapping[str, str] = {"a_0": "running", "a_1": "exited"}
-ONE_DEAD = seen("healthy", 0.8, **TWO)
+ONE_DEAD = seen("healthy", 0.8, states={"a-0": "running", "a-1": "exited"})
 LATER = e.EpisodeEnded(9.6, "inc-9", "z", Cause.HANG, 0.0, 9.0, Ending.HEALED)
 
 
