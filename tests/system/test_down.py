@@ -5,8 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -14,15 +12,6 @@ from everup.model.entries import ExitSeen, IncidentOpened
 from tests.system.kill_world import ROOT, SERVICES, World, until
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    try:
-        yield made
-    finally:
-        made.close()
 
 
 def down(world: World) -> str:

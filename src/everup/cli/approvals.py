@@ -12,6 +12,7 @@ from rich.text import Text
 from everup.cli import client, hints, show
 from everup.cli.exits import OK
 from everup.cli.place import Place
+from everup.cli.words import named, spoken
 
 
 def approve(place: Place, approval_id: str | None, *, is_rejected: bool, reason: str) -> int:
@@ -26,7 +27,7 @@ def approve(place: Place, approval_id: str | None, *, is_rejected: bool, reason:
     if place.is_json:
         show.put_json(found)
         return OK
-    show.console().print(Text(show.clean(found["text"])))
+    show.console().print(Text(spoken(found["text"])))
     if not is_rejected:
         show.console().print("The gate judges it once more; everup status shows what came of it.")
     return OK
@@ -52,7 +53,7 @@ def _list(place: Place) -> int:
                     show.moment(a["asked_at_s"]),
                     a["id"],
                     a["service"],
-                    a["kind"],
+                    named(a["kind"]),
                     a["state"],
                     a["by"],
                 )
@@ -77,7 +78,7 @@ def _put_handed(place: Place) -> None:
 
 def _put(approval: Mapping[str, Any]) -> None:
     console = show.console()
-    head = Text(f"{approval['kind']} on {approval['service']}", style="bold")
+    head = Text(f"{named(approval['kind'])} of {approval['service']}", style="bold")
     head.append(f"  {approval['id']}  {approval['state']}", style="yellow")
     console.print(head)
     left_s = (approval["expires_at_s"] or 0.0) - time.time()
@@ -88,7 +89,7 @@ def _put(approval: Mapping[str, Any]) -> None:
         ("expires", f"in {max(0.0, left_s):.0f} s ({show.moment(approval['expires_at_s'])})"),
     )
     for name, text in rows:
-        console.print(Text(f"  {name:<9} {show.clean(text)}"))
+        console.print(Text(f"  {name:<9} {spoken(text)}"))
     if approval["state"] == "asked":
         no = f"approve {approval['id']} --reject --reason WHY"
         console.print(Text(f"  yes: {hints.typed('approve ' + approval['id'])}"), soft_wrap=True)

@@ -11,7 +11,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from everup.cli.show import clean, moment
+from everup.cli.show import moment
+from everup.cli.words import behind, happened, named, spoken
 from everup.model import entries as e
 
 AGAIN_AFTER_S = 0.25
@@ -29,17 +30,18 @@ class Entries(Protocol):
 def line(entry: e.Entry) -> str | None:
     """What a person needs to know of it; None for what they need not."""
     said = _of_healing(entry) or _of_people(entry) or _of_sight(entry)
-    return None if said is None else f"{moment(entry.at_s)} {clean(said)}"
+    return None if said is None else f"{moment(entry.at_s)} {spoken(said)}"
 
 
 def _of_healing(entry: e.Entry) -> str | None:
     match entry:
         case e.IncidentOpened():
             hurts = f"; it hurts {', '.join(entry.victims)}" if entry.victims else ""
-            return f"incident {entry.service}: {entry.cause}, {entry.reason}{hurts}"
+            return f"incident {entry.service}: it {happened(entry.cause)}: {entry.reason}{hurts}"
         case e.Intended():
             step = entry.step
-            return f"action {step.target}: {step.kind} by {entry.by}, because {entry.reason}"
+            what = named(step.kind, is_down=entry.before.condition == "down")
+            return f"action {step.target}: {what} by {entry.by}, because {entry.reason}"
         case e.Finished() if entry.outcome != "done":
             return f"{entry.outcome} {entry.service}: {entry.error}"
         case e.Verified():
@@ -48,11 +50,11 @@ def _of_healing(entry: e.Entry) -> str | None:
         case e.IncidentResolved():
             return f"resolved {entry.service}: {entry.reason}"
         case e.WouldHaveDone():
-            return f"would act {entry.service}: {entry.kind}, because {entry.reason}"
+            return f"would act {entry.service}: {named(entry.kind)}, because {entry.reason}"
         case e.EpisodeEnded() if entry.proposed:
             return f"hindsight {entry.service}: {entry.hindsight}, {entry.reason}"
         case e.PredictionMade():
-            return f"foretold {entry.service}: {entry.cause}, {entry.evidence[0]}"
+            return f"foretold {entry.service}: {behind(entry.cause)}, {entry.evidence[0]}"
         case e.PredictionSettled():
             return f"prediction {entry.service}: {entry.ending}, {entry.reason}"
         case e.IncidentEscalated():
@@ -87,7 +89,7 @@ def _of_sight(entry: e.Entry) -> str | None:
             return f"seeing again after {entry.lasted_s:.0f} s"
         case e.GateAnswered():
             return (
-                f"gate {entry.service}: {entry.kind} {entry.answer} by {entry.check}: "
+                f"gate {entry.service}: {named(entry.kind)} {entry.answer} by {entry.check}: "
                 f"{entry.reason}"
             )
         case _:

@@ -21,8 +21,8 @@ from everup.cli.handover import state_word
 from everup.cli.hints import typed
 from everup.cli.show import COLOURS, clean, console, moment
 from everup.cli.words import (
-    BEHIND,
     STATES,
+    behind,
     lasting,
     named,
     plainly,
@@ -70,7 +70,7 @@ def _all_of_it(story: Mapping[str, Any]) -> None:
         _part("Who suffered from it", _bystanders(story["bystanders"]))
     scale = story.get("time_scale", 1.0)
     if scale != 1.0:
-        console().print(Text(f"All waits are multiplied by {scale:g} here (time_scale).", "dim"))
+        console().print(Text(f"All waits are multiplied by {scale:g} here (time_scale).\n", "dim"))
 
 
 def all_actions(story: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -113,7 +113,7 @@ def _causes(causes: Sequence[Mapping[str, Any]]) -> Table:
             continue
         share = cause["confidence"]
         style = "bold" if share >= SURE else "" if share >= LIKELY else "dim"
-        what = BEHIND.get(cause["cause"], clean(cause["cause"]))
+        what = behind(cause["cause"])
         if cause["cause"] not in ("unknown", "host_pressure"):
             what = f"{clean(cause['service'])}, {what}"
         line = Text(what, style)
@@ -132,7 +132,7 @@ def _gate(words: Sequence[Mapping[str, Any]], now_s: float) -> Table:
             line.append(f" {span(ends_s - word['at_s'])}, until {moment(ends_s)},")
         else:
             line.append(until(ends_s, now_s))
-        line.append(f" by the check {clean(word['check'])}: {clean(word['reason'])}")
+        line.append(f" by the check {clean(word['check'])}: {spoken(word['reason'])}")
         rows.append((Text(moment(word["at_s"]), "dim"), line))
     return grid(rows)
 
@@ -168,11 +168,7 @@ def why_not(found: Mapping[str, Any]) -> None:
     name, condition, finding = clean(found["service"]), clean(found["condition"]), found["finding"]
     head = Text(f"{name} is ")
     head.append(condition, COLOURS.get(condition, ""))
-    head.append(
-        f": {BEHIND.get(finding['cause'], clean(finding['cause']))}: {plainly(finding['reason'])}"
-        if finding
-        else ""
-    )
+    head.append(f": {behind(finding['cause'])}: {plainly(finding['reason'])}" if finding else "")
     out.print(head)
     if found["at_s"] is None:
         out.print("there was no look yet")
@@ -209,8 +205,7 @@ def _why_no_other(found: Mapping[str, Any], told: Sequence[Mapping[str, Any]]) -
     """Above the kinds of action that Everup would not take for what is wrong now."""
     if found["finding"] is None:
         return "Nothing is wrong, so Everup does nothing; what you may do"
-    cause = clean(found["finding"]["cause"])
-    what = BEHIND.get(cause, cause.replace("_", " "))
+    what = behind(found["finding"]["cause"])
     if not told:
         return f"Everup does nothing by itself for {what}; what you may do"
     return f"Not what Everup does for {what}; what you may do"
@@ -245,7 +240,7 @@ def _kind(answer: Mapping[str, Any], now_s: float) -> tuple[Text, ...]:
         why.append(f"{clean(own['check'])}: " if own["check"] else "", "dim")
         why.append(lasting(spoken(own["reason"]), own["until_s"], now_s))
     if person["state"] != "allowed" and person["reason"] != own["reason"]:
-        said = lasting(person["reason"], person["until_s"], now_s)
+        said = lasting(spoken(person["reason"]), person["until_s"], now_s)
         why.append(f"\nyou: {clean(person['check'])}: {said}")
     return (Text(clean(answer["kind"])), _word(own), _word(person), why)
 

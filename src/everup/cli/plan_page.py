@@ -78,13 +78,13 @@ def _decision(decision: Mapping[str, Any], now_s: float) -> tuple[Text, Text, Te
     if decision["proposal"]:
         return name, *_proposal(decision, now_s)
     if decision["escalate"]:
-        return name, Text("a person is asked", "red"), Text(clean(decision["escalate"]["text"]))
+        return name, Text("a person is asked", "red"), Text(spoken(decision["escalate"]["text"]))
     hold = decision["hold"]
     if not hold:
         return name, Text("nothing"), Text("")
     if hold["reason"] == "victim":
         by = listed((decision["finding"] or {}).get("explained_by", []))
-        because = f"because of {by}" if by else clean(hold["text"])
+        because = f"because of {by}" if by else spoken(hold["text"])
         return name, Text("left alone", "dim"), Text(f"{because}: restarting it cannot help")
     if hold["reason"] == "with_a_person":
         why = Text("a person was asked; see\n")

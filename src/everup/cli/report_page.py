@@ -49,7 +49,9 @@ def report(found: Mapping[str, Any]) -> None:
     )
     wrong = {s["service"]: s["wrong_actions"] for s in services if s["wrong_actions"]}
     for name, count in wrong.items():
-        out.print(Text(f"{clean(name)}: {count} of Everup's made something worse", "red"))
+        was = "1 action of Everup's was" if count == 1 else f"{count} actions of Everup's were"
+        text = f"{clean(name)}: {was} wrong: needless, on a victim, or it became worse"
+        out.print(Text(text, "red"))
     _table(
         "Troubles that ended by themselves",
         ("service", "cause", "times", "half within", "90 % within", "Everup waits"),

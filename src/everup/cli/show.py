@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from everup.cli.hints import typed
+from everup.model.words import named, plain
 
 COLOURS = {
     "healthy": "green",
@@ -35,8 +36,6 @@ COLOURS = {
     "verified": "green",
     "failed": "red",
 }
-
-STARTS_WHAT_IS_DOWN = frozenset({"graceful_restart", "container_restart", "dependency_recovery"})
 
 
 def console() -> Console:
@@ -143,13 +142,13 @@ def answer(found: Mapping[str, Any]) -> bool:
     outcome = found["outcome"]
     if outcome is None:
         where = f" ({found['action_id']})" if found["action_id"] else ""
-        console().print(Text(f"{clean(found['text'])}{where}"))
+        console().print(Text(f"{plain(clean(found['text']))}{where}"))
         return True
     was_down = (outcome.get("before") or {}).get("condition") == "down"
-    done = "start" if was_down and outcome["kind"] in STARTS_WHAT_IS_DOWN else outcome["kind"]
+    done = named(clean(outcome["kind"]), is_down=was_down)
     line = Text(f"{outcome['service']}: {done} ")
     line.append_text(cell(outcome["state"]))
     said = outcome["verdict"] or outcome["error"]
-    line.append(f" ({outcome['id']})" + (f": {clean(said)}" if said else ""))
+    line.append(f" ({outcome['id']})" + (f": {plain(clean(said))}" if said else ""))
     console().print(line)
     return bool(outcome["state"] != "failed")

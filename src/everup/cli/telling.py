@@ -156,7 +156,7 @@ def _resolved(story: Story) -> str:
         case "by_a_person" if not is_mended_by_a_person(story):
             text = f"A person ended it after {took}."
         case "victim" | "wish" | "change" | "undeclared" | "unclear":
-            text = f"It ended after {took}: {clean(story['ending'])}."
+            text = f"It ended after {took}: {spoken(story['ending'])}."
         case _:
             text = f"It was unwell for {took} in all, and was then proven well."
     hindsight = None if episode is None else episode["hindsight"]
@@ -176,7 +176,7 @@ def _next(story: Story) -> str:
         otherwise = "" if then is None else f"; if it did not, {next_of(then)}"
         return f"Next: whether the {name} helped is being watched{ends}{otherwise}."
     if now is None:
-        waits = clean(story["waiting_for"])
+        waits = spoken(story["waiting_for"])
         return f"It is still open; it waits for: {waits}." if waits else "It is still open."
     if now["escalate"]:
         return "Next: a person is asked."
@@ -193,10 +193,10 @@ def next_of(kinds: Sequence[str]) -> str:
 def _held(now: Mapping[str, Any], now_s: float) -> str:
     hold = now["hold"]
     if not now["then"]:
-        return f"Next: nothing{until(hold['until_s'], now_s)}: {clean(hold['text'])}."
+        return f"Next: nothing{until(hold['until_s'], now_s)}: {spoken(hold['text'])}."
     when = at_time(hold["until_s"], now_s) or " when this is over"
     name = named(now["then"][0])
-    return f"Next: a {name}{when}, unless it is well before. It waits: {clean(hold['text'])}."
+    return f"Next: a {name}{when}, unless it is well before. It waits: {spoken(hold['text'])}."
 
 
 def _proposed(now: Mapping[str, Any], now_s: float) -> str:

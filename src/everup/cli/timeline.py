@@ -59,7 +59,7 @@ def _diagnosis(data: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
         found.append(hurts)
     reason, _, text = data["waiting_for"].partition(": ")
     if text and data["waiting_for"] != known.get("waiting_for", "") and reason in HOLDS:
-        found.append(f"waits: {text}")
+        found.append(f"waits: {spoken(text)}")
     return found
 
 
@@ -76,7 +76,7 @@ def _line(kind: str, data: Mapping[str, Any]) -> str:
         case "WouldHaveDone":
             return f"would do this now, if the mode were auto: {named(data['kind'])}"
         case "IncidentResolved":
-            return f"over: {data['reason']}"
+            return f"over: {spoken(data['reason'])}"
         case "IncidentEscalated":
             return "handed over to a person: nothing more is tried"
         case "EpisodeEnded":
@@ -108,7 +108,8 @@ def _action(kind: str, data: Mapping[str, Any]) -> str:
             said = "; ".join(part for part in (data["error"], ended(data["during"])) if part)
             return f"{how}{settled}" + (f": {said}" if said else "")
         case "Verified":
-            return f"{'proven' if data['has_passed'] else 'did not help'}: {proof(data['reason'])}"
+            how = "proven" if data["has_passed"] else "did not help"
+            return f"{how}: {spoken(proof(data['reason']))}"
         case _:
             return ""
 

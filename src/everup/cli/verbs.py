@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
 from enum import StrEnum
-from functools import wraps
 from pathlib import Path
-from typing import Annotated, ParamSpec
+from typing import Annotated
 
 import typer
 
-from everup.cli.exits import Stop
+from everup.cli.options import (
+    File,
+    Json,
+    Override,
+    Reason,
+    Scope,
+    Service,
+    StateDir,
+    Wait,
+    asks,
+    ends,
+    kinds,
+    modes,
+)
 from everup.cli.place import Place
 
 app = typer.Typer(
@@ -22,67 +32,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-P = ParamSpec("P")
-
-
-def _services(context: typer.Context, incomplete: str) -> list[str]:
-    from everup.cli.completion import services
-
-    return [name for name in services(context.params) if name.startswith(incomplete)]
-
-
-def _modes(incomplete: str) -> list[str]:
-    from everup.config.careful import Pace
-
-    return [pace.value for pace in Pace if pace.value.startswith(incomplete)]
-
-
-def _kinds(incomplete: str) -> list[str]:
-    from everup.model.kinds import RECOVERY_KINDS
-
-    return [kind for kind in ("restart", *RECOVERY_KINDS) if kind.startswith(incomplete)]
-
-
-def _checks(incomplete: str) -> list[str]:
-    from everup.model.decision import Check
-
-    return [check.value for check in Check if check.value.startswith(incomplete)]
-
-
-File = Annotated[
-    Path | None, typer.Option("--file", "-f", help="everup.yaml, or the folder it is in.")
-]
-StateDir = Annotated[
-    Path | None, typer.Option(help="State folder; .everup beside everup.yaml by default.")
-]
-Url = Annotated[str | None, typer.Option(help="Address of a running Everup.")]
-Json = Annotated[bool, typer.Option("--json", help="JSON for scripts instead of a table.")]
-Wait = Annotated[float, typer.Option(min=0, max=300, help="Seconds to wait for the outcome.")]
-Reason = Annotated[str, typer.Option(help="Why; kept in the journal.")]
-Override = Annotated[
-    list[str] | None,
-    typer.Option(help="A check of the gate to pass over; needs --reason.", autocompletion=_checks),
-]
-Service = Annotated[str, typer.Argument(help="A service of the stack.", autocompletion=_services)]
-Scope = Annotated[
-    str | None, typer.Argument(help="A service; the whole stack without.", autocompletion=_services)
-]
-
-
-def ends(verb: Callable[P, int]) -> Callable[P, None]:
-    """A verb returns its exit code, or raises Stop with a message."""
-
-    @wraps(verb)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            code = verb(*args, **kwargs)
-        except Stop as stop:
-            print(f"everup: {stop}", file=sys.stderr)
-            code = stop.code
-        raise typer.Exit(code)
-
-    return run
 
 
 @app.callback(invoke_without_command=True)
@@ -103,7 +52,7 @@ def top(
 def up(
     file: File = None,
     mode: Annotated[
-        str | None, typer.Option(help="observe, approve, careful or auto.", autocompletion=_modes)
+        str | None, typer.Option(help="observe, approve, careful or auto.", autocompletion=modes)
     ] = None,
     time_scale: Annotated[
         float | None, typer.Option(help="Pace of all times: 0.2 is five times as fast.")
@@ -149,72 +98,61 @@ def down(
 
 
 @app.command()
-@ends
+@asks
 def start(
     service: Service,
     wait: Wait = 60,
     reason: Reason = "",
     override: Override = None,
-    file: File = None,
-    state_dir: StateDir = None,
-    url: Url = None,
-    as_json: Json = False,
+    *,
+    place: Place,
 ) -> int:
     """Start a service, and have it run from now on."""
     from everup.cli.wishes import purpose
 
-    place = Place(file, state_dir, url, as_json)
     return purpose(place, "start", service, wait, reason, override)
 
 
 @app.command()
-@ends
+@asks
 def stop(
     service: Service,
     wait: Wait = 60,
     reason: Reason = "",
     override: Override = None,
-    file: File = None,
-    state_dir: StateDir = None,
-    url: Url = None,
-    as_json: Json = False,
+    *,
+    place: Place,
 ) -> int:
     """Stop a service on purpose: it is left alone until it is started again."""
     from everup.cli.wishes import purpose
 
-    place = Place(file, state_dir, url, as_json)
     return purpose(place, "stop", service, wait, reason, override)
 
 
 @app.command()
-@ends
+@asks
 def heal(
     service: Service,
     kind: Annotated[
-        str, typer.Option("--type", help="An action kind, or restart.", autocompletion=_kinds)
+        str, typer.Option("--type", help="An action kind, or restart.", autocompletion=kinds)
     ] = "restart",
     wait: Wait = 120,
     reason: Reason = "",
     override: Override = None,
-    file: File = None,
-    state_dir: StateDir = None,
-    url: Url = None,
-    as_json: Json = False,
+    *,
+    place: Place,
 ) -> int:
     """Recover a service now, whatever the mode."""
     from everup.cli.wishes import heal as run_heal
 
-    place = Place(file, state_dir, url, as_json)
     return run_heal(place, service, kind, wait, reason, override)
 
 
 @app.command()
-@ends
+@asks
 def status(
-    file: File = None,
-    state_dir: StateDir = None,
-    url: Url = None,
-    as_json: Json = False,
+    *,
+    place: Place,
     follow: Annotated[
         bool, typer.Option("--follow", help="Then tell what happens, until Ctrl-C.")
     ] = False,
@@ -222,7 +160,6 @@ def status(
     """How the services and Everup are. Ends with 1 when something is unwell."""
     from everup.cli.reading import status as run_status
 
-    place = Place(file, state_dir, url, as_json)
     code = run_status(place)
     if follow:
         from everup.cli.follow import follow as run_follow
@@ -232,18 +169,19 @@ def status(
 
 
 @app.command()
-@ends
+@asks
 def plan(
-    file: File = None, state_dir: StateDir = None, url: Url = None, as_json: Json = False
+    *,
+    place: Place,
 ) -> int:
     """What would be done now, what the gate says to it, and why nothing is done."""
     from everup.cli.explaining import plan as run_plan
 
-    return run_plan(Place(file, state_dir, url, as_json))
+    return run_plan(place)
 
 
 @app.command()
-@ends
+@asks
 def explain(
     incident: Annotated[
         str | None,
@@ -252,114 +190,99 @@ def explain(
     long: Annotated[
         bool, typer.Option("--long", help="With causes, checks and all evidence.")
     ] = False,
-    file: File = None,
-    state_dir: StateDir = None,
-    url: Url = None,
-    as_json: Json = False,
+    *,
+    place: Place,
 ) -> int:
     """What happened, why, what was done, and how it ended or what comes next."""
     from everup.cli.explaining import explain as run_explain
 
-    return run_explain(Place(file, state_dir, url, as_json), incident, is_long=long)
+    return run_explain(place, incident, is_long=long)
 
 
 @app.command(name="why-not")
-@ends
+@asks
 def why_not(
     service: Service,
-    file: File = None,
-    state_dir: StateDir = None,
-    url: Url = None,
-    as_json: Json = False,
+    *,
+    place: Place,
 ) -> int:
     """For each kind of action: may it be done to this service now, and if not, why not."""
     from everup.cli.explaining import why_not as run_why_not
 
-    return run_why_not(Place(file, state_dir, url, as_json), service)
+    return run_why_not(place, service)
 
 
 @app.command()
-@ends
+@asks
 def report(
     since: Annotated[str, typer.Option(help="How far back: 12h, 7d; at most 30d.")] = "7d",
-    file: File = None,
-    state_dir: StateDir = None,
-    url: Url = None,
-    as_json: Json = False,
+    *,
+    place: Place,
 ) -> int:
     """How well the services were, what was done, what would have been done, and was it right."""
     from everup.cli.explaining import report as run_report
 
-    return run_report(Place(file, state_dir, url, as_json), since)
+    return run_report(place, since)
 
 
 @app.command()
-@ends
+@asks
 def approve(
     approval: Annotated[
         str | None, typer.Argument(help="Its id; without, list what waits.")
     ] = None,
     reject: Annotated[bool, typer.Option("--reject", help="Say no.")] = False,
     reason: Reason = "",
-    file: File = None,
-    state_dir: StateDir = None,
-    url: Url = None,
-    as_json: Json = False,
+    *,
+    place: Place,
 ) -> int:
     """List what waits for a person's word, or say yes or no to it."""
     from everup.cli.approvals import approve as run_approve
 
-    place = Place(file, state_dir, url, as_json)
     return run_approve(place, approval, is_rejected=reject, reason=reason)
 
 
 @app.command()
-@ends
+@asks
 def freeze(
     service: Scope = None,
     for_: Annotated[
         str | None, typer.Option("--for", help="90s, 15m, 2h, 1d; without, until unfreeze.")
     ] = None,
     reason: Reason = "",
-    file: File = None,
-    state_dir: StateDir = None,
-    url: Url = None,
-    as_json: Json = False,
+    *,
+    place: Place,
 ) -> int:
     """Do nothing for a service, or for the whole stack."""
     from everup.cli.wishes import freeze as run_freeze
 
-    return run_freeze(Place(file, state_dir, url, as_json), service, for_, reason)
+    return run_freeze(place, service, for_, reason)
 
 
 @app.command()
-@ends
+@asks
 def unfreeze(
     service: Scope = None,
-    file: File = None,
-    state_dir: StateDir = None,
-    url: Url = None,
-    as_json: Json = False,
+    *,
+    place: Place,
 ) -> int:
     """Lift a freeze."""
     from everup.cli.wishes import unfreeze as run_unfreeze
 
-    return run_unfreeze(Place(file, state_dir, url, as_json), service)
+    return run_unfreeze(place, service)
 
 
 @app.command()
-@ends
+@asks
 def release(
     service: Scope = None,
-    file: File = None,
-    state_dir: StateDir = None,
-    url: Url = None,
-    as_json: Json = False,
+    *,
+    place: Place,
 ) -> int:
     """Give back what Everup holds (changed limits); works with and without a running Everup."""
     from everup.cli.release import release as run_release
 
-    return run_release(Place(file, state_dir, url, as_json), service)
+    return run_release(place, service)
 
 
 @app.command()

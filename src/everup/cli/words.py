@@ -11,8 +11,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from everup.cli.hints import typed
-from everup.cli.show import STARTS_WHAT_IS_DOWN, clean, moment
+from everup.cli.show import clean, moment
+from everup.model import words
 from everup.model.evidence import ENDED
+from everup.model.words import STARTS_WHAT_IS_DOWN
 
 HAPPENED = {
     "crash": "crashed",
@@ -51,13 +53,6 @@ DOES = {
     "start": "started it",
     "stop": "stopped it",
 }
-NAMES = {
-    "graceful_restart": "graceful restart",
-    "container_restart": "restart",
-    "recreate": "fresh copy",
-    "dependency_recovery": "reconnecting",
-}
-"""What an action is called in a sentence; the others by their own name."""
 SINCE_INTENT = re.compile(r"[;,] [\d.]+ s after (the intent|it began)$")
 HEALED_BY = re.compile(r"^healed by (\w+) \(([\w-]+)\), verified$")
 LETTERS = {"T": "stopped by a signal", "Z": "ended, but not gone", "D": "waiting for a device"}
@@ -142,19 +137,19 @@ def happened(cause: str) -> str:
     return HAPPENED.get(cause, f"was unwell ({clean(cause)})")
 
 
+def behind(cause: str) -> str:
+    """What lies behind it, by its cause: `a crash loop`."""
+    return BEHIND.get(cause, clean(cause).replace("_", " "))
+
+
 def named(kind: str, *, is_down: bool = False) -> str:
     """What an action is called: `graceful restart`; of a service that is down, `start`."""
-    if is_down and kind in STARTS_WHAT_IS_DOWN:
-        return "start"
-    return NAMES.get(kind, clean(kind).replace("_", " "))
+    return words.named(clean(kind), is_down=is_down)
 
 
 def spoken(text: str) -> str:
-    """A sentence of Everup's with plain names for the kinds of action in it."""
-    said = clean(text)
-    for kind, name in NAMES.items():
-        said = re.sub(rf"\b{kind}\b", name, said)
-    return said
+    """A sentence of Everup's with plain words for the terms in it."""
+    return words.plain(clean(text))
 
 
 def was_down(action: Mapping[str, Any]) -> bool:

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from everup.model.words import named
+
 EVIDENCE_MOST = 64
 """Letters of evidence that fit into a cell of the table."""
 PERSON = "person"
@@ -107,11 +109,11 @@ def wrong_deeds(deeds: Iterable[Deed], allowance: Allowance) -> tuple[str, ...]:
     spent = 0
     for deed in own_deeds(deeds):
         if deed.service != allowance.service:
-            wrong.append(f"{deed.kind} of {deed.service}, which nothing called for")
+            wrong.append(f"{named(deed.kind)} of {deed.service}, which nothing called for")
             continue
         spent += 1
         if spent > allowance.most:
-            wrong.append(f"{deed.kind} of {deed.service}, once more than was enough")
+            wrong.append(f"{named(deed.kind)} of {deed.service}, once more than was enough")
     return tuple(wrong)
 
 
@@ -119,7 +121,7 @@ def strays(deeds: Iterable[Deed], told: Iterable[str]) -> tuple[str, ...]:
     """Actions of Everup's own that fall into no chapter: between two, or before the first."""
     known = set(told)
     return tuple(
-        f"{deed.kind} of {deed.service}, outside of every chapter"
+        f"{named(deed.kind)} of {deed.service}, outside of every chapter"
         for deed in own_deeds(deeds)
         if deed.id not in known
     )

@@ -16,6 +16,7 @@ from typing import Any
 from everup.demo.client import Client, NoAnswer
 from everup.demo.screen import Screen
 from everup.demo.story import Deed, own_deeds
+from everup.model.words import named, plain
 
 POLL_S = 0.25
 WELL = ("healthy", "stopped")
@@ -141,17 +142,24 @@ class Watcher:
         waiting = str(one.get("waiting_for") or "")
         if waiting and state == "open":
             pattern = re.sub(r"[\d.]+", "", waiting)
-            self._once(f"{key} waiting", pattern, f"{service}: waits: {waiting}", "calm")
+            self._once(f"{key} waiting", pattern, f"{service}: waits: {plain(waiting)}", "calm")
         if state != "open":
             mark = "good" if state == "resolved" else "seen"
-            self._once(f"{key} end", state, f"{service}: {state}: {one.get('ending', '')}", mark)
+            self._once(
+                f"{key} end",
+                state,
+                f"{service}: {state}: {plain(str(one.get('ending', '')))}",
+                mark,
+            )
 
     def _tell_deed(self, deed: Deed) -> None:
         by = "" if deed.is_by_everup else " (asked for by a person)"
-        self._once(deed.id, deed.kind, f"{deed.service}: {deed.kind} begins{by}", "did")
+        self._once(deed.id, deed.kind, f"{deed.service}: {named(deed.kind)} begins{by}", "did")
         if not deed.has_ended:
             return
-        text = f"{deed.service}: {deed.kind} {deed.state}: {deed.verdict or deed.error}"
+        text = (
+            f"{deed.service}: {named(deed.kind)} {deed.state}: {plain(deed.verdict or deed.error)}"
+        )
         mark = "good" if deed.state == "verified" else "seen"
         self._once(f"{deed.id} end", deed.state, text, mark)
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import replace
 
 from everup.dependency_monitor import Closures, build_graph
 from everup.loop import approvals, why_not, wishes
@@ -20,17 +19,18 @@ from everup.loop.clock_set_back import not_after
 from everup.loop.context import gate_context
 from everup.loop.control_views import ControlViews
 from everup.loop.cycle import look_once
+from everup.loop.debts import Debts, release
 from everup.loop.desk import Desk
 from everup.loop.desk_of_wishes import DeskOfWishes
 from everup.loop.foresight import Foresight
 from everup.loop.look import Decision, Look
 from everup.loop.mishaps import LOOK, Mishaps
 from everup.loop.owed_starts import OwedStarts
-from everup.loop.perform import perform
 from everup.loop.ports import Clock, HostSense, Ids, Journal, Prober, Random, Runtime
 from everup.loop.rooms import Beside, Rooms
 from everup.loop.sampling import Samplers, raise_first_of
 from everup.loop.settle import ENDS_AND_STARTS
+from everup.loop.under_way import UnderWay
 from everup.loop.upkeep import Upkeep
 from everup.model.decision import Verdict
 from everup.model.entries import (
@@ -38,12 +38,10 @@ from everup.model.entries import (
     ControllerStopped,
     Entry,
     Finished,
-    GivenBack,
     Intended,
     MonitorFaultSeen,
     Verified,
 )
-from everup.model.errors import EverupError
 from everup.model.explanation import KindAnswer
 from everup.model.kinds import UNKNOWN, ActionKind, Cause, Purpose, is_known
 from everup.model.request import Answer, AnswerState, Request, Verb
@@ -52,7 +50,6 @@ from everup.model.stack import Stack
 from everup.model.state import InFlight, Memory, Phase, StackState
 
 ANSWERS_KEPT = 1000
-EVIDENCE_KEPT = 100
 SHORTEST_WAIT_S = 0.01
 ON_RUNNING = frozenset(Cause) - {
     *(Cause.CRASH, Cause.CRASH_LOOP, Cause.STOPPED_ON_PURPOSE, Cause.RECOVERING, Cause.REQUESTED)
@@ -99,14 +96,12 @@ class Control(ControlViews):
         self.foresight = Foresight()
         self._holder, self._version, self._boot_id = holder, version, boot_id
         self._wake_up = asyncio.Event()
-        self._finished: list[Finished] = []
-        self._during: OrderedDict[str, tuple[str, ...]] = OrderedDict()
-        self._acting: dict[str, asyncio.Task[None]] = {}
+        self._under_way = UnderWay()
         self._last_look_s = float("nan")
         self._close: frozenset[str] = frozenset()
         self._close_in = self._book.state
         self.mishaps = Mishaps(settings.tick_s)
-        self._owes_release = False
+        self._debts = Debts()
         self.samplers = Samplers(
             stack,
             settings,
@@ -141,7 +136,7 @@ class Control(ControlViews):
         await self.write(
             [ControllerStarted(self.clock.now(), self._version, self.stack.digest, self._boot_id)]
         )
-        self._owes_release = not await self._give_back()
+        await self._debts.settle(self)
 
     async def run(self) -> None:
         """Look until cancelled. Actions under way end with it; the next start settles them."""
@@ -157,9 +152,7 @@ class Control(ControlViews):
         finally:
             sampling.cancel()
             await self._upkeep.close()
-            for task in self._acting.values():
-                task.cancel()
-            await asyncio.gather(sampling, *self._acting.values(), return_exceptions=True)
+            await asyncio.gather(sampling, *self._under_way.cancel(), return_exceptions=True)
 
     async def _look(self) -> None:
         """One look. One that fails is said and not acted upon, nor is the next one; then it is
@@ -190,34 +183,9 @@ class Control(ControlViews):
             self.wants_busy,
         )
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._settle_debts())
+            group.create_task(self._debts.keep_settling(self))
             group.create_task(self.samplers.run())
             group.create_task(asker.run())
-
-    async def _settle_debts(self) -> None:
-        """What could not be given back at the start, because the runtime did not answer."""
-        while self._owes_release:
-            await self.clock.sleep(self.settings.tick_s)
-            self._owes_release = not await self._give_back()
-
-    async def _give_back(self) -> bool:
-        """Nothing that we hold outlives us. False: the runtime did not answer; never raises."""
-        answer = await self._release(Request(Verb.RELEASE, by="everup"))
-        return answer.state is AnswerState.DONE
-
-    async def _release(self, request: Request) -> Answer:
-        scope = request.service or None
-        try:
-            async with asyncio.timeout(self.settings.lease_s):
-                said = tuple(await self.runtime.release(scope))
-        except (EverupError, TimeoutError) as error:
-            wait_s = self.settings.tick_s
-            text = f"not given back yet: {str(error) or 'the runtime does not answer'}"
-            return Answer(AnswerState.DELAYED, text, retry_after_s=wait_s)
-        if said:
-            entry = GivenBack(self.clock.now(), request.service, said, request.by)
-            await self.write([entry])
-        return Answer(AnswerState.DONE, "; ".join(said) or "nothing is held")
 
     def wants_busy(self, service: str) -> bool:
         """Is it worth asking whether it is busy: is it found to be sick, while it runs?"""
@@ -281,7 +249,7 @@ class Control(ControlViews):
         if said:
             await self.write(said)
         if request.verb is Verb.RELEASE:
-            return await self._release(request)
+            return await release(self, request)
         if request.verb in (Verb.FREEZE, Verb.UNFREEZE):
             self.wake("freeze")
             return Answer(AnswerState.DONE, f"{request.verb} {request.service or 'the stack'}")
@@ -347,40 +315,21 @@ class Control(ControlViews):
             self.beside.log((intent,) if ending is None else (ending, intent))
             return True
         for flight in self.state.in_flight.values():
-            if flight.phase is Phase.ACTING and flight.step.target not in self._acting:
+            if flight.phase is Phase.ACTING and not self._under_way.has(flight.step.target):
                 self.unsettled.setdefault(flight.action_id, self.clock.now())
         return False
 
     def perform(self, intent: Intended) -> None:
         """One task per service; its end calls for a look."""
-        service = intent.step.target
-        task = asyncio.create_task(self._perform(intent))
-        self._acting[service] = task
-
-    async def _perform(self, intent: Intended) -> None:
-        spec = self.stack.services[intent.step.target]
-        answers = self.samplers.answers.lines(spec.name, self.clock.now())
-        finished = await perform(self.runtime, self.clock, self.settings, spec, intent, answers)
-        self._during[intent.action_id] = finished.during
-        while len(self._during) > EVIDENCE_KEPT:
-            self._during.popitem(last=False)
-        try:
-            await self.samplers.list_once()
-        except Exception as error:  # noqa: BLE001 - the action has ended all the same
-            now_s = self.clock.now()
-            self.mishaps.happened("listing", error, now_s, stops_acting=True, can_end=False)
-        self._finished.append(replace(finished))
-        self._acting.pop(intent.step.target, None)
-        self.wake("action ended")
+        self._under_way.begin(self, intent)
 
     def take_finished(self) -> list[Finished]:
         """Ended actions since the last look."""
-        found, self._finished = self._finished, []
-        return found
+        return self._under_way.take_finished()
 
     def during(self, action_id: str) -> tuple[str, ...]:
         """What was kept while the action ran; empty after a restart of ours."""
-        return self._during.get(action_id, ())
+        return self._under_way.during(action_id)
 
     def remember_answer(self, key: str, said: tuple[str, str, str]) -> None:
         """Bounded memory of the gate's latest answers."""
@@ -414,7 +363,7 @@ class Control(ControlViews):
 
     async def close(self, *, stop_services: bool = False) -> None:
         """Say goodbye in the journal and let go of the world."""
-        await self._give_back()
+        await self._debts.settle(self)
         now_s = self.clock.now()
         await self.write([ControllerStopped(now_s, "asked to", stops_services=stop_services)])
         await self.beside.close()

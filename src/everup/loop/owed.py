@@ -16,6 +16,7 @@ from everup.model.kinds import is_known
 from everup.model.notice import Message, Occasion, Thread
 from everup.model.settings import Settings
 from everup.model.state import StackState
+from everup.model.words import plain
 
 ENDING_MOST = 120
 FOLLOW_UP_MOST_S = 86400.0
@@ -42,11 +43,11 @@ def owed(
 
 def message_of(stack: str, thread: Thread, is_follow_up: bool) -> Message:
     """The thread as it stands, in words."""
-    about = thread.service or "Everup"
+    about, text = thread.service or "Everup", plain(thread.text)
     titles = {
         Occasion.OPENED: f"{about} is unwell",
         Occasion.ESCALATED: f"{about} needs a person",
-        Occasion.RESOLVED: f"{about}: {thread.text[:ENDING_MOST]}",
+        Occasion.RESOLVED: f"{about}: {text[:ENDING_MOST]}",
         Occasion.FROZEN: "Everup does nothing: it cannot trust what it sees, or may not act",
     }
     return Message(
@@ -55,7 +56,7 @@ def message_of(stack: str, thread: Thread, is_follow_up: bool) -> Message:
         occasion=thread.occasion,
         stack=stack,
         title=f"[{stack}] {titles[thread.occasion]}",
-        text=thread.text,
+        text=text,
         at_s=thread.at_s,
         service=thread.service,
         is_follow_up=is_follow_up,

@@ -12,16 +12,15 @@ from statistics import fmean
 
 from everup.automated_recovery.patience import USUAL, patience_s
 from everup.loop.spans import Span, length, overlap
+from everup.loop.wrong import Wrongs
 from everup.model import entries as e
 from everup.model.episode import Ending, Hindsight, quantile
-from everup.model.evidence import Evidence, OutcomeState, Sighting
-from everup.model.kinds import UNKNOWN, ActionKind, Cause, Condition, Origin, is_known
+from everup.model.evidence import OutcomeState
+from everup.model.kinds import UNKNOWN, ActionKind, Cause, Origin, is_known
 from everup.model.report import KindRecord, NaturalEnds, Report, ServiceReport
 from everup.model.settings import Settings
 from everup.model.stack import Stack
 from everup.model.state import StackState
-
-WORSE_BY = 0.1
 
 
 @dataclass(slots=True)
@@ -53,12 +52,13 @@ class Tally:
         self._actions: dict[str, e.Intended] = {}
         self._begun: Counter[tuple[str, ActionKind, bool]] = Counter()  # True: by a person
         self._ends: Counter[tuple[str, ActionKind, bool, bool]] = Counter()  # the last: it helped
-        self._wrong: Counter[str] = Counter()
+        self._wrongs = Wrongs()
 
     def tell(self, entry: e.Entry) -> None:
         """One more; entries from before the period are passed over."""
         if entry.at_s < self._since_s:
             return
+        self._wrongs.tell(entry)
         match entry:
             case e.ControllerStarted():
                 self._watched.append((self._watching_s, self._last_s))
@@ -147,8 +147,6 @@ class Tally:
         key = (intent.step.target, intent.step.kind, intent.origin is Origin.PERSON)
         if isinstance(entry, e.Verified):
             self._ends[*key, entry.has_passed] += 1
-            if intent.origin is not Origin.PERSON:
-                self._wrong[intent.step.target] += did_harm(entry.evidence)
         elif entry.outcome is OutcomeState.FAILED:
             self._ends[*key, False] += 1
 
@@ -201,7 +199,7 @@ class Tally:
                 for o in (*self._ended, *self._open.values())
                 if o.root and o.root != name and name in o.hurt
             ),
-            wrong_actions=self._wrong[name],
+            wrong_actions=self._wrongs.counts[name],
             heal_mean_s=fmean(healed) if healed else UNKNOWN,
             heal_p90_s=quantile(healed, USUAL),
         )
@@ -232,21 +230,3 @@ class Tally:
             for (service, kind, by), begun in sorted(self._begun.items())
             if service == name and by == by_people
         )
-
-
-def did_harm(evidence: Evidence) -> bool:
-    """Was it healthy before, or is it or a dependent of it worse afterwards?"""
-    before, after = evidence.before, evidence.after
-    if before.condition == Condition.HEALTHY:
-        return True
-    return after is not None and _is_worse(before, after)
-
-
-def _is_worse(before: Sighting, after: Sighting) -> bool:
-    pairs = [(before.score, after.score)]
-    pairs += [
-        (before.dependents[n], after.dependents[n])
-        for n in before.dependents
-        if n in after.dependents
-    ]
-    return any(is_known(b) and is_known(a) and a < b - WORSE_BY for b, a in pairs)

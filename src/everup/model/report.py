@@ -41,8 +41,8 @@ class NaturalEnds:
 @dataclass(frozen=True, slots=True)
 class ServiceReport:
     """One service. `availability`: share of the watched time in which no incident hurt it, NaN when
-    nothing was watched. `suffered`: incidents of others that hurt it. `wrong_actions`: by the
-    evidence something was worse afterwards, or the service was healthy before."""
+    nothing was watched. `suffered`: incidents of others that hurt it. `wrong_actions`: of
+    Everup's own, on a victim, on what was well, once too often, or with harm (`loop.wrong`)."""
 
     service: str
     availability: float = UNKNOWN

@@ -5,9 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+import pytest
+
 from everup.cli import events
+from everup.model import entries as e
+from everup.model import words
+from everup.model.decision import Expectation, Step
 from everup.model.entries import Entry, FreezeSet
 from everup.model.errors import JournalUnavailable
+from everup.model.evidence import Sighting
+from everup.model.kinds import ActionKind, Cause, Origin
 
 
 class _Journal:
@@ -55,3 +62,44 @@ def test_it_reads_when_there_is_news_and_only_then() -> None:
         telling.cancel()
 
     asyncio.run(story())
+
+
+CASE = "it: crash_loop. died. Attempt 1: container_restart failed."
+STEP = Step(ActionKind.CONTAINER_RESTART, "it")
+
+
+def begun(condition: str) -> Entry:
+    before = Sighting(1.0, condition=condition)
+    origin, cause = Origin.RECOVERY, Cause.CRASH
+    return e.Intended(
+        1.0, "a", "i", "k", origin, cause, STEP, "died", before, Expectation("it", 9.0)
+    )
+
+
+@pytest.mark.parametrize(
+    ("entry", "says"),
+    [
+        (
+            e.IncidentOpened(1.0, "i", "it", Cause.CRASH_LOOP, "died"),
+            "incident it: it kept crashing: died",
+        ),
+        (begun("down"), "action it: start by everup, because died"),
+        (begun("unhealthy"), "action it: restart by everup, because died"),
+        (
+            e.IncidentEscalated(1.0, "i", "it", CASE),
+            "a person is needed: it: crash loop. died. Attempt 1: restart failed.",
+        ),
+        (
+            e.IncidentResolved(1.0, "i", "it", "healed by graceful_restart (act-1), verified"),
+            "resolved it: healed by graceful restart (act-1), verified",
+        ),
+    ],
+)
+def test_a_person_reads_words_and_no_terms(entry: Entry, says: str) -> None:
+    assert (events.line(entry) or "").endswith(says)
+
+
+@pytest.mark.parametrize("term", [*ActionKind, *Cause])
+def test_no_term_is_left_in_a_sentence(term: str) -> None:
+    assert "_" not in words.plain(f"after {term}, nothing")
+    assert "_" not in words.named(term)

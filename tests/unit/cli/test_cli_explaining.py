@@ -3,39 +3,20 @@
 from __future__ import annotations
 
 import json
-import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
-from everup.cli import client, pages, plan_page, report_page, telling, timeline, words
+from everup.cli import client, pages, telling, timeline, words
 from everup.cli.exits import Stop
 from everup.cli.verbs import app
 from everup.model.explanation import KindState, Way
-
-STORIES = Path(__file__).parent / "stories"
-PAGE = Path(__file__).parents[3] / "docs" / "explanations.md"
-DEEP = re.MULTILINE | re.DOTALL
-SHOWN: Mapping[str, tuple[str, Callable[[Any], None]]] = {
-    "everup explain web": ("crash", pages.incident),
-    "everup explain redis": ("hang", pages.incident),
-    "everup explain mailer": ("loop", pages.incident),
-    "everup explain mailer --long": ("loop", partial(pages.incident, is_long=True)),
-    "everup explain worker": ("observe", pages.incident),
-    "everup plan": ("plan", plan_page.plan),
-    "everup why-not redis": ("why", pages.why_not),
-    "everup report": ("report", report_page.report),
-}
-
-
-def story(name: str) -> Any:
-    return json.loads((STORIES / f"{name}.json").read_text())
+from tests.unit.cli.shown import BLOCK, PAGE, SHOWN, story, tidy
 
 
 @pytest.fixture(autouse=True)
@@ -50,13 +31,12 @@ def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def printed(name: str, show: Callable[[Any], None], capsys: pytest.CaptureFixture[str]) -> str:
     show(story(name))
-    return "\n".join(line.rstrip() for line in capsys.readouterr().out.splitlines()).strip()
+    return tidy(capsys.readouterr().out)
 
 
 @pytest.mark.parametrize("command", SHOWN)
 def test_the_docs_show_what_is_printed(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    blocks = re.findall(r"^```console\n\$ (.+?)\n(.*?)^```$", PAGE.read_text(), DEEP)
-    shown = {what: body.strip() for what, body in blocks}
+    shown = {what: body.strip() for what, body in BLOCK.findall(PAGE.read_text())}
     assert shown[command] == printed(*SHOWN[command], capsys)
 
 
@@ -93,7 +73,7 @@ def test_what_a_service_wrote_stays_text(capsys: pytest.CaptureFixture[str]) -> 
             "loop",
             ["mailer kept crashing", "3 times, and it did not help", "The last thing it said"],
         ),
-        ("loop", ["mail server is not set", "a person has to mend", "everup heal mailer"]),
+        ("loop", ["mailer.conf is not there", "a person has to mend", "everup heal mailer"]),
         ("observe", ["its mode is observe", "would have done this: graceful restart", "by itself"]),
         ("crash", ["Nothing is left to do."]),
         ("observe", ["acting would have been right"]),

@@ -71,7 +71,7 @@ def test_a_broken_stream_is_taken_up_where_it_ended(
     with pytest.raises(Stop, match="enough"):
         follow.follow(Place(url=url))
     first, second = capsys.readouterr().out.splitlines()
-    assert "incident redis: hang, does not answer; it hurts api" in first
+    assert "incident redis: it hung: does not answer; it hurts api" in first
     assert "frozen the stack by me: backup" in second
     assert Everup.asked == [None, "1", "2"]
 

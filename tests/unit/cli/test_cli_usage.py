@@ -84,7 +84,7 @@ def test_another_life_of_a_pid_is_never_signalled() -> None:
 def test_what_would_have_been_done_is_told_and_judged_later() -> None:
     kind = ActionKind.CONTAINER_RESTART
     would = e.WouldHaveDone(1.0, "k", "inc-1", "redis", Cause.CRASH, kind, "died")
-    assert "would act redis: container_restart, because died" in (events.line(would) or "")
+    assert "would act redis: restart, because died" in (events.line(would) or "")
     over = e.EpisodeEnded(
         9.0, "inc-1", "redis", Cause.CRASH, 1.0, 5.0, Ending.BY_ITSELF, Hindsight.WRONG, "too soon"
     )
@@ -97,7 +97,7 @@ def test_events_are_one_clean_line() -> None:
     entry = e.IncidentOpened(1.0, "inc-1", "redis", Cause.HANG, "no\nanswer\x1b[0m", ("api",))
     said = events.line(entry)
     assert said is not None
-    assert "incident redis: hang" in said
+    assert "incident redis: it hung: no" in said
     assert "\n" not in said
     assert "\x1b" not in said
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from everup.automated_recovery import propose
 from everup.automated_recovery.patience import patience_s
 from everup.loop import episodes
-from everup.loop.fold import NATURAL_ENDS_MOST, fold, fold_all
+from everup.loop.fold import fold, fold_all
+from everup.loop.fold_incidents import NATURAL_ENDS_MOST
 from everup.loop.look import Decision
 from everup.model import entries as e
 from everup.model.decision import Hold, HoldReason, Proposal

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from everup.loop.fold import fold_all
 from everup.loop.period import PAGE, pages, start_of
-from everup.loop.report import Tally, did_harm
+from everup.loop.report import Tally
 from everup.loop.spans import length, overlap, union
 from everup.model import entries as e
 from everup.model.decision import Expectation, Step
@@ -156,20 +156,12 @@ def test_frozen_time_of_the_stack_and_of_one_service() -> None:
     assert report.frozen_s == 70
 
 
-@pytest.mark.parametrize(
-    ("before", "after", "is_harm"),
-    [
-        (BAD, GOOD, False),
-        (GOOD, GOOD, True),
-        (BAD, None, False),
-        (Sighting(0, 0.5), Sighting(0, 0.2), True),
-        (Sighting(0, 0.0, dependents={"b": 1.0}), Sighting(0, 1.0, dependents={"b": 0.3}), True),
-    ],
-)
-def test_harm_is_seen_in_the_evidence(
-    before: Sighting, after: Sighting | None, is_harm: bool
-) -> None:
-    assert did_harm(Evidence(before, after=after)) is is_harm
+def test_what_was_wrong_is_counted_for_the_service_that_it_was_done_to() -> None:
+    first, *_ = acted(120, "act-2", has_passed=True)
+    _, a = told(opened(100), *acted(110, "act-1", has_passed=True), first)
+    assert a.wrong_actions == 0
+    report, a = told(opened(100), first, *acted(130, "act-3", has_passed=True))
+    assert (a.wrong_actions, report.services[1].wrong_actions) == (1, 0)
 
 
 SPANS = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), max_size=8)

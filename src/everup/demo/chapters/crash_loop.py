@@ -8,6 +8,7 @@ from everup.demo.client import NoAnswer
 from everup.demo.stack.control import keep_broken, mend
 from everup.demo.story import Allowance, Row, short, wrong_deeds
 from everup.demo.watch import Incident
+from everup.model.words import plain
 
 SERVICE = "perception-service"
 MOST = 3
@@ -62,7 +63,7 @@ def _row(stage: Stage, incident: Incident | None) -> Row:
         healed_after_s=None,
         actions=len(watcher.own()),
         wrong=(),
-        evidence=short(str(incident["ending"]).partition(": ")[2]) if incident else "",
+        evidence=short(plain(str(incident["ending"])).partition(": ")[2]) if incident else "",
         ending="escalated",
         missed=missed,
     )
@@ -72,4 +73,4 @@ def _show_case(stage: Stage, incident: Incident | None) -> None:
     if incident is None or incident["state"] != "escalated":
         return
     stage.screen.line("the case, as a person gets it:", "seen")
-    stage.screen.quote(str(incident["ending"]))
+    stage.screen.quote(plain(str(incident["ending"])))

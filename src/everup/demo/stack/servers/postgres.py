@@ -93,11 +93,11 @@ class PreparedPostgres:
 def prepare_postgres(directory: Path, port: int) -> PreparedPostgres:
     """Makes the server ready to start; what is there already is kept."""
     account = server_account()
-    installed = _installed()
+    wheel = installed()
     home = _home(directory, account)
-    if not account.reaches(installed / "bin" / "postgres"):
-        installed = _copy(installed, home, account)
-    binaries = installed / "bin"
+    if not account.reaches(wheel / "bin" / "postgres"):
+        wheel = _copy(wheel, home, account)
+    binaries = wheel / "bin"
     # A data folder serves one major version only, so each has a folder of its own.
     version = account.run([binaries / "postgres", "-V"]).stdout.split()[-1].split(".")[0]
     data, passfile = home / f"data-{version}", home / "pgpass"
@@ -156,7 +156,7 @@ def _single_user(
         raise RuntimeError(f"could not prepare {database}: {done.stderr[-2000:]}")
 
 
-def _installed() -> Path:
+def installed() -> Path:
     """The folder with ``bin``, ``lib`` and ``share``; the oldest of the versions in the wheel."""
     folder = package_folder(PACKAGE)
     found = sorted(folder.glob("pginstall*/bin/postgres")) if folder else []

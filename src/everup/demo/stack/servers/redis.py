@@ -62,7 +62,7 @@ class PreparedRedis:
 
 def prepare_redis(directory: Path, port: int) -> PreparedRedis:
     """Makes the server ready to start; data and password that are there already are kept."""
-    server, client = _installed()
+    server, client = installed()
     home = directory / "redis"
     data = home / "data"
     data.mkdir(parents=True, exist_ok=True)
@@ -78,7 +78,7 @@ def prepare_redis(directory: Path, port: int) -> PreparedRedis:
     return PreparedRedis(server, client, configuration, passfile, port)
 
 
-def _installed() -> tuple[Path, Path]:
+def installed() -> tuple[Path, Path]:
     """Server and client, of one place."""
     folders = []
     on_path = shutil.which("redis-server")
