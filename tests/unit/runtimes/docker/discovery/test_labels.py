@@ -48,18 +48,17 @@ def test_every_label_is_understood() -> None:
         "reconnect": HookSpec(http="POST http://:8080/reconnect"),
         "busy": HookSpec(command=("sh", "-c", "test -e /tmp/busy")),
     }
-    assert found.probe == ProbeSpec(http="http://:8080/health")
+    assert found.probe == ProbeSpec(http="http://{host}:8080/health")
     assert found.frozen_by_label == "label everup.freeze: moving house"
 
 
 @pytest.mark.parametrize(
     ("text", "probe"),
     [
-        ("tcp://:5432", ProbeSpec(tcp=":5432")),
-        ("redis://:6379", ProbeSpec(redis=":6379")),
-        ("postgres://127.0.0.1:5432", ProbeSpec(postgres=":5432")),
-        ("https://:8443", ProbeSpec(http="https://:8443/")),
-        ("exec:pg_isready -q", ProbeSpec(command=("pg_isready", "-q"))),
+        ("tcp://:5432", ProbeSpec(tcp="{host}:5432")),
+        ("redis://:6379", ProbeSpec(redis="{host}:6379")),
+        ("postgres://127.0.0.1:5432", ProbeSpec(postgres="{host}:5432")),
+        ("https://:8443", ProbeSpec(http="https://{host}:8443/")),
     ],
 )
 def test_probes(text: str, probe: ProbeSpec) -> None:
