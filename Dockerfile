@@ -48,16 +48,17 @@ RUN python3 -m compileall -q -x '/(test|tests|site-packages|idlelib|lib2to3)/' \
     "$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')"
 
 COPY --from=build /opt/everup /opt/everup
-COPY deploy/entrypoint.py /opt/everup/entrypoint.py
+# What `everup` means in here, at the start and for docker exec: never root.
+COPY deploy/entrypoint.py /usr/local/bin/everup
 
 # The root file system may be read-only: only these folders and /tmp are written.
 VOLUME ["/app/logs", "/app/state"]
 WORKDIR /app
-ENV PATH=/opt/everup/bin:/usr/local/bin:/usr/bin:/bin HOME=/app PYTHONDONTWRITEBYTECODE=1 \
+ENV PATH=/usr/local/bin:/usr/bin:/bin HOME=/app PYTHONDONTWRITEBYTECODE=1 \
     EVERUP_LISTEN=0.0.0.0:8010 EVERUP_STATE_DIR=/app/state EVERUP_LOG_DIRECTORY=/app/logs
 
 EXPOSE 8010
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s --retries=3 \
     CMD ["curl", "-fsS", "-o", "/dev/null", "http://localhost:8010/health"]
-ENTRYPOINT ["/opt/everup/bin/python", "-I", "/opt/everup/entrypoint.py"]
+ENTRYPOINT ["/usr/local/bin/everup"]
 CMD ["up"]

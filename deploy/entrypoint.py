@@ -1,8 +1,10 @@
-"""The first process of the image: root only to take the group of the engine's socket.
+#!/opt/everup/bin/python -I
+"""What `everup` is in the image: root only to take the group of the engine's socket.
 
-Run as root it becomes the user `everup` with one group more, the socket's, checks that there is no
-way back, and turns into `everup` with the arguments it was given. Run as anyone else it just does
-the latter. It writes nothing; what it has to say goes to standard error, with the fix.
+The container's first process, and every `docker exec … everup …`. Run as root it becomes the user
+`everup` with one group more, the socket's, checks that there is no way back, and turns into
+`everup` with the arguments it was given. Run as anyone else it just does the latter. It writes
+nothing; what it has to say goes to standard error, with the fix.
 """
 
 from __future__ import annotations
@@ -68,7 +70,7 @@ def main(arguments: list[str]) -> int:
         if not os.access(folder, os.W_OK):
             say(f"cannot write {folder}: on the host, chown {os.geteuid()} what is mounted there")
     try:
-        os.execv(EVERUP, [EVERUP, *arguments])
+        os.execv(EVERUP, [EVERUP, *arguments])  # noqa: S606 - no shell is what we want
     except OSError as error:
         say(f"cannot run {EVERUP}: {error}")
         return 127

@@ -163,7 +163,7 @@ def _remove(kind: str, found: str) -> None:
         print(f"removing the {kind} {found}: {error}")
 
 
-# --- what killed sessions left ---------------------------------------------------------------------
+# --- what killed sessions left ------------------------------------------------------------------
 
 
 def _this_machine() -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docker_engine import BUSYBOX, LABEL, Docker, is_orphan, api, call, remove_orphans
+from tests.docker_engine import BUSYBOX, LABEL, Docker, api, call, is_orphan, remove_orphans
 
 pytestmark = pytest.mark.system
 COMPOSE = """\
