@@ -16,16 +16,15 @@ ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=igno
 
 WORKDIR /build
 COPY requirements/runtime.txt requirements/build.txt ./
-RUN python3 -m venv /opt/everup && python3 -m venv tools && \
-    tools/bin/pip install --require-hashes -r build.txt && \
+RUN python3 -m venv --without-pip /opt/everup && python3 -m venv tools && \
+    tools/bin/pip install --no-compile --require-hashes -r build.txt && \
     tools/bin/pip --python /opt/everup install --require-hashes -r runtime.txt
 
 COPY pyproject.toml README.md LICENSE ./
 COPY src src
 RUN tools/bin/hatchling build -t wheel && \
     tools/bin/pip --python /opt/everup install dist/everup-*.whl && \
-    tools/bin/pip --python /opt/everup check && \
-    tools/bin/pip --python /opt/everup uninstall --yes pip setuptools
+    tools/bin/pip --python /opt/everup check
 
 # --- what runs --------------------------------------------------------------------------------------
 FROM ${BASE_IMAGE}

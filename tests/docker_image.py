@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.docker_engine import PYTHON, Docker
+from tests.docker_engine import PYTHON, Docker, api
 
 EVERUP = "everup-test/everup"
 ROOT = Path(__file__).resolve().parent.parent
-BUILT_WITHIN_S = 240.0
+BUILT_WITHIN_S = 480.0  # about 80 s from nothing; two lanes share the cores
 
 
 @pytest.fixture(scope="session")
@@ -24,6 +24,7 @@ def everup_image(docker: Docker, tmp_path_factory: pytest.TempPathFactory) -> st
     """Its tag. The second worker waits for the first, and finds every layer made."""
     with (tmp_path_factory.getbasetemp().parent / "image.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        before = api("GET", f"/images/{EVERUP}:latest/json")[1]
         built = subprocess.run(
             ["scripts/image", EVERUP],
             cwd=ROOT,
@@ -32,5 +33,8 @@ def everup_image(docker: Docker, tmp_path_factory: pytest.TempPathFactory) -> st
             text=True,
             timeout=BUILT_WITHIN_S,
         )
-    assert built.returncode == 0, built.stdout[-3000:] + built.stderr[-3000:]
+        assert built.returncode == 0, built.stdout[-3000:] + built.stderr[-3000:]
+        now = api("GET", f"/images/{EVERUP}:latest/json")[1]
+        if before.get("Id", now["Id"]) != now["Id"]:
+            api("DELETE", f"/images/{before['Id']}")  # it stays where something uses it
     return EVERUP

@@ -150,7 +150,8 @@ def test_what_is_missing_is_named_with_the_packages_that_bring_it(data: Path) ->
         PATH=/run/bin scripts/engine start
         """,
     )
-    assert "missing: docker curl busybox haproxy docker-compose. Install docker.io curl" in said
+    assert "missing: docker curl update-ca-certificates busybox haproxy docker-compose. " in said
+    assert "Install docker.io curl ca-certificates busybox-static haproxy" in said
     assert said.endswith("ended with 1")
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.docker_engine import SOCKET, Docker, api, call, wait_until
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]  # the first one builds the image
 HARDENED = ["--read-only", "--tmpfs", "/tmp", "--security-opt", "no-new-privileges"]
 HARDENED += ["--cap-drop", "ALL", "--cap-add", "SETUID", "--cap-add", "SETGID"]
 WITH_SOCKET = ["-v", f"{SOCKET}:/var/run/docker.sock:ro"]
