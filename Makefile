@@ -2,6 +2,8 @@
 #
 #   make demo               the story: faults, healing, proof (TIME_SCALE=1: true pace; KEEP=1: leave it running)
 #   make test               every test (ARGS="-k crash" narrows it)
+#   make engine             a Docker engine and the images for tests, where they are missing
+#   make image              Everup's image (TAG=everup, BASE_IMAGE=python:3.11-slim)
 #   make check              style, types for each supported Python, floors, locks
 #   make soak               many seeded days of the simulation (SEEDS=200 FROM=1)
 #   make qualify            the full counts, in the background, resumable (qualify-status, qualify-stop)
@@ -15,6 +17,7 @@
 TIME_SCALE ?= 0.2
 KEEP ?=
 UPGRADE ?=
+TAG ?= everup
 ARGS ?=
 SEEDS ?= 200
 FROM ?= 1
@@ -24,10 +27,10 @@ DEV := .venv/dev.stamp
 DEMO := $(if $(wildcard $(DEV)),$(DEV),.venv/demo.stamp)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test check soak qualify qualify-status qualify-stop bench lock schema wheel clean
+.PHONY: help demo dev test engine image check soak qualify qualify-status qualify-stop bench lock schema wheel clean
 
 help:
-	@sed -n '3,13s/^#   //p' Makefile
+	@sed -n '3,15s/^#   //p' Makefile
 
 .venv/%.stamp: requirements/%.txt pyproject.toml scripts/install
 	@python=$$(scripts/find-python) && scripts/install "$$python" $<
@@ -38,8 +41,15 @@ dev: $(DEV)
 demo: $(DEMO)
 	@$(BIN)/everup demo --time-scale $(TIME_SCALE) $(if $(KEEP),--keep) $(ARGS)
 
-test: $(DEV)
+test: $(DEV) engine
 	@scripts/test-lanes $(ARGS)
+
+engine:
+	@scripts/engine start
+	@scripts/engine images
+
+image:
+	@scripts/image $(TAG)
 
 check: $(DEV)
 	$(BIN)/ruff check .

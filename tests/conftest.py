@@ -1,6 +1,6 @@
 """What holds for every test: traffic on loopback alone, no process left behind, seeds that repeat.
 
-Fixtures for all: `free_port`. Nothing here is product code.
+Fixtures for all: `free_port`, `docker`, `everup_image`. Nothing here is product code.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ from typing import Any
 import psutil
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.docker_engine import docker as docker
+from tests.docker_image import everup_image as everup_image
 
 MARK = "EVERUP_TEST_WORKER"
 LEAVE_WITHIN_S = 5.0

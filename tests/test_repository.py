@@ -152,8 +152,19 @@ def test_no_file_says(what: str) -> None:
     assert said == []
 
 
+SCRIPTS = [path for path in tracked() if path.read_text(errors="replace")[:2] == "#!"]
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=name_of)
+def test_a_script_can_be_run_and_read_by_its_shell(path: Path) -> None:
+    assert path.stat().st_mode & 0o111
+    shell = path.read_text().splitlines()[0].split()[-1].rpartition("/")[2]
+    if shell in {"sh", "bash"}:
+        subprocess.run([shell, "-n", str(path)], check=True, capture_output=True, timeout=30)
+
+
 def test_the_locks_are_complete() -> None:
-    for lock in ("runtime", "demo", "dev"):
+    for lock in ("runtime", "build", "demo", "dev"):
         text = (ROOT / "requirements" / f"{lock}.txt").read_text()
         pinned = re.findall(r"^[a-z0-9._-]+==\S+", text, re.MULTILINE)
         blocks = re.split(r"\n(?=\S)", text.strip())
