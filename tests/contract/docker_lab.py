@@ -23,8 +23,9 @@ from everup.runtimes.docker import MANIFEST, DockerRuntime, create
 from everup.runtimes.docker.containers import NUMBER, PROJECT, SERVICE
 from everup.runtimes.docker.engine import Engine, Gone
 from everup.testing.runtime_lab import CRASH_CODE, LINES_WRITTEN, TURN_S, lab_stack
+from tests.docker_engine import BUSYBOX
 
-IMAGE = "stack/busybox"
+IMAGE = BUSYBOX
 TIME_SCALE = 0.1
 LABEL = "everup.test"
 _numbers = itertools.count(1)

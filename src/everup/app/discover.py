@@ -8,7 +8,6 @@ services, or the names to choose from. Asks the engine twice, and changes nothin
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -34,7 +33,6 @@ from everup.runtimes.docker.discovery import (
 from everup.runtimes.docker.engine import Engine, Gone
 
 CONTAINERS_MOST = 2000
-STATE_BASE = "everup"
 INSIDE = Path("/.dockerenv")
 
 
@@ -111,16 +109,6 @@ def load(found: Found, project: Project, loaded: Loaded) -> tuple[Loaded, Discov
     loaded = replace(loaded, stack=stack) if is_managed else loaded.with_stack(stack)
     notes = tuple(str(note) for note in seen.notes if note.is_mistake)
     return replace(loaded, warnings=(*loaded.warnings, *notes)), seen
-
-
-def state_base(environ: Mapping[str, str]) -> Path:
-    """Where state lies that belongs to no file: one folder for each project below it."""
-    named = environ.get("XDG_STATE_HOME", "").strip()
-    if named:
-        return Path(named) / STATE_BASE
-    if os.geteuid() == 0:
-        return Path("/var/lib") / STATE_BASE
-    return Path.home() / ".local" / "state" / STATE_BASE
 
 
 def _found(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from everup.cli import runfile
 from everup.cli.exits import OK, UNREACHABLE, USAGE, Stop
+from everup.cli.finding import find
 from everup.cli.place import Place
 from everup.cli.up import read
 
@@ -18,9 +19,15 @@ LOG_LINES_SHOWN = 20
 LOG_BYTES_SHOWN = 16_384
 
 
-def up_detached(place: Place, flags: dict[str, object], allowed_hosts: list[str]) -> int:
+def up_detached(
+    place: Place, flags: dict[str, object], allowed_hosts: list[str], project: str | None = None
+) -> int:
     """0 when it answers; its own exit code when it ended at once."""
-    loaded = read(place, flags)
+    if project is not None or place.is_without_file():
+        loaded = find(flags, project)
+        project = loaded.stack.name
+    else:
+        loaded = read(place, flags)
     state_dir = loaded.options.state_dir
     other = runfile.find(state_dir)
     if other is not None:
@@ -30,7 +37,7 @@ def up_detached(place: Place, flags: dict[str, object], allowed_hosts: list[str]
     with log.open("ab") as output:
         begins = output.tell()
         process = subprocess.Popen(
-            _command(place, flags, allowed_hosts),
+            _command(place, flags, allowed_hosts, project),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -49,7 +56,9 @@ def up_detached(place: Place, flags: dict[str, object], allowed_hosts: list[str]
     raise Stop(UNREACHABLE, f"it does not answer yet; see {log}\n{_tail(log, begins)}")
 
 
-def _command(place: Place, flags: dict[str, object], allowed_hosts: list[str]) -> list[str]:
+def _command(
+    place: Place, flags: dict[str, object], allowed_hosts: list[str], project: str | None
+) -> list[str]:
     command = [sys.executable, "-m", "everup.cli", "up"]
     if place.file is not None:
         command += ["--file", str(place.file)]
@@ -58,6 +67,8 @@ def _command(place: Place, flags: dict[str, object], allowed_hosts: list[str]) -
             command += [f"--{name.replace('_', '-')}", str(value)]
     for host in allowed_hosts:
         command += ["--allow-host", host]
+    if project is not None:
+        command += ["--project", project]
     return command
 
 

@@ -17,6 +17,7 @@ from everup.cli.exits import UNREACHABLE, Stop
 
 DEFAULT_URL = "http://127.0.0.1:8010"
 STATE_FOLDER = ".everup"
+PROJECTS_FOLDER = "everup"
 FILE_NAMES = ("everup.yaml", "everup.yml")
 
 
@@ -30,10 +31,13 @@ class Place:
     is_json: bool = False
 
     def folder(self) -> Path:
-        """The state folder: named, or `.everup` beside the configuration."""
+        """The state folder: named, that of the one project which is watched without a file, or
+        `.everup` beside the configuration."""
         named = self.state_dir or os.environ.get("EVERUP_STATE_DIR", "").strip()
         if named:
             return Path(named).absolute()
+        if self.is_without_file() and (found := _of_the_only_project()):
+            return found
         chosen = self._chosen()
         beside = chosen if chosen.is_dir() else chosen.parent
         return beside.absolute() / STATE_FOLDER
@@ -62,6 +66,11 @@ class Place:
             )
         return DEFAULT_URL
 
+    def is_without_file(self) -> bool:
+        """Was no file named, and is there none in this folder?"""
+        named = self.file or os.environ.get("EVERUP_FILE", "").strip()
+        return not named and self._own_file() is None
+
     def nothing_here(self) -> str:
         """Said first where a command found neither a configuration nor an Everup."""
         is_named = self.file or self.url or os.environ.get("EVERUP_URL", "").strip()
@@ -80,3 +89,23 @@ class Place:
 
     def _chosen(self) -> Path:
         return Path(self.file or os.environ.get("EVERUP_FILE", "").strip() or ".")
+
+
+def state_base() -> Path:
+    """Where state lies that belongs to no file: one folder for each project below it."""
+    named = os.environ.get("XDG_STATE_HOME", "").strip()
+    if named:
+        return Path(named) / PROJECTS_FOLDER
+    if os.geteuid() == 0:
+        return Path("/var/lib") / PROJECTS_FOLDER
+    return Path.home() / ".local" / "state" / PROJECTS_FOLDER
+
+
+def _of_the_only_project() -> Path | None:
+    """The folder of the only Everup that runs without a file, if there is exactly one."""
+    try:
+        folders = [path for path in state_base().iterdir() if path.is_dir()]
+    except OSError:
+        return None
+    running = [path for path in folders if runfile.find(path) is not None]
+    return running[0] if len(running) == 1 else None

@@ -21,6 +21,7 @@ from everup.api import ApiServer, bind, create_api
 from everup.app import Engine, build_app, runtime_names
 from everup.cli import events, runfile
 from everup.cli.exits import OK, UNWELL, USAGE, Stop
+from everup.cli.finding import find
 from everup.cli.place import Place
 from everup.cli.show import clean
 from everup.cli.voice import Voice
@@ -38,9 +39,12 @@ class Wanted:
     stop_services: bool = False
 
 
-def up(place: Place, flags: dict[str, object], allowed_hosts: list[str]) -> int:
+def up(
+    place: Place, flags: dict[str, object], allowed_hosts: list[str], project: str | None = None
+) -> int:
     """Run until a signal; 0 after an orderly stop."""
-    loaded = read(place, flags)
+    is_found = project is not None or place.is_without_file()
+    loaded = find(flags, project) if is_found else read(place, flags)
     state_dir = loaded.options.state_dir
     other = runfile.find(state_dir)
     if other is not None:

@@ -64,8 +64,14 @@ def up(
         typer.Option(envvar="EVERUP_ALLOW_HOST", help="A further name for the Host header."),
     ] = None,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Go to the background.")] = False,
+    project: Annotated[
+        str | None,
+        typer.Option(envvar="EVERUP_PROJECT", help="A Compose project on this host's engine."),
+    ] = None,
 ) -> int:
-    """Start the services that should run, watch them and heal them. Ctrl-C leaves them running."""
+    """Start the services that should run, watch them and heal them. Ctrl-C leaves them running.
+
+    With no everup.yaml here, the Compose project that runs on this host's engine is watched."""
     place = Place(file, state_dir)
     flags: dict[str, object] = {
         "mode": mode,
@@ -76,10 +82,10 @@ def up(
     if detach:
         from everup.cli.detach import up_detached
 
-        return up_detached(place, flags, allow_host or [])
+        return up_detached(place, flags, allow_host or [], project)
     from everup.cli.up import up as run_up
 
-    return run_up(place, flags, allow_host or [])
+    return run_up(place, flags, allow_host or [], project)
 
 
 @app.command()

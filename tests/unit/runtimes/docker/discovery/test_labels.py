@@ -45,7 +45,7 @@ def test_every_label_is_understood() -> None:
     assert (found.priority, found.min_instances, found.max_instances) == (-20, 1, 4)
     assert (found.health_threshold, found.start_period_s, found.stop.grace_s) == (0.8, 90.0, 45.0)
     assert found.hooks == {
-        "reconnect": HookSpec(http="POST http://:8080/reconnect"),
+        "reconnect": HookSpec(http="POST http://{host}:8080/reconnect"),
         "busy": HookSpec(command=("sh", "-c", "test -e /tmp/busy")),
     }
     assert found.probe == ProbeSpec(http="http://{host}:8080/health")
