@@ -54,7 +54,8 @@ def _budgets(case: Case, action: Action) -> list[Objection]:
         text = f"{len(recent)} actions on {action.service} within {settings.budget_window_s:g} s"
         found.append(("3 budget", text))
     incident = action.intent.incident_id
-    tried = [a for a in mine if a.intent.incident_id == incident is not None]
+    of_it = [a for a in mine if a.intent.incident_id == incident is not None]
+    tried = [a for a in of_it if a is action or a.deeds]  # without a call nothing was tried
     alike = [a for a in tried if a.intent.step.instance == action.intent.step.instance]
     in_vain = [a for a in tried if a is action or not a.has_passed]
     if max(len(alike), len(in_vain)) > settings.budget_per_incident:

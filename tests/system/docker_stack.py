@@ -1,0 +1,124 @@
+"""A small Compose project on the real engine, and an Everup in this process that found it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from everup.app import Engine, build_app, discover
+from everup.config import load_without_file
+from everup.model import entries as e
+from everup.model.kinds import Condition
+from tests.docker_engine import BUSYBOX, Docker, call
+
+TIME_SCALE = 0.3
+PATIENCE_S = 40.0
+
+_ASK = "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 1 {host} 8080 | grep -q 200"
+_SERVE = "mkdir -p /www; echo hi >/www/index.html; exec httpd -f -p 8080 -h /www"
+COMPOSE = f"""
+version: "2.4"
+x-check: &check {{interval: 1s, timeout: 1s, retries: 3}}
+services:
+  db:
+    image: {BUSYBOX}
+    command: ["sh", "-c", "{_SERVE}"]
+    healthcheck:
+      <<: *check
+      test: ["CMD-SHELL", "{_ASK.format(host="127.0.0.1").replace(chr(92), chr(92) * 2)}"]
+  web:
+    image: {BUSYBOX}
+    command: ["sh", "-c", "trap 'exit 0' TERM; sleep 100000 & wait"]
+    depends_on: [db]
+    healthcheck:
+      <<: *check
+      test: ["CMD-SHELL", "{_ASK.format(host="db").replace(chr(92), chr(92) * 2)}"]
+  again:
+    image: {BUSYBOX}
+    command: ["sh", "-c", "sleep 100000"]
+    restart: always
+  hungry:
+    image: {BUSYBOX}
+    mem_limit: 32m
+    memswap_limit: 32m
+    command: ["sh", "-c", "trap 'exit 0' TERM; sleep 100000 & wait"]
+"""
+
+
+class Shop:
+    """The project, with the few things that are done to it."""
+
+    def __init__(self, docker: Docker, word: str, folder: Path) -> None:
+        self.docker, self.word = docker, word
+        self.file = folder / "docker-compose.yml"
+        self.file.write_text(COMPOSE, encoding="utf-8")
+        self.name = docker.name(word)
+
+    def compose(self, *arguments: str) -> str:
+        """docker-compose, for this project."""
+        return self.docker.compose(self.word, "-f", str(self.file), *arguments)
+
+    def container(self, service: str) -> str:
+        """Its name, as Compose 1 makes it."""
+        return f"{self.name}_{service}_1"
+
+    def state(self, service: str) -> dict[str, Any]:
+        """What the engine says of it."""
+        found: dict[str, Any] = self.docker.inspect(self.container(service))["State"]
+        return found
+
+    def crash(self, service: str) -> None:
+        """Its main process dies by SIGKILL, without the engine being asked."""
+        os.kill(int(self.state(service)["Pid"]), signal.SIGKILL)
+
+    def do(self, verb: str, service: str, *options: str) -> None:
+        """`docker VERB` with the container."""
+        call(verb, *options, self.container(service))
+
+
+@asynccontextmanager
+async def watched(shop: Shop, folder: Path, *, mode: str = "auto") -> AsyncIterator[Engine]:
+    """An Everup that found the project by itself."""
+    found = await discover.look({})
+    loaded = load_without_file({}, {"mode": mode, "time_scale": TIME_SCALE})
+    loaded, _ = discover.load(found, found.named(shop.name), loaded)
+    engine = build_app(loaded, state_dir=folder / "state")
+    await engine.start()
+    try:
+        yield engine
+    finally:
+        await engine.stop()
+
+
+async def until(is_so: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> None:
+    """Wait for it in real time."""
+    deadline_s = asyncio.get_running_loop().time() + patience_s
+    while not is_so():
+        assert asyncio.get_running_loop().time() < deadline_s, f"in vain: {what}"
+        await asyncio.sleep(0.1)
+
+
+def condition(engine: Engine, service: str) -> Condition | None:
+    """What the latest look says of it."""
+    look = engine.control.look
+    return None if look is None else look.assessment.own.services[service].condition
+
+
+async def all_healthy(engine: Engine) -> None:
+    """Everybody is well."""
+    names = engine.control.stack.services
+    await until(
+        lambda: all(condition(engine, name) is Condition.HEALTHY for name in names),
+        "all healthy",
+    )
+
+
+async def actions(engine: Engine) -> list[e.Intended]:
+    """What was done, oldest first."""
+    told = await engine.control.journal.entries(limit=1000)
+    return [entry for _, _, entry in told if isinstance(entry, e.Intended)]
