@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from everup.dependency_monitor import Closures, build_graph
 from everup.loop import approvals, why_not, wishes
+from everup.loop.aside import KeepAside
 from everup.loop.book import Book
 from everup.loop.busy import BusyAsker
 from everup.loop.clock_set_back import not_after
@@ -102,6 +103,7 @@ class Control(ControlViews):
         self._finished: list[Finished] = []
         self._during: OrderedDict[str, tuple[str, ...]] = OrderedDict()
         self._acting: dict[str, asyncio.Task[None]] = {}
+        self._aside = KeepAside(runtime.manifest)
         self._last_look_s = float("nan")
         self._close: frozenset[str] = frozenset()
         self._close_in = self._book.state
@@ -298,6 +300,7 @@ class Control(ControlViews):
 
     def follow_up(self, service: str, action_id: str) -> None:
         """A person's `restart` climbs once when its gentle form failed."""
+        self._aside.not_proven(service, action_id)
         flight = self.state.in_flight.get(service)
         if flight is None or flight.action_id != action_id:
             return
@@ -360,7 +363,9 @@ class Control(ControlViews):
     async def _perform(self, intent: Intended) -> None:
         spec = self.stack.services[intent.step.target]
         answers = self.samplers.answers.lines(spec.name, self.clock.now())
-        finished = await perform(self.runtime, self.clock, self.settings, spec, intent, answers)
+        finished = await perform(
+            self.runtime, self.clock, self.settings, spec, intent, answers, self._aside
+        )
         self._during[intent.action_id] = finished.during
         while len(self._during) > EVIDENCE_KEPT:
             self._during.popitem(last=False)

@@ -30,7 +30,12 @@ from everup.config.schema.parts import (
 )
 from everup.config.schema.targets import hooks, probe, short_probe
 from everup.config.schema.windows import quiet_hours
-from everup.config.service import NAME, NAME_LENGTH_MOST
+from everup.config.service import (
+    NAME,
+    NAME_LENGTH_MOST,
+    QUARANTINE_LEAST_S,
+    QUARANTINE_MOST_S,
+)
 from everup.model.kinds import ActionKind, DependencyKind, Mode
 from everup.model.stack import FREEZE_LABEL, StopSpec
 
@@ -151,6 +156,11 @@ def _how_it_is_handled() -> dict[str, Part]:
         "busy_most_s": described(
             duration(1.0, 7 * 86400.0),
             "How long it may be busy, when it is sick, before a person is told.",
+            "1h",
+        ),
+        "quarantine": described(
+            duration(QUARANTINE_LEAST_S, QUARANTINE_MOST_S),
+            "How long a sick instance that was replaced is kept aside for a person, frozen.",
             "1h",
         ),
         "releases": described(
