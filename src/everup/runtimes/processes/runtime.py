@@ -277,8 +277,10 @@ class ProcessRuntime:
             return
         try:
             if stop_services:
-                await self._aside.end_all("services are stopped")
-                await stop_everything(self._house)
+                try:
+                    await self._aside.end_all("services are stopped")
+                finally:
+                    await stop_everything(self._house)
         finally:
             self._is_open = False
             self._aside.close()
