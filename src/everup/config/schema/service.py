@@ -163,24 +163,7 @@ def _how_it_is_handled() -> dict[str, Part]:
             "How long a sick instance that was replaced is kept aside for a person, frozen.",
             "1h",
         ),
-        "releases": described(
-            {
-                **either(
-                    text(),
-                    block(
-                        {
-                            "directory": described(text(), "Folder of the releases.", "releases"),
-                            "current": described(
-                                text(), "The link to the present one.", "current", default="current"
-                            ),
-                        },
-                        required=("directory",),
-                    ),
-                )
-            },
-            "Folder with a release each and a link to the present one, for recreate.",
-            "releases",
-        ),
+        "releases": _releases(),
         "mode": mode(),
         "modes": {"$ref": MODES},
         "thresholds": described(
@@ -204,6 +187,27 @@ def _how_it_is_handled() -> dict[str, Part]:
         "labels": _labels(),
         "quiet_hours": quiet_hours(for_one=True),
     }
+
+
+def _releases() -> Part:
+    return described(
+        {
+            **either(
+                text(),
+                block(
+                    {
+                        "directory": described(text(), "Folder of the releases.", "releases"),
+                        "current": described(
+                            text(), "The link to the present one.", "current", default="current"
+                        ),
+                    },
+                    required=("directory",),
+                ),
+            )
+        },
+        "Folder with a release each and a link to the present one, for recreate.",
+        "releases",
+    )
 
 
 def _instances() -> Part:
