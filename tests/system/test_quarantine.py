@@ -169,6 +169,8 @@ def test_peers_of_the_kept_one_see_an_end(tmp_path: Path, free_port: int) -> Non
     async def story(place: Place) -> None:
         runtime, sick = await place.begin()
         os.kill(sick, signal.SIGSTOP)
+        while state_of(sick) != "T":
+            await asyncio.sleep(0.01)
         waiting = socket.create_connection(("127.0.0.1", place.port), 2.0)
         waiting.settimeout(2.0)
         await runtime.quarantine("it", "it-0", keep_s=60.0, grace_s=0.0)
