@@ -36,6 +36,7 @@ def _service(spec: ServiceSpec, time_scale: float) -> ServiceSpec:
         start_period_s=spec.start_period_s * time_scale,
         recovery_most_s=spec.recovery_most_s * time_scale,
         busy_most_s=spec.busy_most_s * time_scale,
+        quarantine_s=spec.quarantine_s * time_scale,
         stop=replace(spec.stop, grace_s=spec.stop.grace_s * time_scale),
         hooks={name: _hook(hook, time_scale) for name, hook in spec.hooks.items()},
     )

@@ -35,9 +35,10 @@ from everup.model.stack import Limits, ProbeSpec, ReleaseSpec, ServiceSpec, Stop
 FIELDS = (
     *("command", "directory", "env", "user", "port", "instances", "probe", "depends_on"),
     *("limits", "priority", "stateful", "one_shot", "start_period_s", "recovery_most_s", "stop"),
-    *("hooks", "busy_most_s", "releases"),
+    *("hooks", "busy_most_s", "releases", "quarantine"),
     *("mode", "modes", "thresholds", "when_stopped", "labels", "quiet_hours"),
 )
+QUARANTINE_LEAST_S, QUARANTINE_MOST_S = 1.0, 86400.0
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 NAME_LENGTH_MOST = 63
 NAME_RULE = "begin with a small letter or digit and use only these, - and _, at most 63 together"
@@ -75,6 +76,7 @@ def service(name: str, field: Field, settings: Settings, folder: Path) -> Read:
         spec = _described(name, given, edges, settings, folder)
     spec, notes = _guessed(spec, given)
     _check_port_marks(spec, given)
+    _check_quarantine(spec, given)
     return Read(spec, field, given, edges, (*notes, *_notes(spec)))
 
 
@@ -118,6 +120,7 @@ def _described(
         is_one_shot=take(given, "one_shot", flag, False),
         start_period_s=take(given, "start_period_s", duration(0.0, 86400.0), 0.0),
         busy_most_s=take(given, "busy_most_s", duration(1.0, 7 * 86400.0), 0.0),
+        quarantine_s=take(given, "quarantine", _kept_s, 0.0),
         recovery_most_s=take(given, "recovery_most_s", duration(1.0, 7 * 86400.0), 0.0),
         stop=take(given, "stop", parts.stop, StopSpec()),
         hooks=take(given, "hooks", parts.hooks, {}),
@@ -156,6 +159,23 @@ def _check_port_marks(spec: ServiceSpec, given: Mapping[str, Field]) -> None:
                 "add port: to the service, or write the number",
                 has_value=False,
             )
+
+
+_kept_s = duration(QUARANTINE_LEAST_S, QUARANTINE_MOST_S)
+
+
+def _check_quarantine(spec: ServiceSpec, given: Mapping[str, Field]) -> None:
+    if not spec.quarantine_s:
+        return
+    if spec.is_stateful:
+        given["quarantine"].wrong(
+            "would leave two owners of the data of a stateful service",
+            "remove it; what is seen of it before it is ended is kept as evidence",
+        )
+    elif spec.is_one_shot:
+        given["quarantine"].wrong(
+            "makes no sense for a one-shot, whose fresh copy would do its work twice", "remove it"
+        )
 
 
 def _targets(spec: ProbeSpec | None) -> tuple[str | None, ...]:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from everup.dependency_monitor import Closures, build_graph
 from everup.loop import approvals, why_not, wishes
+from everup.loop.aside import KeepAside
 from everup.loop.book import Book
 from everup.loop.busy import BusyAsker
 from everup.loop.clock_set_back import not_after
@@ -96,7 +97,7 @@ class Control(ControlViews):
         self.foresight = Foresight()
         self._holder, self._version, self._boot_id = holder, version, boot_id
         self._wake_up = asyncio.Event()
-        self._under_way = UnderWay()
+        self._under_way = UnderWay(KeepAside(runtime.manifest))
         self._last_look_s = float("nan")
         self._close: frozenset[str] = frozenset()
         self._close_in = self._book.state
@@ -266,6 +267,7 @@ class Control(ControlViews):
 
     def follow_up(self, service: str, action_id: str) -> None:
         """A person's `restart` climbs once when its gentle form failed."""
+        self._under_way.aside.not_proven(service, action_id)
         flight = self.state.in_flight.get(service)
         if flight is None or flight.action_id != action_id:
             return

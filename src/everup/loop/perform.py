@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from everup.loop.aside import KeepAside
 from everup.loop.last_words import last_words
 from everup.loop.ports import Clock, Runtime
 from everup.model.decision import Step
 from everup.model.entries import Finished, Intended
-from everup.model.errors import EverupError
-from everup.model.evidence import ENDED, OutcomeState
+from everup.model.errors import EverupError, NotKept
+from everup.model.evidence import ENDED, KEPT, OutcomeState
 from everup.model.kinds import ActionKind
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec
@@ -42,11 +43,14 @@ async def perform(
     spec: ServiceSpec,
     intent: Intended,
     answers: Sequence[str] = (),
+    aside: KeepAside | None = None,
 ) -> Finished:
     """Never raises but for cancellation; evidence that a kill would destroy is taken first.
 
-    `answers`: what the probe was told lately."""
+    `answers`: what the probe was told lately. `aside`: who is kept in place of being ended; None:
+    nobody."""
     during: list[str] = []
+    has_happened = True
     grace_s = float(intent.step.parameters.get("grace_s", spec.stop.grace_s))
     deadline_s = settings.action_deadline_s + grace_s
     try:
@@ -58,18 +62,30 @@ async def perform(
         if waited_s > settings.lease_s:
             raise EverupError(f"not begun: {waited_s:.0f} s have passed since the intent")
         async with asyncio.timeout(deadline_s):
-            said = await _call(runtime, spec, intent.step, grace_s)
-        during.extend(said)
+            if aside is None:
+                during.extend(await _call(runtime, spec, intent.step, grace_s))
+            else:
+                during.extend(await _keep_or_call(runtime, spec, intent, grace_s, aside))
         state, error = OutcomeState.DONE, ""
     except TimeoutError:
         state, error = OutcomeState.UNKNOWN, f"no answer within {deadline_s:g} s"
+    except NotKept as refusal:
+        state, error, has_happened = OutcomeState.FAILED, str(refusal), False
     except EverupError as failure:
         state, error = OutcomeState.FAILED, str(failure)
     except Exception as failure:  # noqa: BLE001 - a foreign error must not leave no outcome
         state, error = OutcomeState.UNKNOWN, f"{type(failure).__name__}: {failure}"
     kept = bounded(during, settings.evidence_bytes)
     error = error[:ERROR_CHARS_MOST]
-    return Finished(clock.now(), intent.action_id, spec.name, state, error=error, during=kept)
+    return Finished(
+        clock.now(),
+        intent.action_id,
+        spec.name,
+        state,
+        error=error,
+        during=kept,
+        has_happened=has_happened,
+    )
 
 
 def bounded(lines: Sequence[str], bytes_most: int) -> tuple[str, ...]:
@@ -89,6 +105,31 @@ def bounded(lines: Sequence[str], bytes_most: int) -> tuple[str, ...]:
 def _forced(told: Sequence[str] | None) -> list[str]:
     """How processes had to be ended, marked for whoever tells it later."""
     return [f"{ENDED}{line}" for line in told or ()]
+
+
+async def _keep_or_call(
+    runtime: Runtime, spec: ServiceSpec, intent: Intended, grace_s: float, aside: KeepAside
+) -> list[str]:
+    """The sick one is kept for a person and a fresh one has its place; or all is done as usual."""
+    said: list[str] = []
+    sick = aside.instance(spec, intent)
+    if aside.take_in_the_way(spec.name):
+        said += [f"{KEPT}{line}" for line in await runtime.release(spec.name)]
+        sick = ""
+    elif why := aside.why_not(spec, intent):
+        said.append(f"{KEPT}not kept aside: {why}")
+    if not sick:
+        return [*said, *await _call(runtime, spec, intent.step, grace_s)]
+    aside.was_kept(intent)
+    is_fresh = intent.step.kind is ActionKind.RECREATE
+    try:
+        told = await runtime.quarantine(
+            spec.name, sick, keep_s=spec.quarantine_s, grace_s=grace_s, is_fresh=is_fresh
+        )
+    except NotKept as refusal:
+        aside.was_refused(intent, sick, str(refusal))
+        raise
+    return [f"{KEPT}{line}" for line in told]
 
 
 async def _call(runtime: Runtime, spec: ServiceSpec, step: Step, grace_s: float) -> Sequence[str]:

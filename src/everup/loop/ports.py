@@ -126,8 +126,21 @@ class Runtime(Protocol):
     async def rejoin(self, service: str) -> None:
         """Undo `isolate`."""
 
-    async def quarantine(self, service: str, instance: str) -> None:
-        """Keep the sick instance aside for a person, and have a fresh one in its place."""
+    async def quarantine(
+        self,
+        service: str,
+        instance: str,
+        *,
+        keep_s: float,
+        grace_s: float,
+        is_fresh: bool = False,
+    ) -> Sequence[str]:
+        """Keep the sick instance aside for a person, at most `keep_s`, cut off and out of every
+        listing, and have another life in its place (`is_fresh`: as by `recreate`). A dead one is
+        started. Where one is kept of this service already, or its place cannot be had while it
+        lives, it is restarted as usual, with `grace_s`. What became of it, in sentences.
+
+        Raises NotKept before anything is touched where it cannot be kept."""
 
     async def release(self, service: str | None = None) -> Sequence[str]:
         """Give back everything that is held (of all services: None): isolation, quarantine, changed

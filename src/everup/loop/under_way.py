@@ -11,6 +11,7 @@ from collections import OrderedDict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from everup.loop.aside import KeepAside
 from everup.loop.perform import perform
 from everup.model.entries import Finished, Intended
 
@@ -23,7 +24,8 @@ EVIDENCE_KEPT = 100
 class UnderWay:
     """The hands of one stack's loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, aside: KeepAside) -> None:
+        self.aside = aside
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._finished: list[Finished] = []
         self._during: OrderedDict[str, tuple[str, ...]] = OrderedDict()
@@ -41,7 +43,7 @@ class UnderWay:
         spec, now_s = control.stack.services[intent.step.target], control.clock.now()
         answers = control.samplers.answers.lines(spec.name, now_s)
         finished = await perform(
-            control.runtime, control.clock, control.settings, spec, intent, answers
+            control.runtime, control.clock, control.settings, spec, intent, answers, self.aside
         )
         self._during[intent.action_id] = finished.during
         while len(self._during) > EVIDENCE_KEPT:

@@ -4,7 +4,8 @@ EverupError
 ├── TryAgain        it may work later; says when
 ├── GiveUp          it will not work; the next rung, please
 │   ├── NotSupported   this runtime cannot do that, by name
-│   └── HookFailed     an owner's command ended with a code of its own
+│   ├── HookFailed     an owner's command ended with a code of its own
+│   └── NotKept        the sick one cannot be kept aside; it is as it was
 ├── AskAHuman       somebody has to decide or repair something
 ├── JournalUnavailable   nothing is known to be written; stop acting, write the same again
 ├── Contradiction   the journal knows better; begin from what it says
@@ -45,6 +46,11 @@ class HookFailed(GiveUp):
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)
         self.code = code
+
+
+class NotKept(GiveUp):
+    """A sick instance cannot be kept aside. Nothing was touched: what would have ended it still
+    can."""
 
 
 class AskAHuman(EverupError):

@@ -13,6 +13,10 @@ ENDED = "ended "
 """Begins the note of a process that had to be killed after its grace."""
 
 
+KEPT = "kept "
+"""Begins the note of a sick instance that is kept aside, or of why it is not."""
+
+
 class OutcomeState(StrEnum):
     """`unknown` is looked at before anything else is done; never a second action on top."""
 

@@ -143,6 +143,7 @@ class ServiceSpec:
     start_period_s: float = 0.0  # 0: not declared
     recovery_most_s: float = 0.0  # 0: not declared
     busy_most_s: float = 0.0  # 0: not declared
+    quarantine_s: float = 0.0  # how long a sick one that was replaced is kept aside; 0: never
     stop: StopSpec = StopSpec()
     hooks: Mapping[str, HookSpec] = field(default_factory=dict)
     mode: Mode | None = None

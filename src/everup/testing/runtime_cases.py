@@ -19,6 +19,7 @@ from typing import Any
 
 from everup.model.runtime import Capability as C
 from everup.model.runtime import RuntimeManifest
+from everup.testing import runtime_aside as aside
 from everup.testing import runtime_bounds as bounds
 from everup.testing import runtime_holds as holds
 from everup.testing import runtime_life as life
@@ -118,6 +119,13 @@ _CASES: tuple[Case, ...] = (
     _case(holds.a_changed_limit_is_given_back, C.RELEASE, C.SET_LIMITS),
     _case(holds.what_a_lost_controller_held_is_given_back, C.RELEASE, C.SET_LIMITS),
     _case(holds.isolation_is_given_back, C.RELEASE, C.ISOLATE),
+    _case(aside.quarantine_replaces_its_target_alone, C.QUARANTINE, C.RELEASE),
+    _case(aside.what_hangs_is_healed_by_a_fresh_one, C.QUARANTINE, C.RELEASE),
+    _case(aside.one_of_a_service_is_kept_at_most, C.QUARANTINE, C.RELEASE),
+    _case(aside.what_is_dead_is_started_and_not_kept, C.QUARANTINE, C.RELEASE),
+    _case(aside.what_is_kept_ends_when_its_time_is_over, C.QUARANTINE, C.RELEASE),
+    _case(aside.what_a_lost_controller_kept_is_given_back, C.QUARANTINE, C.RELEASE),
+    _case(aside.a_quarantine_cut_short_leaves_one_life_or_none, C.QUARANTINE),
     _case(bounds.a_pinned_image_has_an_address, C.PIN_IMAGE),
 )
 

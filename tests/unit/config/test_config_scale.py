@@ -14,7 +14,12 @@ def stack_with(timeout_s: float = 2.0) -> Stack:
     probe = ProbeSpec(tcp="127.0.0.1:1", interval_s=5.0, timeout_s=timeout_s)
     hooks = {"busy": HookSpec(command=("x",), timeout_s=30.0)}
     one = ServiceSpec(
-        "one", probe=probe, start_period_s=10.0, stop=StopSpec(grace_s=10.0), hooks=hooks
+        "one",
+        probe=probe,
+        start_period_s=10.0,
+        stop=StopSpec(grace_s=10.0),
+        hooks=hooks,
+        quarantine_s=600.0,
     )
     return Stack("s", {"one": one, "bare": ServiceSpec("bare")})
 
@@ -24,6 +29,7 @@ def test_declared_durations_move_together() -> None:
     assert one.probe is not None
     assert (one.probe.interval_s, one.start_period_s, one.stop.grace_s) == (1.0, 2.0, 2.0)
     assert one.hooks["busy"].timeout_s == 30.0
+    assert one.quarantine_s == 120.0
     assert scale_stack(stack_with(), 3).services["one"].hooks["busy"].timeout_s == 90.0
 
 

@@ -30,7 +30,12 @@ from everup.config.schema.parts import (
 )
 from everup.config.schema.targets import hooks, probe, short_probe
 from everup.config.schema.windows import quiet_hours
-from everup.config.service import NAME, NAME_LENGTH_MOST
+from everup.config.service import (
+    NAME,
+    NAME_LENGTH_MOST,
+    QUARANTINE_LEAST_S,
+    QUARANTINE_MOST_S,
+)
 from everup.model.kinds import ActionKind, DependencyKind, Mode
 from everup.model.stack import FREEZE_LABEL, StopSpec
 
@@ -153,24 +158,12 @@ def _how_it_is_handled() -> dict[str, Part]:
             "How long it may be busy, when it is sick, before a person is told.",
             "1h",
         ),
-        "releases": described(
-            {
-                **either(
-                    text(),
-                    block(
-                        {
-                            "directory": described(text(), "Folder of the releases.", "releases"),
-                            "current": described(
-                                text(), "The link to the present one.", "current", default="current"
-                            ),
-                        },
-                        required=("directory",),
-                    ),
-                )
-            },
-            "Folder with a release each and a link to the present one, for recreate.",
-            "releases",
+        "quarantine": described(
+            duration(QUARANTINE_LEAST_S, QUARANTINE_MOST_S),
+            "How long a sick instance that was replaced is kept aside for a person, frozen.",
+            "1h",
         ),
+        "releases": _releases(),
         "mode": mode(),
         "modes": {"$ref": MODES},
         "thresholds": described(
@@ -194,6 +187,27 @@ def _how_it_is_handled() -> dict[str, Part]:
         "labels": _labels(),
         "quiet_hours": quiet_hours(for_one=True),
     }
+
+
+def _releases() -> Part:
+    return described(
+        {
+            **either(
+                text(),
+                block(
+                    {
+                        "directory": described(text(), "Folder of the releases.", "releases"),
+                        "current": described(
+                            text(), "The link to the present one.", "current", default="current"
+                        ),
+                    },
+                    required=("directory",),
+                ),
+            )
+        },
+        "Folder with a release each and a link to the present one, for recreate.",
+        "releases",
+    )
 
 
 def _instances() -> Part:

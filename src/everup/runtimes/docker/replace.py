@@ -12,13 +12,14 @@ before the new one starts, since both may want one port, one address, or one fil
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from secrets import token_hex
 from typing import Any
 
 from everup.loop.ports import Clock
-from everup.model.errors import EverupError, GiveUp
+from everup.model.errors import EverupError, GiveUp, NotKept, TryAgain
 from everup.model.kinds import InstanceState
 from everup.model.runtime import EventKind
 from everup.runtimes.docker.blueprint import Blueprint, blueprint_of
@@ -29,6 +30,9 @@ from everup.runtimes.docker.hands import Hands
 from everup.runtimes.docker.store import Store
 
 ROOM = "aside"
+LEFT_WAIT_S = 10.0
+"""How long a call waits for a replacement that nobody waits for any more."""
+
 PROVEN_S = 30.0
 """How long the new one must have run, and be healthy if it has a check, before the old one goes."""
 
@@ -44,6 +48,7 @@ class Aside:
     new: str = ""
     is_started: bool = False
     is_kept: bool = False  # in quarantine, for a person
+    until_s: float = 0.0  # the end of a quarantine
     networks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
@@ -67,10 +72,16 @@ class Replacer:
         async def end() -> None:
             await self._hands.stop(old, grace_s, may_kill=True)
 
-        await self._exchange(old, blueprint, end, is_kept=False)
+        await self._to_its_end(old, self._exchange(old, blueprint, end, is_kept=False))
 
-    async def quarantine(self, old: Container, blueprint: Blueprint) -> None:
-        """The same, but the old one is frozen and taken off its networks, not ended."""
+    async def quarantine(self, old: Container, blueprint: Blueprint, keep_s: float) -> str:
+        """The same, but the old one is frozen and taken off its networks, not ended.
+
+        Raises:
+            NotKept: it cannot be kept; nothing was touched.
+        """
+        if reason := _forbids_keeping(old):
+            raise NotKept(reason)
 
         async def end() -> None:
             await self._hands.freeze(old)
@@ -78,7 +89,15 @@ class Replacer:
                 body = {"Container": old.id, "Force": True}
                 await self._engine.call("POST", f"networks/{network}/disconnect", body=body)
 
-        await self._exchange(old, blueprint, end, is_kept=True)
+        until_s = self._clock.now() + keep_s
+        await self._to_its_end(
+            old, self._exchange(old, blueprint, end, is_kept=True, until_s=until_s)
+        )
+        named = (await self._hands.look(old.id)).name
+        return (
+            f"kept aside: {old.name} as {named}, frozen and off its networks, for {keep_s:.0f} s; "
+            f"everup release {old.service} ends it"
+        )
 
     async def _exchange(
         self,
@@ -87,13 +106,20 @@ class Replacer:
         end: Callable[[], Awaitable[None]],
         *,
         is_kept: bool,
+        until_s: float = 0.0,
     ) -> None:
         _refuse(old)
         if self._store.get(ROOM, old.name) is not None:
-            await self.settle(old.service)
+            await self.settle(old.service)  # one at a time under one name
         networks = blueprint_of(old, "").networks if is_kept else {}
         aside = Aside(
-            old.service, old.name, old.id, old.is_running, is_kept=is_kept, networks=networks
+            old.service,
+            old.name,
+            old.id,
+            old.is_running,
+            is_kept=is_kept,
+            until_s=until_s,
+            networks=networks,
         )
         self._note(aside)
         try:
@@ -136,11 +162,56 @@ class Replacer:
                 said.append(await self._settle(aside))
         return said
 
-    async def tidy(self) -> None:
-        """Remove old ones whose replacement has proven itself."""
+    def keeps(self, service: str) -> bool:
+        """Is one of this service in quarantine?"""
+        return any(aside.is_kept and aside.service == service for aside in self.asides())
+
+    async def settle_unfinished(self, service: str | None = None) -> None:
+        """End what was cut short: by a crash of Everup, or by whoever waited for it leaving."""
         for aside in self.asides():
-            if aside.is_started and not aside.is_kept and await self._is_proven(aside.new):
+            if aside.is_started or service not in (None, aside.service):
+                continue
+            left = self._calls.under_way(_exchange_of(aside.name))
+            if left is not None:
+                await asyncio.wait({left}, timeout=LEFT_WAIT_S)
+            if self._calls.under_way(_exchange_of(aside.name)) is not None:
+                raise TryAgain(f"{aside.name} is still being replaced", LEFT_WAIT_S)
+            await self._settle_if_unfinished(aside.name)
+
+    def seen(self, containers: Sequence[Container]) -> Sequence[Container]:
+        """The containers as the instances that they are: while a replacement is not through, the
+        old one under its own name; from then on the new one alone."""
+        names: dict[str, str] = {}
+        hidden: set[str] = set()
+        for aside in self.asides():
+            if aside.is_started:
+                hidden.add(aside.old)
+            else:
+                names[aside.old] = aside.name
+                hidden.add(aside.new)
+        shown = [c for c in containers if c.id not in hidden]
+        named = [replace(c, name=names[c.id]) if c.id in names else c for c in shown]
+        return [c for c in named if not c.name.startswith(ASIDE)]
+
+    async def tidy(self) -> None:
+        """Remove old ones whose replacement has proven itself, or whose time is over."""
+        now_s = self._clock.now()
+        for aside in self.asides():
+            if not aside.is_started:
+                continue
+            is_over = now_s >= aside.until_s if aside.is_kept else await self._is_proven(aside.new)
+            if is_over:
                 await self._finish(aside)
+
+    async def _to_its_end(self, old: Container, work: Coroutine[Any, Any, None]) -> None:
+        """The engine goes on with a call whose caller has gone, so that an exchange which stops in
+        its midst would not know what there is. It does not stop."""
+        await self._calls.to_its_end(_exchange_of(old.name), work)
+
+    async def _settle_if_unfinished(self, name: str) -> None:
+        value = self._store.get(ROOM, name)
+        if value is not None and not _aside(value).is_started:
+            await self._settle(_aside(value))
 
     async def _settle(self, aside: Aside) -> str:
         new = await self._found(aside.new)
@@ -221,6 +292,20 @@ class Replacer:
 
     def _note(self, aside: Aside) -> None:
         self._store.put(ROOM, aside.name, asdict(aside))
+
+
+def _exchange_of(name: str) -> str:
+    return f"exchange of {name}"
+
+
+def _forbids_keeping(container: Container) -> str:
+    host = section(container.document, "HostConfig")
+    if host.get("AutoRemove"):
+        return f"{container.name} runs with --rm, so that the engine would remove it"
+    mode = str(host.get("NetworkMode") or "")
+    if mode == "host" or mode.startswith("container:"):
+        return f"{container.name} is on the network of {mode!r}, where it would keep its ports"
+    return ""
 
 
 def _refuse(container: Container) -> None:

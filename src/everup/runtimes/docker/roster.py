@@ -15,7 +15,6 @@ from typing import Any
 from everup.loop.ports import Clock
 from everup.model.kinds import is_known
 from everup.runtimes.docker.containers import (
-    ASIDE,
     ONE_OFF,
     OWN,
     PROJECT,
@@ -98,12 +97,10 @@ class Roster:
 
     def _is_ours(self, line: Mapping[str, Any]) -> bool:
         labels = line.get("Labels") or {}
-        names = line.get("Names") or ()
         return (
             labels.get(SERVICE) in self._services
             and str(labels.get(ONE_OFF, "")).lower() != YES
             and str(labels.get(OWN, "")).lower() != YES
-            and not any(str(name).lstrip("/").startswith(ASIDE) for name in names)
         )
 
     async def _refresh(self, line: Mapping[str, Any]) -> None:

@@ -92,7 +92,7 @@ class DockerRuntime:
         self._asked.open()
         self._events.open()
         self._is_open = True
-        await self._replacer.settle()
+        await self._replacer.settle_unfinished()
         found = await self._roster.read()
         known = frozenset(c.id for c in found)
         self._witness.forget_all_but(known)
@@ -104,7 +104,7 @@ class DockerRuntime:
         self._need_open()
         at_s = self._clock.now()
         try:
-            containers = await self._roster.read()
+            containers = self._replacer.seen(await self._roster.read())
         except EverupError as error:
             return Listing(at_s, (), fault=str(error))
         used = await self._meter.read(containers)
@@ -254,12 +254,27 @@ class DockerRuntime:
         async with self._turn(service):
             await self._isolation.rejoin(service)
 
-    async def quarantine(self, service: str, instance: str) -> None:
+    async def quarantine(
+        self,
+        service: str,
+        instance: str,
+        *,
+        keep_s: float,
+        grace_s: float,
+        is_fresh: bool = False,
+    ) -> Sequence[str]:
         """Freeze the sick one aside, and have a fresh one in its place."""
         async with self._turn(service):
-            for container in await self._containers(service, instance):
-                plan = self._applied(service) or await self._blueprint(container)
-                await self._replacer.quarantine(container, plan)
+            (container,) = await self._containers(service, instance)
+            if not container.is_running:
+                await self._hands.start(container)
+                return []
+            if self._replacer.keeps(service):
+                told = await self._hands.restart(container, grace_s, may_kill=True)
+                line = f"{instance} was restarted as usual: one of {service} is kept aside already"
+                return [line, told] if told else [line]
+            plan = self._applied(service) or await self._blueprint(container)
+            return [await self._replacer.quarantine(container, plan, keep_s)]
 
     async def release(self, service: str | None = None) -> Sequence[str]:
         """Networks, limits, and containers that were moved aside."""
@@ -366,6 +381,7 @@ class DockerRuntime:
             raise TryAgain(f"another call acts on {service}", self._turn_wait_s) from None
         try:
             self._need_open()
+            await self._replacer.settle_unfinished(service)
             yield
         finally:
             turn.release()
@@ -374,7 +390,7 @@ class DockerRuntime:
         """The containers that are meant, read anew."""
         if service not in self._stack.services:
             raise self._no_such_service(service)
-        found = await self._roster.of(service)
+        found = self._replacer.seen(await self._roster.of(service))
         if instance is None:
             return found
         named = [c for c in found if c.name == instance]

@@ -94,6 +94,13 @@ class Accounting:
         with self._lock:
             return self._read(mains)
 
+    def disown(self, processes: Iterable[Identity]) -> None:
+        """They belong to no instance any more, though they live."""
+        with self._lock:
+            for identity in processes:
+                self._owners.pop(identity.pid, None)
+                self._strangers.add(identity.pid)
+
     def weigh(self, mains: Mapping[Key, Identity]) -> dict[Key, float] | None:
         """Memory alone, at a tenth of the cost of `read`; None when somebody belongs to an instance
         whom the latest pass did not see, so that another whole pass is due. Blocks like `read`."""

@@ -7,7 +7,7 @@ that nobody witnessed. Blocks for some ten milliseconds; runs in a thread, once.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -40,10 +40,12 @@ def adopt(
     home: str,
     log_of: Callable[[Key], Path],
     now_s: float,
+    aside: Collection[str] = (),
 ) -> Sequence[Adopted]:
     """Every life that the registry knows or that carries our mark, and what became of it.
 
-    The registry is brought up to date where it can be written.
+    `aside`: nonces of lives that are kept aside and are nobody's instance any more. The registry is
+    brought up to date where it can be written.
     """
     found: dict[Key, Adopted] = {}
     candidates = _candidates(stack, home)
@@ -54,7 +56,9 @@ def adopt(
         _save(registry, before=record, after=life.record)
     for candidate in candidates:
         stray = candidate.mark
-        if stray is None or _is_known(found.get((stray.service, stray.index)), stray.nonce):
+        if stray is None or stray.nonce in aside:
+            continue
+        if _is_known(found.get((stray.service, stray.index)), stray.nonce):
             continue
         adopted = _unregistered(candidate.stat, stray, now_s)
         if adopted is not None:

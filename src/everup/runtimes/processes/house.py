@@ -9,14 +9,15 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import Any, TypeVar
 
 from everup.loop.ports import Clock
 from everup.model.errors import GiveUp, TryAgain
-from everup.model.kinds import UNKNOWN, InstanceState, is_known
+from everup.model.kinds import is_known
 from everup.model.observation import Instance
 from everup.model.runtime import EventKind, Mismatch, RuntimeEvent
 from everup.model.settings import Settings
@@ -35,8 +36,10 @@ from everup.runtimes.processes.accounting import Accounting, Usage
 from everup.runtimes.processes.configuration import Configuration
 from everup.runtimes.processes.declared import Declarations
 from everup.runtimes.processes.ending import Ending
-from everup.runtimes.processes.identity import Mark, home_of
+from everup.runtimes.processes.identity import Handle, Identity, Mark, home_of
+from everup.runtimes.processes.kept import Kept, KeptFolder, taken_up
 from everup.runtimes.processes.launch import launch, new_nonce
+from everup.runtimes.processes.listed import instance_of
 from everup.runtimes.processes.listening import accept_queues
 from everup.runtimes.processes.lock import FolderLock
 from everup.runtimes.processes.mismatches import mismatches
@@ -44,6 +47,8 @@ from everup.runtimes.processes.orders import Order, order
 from everup.runtimes.processes.records import Key, Record, Registry, instance_name
 from everup.runtimes.processes.roster import Life, Roster
 from everup.runtimes.processes.threads import WAIT_S, Threads
+
+T = TypeVar("T")
 
 
 class Use(StrEnum):
@@ -89,7 +94,9 @@ class House:
         self._lock = FolderLock(state_dir / "lock")
         self._accounting = Accounting()
         self._home = ""
-        self._launching: dict[Key, asyncio.Task[None]] = {}
+        self._launching: dict[Key, asyncio.Task[Any]] = {}
+        self.kept_folder = KeptFolder(state_dir / "held" / "aside")
+        self.kept: tuple[tuple[Kept, Life], ...] = ()
 
     async def open(self) -> None:
         """Become the controller of this folder and take up what runs.
@@ -100,7 +107,7 @@ class House:
         inherited.keep_ignored_signals_to_ourselves()
         try:
             await self.threads.write(self._take_folder)
-            found = await self.threads.write(self._adopt)
+            kept, found = await self.threads.write(self._adopt)
         except OSError as error:
             self._let_go()
             raise GiveUp(
@@ -115,7 +122,8 @@ class House:
                 self.roster.add(life.record, life.handle)
             else:
                 self.roster.forget(life.record.key)
-        self.ending = Ending(self.threads.read, self.clock.now, self._mark_of)
+        self.kept = tuple((k, self._take_up(k)) for k in kept)
+        self.ending = Ending(self.threads.read, self.clock.now, self.mark_of)
         self._guard = asyncio.create_task(self._make_guard().watch())
 
     def _let_go(self) -> None:
@@ -131,16 +139,21 @@ class House:
         self._registry = Registry(self._folder / "instances")
         self.declarations.load()
 
-    def _adopt(self) -> tuple[adoption.Adopted, ...]:
-        return tuple(
-            adoption.adopt(
-                self._registry,
-                stack=self.stack.name,
-                home=self._home,
-                log_of=self.log_of,
-                now_s=self.clock.now(),
-            )
+    def _adopt(self) -> tuple[Sequence[Kept], Sequence[adoption.Adopted]]:
+        kept = taken_up(self.kept_folder, self._registry, lambda record: str(self._mark(record)))
+        found = adoption.adopt(
+            self._registry,
+            stack=self.stack.name,
+            home=self._home,
+            log_of=self.log_of,
+            now_s=self.clock.now(),
+            aside=frozenset(k.record.nonce for k in kept),
         )
+        return kept, found
+
+    def _take_up(self, kept: Kept) -> Life:
+        handle = Handle.open(kept.record.identity, str(self._mark(kept.record)))
+        return self.roster.add_aside(kept.record, handle, kept.members)
 
     def _make_guard(self) -> memory.Guard:
         return memory.Guard(
@@ -176,7 +189,8 @@ class House:
         name = files.file_name(instance_name(*key), ".log")
         return (self._folder / "output").resolve() / name
 
-    def _mark_of(self, life: Life) -> str:
+    def mark_of(self, life: Life) -> str:
+        """What every process of this life carries."""
         return str(self._mark(life.record))
 
     def _mark(self, record: Record) -> Mark:
@@ -201,15 +215,20 @@ class House:
         if checked.configuration.releases is not None:
             checked = await self._with_area(checked, (service, index), use)
         before = self.roster.get((service, index))
-        if before is not None:
+        if before is not None and not self.roster.is_aside(before.record):
             grace_s = self.declarations.of(service).stop_grace_s * self.time_scale
             await self.ending.sweep(before, grace_s, may_kill=True)
         key = (service, index)
-        self._launching[key] = asyncio.create_task(self._launch(checked, key, before))
-        self._launching[key].add_done_callback(lambda task: self._has_launched(key, task))
-        await asyncio.shield(self._launching[key])
+        await self.carry_through(key, self._launch(checked, key, before))
 
-    def _has_launched(self, key: Key, task: asyncio.Task[None]) -> None:
+    async def carry_through(self, key: Key, work: Coroutine[Any, Any, T]) -> T:
+        """Wait for work that goes on to its end, cancelled or not; `launched` waits for it too."""
+        task = asyncio.create_task(work)
+        self._launching[key] = task
+        task.add_done_callback(lambda task: self._has_launched(key, task))
+        return await asyncio.shield(task)
+
+    def _has_launched(self, key: Key, task: asyncio.Task[Any]) -> None:
         del self._launching[key]
         if not task.cancelled():
             task.exception()  # whoever waits for it is told; nobody may be waiting
@@ -297,6 +316,10 @@ class House:
                     life.io_bytes = max(life.io_bytes, usage[key].io_bytes)
         return usage
 
+    async def disown(self, processes: Sequence[Identity]) -> None:
+        """They are counted for no instance any more."""
+        await self.threads.read(self._accounting.disown, processes)
+
     async def weigh(self) -> Mapping[Key, float]:
         """The memory of every running instance; a whole pass is made only when one has grown a
         process since the latest."""
@@ -314,38 +337,12 @@ class House:
         order_of = {name: place for place, name in enumerate(self.stack.services)}
         lives = [life for life in self.roster if life.record.service in order_of]
         lives.sort(key=lambda life: (order_of[life.record.service], life.record.index))
-        return tuple(_instance(life, usage.get(life.record.key), queues) for life in lives)
+        return tuple(instance_of(life, usage.get(life.record.key), queues) for life in lives)
 
     def mismatches(self) -> tuple[Mismatch, ...]:
         """Where what runs is not what is declared."""
         running = [life.record for life in self.roster if life.is_running]
         return mismatches(running, self.declarations, self.stack)
-
-
-def _instance(life: Life, usage: Usage | None, queues: Mapping[int, int]) -> Instance:
-    record = life.record
-    seen = Instance(
-        service=record.service,
-        name=record.name,
-        identity=str(record.identity) if record.pid else f"none.{record.nonce}",
-        state=InstanceState.RUNNING if life.is_running else InstanceState.EXITED,
-        started_at_s=record.started_at_s,
-        port=record.port,
-        exit=record.exit,
-        memory_limit_bytes=record.memory_limit_bytes,
-    )
-    if not life.is_running or usage is None or usage.process_state is None:
-        return seen
-    has_port = record.port is not None
-    return replace(
-        seen,
-        process_state=usage.process_state,
-        cpu_seconds=life.cpu_seconds,
-        io_bytes=life.io_bytes if is_known(usage.io_bytes) else UNKNOWN,
-        memory_bytes=usage.memory_bytes,
-        waited_s=usage.waited_s,
-        accept_queue=float(queues.get(record.port or 0, UNKNOWN)) if has_port else UNKNOWN,
-    )
 
 
 def _need_pidfd() -> None:

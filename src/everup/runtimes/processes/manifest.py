@@ -8,8 +8,6 @@ NAME = "processes"
 
 _REFUSED = {
     Capability.PIN_IMAGE: "a process has no image; its program is a file that its owner installs",
-    Capability.QUARANTINE: "a frozen process keeps its port, so that no fresh one could take it; "
-    "what can be seen of it is kept as evidence instead, before it is ended",
     Capability.ISOLATE: "processes of one host share its network; nothing here can cut one off",
     Capability.REJOIN: "nothing can have been isolated",
 }
@@ -41,7 +39,11 @@ MANIFEST = RuntimeManifest(
         "other accounts' files need root.",
         "recreate": "For services that declare releases: the present one, in a fresh working area. "
         "Releases and their link are never changed; others are refused, since restart is as fresh.",
-        "release": "Gives back memory limits that Everup changed; one that is needed stays.",
+        "quarantine": "All processes are stopped (SIGSTOP), their TCP sockets shut from outside; "
+        "it needs Linux 5.6 and the right to trace them. File locks, Unix sockets and datagram "
+        "ports stay theirs. Refused while the host is short of memory.",
+        "release": "Gives back memory limits that Everup changed; one that is needed stays. Ends "
+        "what is kept aside.",
         "logs": "Standard output and error together, kept to some megabytes per instance.",
         "capture": "Holds the values of `env`, which may be secrets.",
     },

@@ -94,6 +94,14 @@ def read_memory(pid: int) -> Memory | None:
     return Memory(int(columns[1]) * PAGE_BYTES, int(columns[2]) * PAGE_BYTES)
 
 
+def read_host_memory() -> tuple[float, float]:
+    """Bytes of memory that the host has, and that are available; 0 where nobody can say."""
+    content = (read_bytes("/proc/meminfo") or b"").splitlines()
+    values = {k: v.split() for k, _, v in (line.partition(b":") for line in content)}
+    total, free = values.get(b"MemTotal"), values.get(b"MemAvailable")
+    return float(total[0]) * 1024 if total else 0.0, float(free[0]) * 1024 if free else 0.0
+
+
 def read_peak_bytes(pid: int) -> float:
     """The most memory that the process ever had resident; 0 for one that is gone."""
     for line in (read_bytes(f"/proc/{pid}/status") or b"").splitlines():

@@ -69,6 +69,7 @@ class Roster:
         self._writer = writer
         self._now_s = now_s
         self._lives: dict[Key, Life] = {}
+        self._aside: dict[str, Life] = {}  # by nonce
         self._loop = asyncio.get_running_loop()
 
     def __iter__(self) -> Iterator[Life]:
@@ -92,6 +93,33 @@ class Roster:
             self._loop.add_reader(handle.pidfd, self._settle, life)
         return life
 
+    def put_aside(self, life: Life) -> None:
+        """It is no instance any more: its place shows an ended life until another one takes it, and
+        nobody is told when it ends itself."""
+        self._aside[life.record.nonce] = life
+        ended = Exit(at_s=self._now_s(), ran_s=life.record.ran_s(self._now_s()))
+        self.add(life.record.ended(ended), None)
+
+    def add_aside(
+        self, record: Record, handle: Handle | None, members: frozenset[Identity]
+    ) -> Life:
+        """Take in one that an earlier Everup has put aside."""
+        life = Life(record, handle, members=members)
+        self._aside[record.nonce] = life
+        if handle is None:
+            life.ended.set()
+        else:
+            self._loop.add_reader(handle.pidfd, self._settle, life)
+        return life
+
+    def is_aside(self, record: Record) -> bool:
+        """Is this life kept aside?"""
+        return record.nonce in self._aside
+
+    def drop_aside(self, life: Life) -> None:
+        """It has ended."""
+        self._aside.pop(life.record.nonce, None)
+
     def forget(self, key: Key) -> None:
         """Remove an ended instance from the listing and the registry."""
         self._lives.pop(key, None)
@@ -110,7 +138,7 @@ class Roster:
 
     def release(self) -> None:
         """Stop watching, let go of every handle; the processes live on."""
-        for life in self:
+        for life in (*self, *self._aside.values()):
             if life.handle is not None:
                 self._loop.remove_reader(life.handle.pidfd)
                 life.handle.close()
@@ -125,6 +153,9 @@ class Roster:
         handle.close()
         life.handle = None
         life.died_ticks = procfs.boot_ticks()
+        if self.is_aside(life.record):
+            life.ended.set()
+            return
         now_s = self._now_s()
         exit = Exit(
             at_s=now_s,

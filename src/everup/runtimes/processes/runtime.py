@@ -8,11 +8,10 @@ little and is then told to try again. Left to others: whether a verb should be c
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
 
 from everup.loop.ports import Clock
 from everup.model.errors import GiveUp, NotSupported, TryAgain
@@ -20,12 +19,14 @@ from everup.model.runtime import Capability, Captured, Listing, ProcessSight, Ru
 from everup.model.settings import Settings
 from everup.model.stack import HookSpec, Limits, Stack
 from everup.runtimes.processes import evidence, hooks, output, releases, sights
+from everup.runtimes.processes.aside import Aside
 from everup.runtimes.processes.configuration import INSTANCES_MOST, Configuration
 from everup.runtimes.processes.house import House, Use
 from everup.runtimes.processes.limits import LimitKeeper
 from everup.runtimes.processes.manifest import MANIFEST, NAME
 from everup.runtimes.processes.records import instance_name
 from everup.runtimes.processes.roster import Life
+from everup.runtimes.processes.stopping import stop_everything, together
 
 TURN_WAIT_S = 5.0
 """How long a call waits for another one on the same service, at true pace."""
@@ -52,6 +53,7 @@ class ProcessRuntime:
         self._turns = {name: asyncio.Lock() for name in stack.services}
         self._turn_wait_s = max(TURN_WAIT_S * settings.time_scale, TURN_WAIT_LEAST_S)
         self._limits = LimitKeeper(self._house, state_dir / "held")
+        self._aside = Aside(self._house, settings)
         self._is_open = False
 
     async def open(self) -> None:
@@ -61,6 +63,7 @@ class ProcessRuntime:
             AskAHuman: another controller holds the folder. GiveUp: folder or kernel will not do.
         """
         await self._house.open()
+        self._aside.open()
         self._is_open = True
 
     async def list(self) -> Listing:
@@ -90,13 +93,15 @@ class ProcessRuntime:
         async with self._turn(service):
             ending = self._house.ending
             lives = self._lives(service, instance)
-            told = await _all(*(ending.stop(life, grace_s, may_kill=may_kill) for life in lives))
+            told = await together(
+                *(ending.stop(life, grace_s, may_kill=may_kill) for life in lives)
+            )
             return [text for text in told if text]
 
     async def kill(self, service: str, instance: str | None = None) -> None:
         """SIGKILL at once, to everything that belongs to the instance."""
         async with self._turn(service):
-            await _all(*map(self._house.ending.kill, self._lives(service, instance)))
+            await together(*map(self._house.ending.kill, self._lives(service, instance)))
 
     async def restart(
         self, service: str, instance: str | None = None, *, grace_s: float, may_kill: bool = True
@@ -117,11 +122,7 @@ class ProcessRuntime:
         that ran runs again. Services without releases are refused by name."""
         async with self._turn(service):
             places = self._places(service, instance)
-            if self._house.declarations.of(service).releases is None:
-                raise GiveUp(
-                    f"releases: {service} declares none, so that a restart makes as fresh a one; "
-                    "restart it, or declare releases"
-                )
+            self._need_releases(service)
             for index in places:
                 self._house.prepare(service, index, Use.FRESH)
                 life = self._house.roster.get((service, index))
@@ -238,17 +239,36 @@ class ProcessRuntime:
         """Refused."""
         raise self._refusal(Capability.REJOIN)
 
-    async def quarantine(self, service: str, instance: str) -> None:
-        """Refused."""
-        raise self._refusal(Capability.QUARANTINE)
+    async def quarantine(
+        self,
+        service: str,
+        instance: str,
+        *,
+        keep_s: float,
+        grace_s: float,
+        is_fresh: bool = False,
+    ) -> Sequence[str]:
+        """Freeze it, cut it off, and start another one in its place; see `aside`."""
+        async with self._turn(service):
+            (index,) = self._places(service, instance)
+            if is_fresh:
+                self._need_releases(service)
+            use = Use.FRESH if is_fresh else Use.KEPT
+            return await self._aside.replace(
+                service, index, keep_s=keep_s, grace_s=grace_s, use=use
+            )
 
     async def release(self, service: str | None = None) -> Sequence[str]:
-        """Limits that we changed, where what has been used fits into the ones before."""
+        """Limits that we changed, where what has been used fits into the ones before; and what is
+        kept aside is ended."""
         self._need_open()
         said: list[str] = []
         for name in self._stack.services if service is None else (service,):
             async with self._turn(name):
                 said += await self._limits.release(name)
+                said += await self._aside.end(name)
+        if service is None:
+            said += await self._aside.end_all()  # of services that are not declared any more
         return said
 
     async def close(self, *, stop_services: bool = False) -> None:
@@ -257,14 +277,19 @@ class ProcessRuntime:
             return
         try:
             if stop_services:
-                await self._stop_everything()
+                try:
+                    await self._aside.end_all("services are stopped")
+                finally:
+                    await stop_everything(self._house)
         finally:
             self._is_open = False
+            self._aside.close()
             await self._house.close()
 
     def lose(self) -> None:
         """Let go as a crash would, for tests of what comes after one."""
         self._is_open = False
+        self._aside.close()
         self._house.lose()
 
     async def _start(self, service: str, index: int, use: Use = Use.CURRENT) -> None:
@@ -277,29 +302,6 @@ class ProcessRuntime:
             await self._house.threads.write(self._house.declarations.put, service, configuration)
         except OSError as error:
             raise TryAgain(f"the configuration of {service} was not stored: {error}") from error
-
-    async def _stop_everything(self) -> None:
-        for names in self._levels():
-            lives = [life for life in self._house.roster if life.record.service in names]
-            await _all(*(self._stop_by_declaration(life) for life in lives))
-        await _all(*map(self._stop_by_declaration, self._house.roster))
-
-    async def _stop_by_declaration(self, life: Life) -> None:
-        known = life.record.configuration or Configuration()
-        grace_s = known.stop_grace_s * self._house.time_scale
-        await self._house.ending.stop(life, grace_s, may_kill=True)
-
-    def _levels(self) -> Sequence[frozenset[str]]:
-        """Services in groups, each group before what it depends on; a cycle is one group."""
-        left = set(self._stack.services)
-        levels: list[frozenset[str]] = []
-        while left:
-            free = frozenset(
-                name for name in left if not left.intersection(self._stack.dependents_of(name))
-            )
-            levels.append(free or frozenset(left))
-            left -= levels[-1]
-        return levels
 
     @asynccontextmanager
     async def _turn(self, service: str) -> AsyncIterator[None]:
@@ -340,24 +342,19 @@ class ProcessRuntime:
             return found
         raise _no_such_instance(service, instance, {life.record.index for life in lives})
 
+    def _need_releases(self, service: str) -> None:
+        if self._house.declarations.of(service).releases is None:
+            raise GiveUp(
+                f"releases: {service} declares none, so that a restart makes as fresh a one; "
+                "restart it, or declare releases"
+            )
+
     def _need_open(self) -> None:
         if not self._is_open:
             raise GiveUp("this runtime is closed; open a new one")
 
     def _refusal(self, capability: Capability) -> NotSupported:
         return NotSupported(NAME, capability, MANIFEST.why_not[capability])
-
-
-T = TypeVar("T")
-
-
-async def _all(*works: Coroutine[Any, Any, T]) -> list[T]:
-    """All to their end, then the first error, or what they returned."""
-    results = await asyncio.gather(*works, return_exceptions=True)
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
-    return [result for result in results if not isinstance(result, BaseException)]
 
 
 def _no_such_instance(service: str, instance: str, known: set[int]) -> GiveUp:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from everup.model.errors import GiveUp, TryAgain
@@ -18,6 +18,7 @@ from everup.runtimes.simulated.hands import Handling, Mood
 from everup.runtimes.simulated.instance import SICKLY, SILENT, VirtualInstance
 from everup.runtimes.simulated.ledger import Deed, Met
 from everup.runtimes.simulated.senses import EngineTrouble
+from everup.runtimes.simulated.service import KeptAside, VirtualService
 from everup.runtimes.simulated.world import World
 
 TURN_WAIT_S = 5.0
@@ -35,6 +36,7 @@ class Order:
     grace_s: float = 0.0
     may_kill: bool = True
     is_half: bool = False
+    keep_s: float = 0.0
 
 
 Work = Callable[[Order, Deed], Coroutine[Any, Any, None]]
@@ -82,8 +84,7 @@ class Operations:
             raise (GiveUp if mood is Mood.GIVE_UP else TryAgain)("the engine refuses")
         halves = mood in (Mood.HALF, Mood.SILENT_HALF)
         if halves:
-            order = Order(order.verb, order.service, order.instance, order.grace_s,
-                          order.may_kill, is_half=True)  # fmt: skip
+            order = replace(order, is_half=True)
         await self._hand_over(self._carry_out(order, deed, handling.delay_s, work), deed)
         if mood in (Mood.HALF, Mood.DONE_BUT_RAISES):
             raise TryAgain("the engine lost the connection")
@@ -207,6 +208,29 @@ class Operations:
             if not order.is_half:
                 self._world.spawn(instance, by=deed.life)
             self._world.settle()
+
+    async def quarantine(self, order: Order, deed: Deed) -> None:
+        """Keep the one that runs aside, where none is kept yet, and begin another life."""
+        world, service = self._world, self._world.services[order.service]
+        for instance in world.instances(order.service, order.instance):
+            if not instance.is_up or service.kept is not None:
+                await self.restart(order, deed)
+                return
+            kept = service.kept = KeptAside(instance.name, instance.identity)
+            world.tell(f"{kept.identity} is kept aside for {order.keep_s:g} s")
+            world.later(order.keep_s, self._let_go, service, kept)
+            if order.is_half:
+                world.die(instance, KILLED, by=deed.life)
+            else:
+                instance.was_unclean = True
+                world.spawn(instance, by=deed.life)
+        world.settle()
+
+    def _let_go(self, service: VirtualService, kept: KeptAside) -> None:
+        """Its time is over."""
+        if service.kept is kept:
+            service.kept = None
+            self._world.tell(f"{kept.identity}, kept aside, is ended")
 
     async def _end(
         self, instance: VirtualInstance, order: Order, deed: Deed, *, is_wished: bool

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
-from everup.model.errors import GiveUp, HookFailed, NotSupported, TryAgain
+from everup.model.errors import GiveUp, HookFailed, TryAgain
 from everup.model.kinds import is_known
 from everup.model.runtime import (
     Capability,
@@ -35,8 +35,7 @@ NO_SERVICE = "service: there is no {0!r} in this world; known: {1}"
 
 MANIFEST = RuntimeManifest(
     name="simulated",
-    capabilities=frozenset(Capability) - {Capability.QUARANTINE},
-    why_not={Capability.QUARANTINE: "this world has no room aside"},
+    capabilities=frozenset(Capability),
     notes={"clock": "virtual: a second takes as long as computing it"},
 )
 
@@ -254,13 +253,29 @@ class SimulatedRuntime:
             if each.life
         ]
 
-    async def quarantine(self, service: str, instance: str) -> None:
-        """Refused."""
-        verb = Capability.QUARANTINE
-        raise NotSupported(MANIFEST.name, verb, MANIFEST.why_not[verb])
+    async def quarantine(
+        self,
+        service: str,
+        instance: str,
+        *,
+        keep_s: float,
+        grace_s: float,
+        is_fresh: bool = False,
+    ) -> Sequence[str]:
+        """Another life in its place; the one that ran is kept for so long."""
+        self._check(service, instance)
+        found = self._world.services[service]
+        was_up, before = found.instances[instance].is_up, found.kept
+        order = Order("quarantine", service, instance, grace_s, keep_s=keep_s)
+        told = await self._operations.call(self._life, order, self._operations.quarantine)
+        if not was_up:
+            return ("it did not run any more and was started; nothing is kept",)
+        if before is not None:
+            return [*told, f"restarted as usual: {before.identity} is kept aside already"]
+        return [*told, f"{instance} as it was is kept aside for {keep_s:g} s"]
 
     async def release(self, service: str | None = None) -> Sequence[str]:
-        """Isolation and changed limits; a limit that is needed stays."""
+        """Isolation, quarantine and changed limits; a limit that is needed stays."""
         if service is not None:
             self._check(service)
         self._need_open()
@@ -300,6 +315,7 @@ class SimulatedRuntime:
             for service in self._world.order_to_stop():
                 grace_s = service.spec.stop.grace_s
                 await self.stop(service.name, grace_s=grace_s)
+                service.kept = None
         self._is_open = False
         self.look_away()
         self._world.listeners.remove(self._hear)

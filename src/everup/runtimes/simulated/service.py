@@ -45,6 +45,14 @@ class Outage:
     to_s: float = UNKNOWN
 
 
+@dataclass(frozen=True, slots=True)
+class KeptAside:
+    """One life that a controller keeps for a person: it neither answers nor is listed."""
+
+    name: str
+    identity: str
+
+
 @dataclass(slots=True)
 class VirtualService:
     """`spec`: the declaration, or what was applied over it. Times `*_s` are by the clock."""
@@ -63,6 +71,7 @@ class VirtualService:
     outages: list[Outage] = field(default_factory=list)
     changed_at_s: float = float("-inf")  # latest event of somebody else's change
     is_stopped_outside: bool = False  # while nobody watched
+    kept: KeptAside | None = None
     limits_before: Limits | None = None  # what our change of them is to be given back to
 
     @property
@@ -71,11 +80,15 @@ class VirtualService:
         return self.spec.name
 
     def give_back(self, t: float) -> list[str]:
-        """What controllers hold: the cut, and limits where what is used fits into those before."""
+        """What controllers hold: the cut, who is kept aside, and limits where what is used fits
+        into those before."""
         said: list[str] = []
         if self.is_isolated:
             self.is_isolated = False
             said.append(f"{self.name}: is no longer isolated")
+        if self.kept is not None:
+            said.append(f"{self.name}: {self.kept.identity}, kept aside, is ended: given back")
+            self.kept = None
         before = self.limits_before
         if before is None:
             return said

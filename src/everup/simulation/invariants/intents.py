@@ -11,9 +11,9 @@ OPEN_MOST_S = 900.0  # an action has ended by then, whatever happened: deadlines
 VERBS = {
     ActionKind.START: {"start"},
     ActionKind.STOP: {"stop"},
-    ActionKind.RECREATE: {"recreate"},
-    ActionKind.GRACEFUL_RESTART: {"restart"},
-    ActionKind.CONTAINER_RESTART: {"restart"},
+    ActionKind.RECREATE: {"recreate", "quarantine"},
+    ActionKind.GRACEFUL_RESTART: {"restart", "quarantine"},
+    ActionKind.CONTAINER_RESTART: {"restart", "quarantine"},
     ActionKind.DEPENDENCY_RECOVERY: {"restart"},
 }
 
