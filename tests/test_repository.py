@@ -170,7 +170,7 @@ def test_the_locks_are_complete() -> None:
         blocks = re.split(r"\n(?=\S)", text.strip())
         assert len(blocks) == len(pinned) > 0
         assert all("--hash=sha256:" in block for block in blocks)
-        assert "http" not in re.sub(r"^(httpx2|httpcore2)\S*", "", text, flags=re.MULTILINE)
+        assert "://" not in text, "no address of an index"
 
 
 @pytest.mark.parametrize(

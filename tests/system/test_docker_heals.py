@@ -1,4 +1,4 @@
-"""A Compose project that nobody described: what broke is healed, what is meant is left alone.
+"""A Compose project that nobody described: what broke is healed, what is meant is left alone."""
 
 from __future__ import annotations
 

@@ -124,8 +124,8 @@ def _networks(container: Container) -> Mapping[str, Mapping[str, Any]]:
     found: dict[str, Mapping[str, Any]] = {}
     networks = section(section(container.document, "NetworkSettings"), "Networks")
     for name, end in networks.items():
-        kept = {key: end[key] for key in _ENDPOINT if end.get(key)}
-        aliases = [a for a in kept.get("Aliases", ()) if a != container.id[:ID_CHARS]]
+        kept = {key: end[key] for key in _ENDPOINT if end.get(key) is not None}
+        aliases = [a for a in kept.get("Aliases") or () if a != container.id[:ID_CHARS]]
         if aliases:
             kept["Aliases"] = aliases
         else:

@@ -27,12 +27,14 @@ from everup.runtimes.docker.calls import Calls
 from everup.runtimes.docker.containers import ASIDE, Container, section
 from everup.runtimes.docker.engine import Engine, Gone
 from everup.runtimes.docker.hands import Hands
+from everup.runtimes.docker.layer import would_be_lost
 from everup.runtimes.docker.store import Store
 
 ROOM = "aside"
 LEFT_WAIT_S = 10.0
 """How long a call waits for a replacement that nobody waits for any more."""
 
+PATHS_SHOWN_MOST = 3
 PROVEN_S = 30.0
 """How long the new one must have run, and be healthy if it has a check, before the old one goes."""
 
@@ -109,6 +111,7 @@ class Replacer:
         until_s: float = 0.0,
     ) -> None:
         _refuse(old)
+        await self._refuse_what_it_wrote(old)
         if self._store.get(ROOM, old.name) is not None:
             await self.settle(old.service)  # one at a time under one name
         networks = blueprint_of(old, "").networks if is_kept else {}
@@ -202,6 +205,18 @@ class Replacer:
             is_over = now_s >= aside.until_s if aside.is_kept else await self._is_proven(aside.new)
             if is_over:
                 await self._finish(aside)
+
+    async def _refuse_what_it_wrote(self, old: Container) -> None:
+        """What a container wrote outside of volumes would be gone with it."""
+        changes = await self._engine.get(f"containers/{old.id}/changes") or ()
+        host = section(old.document, "HostConfig")
+        mounts = [str(m.get("Destination") or "") for m in old.document.get("Mounts") or ()]
+        mounted = [*mounts, *section(host, "Tmpfs")]
+        if lost := would_be_lost(changes, mounted):
+            raise GiveUp(
+                f"{old.name} has written outside of its volumes, which a new one would not have: "
+                f"{', '.join(lost[:PATHS_SHOWN_MOST])}; mount a volume there, or restart it"
+            )
 
     async def _to_its_end(self, old: Container, work: Coroutine[Any, Any, None]) -> None:
         """The engine goes on with a call whose caller has gone, so that an exchange which stops in

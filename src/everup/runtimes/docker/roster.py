@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from everup.loop.ports import Clock
 from everup.model.kinds import is_known
 from everup.runtimes.docker.containers import (
+    ASIDE,
     ONE_OFF,
     OWN,
     PROJECT,
@@ -28,6 +29,8 @@ FRESH_S = 30.0
 """A document is read anew after this long in any case."""
 
 YES = "true"
+BY_HAND = frozenset({"standalone", "standalone-containers"})
+"""Names of the stack of containers that no project has, as `discovery` gives them."""
 
 
 @dataclass(slots=True)
@@ -46,8 +49,8 @@ class Roster:
     def __init__(self, engine: Engine, clock: Clock, project: str, services: Sequence[str]) -> None:
         self._engine, self._clock = engine, clock
         self._project, self._services = project, frozenset(services)
+        self._is_by_hand = project in BY_HAND
         self._kept: dict[str, Kept] = {}
-        self._aside: set[str] = set()
 
     def heard(self, event: Mapping[str, Any]) -> None:
         """Something happened to a container: what is kept of it is old."""
@@ -76,11 +79,11 @@ class Roster:
         Raises:
             TryAgain, GiveUp: the engine does not answer.
         """
-        labels = [f"{PROJECT}={self._project}"]
-        lines = await self._engine.call(
-            "GET", "containers/json", params={"all": True, "filters": {"label": labels}}
-        )
-        found = [line for line in lines if self._is_ours(line)]
+        params: dict[str, Any] = {"all": True}
+        if not self._is_by_hand:
+            params["filters"] = {"label": [f"{PROJECT}={self._project}"]}
+        lines = await self._engine.call("GET", "containers/json", params=params)
+        found = [line for line in lines if self._service_of(line)]
         ids = {str(line["Id"]) for line in found}
         for gone in self._kept.keys() - ids:
             del self._kept[gone]
@@ -95,13 +98,17 @@ class Roster:
                 kept.is_stale = True
         return tuple(c for c in await self.read() if c.service == service)
 
-    def _is_ours(self, line: Mapping[str, Any]) -> bool:
+    def _service_of(self, line: Mapping[str, Any]) -> str:
+        """The service that this line of the list is a container of; "" for none of ours. What was
+        started by hand is a service by its own name."""
         labels = line.get("Labels") or {}
-        return (
-            labels.get(SERVICE) in self._services
-            and str(labels.get(ONE_OFF, "")).lower() != YES
-            and str(labels.get(OWN, "")).lower() != YES
-        )
+        if YES in (str(labels.get(ONE_OFF, "")).lower(), str(labels.get(OWN, "")).lower()):
+            return ""
+        service = str(labels.get(SERVICE) or "")
+        if labels.get(PROJECT) != self._project:
+            names = [] if labels.get(PROJECT) else (line.get("Names") or ())
+            service = next((name_of(str(n)) for n in names if self._is_by_hand), "")
+        return service if service in self._services else ""
 
     async def _refresh(self, line: Mapping[str, Any]) -> None:
         container, now_s = str(line["Id"]), self._clock.now()
@@ -120,7 +127,14 @@ class Roster:
         except Gone:
             self._kept.pop(container, None)
             return
-        self._kept[container] = Kept(parse(document), says, now_s)
+        read = replace(parse(document), service=self._service_of(line))
+        self._kept[container] = Kept(read, says, now_s)
+
+
+def name_of(name: str) -> str:
+    """The container's own name, also while it is moved aside."""
+    own = name.lstrip("/")
+    return own.removeprefix(ASIDE).rpartition("-")[0] if own.startswith(ASIDE) else own
 
 
 def _without_age(status: str) -> str:
