@@ -7,6 +7,7 @@ hangs is given up after ten, a value counts as stale after two intervals.
 from __future__ import annotations
 
 from everup.model.kinds import Mode, is_known
+from everup.runtimes.simulated.instance import Ailment
 from everup.runtimes.simulated.ledger import Deed
 from everup.simulation.chronicle import Action
 from everup.simulation.invariants.court import Case, Objection, is_own
@@ -31,10 +32,12 @@ def judge_intent(case: Case, action: Action, life: int) -> list[Objection]:
     now_s = case.world.now()
     what = f"{action.kind} on {action.service}"
     found: list[Objection] = []
-    is_seen_dead = not action.intent.on_running and not case.world.senses.failing_canaries
+    is_evident = not case.world.senses.failing_canaries and (
+        not action.intent.on_running or _stands_still(case, action)
+    )
     for name, since_s in case.world.senses.reasons.items():
-        if name == Kind.STARVED and is_seen_dead:
-            continue  # a death with its exit code is seen, however busy the host is
+        if name == Kind.STARVED and is_evident:
+            continue  # a death or a stopped process is the kernel's word, however busy the host is
         since_s = max(since_s, case.chronicle.started.get(life, since_s))  # its first look is fresh
         if now_s - since_s > NOTICED_AFTER_S.get(Kind(name), float("inf")):
             found.append(("6", f"{what} is begun {now_s - since_s:.0f} s into {name}"))
@@ -49,6 +52,12 @@ def judge_intent(case: Case, action: Action, life: int) -> list[Objection]:
         if not case.world.senses.loses_events:
             found.append(("safety 7", f"{what} {quiet_s:.0f} s after somebody else changed it"))
     return found
+
+
+def _stands_still(case: Case, action: Action) -> bool:
+    """Is what it acts upon truly stopped in its tracks?"""
+    targets = case.world.instances(action.service, action.intent.step.instance)
+    return bool(targets) and all(target.ailment is Ailment.STOPPED for target in targets)
 
 
 def judge_deed(case: Case, deed: Deed, action: Action | None) -> list[Objection]:
