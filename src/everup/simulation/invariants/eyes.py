@@ -57,7 +57,7 @@ def judge_intent(case: Case, action: Action, life: int) -> list[Objection]:
 def _stands_still(case: Case, action: Action) -> bool:
     """Is what it acts upon truly stopped in its tracks?"""
     targets = case.world.instances(action.service, action.intent.step.instance)
-    return bool(targets) and all(target.ailment is Ailment.STOPPED for target in targets)
+    return bool(targets) and all(Ailment.STOPPED in target.ailments for target in targets)
 
 
 def judge_deed(case: Case, deed: Deed, action: Action | None) -> list[Objection]:
