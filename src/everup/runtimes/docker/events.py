@@ -41,13 +41,20 @@ Known = Callable[[str], tuple[str, str] | None]
 
 
 class Events:
-    """Every event of the containers that `known` knows."""
+    """Events of the containers that `known` knows. `blind` is called while nothing is heard."""
 
     def __init__(
-        self, engine: Engine, clock: Clock, calls: Calls, *, known: Known, heard: Heard
+        self,
+        engine: Engine,
+        clock: Clock,
+        calls: Calls,
+        *,
+        known: Known,
+        heard: Heard,
+        blind: Callable[[], None],
     ) -> None:
         self._engine, self._clock, self._calls = engine, clock, calls
-        self._known, self._heard = known, heard
+        self._known, self._heard, self._blind = known, heard, blind
         self._broadcast = Broadcast()
         self._task: asyncio.Task[None] | None = None
         self._since_s = 0.0
@@ -87,6 +94,7 @@ class Events:
 
     def _lost(self) -> None:
         """A stream may end without the engine being lost; the listing that follows will tell."""
+        self._blind()
         if not self._is_lost:
             self._is_lost = True
             self._broadcast.tell(RuntimeEvent(EventKind.ENGINE_LOST, self._clock.now()))

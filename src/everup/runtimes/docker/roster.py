@@ -63,6 +63,11 @@ class Roster:
         if container in self._kept:
             self._kept[container].is_stale = True
 
+    def forget_all(self) -> None:
+        """Something may have happened to any of them."""
+        for kept in self._kept.values():
+            kept.is_stale = True
+
     def known(self, container: str) -> tuple[str, str] | None:
         """Service and name of a container of ours."""
         kept = self._kept.get(container)

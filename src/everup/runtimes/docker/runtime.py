@@ -74,7 +74,12 @@ class DockerRuntime:
             self._store, known=self._roster.container, is_ours=self._calls.is_acting
         )
         self._events = Events(
-            engine, clock, self._calls, known=self._roster.known, heard=self._heard
+            engine,
+            clock,
+            self._calls,
+            known=self._roster.known,
+            heard=self._heard,
+            blind=self._blind,
         )
         self._tidying: asyncio.Task[None] | None = None
         self._tidy_interval_s = TIDY_INTERVAL_S * scale
@@ -300,6 +305,10 @@ class DockerRuntime:
     async def lose(self) -> None:
         """Let go as a crash would, for tests of what comes after one."""
         await self._let_go()
+
+    def _blind(self) -> None:
+        self._witness.blind(self._clock.now())
+        self._roster.forget_all()
 
     def _heard(self, event: Mapping[str, Any]) -> None:
         self._asked.heard(event)

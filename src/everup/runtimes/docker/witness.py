@@ -27,6 +27,10 @@ class Witness:
         kept = self._store.all(ROOM)
         self._known = {name: str(value.get("identity")) for name, value in kept.items()}
 
+    def blind(self, now_s: float) -> None:
+        """Nobody hears the engine now: who ended until this moment may have done so unseen."""
+        self._since_s = now_s
+
     def saw(self, container: Container) -> bool:
         """Did we see this one end? Kept for the next life, where it can be written."""
         if self._known.get(container.id) == container.identity:
