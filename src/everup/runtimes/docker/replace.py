@@ -31,6 +31,7 @@ from everup.runtimes.docker.layer import would_be_lost
 from everup.runtimes.docker.store import Store
 
 ROOM = "aside"
+NAME_TRIES_MOST, NAME_AGAIN_S = 20, 0.5
 LEFT_WAIT_S = 10.0
 """How long a call waits for a replacement that nobody waits for any more."""
 
@@ -253,24 +254,39 @@ class Replacer:
 
     async def _put_back(self, aside: Aside) -> None:
         """The old one under its name again. Each part may have been done before."""
-        for impostor in {aside.new, await self._id_of(aside.name)} - {"", aside.old}:
-            new = await self._found(impostor)
-            if new is not None:
-                if new.is_running:
-                    await self._hands.stop(new, new.grace_s, may_kill=True)
-                await self._hands.remove(new.id)
+        await self._remove_new(aside)
         old = await self._found(aside.old)
         if old is None:
             self._store.remove(ROOM, aside.name)
             raise GiveUp(f"{aside.name}: somebody else has removed its container {aside.old[:12]}")
         if old.name != aside.name:
-            await self._rename(old.id, aside.name)
+            await self._take_name_back(aside)
         if aside.is_kept:  # frozen and without networks: what comes back is started anew
             await self._end(old, is_frozen=True)
             await self._reconnect(aside)
         if aside.was_running:
             await self._hands.start(old)
         self._store.remove(ROOM, aside.name)
+
+    async def _take_name_back(self, aside: Aside) -> None:
+        """The engine may still be making the new one for a life of ours that was killed: its name
+        is taken before it can be found."""
+        for _ in range(NAME_TRIES_MOST - 1):
+            try:
+                return await self._rename(aside.old, aside.name)
+            except GiveUp:
+                await self._clock.sleep(NAME_AGAIN_S)
+                await self._remove_new(aside)
+        return await self._rename(aside.old, aside.name)
+
+    async def _remove_new(self, aside: Aside) -> None:
+        for impostor in {aside.new, await self._id_of(aside.name)} - {"", aside.old}:
+            new = await self._found(impostor)
+            if new is None:
+                continue
+            if new.is_running:
+                await self._hands.stop(new, new.grace_s, may_kill=True)
+            await self._hands.remove(new.id)
 
     async def _end(self, old: Container, *, is_frozen: bool) -> None:
         if is_frozen:
