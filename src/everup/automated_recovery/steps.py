@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from everup.model.assessment import Assessment, Finding
-from everup.model.decision import Expectation, ParameterValue, Step
+from everup.model.decision import STUCK, Expectation, ParameterValue, Step
 from everup.model.kinds import ActionKind, Cause
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec, Stack
@@ -44,6 +44,8 @@ def step_for(
         else:
             parameters["grace_s"] = spec.stop.grace_s
             parameters["may_kill"] = True
+        if (found.process_state or "?") in CANNOT_HEAR:
+            parameters[STUCK] = str(found.process_state)
     return Step(kind, spec.name, parameters, is_repeatable=not on_running)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from everup.loop.aside import KeepAside
 from everup.loop.last_words import last_words
 from everup.loop.ports import Clock, Runtime
+from everup.loop.still import goes_on
 from everup.model.decision import Step
 from everup.model.entries import Finished, Intended
 from everup.model.errors import EverupError, NotKept
@@ -34,6 +35,10 @@ RECONNECT_HOOK = "reconnect"
 CACHE_CLEAR_HOOK = "cache_clear"
 ERROR_CHARS_MOST = 4000
 UTF8_BYTES_MOST = 4
+
+
+class NotBegun(EverupError):
+    """What the step was for is over; nothing was touched."""
 
 
 async def perform(
@@ -61,6 +66,8 @@ async def perform(
         waited_s = clock.now() - intent.at_s
         if waited_s > settings.lease_s:
             raise EverupError(f"not begun: {waited_s:.0f} s have passed since the intent")
+        if why := await goes_on(runtime, spec.name, intent.step):
+            raise NotBegun(why)
         async with asyncio.timeout(deadline_s):
             if aside is None:
                 during.extend(await _call(runtime, spec, intent.step, grace_s))
@@ -69,7 +76,7 @@ async def perform(
         state, error = OutcomeState.DONE, ""
     except TimeoutError:
         state, error = OutcomeState.UNKNOWN, f"no answer within {deadline_s:g} s"
-    except NotKept as refusal:
+    except (NotBegun, NotKept) as refusal:
         state, error, has_happened = OutcomeState.FAILED, str(refusal), False
     except EverupError as failure:
         state, error = OutcomeState.FAILED, str(failure)

@@ -15,6 +15,8 @@ from enum import StrEnum
 from everup.model.kinds import UNKNOWN, ActionKind, Cause, Origin
 
 ParameterValue = str | int | float | bool
+STUCK = "stuck"
+"""A step's parameter: the kernel's letter on which the proof rests that the target stands still."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,8 @@ def test_our_own_is_declared_like_anyone_elses() -> None:
 
 
 def test_an_unknown_one_is_named_with_those_that_there_are() -> None:
-    with pytest.raises(GiveUp, match=r"^runtime: 'docker' is not installed; known are: .*process"):
-        load_runtime("docker")
+    with pytest.raises(GiveUp, match=r"^runtime: 'podman' is not installed; known are: .*process"):
+        load_runtime("podman")
 
 
 def test_nothing_installed_at_all_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

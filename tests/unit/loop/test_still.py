@@ -1,0 +1,67 @@
+"""A process that goes on since the last look is not restarted as a hung one."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+
+import pytest
+
+from everup.loop.ports import Runtime
+from everup.loop.still import goes_on
+from everup.model.decision import STUCK, Step
+from everup.model.errors import TryAgain
+from everup.model.kinds import ActionKind, InstanceState
+from everup.model.observation import Instance
+from everup.model.runtime import Listing
+
+
+def _one(name: str, letter: str | None) -> Instance:
+    return Instance("db", name, name, InstanceState.RUNNING, process_state=letter)
+
+
+class _Runtime:
+    def __init__(self, *instances: Instance, fault: str = "", error: Exception | None = None):
+        self.listing, self.error, self.asked = Listing(0.0, instances, fault=fault), error, 0
+
+    async def list(self) -> Listing:
+        self.asked += 1
+        if self.error is not None:
+            raise self.error
+        return self.listing
+
+
+def _ask(runtime: _Runtime, **parameters: Any) -> str:
+    step = Step(ActionKind.GRACEFUL_RESTART, "db", parameters)
+    return asyncio.run(goes_on(cast(Runtime, runtime), "db", step))
+
+
+def test_who_goes_on_is_named() -> None:
+    assert "db-0 (process in state S)" in _ask(_Runtime(_one("db-0", "S")), **{STUCK: "T"})
+
+
+@pytest.mark.parametrize(
+    "runtime",
+    [
+        _Runtime(_one("db-0", "T")),
+        _Runtime(_one("db-0", None)),
+        _Runtime(_one("db-0", "S"), _one("db-1", "T")),
+        _Runtime(),
+        _Runtime(_one("db-0", "S"), fault="the engine is away"),
+        _Runtime(error=TryAgain("later")),
+    ],
+)
+def test_else_what_was_proven_counts(runtime: _Runtime) -> None:
+    assert _ask(runtime, **{STUCK: "T"}) == ""
+
+
+def test_of_several_the_meant_one_counts() -> None:
+    runtime = _Runtime(_one("db-0", "T"), _one("db-1", "S"))
+    assert _ask(runtime, **{STUCK: "T", "instance": "db-1"})
+    assert not _ask(runtime, **{STUCK: "T", "instance": "db-0"})
+
+
+def test_a_proof_of_another_kind_is_not_asked_about() -> None:
+    runtime = _Runtime(_one("db-0", "S"))
+    assert _ask(runtime, may_kill=True) == ""
+    assert runtime.asked == 0
