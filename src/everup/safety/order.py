@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from everup.model.decision import Check, Delayed, Proposal, Refused, Verdict
-from everup.model.kinds import FORETOLD, ActionKind, Condition, Origin, is_known
+from everup.model.kinds import (
+    FORETOLD,
+    ActionKind,
+    Condition,
+    InstanceState,
+    Origin,
+    ProbeVerdict,
+    is_known,
+)
 from everup.safety.context import Context
 
 TOUCHES = frozenset(
@@ -83,10 +91,34 @@ def dependency_order(proposal: Proposal, context: Context) -> Verdict | None:
             continue
         for target in context.hard_closure.get(step.target, ()):
             verdict = _is_settled(target, step.target, context)
+            verdict = verdict or _has_answered(target, step.target, context, proposal.on_running)
             if verdict is None or step.target in context.hard_closure.get(target, ()):
                 continue  # settled, or a circle, in which relate has chosen who explains whom
             return verdict
     return None
+
+
+def _has_answered(target: str, service: str, context: Context, on_running: bool) -> Verdict | None:
+    """A dependency that looks well by its score alone may have fallen silent a moment ago: one of
+    its instances must have answered well at last, and since the trouble began where it runs."""
+    found = context.assessment.relations.findings.get(service)
+    since_s = found.since_s if found is not None and on_running else float("-inf")
+    running = [
+        one
+        for one in context.observation.services[target].instances
+        if one.instance.state is InstanceState.RUNNING
+    ]
+    probes = [one.probe for one in running if one.probe is not None]
+    if len(probes) < len(running) or not running:
+        return None  # nobody asks it, or it does not run: its score says all that is known
+    good = [probe for probe in probes if probe.verdict is ProbeVerdict.PASS]
+    if not good:
+        text = f"{service} needs {target}, whose latest answer was no good one"
+    elif not any(probe.at_s >= since_s for probe in good):
+        text = f"{service} needs {target}, which has not been asked since the trouble began"
+    else:
+        return None
+    return Delayed(Check.DEPENDENCY_ORDER, text)
 
 
 def _is_settled(target: str, service: str, context: Context) -> Verdict | None:

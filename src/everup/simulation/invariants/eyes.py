@@ -56,7 +56,7 @@ def judge_intent(case: Case, action: Action, life: int) -> list[Objection]:
 
 def _stands_still(case: Case, action: Action) -> bool:
     """Is what it acts upon truly stopped in its tracks?"""
-    targets = case.world.instances(action.service, action.intent.step.instance)
+    targets = case.world.instances(action.service, action.intent.step.instance or None)
     return bool(targets) and all(Ailment.STOPPED in target.ailments for target in targets)
 
 
