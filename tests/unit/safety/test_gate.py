@@ -20,7 +20,7 @@ from everup.model.decision import (
 )
 from everup.model.evidence import Sighting
 from everup.model.kinds import ActionKind, Cause, Mode, Origin
-from everup.model.observation import MonitorObservation, Observation
+from everup.model.observation import InstanceObservation, MonitorObservation, Observation
 from everup.model.stack import Stack, Window
 from everup.model.state import (
     Freeze,
@@ -186,6 +186,36 @@ def test_dependencies_come_first_and_must_have_held_for_two_windows() -> None:
     assert isinstance(judge(ours, context(what, well, memory=fresh)), Delayed)
     old = replace(memory, services={**memory.services, "db": ServiceMemory(last_bad_s=NOW_S - 21)})
     assert isinstance(judge(ours, context(what, well, memory=old)), Allowed)
+
+
+def _last_asked(one: InstanceObservation, ago_s: float) -> InstanceObservation:
+    assert one.probe is not None
+    return replace(one, probe=replace(one.probe, at_s=NOW_S - ago_s))
+
+
+def test_a_dependency_must_have_answered_well_at_last() -> None:
+    """By its score alone one failure is no trouble yet; it may be the beginning of one."""
+    what = stack(service("db"), service("a", "db"))
+    ours = proposal(what, seen(up("db"), dead("a")))
+    silent = seen(failing("db", for_s=1, times=1), dead("a"))
+    verdict = judge(ours, context(what, silent))
+    assert isinstance(verdict, Delayed)
+    assert "no good one" in verdict.reason
+    one_of_two = seen(failing("db", for_s=1, times=1), up("db", number=1), dead("a"))
+    assert isinstance(judge(ours, context(what, one_of_two)), Allowed)
+
+
+def test_a_dependency_must_have_been_asked_since_the_trouble_began() -> None:
+    what = stack(service("db"), service("a", "db"))
+    sick = failing("a", for_s=9)
+    early = seen(_last_asked(up("db"), 10.0), sick)
+    ours = proposal(what, early)
+    verdict = judge(ours, context(what, early))
+    assert isinstance(verdict, Delayed)
+    assert "since the trouble began" in verdict.reason
+    assert isinstance(judge(ours, context(what, seen(_last_asked(up("db"), 3.0), sick))), Allowed)
+    gone = seen(_last_asked(up("db"), 10.0), dead("a"))
+    assert isinstance(judge(proposal(what, gone), context(what, gone)), Allowed), "starts at once"
 
 
 def test_stateful_waits_and_asks() -> None:
