@@ -134,9 +134,13 @@ async def _document(engine: Engine, container: str) -> Mapping[str, Any] | None:
 
 
 def _with_check(spec: ServiceSpec, traits: Traits) -> ServiceSpec:
-    """The owner's healthcheck is the service's probe, unless a label declares another one."""
-    if spec.probe is not None or traits.check is None:
+    """The owner's healthcheck is the service's probe, unless a label declares another one. Of one
+    that borrows its network it is at least seen whether that is still there."""
+    if spec.probe is not None:
         return spec
     check = traits.check
+    if check is None:
+        is_borrower = bool(traits.network_of)
+        return replace(spec, probe=ProbeSpec(is_owners=True)) if is_borrower else spec
     probe = ProbeSpec(is_owners=True, interval_s=check.interval_s, timeout_s=check.timeout_s)
     return replace(spec, probe=probe)

@@ -77,9 +77,10 @@ def blueprint_of(container: Container, image: str) -> Blueprint:
     config = dict(section(document, "Config"))
     config.pop("Image", None)
     env = dict(_pair(line) for line in config.pop("Env", None) or ())
-    if str(config.get("Hostname") or "") == container.id[:ID_CHARS]:
-        config.pop("Hostname")
     host = dict(section(document, "HostConfig"))
+    is_borrower = str(host.get("NetworkMode") or "").startswith("container:")
+    if is_borrower or str(config.get("Hostname") or "") == container.id[:ID_CHARS]:
+        config.pop("Hostname", None)  # a borrower has its lender's
     binds = [*(host.get("Binds") or ()), *_anonymous(document, host)]
     host["Binds"] = binds or None
     return Blueprint(image, env, config, host, _networks(container))

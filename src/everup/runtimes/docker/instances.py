@@ -11,6 +11,7 @@ from itertools import takewhile
 from everup.model.kinds import UNKNOWN, InstanceState, ProbeVerdict
 from everup.model.observation import Exit, Heard, Instance, ProbeResult
 from everup.runtimes.docker.accounting import Usage
+from everup.runtimes.docker.borrowed import lender_of
 from everup.runtimes.docker.containers import Answer, Container, OwnersCheck, code_of, section
 
 TIMED_OUT = -1  # the code that the engine gives a check which it had to end
@@ -26,13 +27,13 @@ def instance_of(
     *,
     was_witnessed: bool,
     asked: str = "",
+    lost_network: str = "",
     at_s: float,
     failure_threshold: int,
 ) -> Instance:
     """What the engine says of it. `was_witnessed`: did we see it end? `failure_threshold`: how
     many failures in a row count as the owner's final word. `asked`: how somebody else asked this
-    life to end."""
-    check = container.check if container.state is InstanceState.RUNNING else None
+    life to end. `lost_network`: why the network that it borrows is gone."""
     return Instance(
         service=container.service,
         name=container.name,
@@ -49,8 +50,29 @@ def instance_of(
         memory_limit_bytes=container.memory_limit_bytes,
         accept_queue=usage.accept_queue,
         waited_s=usage.waited_s,
-        check=None if check is None else answer_of(check, at_s, failure_threshold),
+        check=_check(container, lost_network, at_s, failure_threshold),
     )
+
+
+def _check(
+    container: Container, lost_network: str, at_s: float, failure_threshold: int
+) -> ProbeResult | None:
+    if container.state is not InstanceState.RUNNING:
+        return None
+    if lost_network:
+        return ProbeResult(
+            ProbeVerdict.FAIL,
+            at_s,
+            detail=lost_network,
+            heard=Heard.CHECK,
+            in_a_row=failure_threshold,
+        )
+    if container.check is not None:
+        return answer_of(container.check, at_s, failure_threshold)
+    if lender_of(container):
+        said = "it has no check of its own; its network is there"
+        return ProbeResult(ProbeVerdict.PASS, at_s, detail=said, heard=Heard.CHECK)
+    return None
 
 
 def answer_of(check: OwnersCheck, at_s: float, failure_threshold: int) -> ProbeResult:

@@ -31,6 +31,7 @@ from everup.runtimes.docker.layer import would_be_lost
 from everup.runtimes.docker.store import Store
 
 ROOM = "aside"
+MOVED = "moved"
 NAME_TRIES_MOST, NAME_AGAIN_S = 20, 0.5
 LEFT_WAIT_S = 10.0
 """How long a call waits for a replacement that nobody waits for any more."""
@@ -136,6 +137,7 @@ class Replacer:
         except EverupError:
             await self._put_back(aside)
             raise
+        self._store.put(MOVED, old.id, {"new": new})
         self._note(replace(aside, is_started=True))
 
     async def make(self, name: str, blueprint: Blueprint) -> str:
@@ -152,6 +154,16 @@ class Replacer:
             await self._hands.remove(container)
             raise
         return container
+
+    def moved(self) -> Mapping[str, str]:
+        """Ids of containers that we replaced → those of their successors."""
+        return {old: str(value.get("new")) for old, value in self._store.all(MOVED).items()}
+
+    def forget_all_but(self, containers: frozenset[str]) -> None:
+        """Successors that are gone lend nothing any more."""
+        for old, new in self.moved().items():
+            if new not in containers and new not in self.moved():
+                self._store.remove(MOVED, old)
 
     def asides(self) -> Sequence[Aside]:
         """What is not over."""

@@ -23,11 +23,11 @@ from everup.model.stack import HookSpec, Limits, Stack
 from everup.runtimes.docker import hooks, sights
 from everup.runtimes.docker.accounting import Usage
 from everup.runtimes.docker.asked import Asked
-from everup.runtimes.docker.blueprint import Blueprint, blueprint_of, parse_blueprint
+from everup.runtimes.docker.borrowed import lost_networks
 from everup.runtimes.docker.calls import Calls
-from everup.runtimes.docker.containers import Container, section
+from everup.runtimes.docker.containers import Container
 from everup.runtimes.docker.copies import INSTANCES_MOST, Copies
-from everup.runtimes.docker.engine import Engine, Gone
+from everup.runtimes.docker.engine import Engine
 from everup.runtimes.docker.events import Events
 from everup.runtimes.docker.hands import Hands
 from everup.runtimes.docker.instances import NOTHING_MEASURED, instance_of
@@ -35,6 +35,7 @@ from everup.runtimes.docker.isolation import Isolation
 from everup.runtimes.docker.limits import LimitKeeper
 from everup.runtimes.docker.manifest import MANIFEST
 from everup.runtimes.docker.meter import Meter
+from everup.runtimes.docker.plans import Plans
 from everup.runtimes.docker.replace import Replacer
 from everup.runtimes.docker.roster import Roster
 from everup.runtimes.docker.store import Store
@@ -45,7 +46,6 @@ TURN_WAIT_LEAST_S = 0.5
 TIDY_INTERVAL_S = 5.0
 LINES_MOST = 5000
 LOG_CHARS_MOST = 1 << 20
-APPLIED = "applied"
 
 
 class DockerRuntime:
@@ -66,6 +66,7 @@ class DockerRuntime:
         self._roster = Roster(engine, clock, stack.name, tuple(stack.services))
         self._hands = Hands(engine, clock, self._calls)
         self._replacer = Replacer(engine, clock, self._calls, self._hands, self._store, scale)
+        self._plans = Plans(engine, self._store, self._replacer.moved)
         self._copies = Copies(engine, self._calls, self._hands, self._replacer)
         self._isolation = Isolation(engine, self._store)
         self._meter = Meter(engine)
@@ -102,6 +103,7 @@ class DockerRuntime:
         known = frozenset(c.id for c in found)
         self._witness.forget_all_but(known)
         self._asked.forget_all_but(known)
+        self._replacer.forget_all_but(known)
         self._tidying = asyncio.create_task(self._tidy(), name="docker tidying")
 
     async def list(self) -> Listing:
@@ -113,7 +115,9 @@ class DockerRuntime:
         except EverupError as error:
             return Listing(at_s, (), fault=str(error))
         used = await self._meter.read(containers)
-        shown = [self._instance(c, used.get(c.id)) for c in containers if c.was_ever_started]
+        lost = lost_networks(containers, self._replacer.moved())
+        known = [c for c in containers if c.was_ever_started]
+        shown = [self._instance(c, used.get(c.id), lost.get(c.id, "")) for c in known]
         there = {instance.service for instance in shown}
         absent = frozenset(self._stack.services) - there
         return Listing(at_s, tuple(shown), absent=absent)
@@ -129,7 +133,12 @@ class DockerRuntime:
             if not found:
                 raise GiveUp(f"{service} has no container; docker compose up -d {service} makes it")
             for container in found:
-                await self._hands.start(container)
+                if await self._plans.is_another(container) and not container.is_running:
+                    await self._replacer.replace(
+                        container, await self._plans.next_of(container), 0.0
+                    )
+                else:
+                    await self._hands.start(container)
 
     async def stop(
         self, service: str, instance: str | None = None, *, grace_s: float, may_kill: bool = True
@@ -152,10 +161,11 @@ class DockerRuntime:
         configuration was applied."""
         told: list[str] = []
         async with self._turn(service):
-            applied = self._applied(service)
             for container in await self._containers(service, instance):
-                if applied is not None and await self._blueprint(container) != applied:
-                    await self._replacer.replace(container, applied, grace_s)
+                if await self._plans.is_another(container):
+                    await self._replacer.replace(
+                        container, await self._plans.next_of(container), grace_s
+                    )
                 else:
                     told.append(await self._hands.restart(container, grace_s, may_kill=may_kill))
         return [text for text in told if text]
@@ -164,8 +174,9 @@ class DockerRuntime:
         """A fresh container of the same declaration for each."""
         async with self._turn(service):
             for container in await self._containers(service, instance):
-                plan = self._applied(service) or await self._blueprint(container)
-                await self._replacer.replace(container, plan, grace_s)
+                await self._replacer.replace(
+                    container, await self._plans.next_of(container), grace_s
+                )
 
     async def set_instances(self, service: str, count: int) -> None:
         """Have this many; the highest-numbered ones leave first."""
@@ -177,8 +188,7 @@ class DockerRuntime:
             found = await self._containers(service, None)
             if not found:
                 raise GiveUp(f"{service} has no container; docker compose up -d {service} makes it")
-            plan = self._applied(service) or await self._blueprint(found[-1])
-            await self._copies.have(found, count, plan)
+            await self._copies.have(found, count, await self._plans.next_of(found[-1]))
 
     async def set_limits(self, service: str, limits: Limits) -> None:
         """Change limits of what runs, live."""
@@ -228,13 +238,12 @@ class DockerRuntime:
         if not found:
             raise GiveUp(f"{service} has no container, so that nothing of it can be captured")
         newest = max(found, key=lambda c: str(c.document.get("Created") or ""))
-        return Captured(service, (await self._blueprint(newest)).content())
+        return Captured(service, (await self._plans.now(newest)).content())
 
     async def apply(self, captured: Captured) -> None:
         """Use this from the next restart on, and after restarts of Everup."""
         async with self._turn(captured.service):
-            plan = parse_blueprint(captured.content)
-            self._store.put(APPLIED, captured.service, plan.content())
+            self._plans.apply(captured.service, captured.content)
 
     async def pin_image(self, service: str, reference: str) -> str:
         """Tag the image that runs, so that it is not pruned; its id."""
@@ -278,7 +287,7 @@ class DockerRuntime:
                 told = await self._hands.restart(container, grace_s, may_kill=True)
                 line = f"{instance} was restarted as usual: one of {service} is kept aside already"
                 return [line, told] if told else [line]
-            plan = self._applied(service) or await self._blueprint(container)
+            plan = await self._plans.next_of(container)
             return [await self._replacer.quarantine(container, plan, keep_s)]
 
     async def release(self, service: str | None = None) -> Sequence[str]:
@@ -338,7 +347,7 @@ class DockerRuntime:
             of_level = [c for c in containers if c.service in names and c.is_running]
             await _all(self._hands.stop(c, c.grace_s, may_kill=True) for c in of_level)
 
-    def _instance(self, container: Container, usage: Usage | None) -> Instance:
+    def _instance(self, container: Container, usage: Usage | None, lost: str = "") -> Instance:
         has_ended = not container.is_running
         was_witnessed = has_ended and self._witness.saw(container)
         return instance_of(
@@ -346,6 +355,7 @@ class DockerRuntime:
             usage or NOTHING_MEASURED,
             was_witnessed=was_witnessed,
             asked=self._asked.how(container) if has_ended else "",
+            lost_network=lost,
             at_s=self._clock.now(),
             failure_threshold=self._settings.failure_threshold,
         )
@@ -362,20 +372,6 @@ class DockerRuntime:
         except TimeoutError:
             raise TryAgain(f"the engine gave no log of {container.name} in time") from None
         return said.splitlines()[-lines:]
-
-    def _applied(self, service: str) -> Blueprint | None:
-        content = self._store.get(APPLIED, service)
-        return None if content is None else parse_blueprint(content)
-
-    async def _blueprint(self, container: Container) -> Blueprint:
-        """By name where the name still means the image that runs, else by the image's id."""
-        runs = str(container.document.get("Image") or "")
-        named = str(section(container.document, "Config").get("Image") or "")
-        try:
-            means = str((await self._engine.get(f"images/{named}/json")).get("Id") or "")
-        except Gone:
-            means = ""
-        return blueprint_of(container, named if means == runs else runs)
 
     @asynccontextmanager
     async def _turn(self, service: str) -> AsyncIterator[None]:

@@ -1,0 +1,56 @@
+"""Who stops, removes or starts a service beside Everup has a wish; whatever else ends is a fault."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from everup.loop.meant import AGAIN, REMOVED, meant
+from everup.model.kinds import Purpose
+from everup.model.observation import InstanceObservation, Observation
+from everup.model.state import ServiceState, StackState
+from tests.unit.builders import NOW_S, dead, seen, up
+
+SETTLES_S = 2.0
+
+
+def _asked(one: InstanceObservation, ago_s: float) -> InstanceObservation:
+    assert one.instance.exit is not None
+    death = replace(one.instance.exit, asked="docker stop", at_s=NOW_S - ago_s)
+    return replace(one, instance=replace(one.instance, exit=death))
+
+
+def _said(
+    observation: Observation, state: StackState | None = None, absent: tuple[str, ...] = ()
+) -> list[tuple[str, Purpose, str]]:
+    entries = meant(state or StackState(), observation, absent, SETTLES_S)
+    return [(entry.service, entry.purpose, entry.by) for entry in entries]
+
+
+def test_a_death_that_nobody_asked_for_is_no_wish() -> None:
+    assert _said(seen(dead("a"))) == []
+
+
+def test_who_asked_is_believed_after_a_moment() -> None:
+    assert _said(seen(_asked(dead("a"), 1.0))) == [], "it may be a restart"
+    assert _said(seen(_asked(dead("a"), 3.0))) == [("a", Purpose.STOPPED, "somebody's docker stop")]
+
+
+def test_one_of_several_is_no_word_about_the_service() -> None:
+    assert _said(seen(_asked(dead("a"), 3.0), up("a", 1))) == []
+    assert _said(seen(_asked(dead("a"), 3.0), dead("a", number=1))) == []
+
+
+def test_what_is_removed_is_not_wanted() -> None:
+    assert _said(seen(up("b")), absent=("b",)) == [("b", Purpose.STOPPED, REMOVED)]
+    stopped = StackState({"b": ServiceState(purpose=Purpose.STOPPED, purpose_by=REMOVED)})
+    assert _said(seen(dead("b")), stopped, absent=("b",)) == [], "once is enough"
+
+
+def test_who_starts_it_again_wants_it_but_a_stop_by_everup_stays() -> None:
+    def stopped(by: str) -> StackState:
+        state = ServiceState(purpose=Purpose.STOPPED, purpose_by=by, purpose_at_s=NOW_S - 2000)
+        return StackState({"a": state})
+
+    assert _said(seen(up("a")), stopped("somebody's docker stop")) == [("a", Purpose.RUN, AGAIN)]
+    assert _said(seen(up("a")), stopped(REMOVED)) == [("a", Purpose.RUN, AGAIN)]
+    assert _said(seen(up("a")), stopped("Ann")) == []
