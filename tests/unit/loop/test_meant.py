@@ -1,4 +1,4 @@
-"""Who stops, removes or starts a service beside Everup has a wish; whatever else ends is a fault."""
+"""Who stops, removes or starts a service beside Everup has a wish; all else that ends is a fault."""
 
 from __future__ import annotations
 
