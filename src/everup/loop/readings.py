@@ -8,6 +8,7 @@ from everup.model.kinds import UNKNOWN, InstanceState, ProbeVerdict, is_known
 from everup.model.observation import Instance, ProbeReading, ProbeResult
 
 IDLE_CPU_RATIO = 0.005
+IDLE_BLIND_CPU_RATIO = 0.0005  # where nobody can see its I/O: whoever does I/O needs a little CPU
 STARVED_LEAST_RATIO = 0.1  # of the time it must have waited for a processor, to be starved
 STARVED_SHARE = 0.8  # of the processor time that it wanted, it did not get
 ERROR_MEMORY = 20  # answers over which the error ratio is smoothed
@@ -90,7 +91,8 @@ def fold_usage(
     waited = (now.waited_s - before.waited_s) / span_s
     is_starved = waited > STARVED_LEAST_RATIO and waited > STARVED_SHARE * (waited + cpu)
     starved_s = at_s if is_starved else known.starved_at_s
-    works = cpu > IDLE_CPU_RATIO or io_bytes > 0 or is_starved
+    idle_ratio = IDLE_CPU_RATIO if is_known(io_bytes) else IDLE_BLIND_CPU_RATIO
+    works = cpu > idle_ratio or io_bytes > 0 or is_starved
     queue_s = _queue_since_s(known, before, before_at_s, now, at_s)
     if now.state is not InstanceState.RUNNING or not is_known(cpu) or works:
         return Usage(cpu, memory, UNKNOWN, queue_s, starved_s)

@@ -1,4 +1,4 @@
-"""Who stops, removes or starts a service beside Everup has a wish; all else that ends is a fault."""
+"""Who stops, removes or starts a service beside Everup has a wish; other ends are faults."""
 
 from __future__ import annotations
 
