@@ -1,4 +1,4 @@
-"""Who is idle: no processor and no I/O; where its I/O cannot be seen, hardly any processor either."""
+"""Who is idle: no processor, no I/O; where I/O cannot be seen, hardly any processor either."""
 
 from __future__ import annotations
 
