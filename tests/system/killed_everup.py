@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from everup.loop import control, perform, verify
+from everup.loop import control, perform, under_way, verify
 from everup.loop.book import Book
 from everup.model.entries import Finished, Verified
 from everup.model.kinds import ActionKind
@@ -146,7 +146,7 @@ def _wrap(
 
 
 def _note_what_is_under_way() -> None:
-    real: Any = vars(control)["perform"]
+    real: Any = vars(under_way)["perform"]
 
     async def noting(
         runtime: Any, clock: Any, settings: Any, spec: Any, intent: Any, *more: Any
@@ -155,7 +155,7 @@ def _note_what_is_under_way() -> None:
             _under_way.add(intent.action_id)
         return await real(runtime, clock, settings, spec, intent, *more)
 
-    setattr(control, "perform", noting)  # noqa: B010 - it is imported there for use, not export
+    setattr(under_way, "perform", noting)  # noqa: B010 - it is imported there for use, not export
 
 
 def main() -> None:

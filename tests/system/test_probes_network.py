@@ -160,7 +160,7 @@ class TestHttp:
             async with prober() as asker:
                 result = await ask(asker, self.SPEC, None)
                 assert result.verdict is UNKNOWN
-                assert "no known port" in result.detail
+                assert "not known of the instance" in result.detail
 
         once(test())
 
