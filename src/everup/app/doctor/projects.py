@@ -145,7 +145,9 @@ def _mistakes(seen: Discovered) -> Iterator[Finding]:
     alike: dict[tuple[str, str], list[str]] = {}
     for note in seen.notes:
         if note.is_mistake:
-            alike.setdefault((note.text, note.fix), []).append(note.about.removeprefix("container "))
+            alike.setdefault((note.text, note.fix), []).append(
+                note.about.removeprefix("container ")
+            )
     for (text, fix), about in list(alike.items())[:MISTAKES_MOST]:
         advice = fix or "correct the label, and make the container anew"
         yield weak("labels", f"on {some(about)}: {text}", advice, seen.project.name)
