@@ -94,7 +94,7 @@ def test_where_there_is_no_socket_that_is_said_and_the_rest_is_looked_at(
 @contextmanager
 def engine_that_hangs(path: Path, answers: bytes = b"") -> Iterator[None]:
     """It takes every call; it answers only where the first line has these words."""
-    held = []
+    held: list[socket.socket] = []
 
     def serve() -> None:
         with suppress(OSError):
