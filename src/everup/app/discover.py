@@ -84,16 +84,23 @@ async def look(environ: Mapping[str, str], engine: Engine | None = None) -> Foun
     door = engine or Engine()
     await door.open()
     try:
-        lines = await door.call("GET", "containers/json", params={"all": True})
-        if len(lines) > CONTAINERS_MOST:
-            raise GiveUp(
-                f"the engine has {len(lines)} containers; at most {CONTAINERS_MOST} will do"
-            )
-        asked = await asyncio.gather(*(_document(door, str(line["Id"])) for line in lines))
-        documents = [document for document in asked if document is not None]
-        return await asyncio.to_thread(_found, door.address, documents, environ)
+        documents = await read_documents(door)
+        return await asyncio.to_thread(understand, door.address, documents, environ)
     finally:
         await door.close()
+
+
+async def read_documents(door: Engine) -> list[Mapping[str, Any]]:
+    """What `docker inspect` says of each container, through a door that is open.
+
+    Raises:
+        GiveUp, TryAgain: there are too many, or the engine does not answer.
+    """
+    lines = await door.call("GET", "containers/json", params={"all": True})
+    if len(lines) > CONTAINERS_MOST:
+        raise GiveUp(f"the engine has {len(lines)} containers; at most {CONTAINERS_MOST} will do")
+    asked = await asyncio.gather(*(_document(door, str(line["Id"])) for line in lines))
+    return [document for document in asked if document is not None]
 
 
 def load(found: Found, project: Project, loaded: Loaded) -> tuple[Loaded, Discovered]:
@@ -111,9 +118,10 @@ def load(found: Found, project: Project, loaded: Loaded) -> tuple[Loaded, Discov
     return replace(loaded, warnings=(*loaded.warnings, *notes)), seen
 
 
-def _found(
+def understand(
     address: str, documents: Sequence[Mapping[str, Any]], environ: Mapping[str, str]
 ) -> Found:
+    """The same from documents at hand."""
     containers = read_containers(documents)
     own_id = socket.gethostname() if INSIDE.exists() else ""
     own = next((one for one in containers if own_id and one.id.startswith(own_id)), None)

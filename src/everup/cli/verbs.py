@@ -310,6 +310,20 @@ def check(
     return run_check(path or file, is_json=as_json)
 
 
+@app.command()
+@ends
+def doctor(
+    file: File = None,
+    state_dir: StateDir = None,
+    listen: Annotated[str | None, typer.Option(help="Address to look at: HOST:PORT.")] = None,
+    as_json: Json = False,
+) -> int:
+    """Can Everup work with the containers here? Each check with its fix; changes nothing."""
+    from everup.cli.doctor import doctor as run_doctor
+
+    return run_doctor(Place(file, state_dir, is_json=as_json), listen)
+
+
 class Shell(StrEnum):
     """Shells that can be taught to complete."""
 

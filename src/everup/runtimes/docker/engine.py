@@ -49,14 +49,21 @@ class Engine:
     def __init__(self, address: str | None = None) -> None:
         self._asked_for = address
         self._docker: aiodocker.Docker | None = None
+        self._found = ""
+        self.is_encrypted = False
+        """Reached over TLS."""
         self._turns = asyncio.Semaphore(CALLS_MOST)
         self.version: Mapping[str, Any] = {}
 
     @property
     def address(self) -> str:
         """Where it is, for people."""
-        found = self._asked_for or getattr(self._docker, "_connection_info", "")
-        return str(found or "the default socket")
+        return self._asked_for or self._found or "the default socket"
+
+    @property
+    def api_version(self) -> str:
+        """What both sides agreed on; "" before."""
+        return _agreed(self.version) if self.version else ""
 
     async def open(self) -> None:
         """Find it and agree on a version.
@@ -71,9 +78,11 @@ class Engine:
             self._docker = aiodocker.Docker(self._asked_for, timeout=timeout)
         except (AssertionError, ValueError, DockerError, OSError) as error:
             raise GiveUp(_no_address(error)) from error
+        self._found = str(getattr(self._docker, "_connection_info", ""))
+        self.is_encrypted = str(self._docker.docker_host).startswith("https:")
         try:
             self.version = await self.call("GET", "version", is_versioned=False)
-            self._docker.api_version = "v" + _agreed(self.version)
+            self._docker.api_version = f"v{self.api_version}"
         except EverupError:
             await self.close()
             raise
