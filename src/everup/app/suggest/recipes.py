@@ -54,7 +54,7 @@ RECIPES = (
         'pg_isready -q -h 127.0.0.1 -U "${POSTGRES_USER:-postgres}" '
         '-d "${POSTGRES_DB:-${POSTGRES_USER:-postgres}}"',
         product="PostgreSQL",
-        unless=("-p", "--port", "-c port", "port=", "config_file="),
+        unless=("-p", "--port", "-c port", "port=", "listen_addresses=", "config_file="),
         start_period_s=60,
     ),
     Recipe(

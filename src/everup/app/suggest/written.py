@@ -14,7 +14,7 @@ from itertools import groupby
 
 import yaml
 
-from everup.app.suggest.advice import Advice, Suggestion, Value
+from everup.app.suggest.advice import Advice, Suggestion
 
 MARK = "#? "
 WIDTH = 98
@@ -94,7 +94,7 @@ def _entry(one: Advice, indent: str) -> list[str]:
     return [f"{mark}{scalar(one.key)}:", *inner]
 
 
-def _value(value: Value) -> str:
+def _value(value: str | int | Sequence[str]) -> str:
     if isinstance(value, int):
         return scalar(value)
     if isinstance(value, str):
