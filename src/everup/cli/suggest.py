@@ -11,29 +11,26 @@ import os
 import sys
 from pathlib import Path
 
-from everup.app.suggest import compose_yaml, look_closely, suggest
+from everup.app.suggest import FILE, compose_yaml, look_closely, suggest
 from everup.cli.exits import OK, UNWELL, USAGE, Stop
 from everup.cli.finding import choose
 from everup.cli.show import clean
 from everup.config import ConfigError
 from everup.model.errors import EverupError, TryAgain
 
-DEFAULT_NAME = "everup.suggested.yml"
-
 
 def put_suggestion(project: str | None, output: Path | None) -> int:
     """0: written, or nothing is missing."""
     _refuse_what_is_there(output)
-    verb = "suggest"
     try:
-        found = asyncio.run(look_closely(os.environ, lambda all_: choose(all_, project, verb)))
+        found = asyncio.run(look_closely(os.environ, lambda seen: choose(seen, project, "suggest")))
     except ConfigError as error:
         raise Stop(USAGE, str(error)) from None
     except TryAgain as error:
         raise Stop(UNWELL, str(error)) from None
     except EverupError as error:
         raise Stop(USAGE, str(error)) from None
-    suggestion = suggest(found, str(output or DEFAULT_NAME))
+    suggestion = suggest(found, str(output.absolute()) if output else FILE)
     if not suggestion.advice:
         _say(f"{suggestion.project}: nothing to suggest. {suggestion.coverage}")
         for note in suggestion.notes:

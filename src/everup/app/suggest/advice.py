@@ -25,12 +25,14 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """All advice for a project. `usage` is the command that lays the file over the owner's own.
+    """All advice for a project. `usage` is the command that lays the file over the
+    owner's own, in `folder`.
 
     Judged services have a healthcheck, or a probe by label; one-shots need none and do not count.
     """
 
     project: str
+    folder: str
     usage: str
     advice: tuple[Advice, ...]
     judged: int

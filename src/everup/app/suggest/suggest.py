@@ -42,6 +42,7 @@ def suggest(found: Close, file: str = FILE) -> Suggestion:
         notes.append(f"{seen.project.managed_by} manages this project: put the lines in there")
     return Suggestion(
         project=seen.project.name,
+        folder=seen.project.working_dir,
         usage=usage(seen.project, file),
         advice=tuple(sorted(advice, key=lambda one: one.service)),
         judged=len(judged),
@@ -57,10 +58,10 @@ def usage(project: Project, file: str) -> str:
     words = ["docker", "compose"]
     if _NOT_IN_NAMES.sub("", folder.name.lower()) != project.name:
         words += ["-p", project.name]
-    for written in project.config_files or (DEFAULT_FILE,):
+    for written in (*(project.config_files or (DEFAULT_FILE,)), file):
         path = folder / written
         words += ["-f", str(path.relative_to(folder) if path.is_relative_to(folder) else path)]
-    return shlex.join([*words, "-f", file, "up", "-d"])
+    return shlex.join([*words, "up", "-d"])
 
 
 def _amounts(found: Close, name: str) -> list[Advice]:

@@ -53,10 +53,11 @@ def _service(one: Advice) -> str:
 
 
 def _head(suggestion: Suggestion) -> list[str]:
+    where = suggestion.folder or "their folder"
     said = [
         f"Suggested by `everup suggest` for the Compose project {suggestion.project}.",
         f"{suggestion.coverage}.",
-        "Read it, then lay it over your own files, in their folder; they stay as they are:",
+        f"Read it, then lay it over your own files, in {where}; they stay as they are:",
     ]
     after = [
         "That makes the containers anew whose settings it changes. Lines behind #? do nothing: "

@@ -39,10 +39,14 @@ def container(
     return found
 
 
-def advise(*found: dict[str, Any], used_mib: float = UNKNOWN, **close: Any) -> Suggestion:
+def found_by(*found: dict[str, Any], used_mib: float = UNKNOWN, **close: Any) -> Close:
     seen: Discovered = discover(list(found))["shop"]
     used = {one.id: used_mib * MIB for one in seen.project.containers}
-    return suggest(Close(seen, used, close.pop("now_s", NOW_S), **close))
+    return Close(seen, used, close.pop("now_s", NOW_S), **close)
+
+
+def advise(*found: dict[str, Any], used_mib: float = UNKNOWN, **close: Any) -> Suggestion:
+    return suggest(found_by(*found, used_mib=used_mib, **close))
 
 
 def of(suggestion: Suggestion, service: str, key: str) -> Advice | None:

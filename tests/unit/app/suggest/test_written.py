@@ -39,7 +39,9 @@ TRICKY = [
 
 
 def told(*advice: Advice) -> Suggestion:
-    return Suggestion("shop", "docker compose up -d", advice, 7, 9, 12, ("a: note\nservices: {}",))
+    return Suggestion(
+        "shop", "/srv/shop", "docker compose up -d", advice, 7, 9, 12, ("a: note\nservices: {}",)
+    )
 
 
 def load(text: str) -> Any:
