@@ -18,13 +18,17 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
 TAG = "7-everup-suggest-test"
 REDIS = f"redis:{TAG}"
 """Busybox under the name of Redis, with a program of that name: the engine only knows names."""
+DOCKERFILE = f"""
+FROM {BUSYBOX}
+RUN printf '#!/bin/sh\\nexec sleep 100000\\n' >/bin/redis-server && chmod +x /bin/redis-server
+CMD ["redis-server"]
+"""
 
 BASE = f"""
 version: "2.4"
 services:
   cache:
     image: {REDIS}
-    entrypoint: ["sh", "-c", "sleep 100000", "redis-server"]
   web:
     image: {BUSYBOX}
     command: ["sh", "-c", "trap 'exit 0' TERM; sleep 100000 & wait"]
@@ -40,7 +44,7 @@ services:
 
 @pytest.fixture
 def folder(docker: Docker, tmp_path: Path) -> Iterator[Path]:
-    call("tag", BUSYBOX, REDIS)
+    call("build", "--network", "none", "-t", REDIS, "-", text=DOCKERFILE)
     try:
         (tmp_path / "docker-compose.yml").write_text(BASE, encoding="utf-8")
         docker.compose("suggest", "-f", str(tmp_path / "docker-compose.yml"), "up", "-d")

@@ -10,13 +10,15 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from everup.app.suggest.advice import Advice
-from everup.app.suggest.recipes import BY_PRODUCT, BY_REPOSITORY, CONFIG_FILES, Recipe
+from everup.app.suggest.recipes import ALONE, BY_PRODUCT, BY_REPOSITORY, CONFIG_FILES, Recipe
 from everup.runtimes.docker.discovery import Container, Traits
 from everup.runtimes.docker.discovery.images import split_image
 
 KEY = "healthcheck"
 RETRIES = 3
 WORDS_MOST = 6
+ENTRYPOINT = "entrypoint.sh"
+WRAPPERS = frozenset({"tini", "dumb-init", "--", "sh", "-c"})
 ARGUMENTS_MOST = 200
 PORT_FLAGS = ("--port", "-p")
 HTTPS = 443
@@ -79,7 +81,7 @@ def _doubt(recipe: Recipe, first: Container) -> str:
     if recipe.only_tag and recipe.only_tag not in first.image.rpartition(":")[2]:
         return f"only its {recipe.only_tag} images are known to hold the programs for it"
     if not _runs(first.command, recipe.programs):
-        return f"it does not run {recipe.programs[0]} as the image does"
+        return "it does not run the server as the image does"
     for name in recipe.unless:
         if name in first.env:
             return f"the variable {name} may change where it listens"
@@ -91,10 +93,19 @@ def _doubt(recipe: Recipe, first: Container) -> str:
 
 
 def _runs(command: tuple[str, ...], programs: tuple[str, ...]) -> bool:
-    """Entrypoints of official images put their program before arguments that begin with a dash."""
-    words = [PurePosixPath(word).name for word in command[:WORDS_MOST]]
-    is_default = len(words) > 1 and words[0].endswith("entrypoint.sh") and words[1].startswith("-")
-    return is_default or any(word in programs for word in words)
+    """Is it the first word after what only wraps it? A database may be called like its program.
+
+    An official entrypoint puts its program before arguments that begin with a dash.
+    """
+    before = ""
+    for place, word in enumerate(command[:WORDS_MOST]):
+        if word.startswith("-") and before.endswith(ENTRYPOINT):
+            return True
+        if not word.endswith(ENTRYPOINT) and PurePosixPath(word).name not in WRAPPERS:
+            name, second = PurePosixPath(word).name, "".join(command[place + 1 : place + 2])
+            return name in programs or f"{name} {second}" in programs
+        before = word
+    return before.endswith(ENTRYPOINT) and ALONE in programs
 
 
 def _port(recipe: Recipe, first: Container) -> tuple[int, str]:

@@ -11,11 +11,15 @@ from dataclasses import dataclass
 CONFIG_FILES = (".conf", ".cnf", ".ini", ".yaml", ".yml", ".toml", ".json")
 """A word of the command line that ends like this may set another port: then a person decides."""
 
+ALONE = ""
+"""Instead of a program: the entrypoint of the image with nothing behind it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """`repositories`: images, without registry and tag, that hold the programs of `test`.
-    `programs`: one of them must be what the container runs; a backup job has the same image.
+    `programs`: one of them, perhaps with its first argument, must be what the container runs;
+    a backup job has the same image.
     `product`: the family, as discovery calls it, for images that are like these and not known.
     `unless`: variables, or beginnings of arguments, that may change what `test` counts on.
     """
@@ -143,7 +147,7 @@ RECIPES = (
     Recipe(
         "its own /readyz, which needs no key; bash asks, for the image has no curl",
         ("qdrant/qdrant",),
-        ("entrypoint.sh", "qdrant"),
+        (ALONE, "qdrant"),
         _TCP.replace("%b", r"GET /readyz HTTP/1.0\r\nHost: localhost\r\n\r\n")
         + 'head -n 1 <&3 | grep -q " 200"\'',
         6333,
@@ -153,7 +157,7 @@ RECIPES = (
     Recipe(
         "ollama list, which asks the server",
         ("ollama/ollama",),
-        ("ollama",),
+        ("ollama serve",),
         "ollama list >/dev/null",
         unless=("OLLAMA_HOST",),
         interval_s=30,
@@ -174,7 +178,7 @@ RECIPES = (
     Recipe(
         "its own /minio/health/live; mc where the image has no curl",
         ("minio/minio",),
-        ("minio",),
+        ("minio server",),
         "if command -v curl >/dev/null; then "
         "curl -sf -o /dev/null http://127.0.0.1:{port}/minio/health/live; "
         "else mc ready local >/dev/null; fi",
@@ -216,7 +220,7 @@ RECIPES = (
     Recipe(
         "its own /ping",
         ("clickhouse/clickhouse-server",),
-        ("entrypoint.sh",),
+        (ALONE,),
         f"{_GET}/ping",
         8123,
         "ClickHouse",

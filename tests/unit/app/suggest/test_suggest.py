@@ -27,6 +27,10 @@ PROGRAM = {
     "ollama/ollama:0.4": ("/bin/ollama", "serve"),
     "minio/minio:latest": ("/usr/bin/docker-entrypoint.sh", "minio", "server", "/data"),
     "docker.io/library/memcached:1-alpine": ("docker-entrypoint.sh", "memcached"),
+    "getmeili/meilisearch:v1": ("tini", "--", "/bin/sh", "-c", "/bin/meilisearch"),
+    "clickhouse/clickhouse-server:24": ("/entrypoint.sh",),
+    "elasticsearch:8.1": ("/bin/tini", "--", "/usr/local/bin/docker-entrypoint.sh", "eswrapper"),
+    "couchdb:3": ("tini", "--", "/docker-entrypoint.sh", "/opt/couchdb/bin/couchdb"),
     "prom/prometheus:v3": ("/bin/prometheus", "--storage.tsdb.path=/prometheus"),
 }
 
@@ -75,7 +79,13 @@ def test_known_images_that_run_their_program_are_asked(
 @pytest.mark.parametrize(
     ("image", "command", "env", "said"),
     [
-        ("postgres:16", ("sh", "-c", "pg_dump"), {}, "does not run postgres"),
+        ("postgres:16", ("sh", "-c", "pg_dump"), {}, "does not run the server"),
+        ("postgres:16", ("docker-entrypoint.sh", "pg_dump", "postgres"), {}, "does not run"),
+        ("postgres:16", ("docker-entrypoint.sh", "postgres-backup"), {}, "does not run"),
+        ("redis:7", ("tini", "-g", "--", "redis-cli", "monitor"), {}, "does not run"),
+        ("redis:7", ("sh", "-c", "redis-server --appendonly yes"), {}, "does not run"),
+        ("ollama/ollama", ("/bin/ollama", "pull", "a"), {}, "does not run"),
+        ("qdrant/qdrant", ("sh", "-c"), {}, "does not run"),
         ("postgres:16", ("docker-entrypoint.sh", "-p", "5433"), {}, "has -p"),
         ("redis:7", ("docker-entrypoint.sh", "redis-server", "/etc/r.conf"), {}, "configuration"),
         ("redis:7", ("redis-server", "--tls-port", "6380"), {}, "--tls-port"),
