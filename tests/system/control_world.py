@@ -92,9 +92,9 @@ class ControlWorld(World):
         """Nothing was done but for the witness, and every other one lives its old life."""
         self.heals_a_real_fault()
         now = self.settled_lives(stopped)
-        assert {n: now[n] for n in now if n != WITNESS} == {
-            n: lives[n] for n in lives if n != WITNESS
-        }
+        others = {n: now[n] for n in now if n != WITNESS}
+        before = {n: lives[n] for n in lives if n != WITNESS}
+        assert others == before, f"{before} became {others}\n{self.story()}"
         entries = self.end()
         check_journal(entries)
         assert [i.step.target for i in recoveries(entries)] == [WITNESS], self.said

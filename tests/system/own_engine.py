@@ -1,4 +1,4 @@
-"""An engine of a test's own, which may be stopped, hung and killed: no bridge, no firewall rules.
+"""An engine of a test's own, which may be stopped, hung and killed, in a network of its own.
 
 Its containers have no network. Everything of it lies in one folder and ends with the test.
 """
@@ -42,6 +42,7 @@ class OwnEngine:
         log = (self.folder / "dockerd.log").open("ab")
         self._process = subprocess.Popen(
             [
+                *("unshare", "--net"),  # in the common one it would take the bridge away
                 *("dockerd", "--host", self.address, "--pidfile", str(self.folder / "pid")),
                 *("--data-root", str(self.folder / "data")),
                 *("--exec-root", str(self.folder / "exec")),

@@ -28,6 +28,10 @@ from everup.runtimes.docker.discovery import Project, ProjectKind
 CHOSEN_FILE = "project"
 TRIES_MOST = 3
 SERVICES_SHOWN_MOST = 8
+QUESTIONS = {
+    "up": "Which one should Everup watch? ",
+    "suggest": "Which one should Everup suggest something for? ",
+}
 
 
 def find(flags: Mapping[str, object], wanted: str | None) -> Loaded:
@@ -39,7 +43,7 @@ def find(flags: Mapping[str, object], wanted: str | None) -> Loaded:
     try:
         loaded = load_without_file(os.environ, flags)
         found = asyncio.run(discover.look(os.environ))
-        project = _choose(found, wanted)
+        project = choose(found, wanted)
         loaded, _ = discover.load(found, project, loaded)
     except ConfigError as error:
         raise Stop(USAGE, str(error)) from None
@@ -53,7 +57,13 @@ def find(flags: Mapping[str, object], wanted: str | None) -> Loaded:
     return loaded
 
 
-def _choose(found: Found, wanted: str | None) -> Project:
+def choose(found: Found, wanted: str | None, verb: str = "up") -> Project:
+    """The project that is meant: named, the only one, the one chosen before, or asked for.
+
+    Raises:
+        Stop: there are several and nobody to ask.
+        GiveUp, AskAHuman: none of this name, or none at all.
+    """
     if wanted:
         return found.named(wanted)
     project = found.the_one()
@@ -69,19 +79,19 @@ def _choose(found: Found, wanted: str | None) -> Project:
         raise Stop(
             USAGE,
             f"several projects run on {found.address}: {names}.\n"
-            f"Choose one: everup up --project {projects[0].name}   (or set EVERUP_PROJECT)",
+            f"Choose one: everup {verb} --project {projects[0].name}   (or set EVERUP_PROJECT)",
         )
-    return _ask(projects)
+    return _ask(projects, verb)
 
 
-def _ask(projects: Sequence[Project]) -> Project:
+def _ask(projects: Sequence[Project], verb: str) -> Project:
     console = Console()
     table = Table("", "project", "services", title="Several projects run here")
     for number, project in enumerate(projects, 1):
         table.add_row(str(number), clean(project.name) + _kind(project), _services(project))
     console.print(table)
     for _ in range(TRIES_MOST):
-        answer = console.input("Which one should Everup watch? ").strip()
+        answer = console.input(QUESTIONS.get(verb, QUESTIONS["up"])).strip()
         for number, project in enumerate(projects, 1):
             if answer in (str(number), project.name):
                 _keep(project.name)

@@ -351,3 +351,21 @@ def demo(
     from everup.demo.main import run
 
     return run(time_scale, keep)
+
+
+@app.command()
+@ends
+def suggest(
+    project: Annotated[
+        str | None,
+        typer.Option(envvar="EVERUP_PROJECT", help="A Compose project on this host's engine."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="A file that is not there yet; else standard output."),
+    ] = None,
+) -> int:
+    """Write missing healthchecks, limits and depends_on of a project as a Compose override file."""
+    from everup.cli.suggest import put_suggestion
+
+    return put_suggestion(project, output)

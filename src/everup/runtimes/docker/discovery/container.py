@@ -102,6 +102,8 @@ class Container:
     stop_signal: str = ""
     stop_timeout_s: float | None = None
     check: OwnerCheck | None = None
+    is_check_off: bool = False  # switched off on purpose, also where the image brings one
+    exposed: tuple[int, ...] = ()  # TCP ports that the image or its owner says it listens on
 
     def compose(self, name: str) -> str:
         """The value of this label of Compose, "" when there is none."""

@@ -75,6 +75,8 @@ def read_container(document: object) -> Container | None:
         stop_signal=text(document, "Config", "StopSignal"),
         stop_timeout_s=_stop_timeout(document),
         check=_check(document),
+        is_check_off=texts(document, "Config", "Healthcheck", "Test")[:1] == ("NONE",),
+        exposed=_exposed(document),
     )
 
 
@@ -139,6 +141,12 @@ def _ports(document: object) -> tuple[PublishedPort, ...]:
                 )
             )
     return tuple(sorted(found, key=lambda p: (p.port, p.protocol, p.host_port, p.host_ip)))
+
+
+def _exposed(document: object) -> tuple[int, ...]:
+    written = (str(name).partition("/") for name in mapping(document, "Config", "ExposedPorts"))
+    found = {_port(digits) for digits, _, protocol in written if protocol in {"", "tcp"}}
+    return tuple(sorted(found - {0}))
 
 
 def _port(digits: str) -> int:
