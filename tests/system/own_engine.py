@@ -93,7 +93,7 @@ class OwnEngine:
 
     def close(self) -> None:
         """Everything of it ends."""
-        if self._process is None:
+        if self._process is None or self._process.poll() is not None:
             return
         self.signal(signal.SIGCONT)
         try:

@@ -143,7 +143,7 @@ def test_kills_for_memory_and_throttling_are_counted(made: Bench, accounting: Ac
     words = ("--memory", "16m", "--memory-swap", "16m", "--cpus", "0.2", image(BUSYBOX), *SLEEP)
     one = target(made.run(*words))
     before = accounting.read([one])[one.id]
-    assert (before.oom_kills, before.process_state) == (0, "S")
+    assert before.oom_kills == 0
     docker("exec", one.id, "sh", "-c", "tail /dev/zero || true")
     docker("exec", one.id, "sh", "-c", "timeout 1 sh -c 'while :; do :; done' || true")
     after = accounting.read([one])[one.id]

@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -30,14 +31,15 @@ STAYS = "trap 'exit 0' TERM; sleep 100000 & wait"
 
 
 @pytest.fixture
-def own(docker: Docker, tmp_path: Path) -> Iterator[OwnEngine]:
-    engine = OwnEngine(tmp_path)
-    try:
-        engine.start()
-        engine.take_image()
-        yield engine
-    finally:
-        engine.close()
+def own(docker: Docker) -> Iterator[OwnEngine]:
+    with TemporaryDirectory(prefix="everup-", ignore_cleanup_errors=True) as folder:
+        engine = OwnEngine(Path(folder))  # the path of a socket must be short
+        try:
+            engine.start()
+            engine.take_image()
+            yield engine
+        finally:
+            engine.close()
 
 
 async def _watching(own: OwnEngine, folder: Path) -> Everup:
