@@ -43,8 +43,18 @@ def test_wrong_usage_and_a_wrong_configuration_end_with_2() -> None:
     runner = CliRunner()
     assert runner.invoke(app, ["stop"]).exit_code == 2
     assert runner.invoke(app, ["check"]).exit_code == 2
-    assert runner.invoke(app, ["up"]).exit_code == 2
+    assert runner.invoke(app, ["up", "-f", "no-such-file.yaml"]).exit_code == 2
     assert runner.invoke(app, ["freeze", "--for", "soon"]).exit_code == 2
+
+
+def test_without_a_file_and_without_an_engine_both_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no-such-socket")
+    result = CliRunner().invoke(app, ["up"])
+    assert result.exit_code == 1
+    assert "no everup.yaml here" in result.output
+    assert "no-such-socket" in result.output
 
 
 def test_a_good_configuration_ends_with_0(tmp_path: Path) -> None:
