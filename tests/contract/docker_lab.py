@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-import time
 from collections.abc import Coroutine, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from everup.runtimes.docker import MANIFEST, DockerRuntime, create
 from everup.runtimes.docker.containers import NUMBER, PROJECT, SERVICE
 from everup.runtimes.docker.engine import Engine, Gone
 from everup.testing.runtime_lab import CRASH_CODE, LINES_WRITTEN, TURN_S, lab_stack
+from tests.contract.process_lab import WallClock
 from tests.docker_engine import BUSYBOX
 
 IMAGE = BUSYBOX
@@ -41,19 +41,6 @@ _SCRIPTS = {
 }
 _OF_HOST = {"PidMode": "host"}
 """For `hanger`: the first process of a table of its own cannot be stopped from inside."""
-
-
-class WallClock:
-    """The epoch when it was made, advanced by the boot clock."""
-
-    def __init__(self) -> None:
-        self._offset_s = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
-
-    def now(self) -> float:
-        return self._offset_s + time.clock_gettime(time.CLOCK_BOOTTIME)
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
 
 
 class DockerLab:

@@ -9,7 +9,7 @@ from pathlib import Path
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec, Stack
 from everup.runtimes.docker import create
-from tests.contract.docker_lab import WallClock
+from tests.contract.process_lab import WallClock
 
 TIME_SCALE = 0.02
 """So that a replacement has proven itself after less than a second, and the old one is removed."""

@@ -15,7 +15,7 @@ from everup.config import load_without_file
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec, Stack
 from everup.runtimes.docker import create
-from tests.contract.docker_lab import WallClock
+from tests.contract.process_lab import WallClock
 from tests.docker_engine import BUSYBOX, Docker, call
 from tests.system.docker_stack import TIME_SCALE, actions, all_healthy, until
 

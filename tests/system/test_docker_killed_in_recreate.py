@@ -15,7 +15,7 @@ import pytest
 
 from everup.runtimes.docker import create
 from everup.runtimes.docker.containers import NUMBER, PROJECT, SERVICE
-from tests.contract.docker_lab import WallClock
+from tests.contract.process_lab import WallClock
 from tests.counts import count
 from tests.docker_engine import BUSYBOX, Docker, call
 from tests.system.docker_recreator import settings, stack

@@ -15,7 +15,7 @@ from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec, Stack
 from everup.runtimes.docker import DockerRuntime, create
 from everup.runtimes.docker.containers import NUMBER, PROJECT, SERVICE
-from tests.contract.docker_lab import WallClock
+from tests.contract.process_lab import WallClock
 from tests.docker_engine import BUSYBOX, Docker, call
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from everup.model.assessment import Assessment, Finding
 from everup.model.decision import STUCK, Expectation, ParameterValue, Step
-from everup.model.kinds import ActionKind, Cause
+from everup.model.kinds import CANNOT_HEAR, ActionKind, Cause
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec, Stack
 
-CANNOT_HEAR = frozenset("TtZ")
 RESTARTS = (
     ActionKind.GRACEFUL_RESTART,
     ActionKind.CONTAINER_RESTART,

@@ -16,12 +16,11 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from everup.model.assessment import Finding, ServiceHealth
-from everup.model.kinds import Cause, Condition, InstanceState, ProbeVerdict, is_known
+from everup.model.kinds import CANNOT_HEAR, Cause, Condition, InstanceState, ProbeVerdict, is_known
 from everup.model.observation import Exit, Heard, InstanceObservation, ServiceObservation
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec
 
-CANNOT_HEAR = frozenset("TtZ")
 WAITS = frozenset("D")
 TOLD = CANNOT_HEAR | WAITS
 DEATHS_NAMED_MOST = 3

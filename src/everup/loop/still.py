@@ -11,11 +11,10 @@ import asyncio
 
 from everup.loop.ports import Runtime
 from everup.model.decision import STUCK, Step
-from everup.model.kinds import InstanceState
+from everup.model.kinds import CANNOT_HEAR, InstanceState
 from everup.model.observation import Instance
 
 LISTED_WITHIN_S = 2.0
-CANNOT_HEAR = frozenset("TtZ")
 
 
 async def goes_on(runtime: Runtime, service: str, step: Step) -> str:

@@ -123,6 +123,10 @@ class InstanceState(StrEnum):
     PAUSED = "paused"
 
 
+CANNOT_HEAR = frozenset("TtZ")
+"""The kernel's letters of processes that are stopped or dead: they hear no signal but a kill."""
+
+
 class ProbeVerdict(StrEnum):
     """One answer of one probe. `recovering` is not sick: it says that it is coming."""
 

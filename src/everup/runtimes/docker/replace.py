@@ -161,8 +161,9 @@ class Replacer:
 
     def forget_all_but(self, containers: frozenset[str]) -> None:
         """Successors that are gone lend nothing any more."""
-        for old, new in self.moved().items():
-            if new not in containers and new not in self.moved():
+        moved = self.moved()
+        for old, new in moved.items():
+            if new not in containers and new not in moved:
                 self._store.remove(MOVED, old)
 
     def asides(self) -> Sequence[Aside]:

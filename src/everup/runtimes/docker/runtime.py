@@ -12,7 +12,7 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from everup.loop.ports import Clock
 from everup.model.errors import EverupError, GiveUp, TryAgain
@@ -40,6 +40,7 @@ from everup.runtimes.docker.replace import Replacer
 from everup.runtimes.docker.roster import Roster
 from everup.runtimes.docker.store import Store
 from everup.runtimes.docker.witness import Witness
+from everup.runtimes.together import levels, together
 
 TURN_WAIT_S = 5.0
 TURN_WAIT_LEAST_S = 0.5
@@ -146,13 +147,14 @@ class DockerRuntime:
         """The stop signal to all of them at once, then each has its grace."""
         async with self._turn(service):
             found = await self._containers(service, instance)
-            told = await _all(self._hands.stop(c, grace_s, may_kill=may_kill) for c in found)
+            told = await together(*(self._hands.stop(c, grace_s, may_kill=may_kill) for c in found))
             return [text for text in told if text]
 
     async def kill(self, service: str, instance: str | None = None) -> None:
         """SIGKILL at once."""
         async with self._turn(service):
-            await _all(self._hands.kill(c) for c in await self._containers(service, instance))
+            found = await self._containers(service, instance)
+            await together(*(self._hands.kill(c) for c in found))
 
     async def restart(
         self, service: str, instance: str | None = None, *, grace_s: float, may_kill: bool = True
@@ -207,7 +209,7 @@ class DockerRuntime:
         """Of each running container, its main process first."""
         self._need_open()
         running = [c for c in await self._containers(service, instance) if c.is_running]
-        found = await _all(sights.processes(self._engine, c) for c in running)
+        found = await together(*(sights.processes(self._engine, c) for c in running))
         return [sight for of_one in found for sight in of_one][: sights.PROCESSES_MOST]
 
     async def evidence(self, service: str, instance: str | None = None) -> Sequence[str]:
@@ -215,8 +217,8 @@ class DockerRuntime:
         self._need_open()
         known = [c for c in await self._containers(service, instance) if c.was_ever_started]
         used = await self._meter.read(known)
-        told = await _all(
-            sights.evidence(self._engine, c, self._instance(c, used.get(c.id))) for c in known
+        told = await together(
+            *(sights.evidence(self._engine, c, self._instance(c, used.get(c.id))) for c in known)
         )
         return [line for of_one in told for line in of_one]
 
@@ -227,7 +229,7 @@ class DockerRuntime:
         share = min(lines, LINES_MOST) // max(len(found), 1)
         if share < 1:
             return []
-        told = await _all(self._log(c, share) for c in found)
+        told = await together(*(self._log(c, share) for c in found))
         heads = [f"{c.name} | " if len(found) > 1 else "" for c in found]
         return [head + line for head, part in zip(heads, told, strict=True) for line in part]
 
@@ -343,9 +345,9 @@ class DockerRuntime:
     async def _stop_everything(self) -> None:
         await self._replacer.settle()
         containers = await self._roster.read()
-        for names in _levels(self._stack):
+        for names in levels(self._stack):
             of_level = [c for c in containers if c.service in names and c.is_running]
-            await _all(self._hands.stop(c, c.grace_s, may_kill=True) for c in of_level)
+            await together(*(self._hands.stop(c, c.grace_s, may_kill=True) for c in of_level))
 
     def _instance(self, container: Container, usage: Usage | None, lost: str = "") -> Instance:
         has_ended = not container.is_running
@@ -411,26 +413,3 @@ class DockerRuntime:
     def _need_open(self) -> None:
         if not self._is_open:
             raise GiveUp("this runtime is closed; open a new one")
-
-
-T = TypeVar("T")
-
-
-async def _all(works: Any) -> list[Any]:
-    """All to their end, then the first error, or what they returned."""
-    results = await asyncio.gather(*works, return_exceptions=True)
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
-    return results
-
-
-def _levels(stack: Stack) -> Sequence[frozenset[str]]:
-    """Services in groups, each group before what it depends on; a cycle is one group."""
-    left = set(stack.services)
-    levels: list[frozenset[str]] = []
-    while left:
-        free = frozenset(n for n in left if not left.intersection(stack.dependents_of(n)))
-        levels.append(free or frozenset(left))
-        left -= levels[-1]
-    return levels

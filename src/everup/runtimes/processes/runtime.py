@@ -26,7 +26,8 @@ from everup.runtimes.processes.limits import LimitKeeper
 from everup.runtimes.processes.manifest import MANIFEST, NAME
 from everup.runtimes.processes.records import instance_name
 from everup.runtimes.processes.roster import Life
-from everup.runtimes.processes.stopping import stop_everything, together
+from everup.runtimes.processes.stopping import stop_everything
+from everup.runtimes.together import together
 
 TURN_WAIT_S = 5.0
 """How long a call waits for another one on the same service, at true pace."""
