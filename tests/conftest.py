@@ -21,6 +21,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.docker_engine import docker as docker
 from tests.docker_image import everup_image as everup_image
+from tests.ports import free_port
 
 MARK = "EVERUP_TEST_WORKER"
 LEAVE_WITHIN_S = 5.0
@@ -98,10 +99,7 @@ def _no_process_left_behind() -> Iterator[None]:
         pytest.fail("tests left processes behind:\n" + "\n".join(said), pytrace=False)
 
 
-@pytest.fixture
-def free_port() -> int:
+@pytest.fixture(name="free_port")
+def _free_port() -> int:
     """A loopback port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return free_port()

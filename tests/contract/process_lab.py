@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import sys
 import time
 from collections.abc import Coroutine
@@ -96,14 +95,6 @@ def processes_of(state_dir: Path) -> dict[int, str]:
         if mark and home in mark and stat and stat.state not in procfs.GONE_STATES:
             found[pid] = mark
     return found
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class ProcessLab:

@@ -27,7 +27,8 @@ from everup.journal import open_journal
 from everup.loop.fold import fold_all
 from everup.model.entries import Entry, Finished, Intended, Verified
 from everup.model.state import StackState
-from tests.contract.process_lab import WallClock, free_port, processes_of
+from tests.contract.process_lab import WallClock, processes_of
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 TIME_SCALE = 0.2

@@ -28,7 +28,7 @@ from urllib.request import urlopen
 import yaml
 
 from everup.demo.client import NoAnswer
-from tests.contract.process_lab import free_port
+from tests.ports import free_port
 from tests.system.database_servers import redis_server
 from tests.system.kill_world import World, until
 from tests.unit.cli.shown import BLOCK, PAGE, SHOWN, STORIES, story, tidy

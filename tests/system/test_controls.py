@@ -20,7 +20,7 @@ import pytest
 
 from everup.demo.stack.servers.postgres import PreparedPostgres
 from everup.model import entries as e
-from tests.contract.process_lab import free_port
+from tests.ports import free_port
 from tests.system.control_world import ControlWorld, signal_all
 from tests.system.database_servers import postgres_home, redis_server, running, wait_until
 from tests.system.kill_world import small

@@ -8,14 +8,16 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from secrets import token_hex
+from typing import Any
 
 import pytest
 
-from everup.runtimes.docker.accounting import Accounting, Roots, Usage, usage_of_stats
+from everup.runtimes.docker.accounting import Accounting, Roots, Target, Usage, usage_of_stats
 from everup.runtimes.docker.accounting.hierarchy import Version
 from everup.runtimes.docker.accounting.process import open_process
 from everup.runtimes.docker.accounting.queues import sum_of_tables
-from tests.system.docker_cli import BUSYBOX, PYTHON, Bench, bench, docker, image, stats, target
+from tests.docker_engine import BUSYBOX, PYTHON, Docker, api, call
 
 pytestmark = pytest.mark.system
 
@@ -43,16 +45,28 @@ print(json.dumps([seen and [seen.cpu_seconds, seen.process_state], reach.why_not
 
 
 @pytest.fixture
-def made() -> Iterator[Bench]:
-    with bench() as one:
-        yield one
-
-
-@pytest.fixture
 def accounting() -> Iterator[Accounting]:
     one = Accounting()
     yield one
     one.close()
+
+
+def run(docker: Docker, *words: str) -> str:
+    """The id of a new container; the words follow `docker run`."""
+    return call("run", "-d", "--label", docker.label, "--name", docker.name(token_hex(3)), *words)
+
+
+def target(container: str) -> Target:
+    """As the engine names it now."""
+    return Target(container, int(call("inspect", "-f", "{{.State.Pid}}", container)))
+
+
+def stats(one: Target) -> dict[str, Any]:
+    """The engine's own statistics, once."""
+    status, document = api("GET", f"/v1.41/containers/{one.id}/stats?stream=false&one-shot=true")
+    assert status == 200, document
+    found: dict[str, Any] = document
+    return found
 
 
 def until(look: Callable[[], Usage], holds: Callable[[Usage], bool], within_s: float = 20) -> Usage:
@@ -63,13 +77,13 @@ def until(look: Callable[[], Usage], holds: Callable[[Usage], bool], within_s: f
     return seen
 
 
-def test_the_working_set_leaves_out_the_file_cache(made: Bench, accounting: Accounting) -> None:
+def test_the_working_set_leaves_out_the_file_cache(docker: Docker, accounting: Accounting) -> None:
     fill = "dd if=/dev/zero of=/ram/x bs=1M count=10; dd if=/dev/zero of=/cached bs=1M count=30"
-    words = ("--memory", "64m", "--tmpfs", "/ram", image(BUSYBOX), "sh", "-c")
-    one = target(made.run(*words, f"{fill}; touch /ram/ready; exec sleep 600"))
-    docker("exec", one.id, "sh", "-c", "until [ -e /ram/ready ]; do sleep 0.1; done")
+    words = ("--memory", "64m", "--tmpfs", "/ram", BUSYBOX, "sh", "-c")
+    one = target(run(docker, *words, f"{fill}; touch /ram/ready; exec sleep 600"))
+    call("exec", one.id, "sh", "-c", "until [ -e /ram/ready ]; do sleep 0.1; done")
     seen = accounting.read([one])[one.id]
-    document = stats(one.id)
+    document = stats(one)
     assert document["memory_stats"]["usage"] > 38 * MIB
     assert 9 * MIB < seen.memory_bytes < 25 * MIB
     assert seen.memory_limit_bytes == 64 * MIB
@@ -79,24 +93,24 @@ def test_the_working_set_leaves_out_the_file_cache(made: Bench, accounting: Acco
     assert said.pids == seen.pids == 1
 
 
-def test_processor_time_grows_by_what_is_used(made: Bench, accounting: Accounting) -> None:
-    one = target(made.run(image(BUSYBOX), *SLEEP))
+def test_processor_time_grows_by_what_is_used(docker: Docker, accounting: Accounting) -> None:
+    one = target(run(docker, BUSYBOX, *SLEEP))
     before = accounting.read([one])[one.id]
     assert math.isnan(before.memory_limit_bytes)
-    docker("exec", one.id, "sh", "-c", "timeout 1 sh -c 'while :; do :; done' || true")
+    call("exec", one.id, "sh", "-c", "timeout 1 sh -c 'while :; do :; done' || true")
     grown_s = accounting.read([one])[one.id].cpu_seconds - before.cpu_seconds
     assert 0.2 < grown_s < 2.0
-    said_s = usage_of_stats(stats(one.id)).cpu_seconds
+    said_s = usage_of_stats(stats(one)).cpu_seconds
     assert said_s == pytest.approx(accounting.read([one])[one.id].cpu_seconds, abs=0.2)
 
 
-def test_a_stopped_main_process_and_a_restart(made: Bench, accounting: Accounting) -> None:
-    one = target(made.run("--stop-timeout", "1", image(BUSYBOX), *SLEEP))
-    docker("kill", "--signal", "STOP", one.id)
+def test_a_stopped_main_process_and_a_restart(docker: Docker, accounting: Accounting) -> None:
+    one = target(run(docker, "--stop-timeout", "1", BUSYBOX, *SLEEP))
+    call("kill", "--signal", "STOP", one.id)
     until(lambda: accounting.read([one])[one.id], lambda seen: seen.process_state == "T")
-    docker("kill", "--signal", "CONT", one.id)
+    call("kill", "--signal", "CONT", one.id)
     until(lambda: accounting.read([one])[one.id], lambda seen: seen.process_state == "S")
-    docker("restart", one.id)
+    call("restart", one.id)
     assert accounting.read([one]) == {}, "that life is over"
     again = target(one.id)
     assert again.pid != one.pid
@@ -105,15 +119,15 @@ def test_a_stopped_main_process_and_a_restart(made: Bench, accounting: Accountin
     assert accounting.read([stranger]) == {}, "the pid is another container's"
 
 
-def test_connections_that_nobody_lets_in(made: Bench, accounting: Accounting) -> None:
-    one = target(made.run(image(PYTHON), "python", "-u", "-c", LISTENER))
+def test_connections_that_nobody_lets_in(docker: Docker, accounting: Accounting) -> None:
+    one = target(run(docker, PYTHON, "python", "-u", "-c", LISTENER))
     until(lambda: accounting.read([one])[one.id], lambda seen: seen.accept_queue == 3)
     process = open_process("/proc", one.pid, one.id, keeps=False)
     assert process is not None
     assert sum_of_tables(process) == 3, "the tables say the same as the diagnostics"
     process.close()
-    guest = target(made.run("--network", f"container:{one.id}", image(BUSYBOX), *SLEEP))
-    host = target(made.run("--network", "host", image(BUSYBOX), *SLEEP))
+    guest = target(run(docker, "--network", f"container:{one.id}", BUSYBOX, *SLEEP))
+    host = target(run(docker, "--network", "host", BUSYBOX, *SLEEP))
     seen = accounting.read([one, guest, host])
     assert len(seen) == 3
     for usage in seen.values():
@@ -121,40 +135,42 @@ def test_connections_that_nobody_lets_in(made: Bench, accounting: Accounting) ->
         assert math.isnan(usage.rx_bytes)
 
 
-def test_traffic_between_two_containers(made: Bench, accounting: Accounting) -> None:
-    network = made.network()
+def test_traffic_between_two_containers(docker: Docker, accounting: Accounting) -> None:
+    network = docker.network("accounting", "--internal")
     serve = "mkdir /w; dd if=/dev/zero of=/w/x bs=1k count=512; exec httpd -f -p 80 -h /w"
-    server = target(made.run("--network", network, image(BUSYBOX), "sh", "-c", serve))
-    client = target(made.run("--network", network, image(BUSYBOX), *SLEEP))
-    address = docker(
+    server = target(run(docker, "--network", network, BUSYBOX, "sh", "-c", serve))
+    client = target(run(docker, "--network", network, BUSYBOX, *SLEEP))
+    address = call(
         "inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", server.id
     )
     before = accounting.read([server, client])
     fetch = f"until wget -q -O /dev/null http://{address}/x; do sleep 0.2; done"
-    docker("exec", client.id, "timeout", "20", "sh", "-c", fetch)
+    call("exec", client.id, "timeout", "20", "sh", "-c", fetch)
     after = accounting.read([server, client])
     assert after[client.id].rx_bytes - before[client.id].rx_bytes > 512 * 1024
     assert after[server.id].tx_bytes - before[server.id].tx_bytes > 512 * 1024
-    said = usage_of_stats(stats(client.id))
+    said = usage_of_stats(stats(client))
     assert said.rx_bytes == pytest.approx(after[client.id].rx_bytes, abs=64 * 1024)
 
 
-def test_kills_for_memory_and_throttling_are_counted(made: Bench, accounting: Accounting) -> None:
-    words = ("--memory", "16m", "--memory-swap", "16m", "--cpus", "0.2", image(BUSYBOX), *SLEEP)
-    one = target(made.run(*words))
+def test_kills_for_memory_and_throttling_are_counted(
+    docker: Docker, accounting: Accounting
+) -> None:
+    words = ("--memory", "16m", "--memory-swap", "16m", "--cpus", "0.2", BUSYBOX, *SLEEP)
+    one = target(run(docker, *words))
     before = accounting.read([one])[one.id]
     assert before.oom_kills == 0
-    docker("exec", one.id, "sh", "-c", "tail /dev/zero || true")
-    docker("exec", one.id, "sh", "-c", "timeout 1 sh -c 'while :; do :; done' || true")
+    call("exec", one.id, "sh", "-c", "tail /dev/zero || true")
+    call("exec", one.id, "sh", "-c", "timeout 1 sh -c 'while :; do :; done' || true")
     after = accounting.read([one])[one.id]
     assert after.oom_kills == 1
     assert after.throttled_s > before.throttled_s
     assert after.waited_s >= before.waited_s
 
 
-def test_the_tree_of_version_2_beside_version_1(made: Bench) -> None:
+def test_the_tree_of_version_2_beside_version_1(docker: Docker) -> None:
     """Where a host has both, the other one's real files are read too, as far as they go."""
-    one = target(made.run(image(BUSYBOX), *SLEEP))
+    one = target(run(docker, BUSYBOX, *SLEEP))
     first = Accounting()
     if first.reach([one]).version is Version.HYBRID:
         second = Accounting(roots=Roots(cgroup="/sys/fs/cgroup/unified"))
@@ -169,15 +185,15 @@ def test_the_tree_of_version_2_beside_version_1(made: Bench) -> None:
 
 
 @pytest.mark.parametrize("mounts", [False, True])
-def test_from_inside_a_container(made: Bench, mounts: bool) -> None:
-    one = target(made.run(image(BUSYBOX), *SLEEP))
+def test_from_inside_a_container(docker: Docker, mounts: bool) -> None:
+    one = target(run(docker, BUSYBOX, *SLEEP))
     words = ["--network", "none", "--user", "1000", "-v", f"{SOURCE}:/src:ro"]
     if mounts:
         words += ["--pid", "host", "-v", "/sys/fs/cgroup:/host/sys/fs/cgroup:ro"]
-    run = ("python", "-B", "-c", INSIDE, one.id, str(one.pid))
-    looker = made.run(*words, image(PYTHON), *run)
-    assert docker("wait", looker) == "0", docker("logs", looker)
-    seen, why_not, fix = json.loads(docker("logs", looker))
+    look = ("python", "-B", "-c", INSIDE, one.id, str(one.pid))
+    looker = run(docker, *words, PYTHON, *look)
+    assert call("wait", looker) == "0", call("logs", looker)
+    seen, why_not, fix = json.loads(call("logs", looker))
     if mounts:
         assert seen[0] > 0
         assert seen[1] == "S"
@@ -188,8 +204,8 @@ def test_from_inside_a_container(made: Bench, mounts: bool) -> None:
         assert "/host/sys/fs/cgroup" in fix
 
 
-def test_fifty_reads_of_one_container_cost_little(made: Bench, accounting: Accounting) -> None:
-    one = target(made.run(image(BUSYBOX), *SLEEP))
+def test_fifty_reads_of_one_container_cost_little(docker: Docker, accounting: Accounting) -> None:
+    one = target(run(docker, BUSYBOX, *SLEEP))
     accounting.read([one])
     before_s = time.process_time()
     for _ in range(50):

@@ -10,6 +10,7 @@ import pytest
 
 from everup.model.kinds import ProbeVerdict
 from everup.model.stack import ProbeSpec
+from tests.ports import free_port
 from tests.system.probe_lab import (
     BRIEF_S,
     FAIL,
@@ -18,7 +19,6 @@ from tests.system.probe_lab import (
     UNKNOWN,
     answer,
     ask,
-    free_port,
     once,
     page,
     plain,

@@ -14,7 +14,8 @@ import pytest
 from everup.model.errors import EverupError, GiveUp, TryAgain
 from everup.model.stack import HookSpec, ServiceSpec, Stack
 from everup.runtimes.processes import ProcessRuntime, hook_command, procfs
-from tests.contract.process_lab import ProcessLab, free_port
+from tests.contract.process_lab import ProcessLab
+from tests.ports import free_port
 
 pytestmark = pytest.mark.system
 

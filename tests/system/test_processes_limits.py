@@ -15,7 +15,8 @@ from everup.model.kinds import InstanceState, is_known
 from everup.model.runtime import Captured, EventKind
 from everup.model.stack import Limits, ServiceSpec, Stack
 from everup.runtimes.processes import ProcessRuntime, output
-from tests.contract.process_lab import ProcessLab, free_port, processes_of, python
+from tests.contract.process_lab import ProcessLab, processes_of, python
+from tests.ports import free_port
 from tests.system.test_processes_outlive import listed, pid_of
 
 pytestmark = pytest.mark.system
@@ -47,6 +48,7 @@ print("ready", flush=True)
 signal.pause()
 """
 )
+
 """Listens and never accepts."""
 
 

@@ -12,7 +12,8 @@ from everup.demo.stack.servers.redis import prepare_redis
 from everup.model.kinds import InstanceState
 from everup.runtimes.processes import procfs
 from everup.runtimes.processes.identity import MARK
-from tests.contract.process_lab import ProcessLab, free_port
+from tests.contract.process_lab import ProcessLab
+from tests.ports import free_port
 from tests.system.process_driver import controller, stack_of
 from tests.system.test_processes_identity import rewrite
 from tests.system.test_processes_outlive import listed, pid_of
