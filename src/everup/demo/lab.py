@@ -22,7 +22,8 @@ import psutil
 import yaml
 
 import everup
-from everup.demo.faults import listeners
+from everup.demo import faults
+from everup.demo.stack import control
 from everup.demo.stack.prepare import Mode, remove_stack, write_stack
 
 WANTED_PORT = 8010
@@ -95,6 +96,37 @@ class Lab:
         """Where the first instance of the service listens."""
         return int(self.services[service]["port"])
 
+    def crash(self, service: str) -> int:
+        """SIGKILL; see `chapters.stage.Lab`."""
+        pid = self._pid_of(service)
+        faults.crash(pid)
+        return pid
+
+    def hang(self, service: str) -> int:
+        """SIGSTOP."""
+        pid = self._pid_of(service)
+        faults.hang(pid)
+        return pid
+
+    def unhang(self, service: str, pid: int) -> None:
+        """SIGCONT."""
+        faults.unhang(pid)
+
+    def turn(self, service: str, **knobs: Any) -> None:
+        """Knobs of the living process."""
+        control.turn(self.port_of(service), **knobs)
+
+    def keep_broken(self, service: str, **knobs: Any) -> None:
+        """Knobs of every new process."""
+        control.keep_broken(self.folder, service, **knobs)
+
+    def mend(self, service: str) -> None:
+        """No more of that."""
+        control.mend(self.folder, service)
+
+    def _pid_of(self, service: str) -> int:
+        return faults.listener(self.port_of(service))
+
     def close(self) -> list[str]:
         """Stops all of it and removes the folder. Returns what would not go, in words."""
         with suppress(OSError, subprocess.SubprocessError):
@@ -138,7 +170,7 @@ class Lab:
         """Processes of this stack that are left: they listen on its ports or work in its folder."""
         ports = {int(section["port"]) for section in self.services.values()}
         found: dict[int, psutil.Process] = {}
-        for pid in listeners(ports):
+        for pid in faults.listeners(ports):
             with suppress(psutil.NoSuchProcess):
                 found[pid] = psutil.Process(pid)
         for process in psutil.process_iter():

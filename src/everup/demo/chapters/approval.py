@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from everup.demo import faults
 from everup.demo.chapters.stage import Stage
 from everup.demo.client import NoAnswer
 from everup.demo.story import Row
@@ -26,8 +25,7 @@ def tell_approval(stage: Stage, number: int) -> Row:
         "and proven healthy.",
     )
     watcher.begin()
-    pid = faults.listener(stage.lab.port_of(SERVICE))
-    faults.crash(pid)
+    pid = stage.lab.crash(SERVICE)
     screen.line(f"{SERVICE}: killed (pid {pid})", "fault")
     missed = []
     question = _Question(stage)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from everup.demo import faults
 from everup.demo.chapters.stage import Stage
 from everup.demo.story import Row
 
@@ -18,8 +17,7 @@ def tell_crash(stage: Stage, number: int) -> Row:
         "it is started at once, a single time, and proven healthy; its dependents are left alone.",
     )
     stage.watcher.begin()
-    pid = faults.listener(stage.lab.port_of(SERVICE))
-    faults.crash(pid)
+    pid = stage.lab.crash(SERVICE)
     stage.screen.line(f"{SERVICE}: killed (pid {pid})", "fault")
     stage.wait(lambda: stage.has_ended(SERVICE, "resolved"), 60)
     missed = [] if stage.settle() else ["the stack did not become healthy again"]

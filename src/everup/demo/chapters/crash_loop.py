@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from everup.demo import faults
 from everup.demo.chapters.stage import Stage, opened_after
 from everup.demo.client import NoAnswer
-from everup.demo.stack.control import keep_broken, mend
 from everup.demo.story import Allowance, Row, short, wrong_deeds
 from everup.demo.watch import Incident
 from everup.model.words import plain
@@ -26,16 +24,15 @@ def tell_crash_loop(stage: Stage, number: int) -> Row:
         f"at most {MOST} starts, further and further apart; then it is left to a person, "
         "with the case written down.",
     )
-    pid = faults.listener(stage.lab.port_of(SERVICE))
     watcher.begin()
-    keep_broken(stage.lab.folder, SERVICE, exit_on_start=EXIT_CODE, after_s=0.5)
+    stage.lab.keep_broken(SERVICE, exit_on_start=EXIT_CODE, after_s=0.5)
     try:
-        faults.crash(pid)
+        pid = stage.lab.crash(SERVICE)
         screen.line(f"{SERVICE}: broken for every new process, and killed (pid {pid})", "fault")
         stage.wait(lambda: stage.has_ended(SERVICE, "escalated"), 180)
         stage.watch_on(30)
     finally:
-        mend(stage.lab.folder, SERVICE)
+        stage.lab.mend(SERVICE)
     incident = watcher.incident_on(SERVICE)
     _show_case(stage, incident)
     row = _row(stage, incident)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from everup.demo.chapters.stage import Stage
 from everup.demo.client import NoAnswer
-from everup.demo.stack.control import turn
 from everup.demo.stack.topology import BY_NAME
 from everup.demo.story import Row, seconds
 
@@ -30,15 +29,14 @@ def tell_leak(stage: Stage, number: int) -> Row:
         "down. It is never restarted, and never unhealthy.",
     )
     watcher.begin()
-    port = stage.lab.port_of(SERVICE)
-    turn(port, cache_mb_per_s=pace)
+    stage.lab.turn(SERVICE, cache_mb_per_s=pace)
     screen.line(f"{SERVICE}: its cache grows by {pace:.1f} MB a second", "fault")
     foretold = _Foretold(stage)
     try:
         stage.wait(lambda: foretold.look() and bool(watcher.own()), FORETOLD_WITHIN_S)
         stage.wait(lambda: all(deed.has_ended for deed in watcher.deeds), 60)
     finally:
-        turn(port, **AT_REST)
+        stage.lab.turn(SERVICE, **AT_REST)
     screen.line(f"{SERVICE}: what filled its cache is over", "calm")
     stage.wait(lambda: stage.has_ended(SERVICE, "resolved"), 60)
     missed = [] if stage.settle() else ["the stack did not become healthy again"]

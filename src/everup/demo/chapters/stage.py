@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 from everup.demo.client import Client
-from everup.demo.lab import Lab
 from everup.demo.screen import Screen
 from everup.demo.story import Allowance, Row, short, wrong_deeds
 from everup.demo.watch import Incident, Watcher
@@ -17,6 +17,40 @@ from everup.demo.watch import Incident, Watcher
 SLACK_S = 15.0
 """Added to every wait, unscaled: processes start no faster because a demo is in a hurry."""
 TWO_WINDOWS_S = 20.0
+
+
+class Lab(Protocol):
+    """One stack under one Everup, on whatever it runs, and how its services are broken.
+
+    Each fault names the one service that it hurts, and hits its first instance; the answer is the
+    pid that was hurt. Raises NoProcess where the service does not run.
+    """
+
+    @property
+    def time_scale(self) -> float:
+        """The pace of this Everup."""
+
+    @property
+    def pid(self) -> int:
+        """Everup's own."""
+
+    def crash(self, service: str) -> int:
+        """SIGKILL."""
+
+    def hang(self, service: str) -> int:
+        """SIGSTOP."""
+
+    def unhang(self, service: str, pid: int) -> None:
+        """SIGCONT, for the way out; a process that is gone needs none."""
+
+    def turn(self, service: str, **knobs: Any) -> None:
+        """Knobs of the living process; they end with it."""
+
+    def keep_broken(self, service: str, **knobs: Any) -> None:
+        """Every new process of the service starts with these knobs, until `mend`."""
+
+    def mend(self, service: str) -> None:
+        """Undoes `keep_broken`."""
 
 
 @dataclass(frozen=True, slots=True)

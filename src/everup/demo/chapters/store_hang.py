@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from everup.demo import faults
 from everup.demo.chapters.stage import TWO_WINDOWS_S, Stage
 from everup.demo.story import Row
 
@@ -23,14 +22,13 @@ def tell_store_hang(stage: Stage, number: int) -> Row:
         "hang is proven. Whoever turns unhealthy for want of it is left alone.",
     )
     watcher.begin()
-    pid = faults.listener(stage.lab.port_of(SERVICE))
-    faults.hang(pid)
+    pid = stage.lab.hang(SERVICE)
     screen.line(f"{SERVICE}: stopped in its tracks (pid {pid})", "fault")
     try:
         stage.wait(lambda: stage.has_ended(SERVICE, "resolved"), WAIT_S + GRACE_S + REST_S)
     finally:
         if not stage.has_ended(SERVICE, "resolved"):
-            faults.unhang(pid)
+            stage.lab.unhang(SERVICE, pid)
     stage.watch_on(TWO_WINDOWS_S)
     missed = [] if stage.settle() else ["the stack did not become healthy again"]
     suffered = watcher.seen_unwell - {SERVICE}
