@@ -1,6 +1,7 @@
 # One screen of what can be done here. Everything happens inside .venv; nothing else is touched.
 #
 #   make demo               the story: faults, healing, proof (TIME_SCALE=1: true pace; KEEP=1: leave it running)
+#   make demo-docker        the same on containers, with what only they can show
 #   make test               every test (ARGS="-k crash" narrows it)
 #   make engine             a Docker engine and the images for tests, where they are missing
 #   make image              Everup's image (TAG=everup, BASE_IMAGE=python:3.11-slim)
@@ -27,10 +28,10 @@ DEV := .venv/dev.stamp
 DEMO := $(if $(wildcard $(DEV)),$(DEV),.venv/demo.stamp)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test engine image check soak qualify qualify-status qualify-stop bench lock schema wheel clean
+.PHONY: help demo demo-docker dev test engine image check soak qualify qualify-status qualify-stop bench lock schema wheel clean
 
 help:
-	@sed -n '3,15s/^#   //p' Makefile
+	@sed -n '3,16s/^#   //p' Makefile
 
 .venv/%.stamp: requirements/%.txt pyproject.toml scripts/install
 	@python=$$(scripts/find-python) && scripts/install "$$python" $<
@@ -40,6 +41,12 @@ dev: $(DEV)
 
 demo: $(DEMO)
 	@$(BIN)/everup demo --time-scale $(TIME_SCALE) $(if $(KEEP),--keep) $(ARGS)
+
+demo-docker: $(DEMO)
+	@scripts/engine start
+	@docker image inspect everup-test/python:3.11 >/dev/null 2>&1 || \
+		timeout 120 docker pull -q python:3.11-slim >/dev/null 2>&1 || scripts/engine images
+	@$(BIN)/everup demo --containers --time-scale $(TIME_SCALE) $(if $(KEEP),--keep) $(ARGS)
 
 test: $(DEV) engine
 	@scripts/test-lanes $(ARGS)

@@ -83,7 +83,8 @@ def _of_people(entry: e.Entry) -> str | None:
 def _of_sight(entry: e.Entry) -> str | None:
     match entry:
         case e.MonitorFaultSeen():
-            ends = f"; ends when {entry.ends_when}" if entry.ends_when else ""
+            is_said = not entry.ends_when or entry.ends_when in entry.fault
+            ends = "" if is_said else f"; ends when {entry.ends_when}"
             return f"blind, nothing is done: {entry.fault}{ends}"
         case e.MonitorFaultOver():
             return f"seeing again after {entry.lasted_s:.0f} s"

@@ -346,11 +346,14 @@ def completion(shell: Annotated[Shell, typer.Argument(help="bash, zsh or fish.")
 def demo(
     time_scale: Annotated[float, typer.Option(min=0.05, max=1, help="Pace of all times.")] = 0.2,
     keep: Annotated[bool, typer.Option("--keep", help="Leave all running at the end.")] = False,
+    containers: Annotated[
+        bool, typer.Option("--containers", help="Over a Compose project of its own.")
+    ] = False,
 ) -> int:
-    """Hurt a real stack of twelve services and watch it heal."""
+    """Hurt a real stack of services, processes or containers, and watch it heal."""
     from everup.demo.main import run
 
-    return run(time_scale, keep)
+    return run(time_scale, keep, containers)
 
 
 @app.command()

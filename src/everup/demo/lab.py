@@ -9,10 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-import socket
 import subprocess
-import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -21,23 +18,22 @@ from typing import Any
 import psutil
 import yaml
 
-import everup
 from everup.demo import faults
+from everup.demo.begun import KILL_MOST_S, WANTED_PORT, Begun, free_port
 from everup.demo.stack import control
 from everup.demo.stack.prepare import Mode, remove_stack, write_stack
 
-WANTED_PORT = 8010
-STOP_MOST_S = 60.0
-KILL_MOST_S = 10.0
-LOG_TAIL_LINES = 15
 ASKED_FIRST: dict[str, Mode] = {"coordination-service": "approve"}
 """Whose owner wants to be asked before anything is done."""
-FOREIGN = ("EVERUP_", "HEALTH_SCORE_", "DATABASE_URL", "REDIS_URL", "PROMETHEUS_URL")
-"""Settings in the caller's environment that are meant for another Everup than the demo's."""
 
 
 class Lab:
-    """One folder, one stack, one Everup. `open` before use, `close` at the end."""
+    """One folder, one stack, one Everup. Implements `chapters.stage.Lab`."""
+
+    opening = "Everup watches over twelve services; PostgreSQL and Redis are real ones."
+    store = "redis"
+    spare = "ollama"
+    """A service that one may stop to see what comes of it."""
 
     def __init__(self, time_scale: float) -> None:
         self.time_scale = time_scale
@@ -48,13 +44,12 @@ class Lab:
         self.log = self.folder / "everup.log"
         self.file = self.folder / "everup.yaml"
         self.services: dict[str, Any] = {}
-        self._everup: subprocess.Popen[bytes] | None = None
+        self._begun = Begun(self.folder, self.log)
 
     @property
     def pid(self) -> int:
         """Everup's own pid."""
-        assert self._everup is not None, "the lab is not open"
-        return self._everup.pid
+        return self._begun.pid
 
     def prepare(self) -> None:
         """Writes the stack. Raises `Missing` where a real server is not installed."""
@@ -68,29 +63,20 @@ class Lab:
         self.services = yaml.safe_load(self.file.read_text(encoding="utf-8"))["services"]
 
     def start(self) -> None:
-        """Starts Everup, which starts the services. In a session of its own, so that Ctrl-C in the
-        terminal reaches only the demo, which then cleans up in order."""
-        with self.log.open("ab") as log:
-            self._everup = subprocess.Popen(
-                self._command("up"),
-                cwd=self.folder,
-                env=_environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        """Starts Everup, which starts the services."""
+        self._begun.start("up", "-f", str(self.file))
 
     def has_died(self) -> bool:
         """Everup has ended without being told to."""
-        return self._everup is not None and self._everup.poll() is not None
+        return self._begun.has_died()
 
     def last_words(self) -> str:
         """The end of Everup's log."""
-        with suppress(OSError):
-            lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
-            return "\n".join(lines[-LOG_TAIL_LINES:])
-        return ""
+        return self._begun.last_words()
+
+    def how_to_end(self, everup: str) -> str:
+        """What to type when all was left running."""
+        return f"{everup} down -f {self.file} && rm -r {self.folder}"
 
     def port_of(self, service: str) -> int:
         """Where the first instance of the service listens."""
@@ -131,40 +117,12 @@ class Lab:
         """Stops all of it and removes the folder. Returns what would not go, in words."""
         with suppress(OSError, subprocess.SubprocessError):
             if self.services:
-                self._run("down")
-        self._stop_everup()
+                self._begun.run("down", "-f", str(self.file))
+        self._begun.stop()
         left = _kill(self._instances())
         remove_stack(self.folder)
         shutil.rmtree(self.folder, ignore_errors=True)
         return [f"pid {process.pid} is still there" for process in left]
-
-    def _run(self, verb: str) -> None:
-        with self.log.open("ab") as log:
-            subprocess.run(
-                self._command(verb),
-                cwd=self.folder,
-                env=_environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                timeout=STOP_MOST_S,
-                check=False,
-            )
-
-    def _command(self, verb: str) -> list[str]:
-        return [sys.executable, "-m", "everup.cli", verb, "-f", str(self.file)]
-
-    def _stop_everup(self) -> None:
-        if self._everup is None:
-            return
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            if self._everup.poll() is None:
-                self._everup.send_signal(number)
-            try:
-                self._everup.wait(KILL_MOST_S)
-                return
-            except subprocess.TimeoutExpired:
-                continue
 
     def _instances(self) -> list[psutil.Process]:
         """Processes of this stack that are left: they listen on its ports or work in its folder."""
@@ -179,25 +137,6 @@ class Lab:
                     found[process.pid] = process
         found.pop(os.getpid(), None)
         return list(found.values())
-
-
-def free_port(wanted: int) -> int:
-    """The wanted loopback port, or another that nobody has."""
-    for port in (wanted, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with suppress(OSError):
-                probe.bind(("127.0.0.1", port))
-                return int(probe.getsockname()[1])
-    raise OSError("this host has no free loopback port")
-
-
-def _environment() -> dict[str, str]:
-    """Ours, without the settings that are meant for another Everup."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
-    # The child works in another folder, where a relative path to this package would not hold.
-    here = str(Path(everup.__file__).resolve().parent.parent)
-    return {**own, "PYTHONPATH": os.pathsep.join(filter(None, (here, own.get("PYTHONPATH"))))}
 
 
 def _kill(processes: list[psutil.Process]) -> list[psutil.Process]:

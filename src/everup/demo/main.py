@@ -1,7 +1,8 @@
-"""`everup demo`: seven things go wrong, live, and a table says what Everup made of them.
+"""`everup demo`: things go wrong, live, and a table says what Everup made of them.
 
-In: a pace. Out: lines on the terminal and an exit code, 0 only if everything was healed that should
-be and nothing else was touched. Called by the CLI. Leaves nothing behind unless told to keep it.
+In: a pace, and whether over processes or over containers. Out: lines on the terminal and an exit
+code, 0 only if everything was healed that should be and nothing else was touched. Called by the
+CLI. Leaves nothing behind unless told to keep it.
 """
 
 from __future__ import annotations
@@ -11,15 +12,20 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
 from everup.demo import chapters
+from everup.demo.begun import WANTED_PORT
+from everup.demo.chapters import Tell
 from everup.demo.client import Client
+from everup.demo.containers.chapters import all_of
+from everup.demo.containers.lab import ContainerLab
+from everup.demo.containers.project import NoDocker
 from everup.demo.faults import NoProcess
-from everup.demo.lab import WANTED_PORT, Lab
+from everup.demo.lab import Lab
 from everup.demo.screen import Screen
 from everup.demo.stack.servers.package_files import Missing
 from everup.demo.story import Row, judge, strays
@@ -33,21 +39,24 @@ class NotReady(RuntimeError):
     """Everup or the stack did not come up."""
 
 
-def run(time_scale: float = 0.2, keep: bool = False) -> int:
+AnyLab = Lab | ContainerLab
+
+
+def run(time_scale: float = 0.2, keep: bool = False, over_containers: bool = False) -> int:
     """Tells the whole story at this pace; `keep` leaves everything running afterwards.
 
     Returns 0 (all as it should be), 1 (not so), 2 (it could not be told), 130 (interrupted).
     """
     screen = Screen()
     began_s = time.monotonic()
-    lab = Lab(time_scale)
+    lab, tells = _cast(time_scale, over_containers)
     is_kept = False
     try:
         with _terminated_like_interrupted():
-            code = _story(lab, screen)
+            code = _story(lab, tells, screen)
             screen.say(f"The demo took {time.monotonic() - began_s:.0f} s.", "dim")
             is_kept = keep
-    except (NotReady, NoProcess, Missing, ConnectionError) as error:
+    except (NotReady, NoProcess, NoDocker, Missing, ConnectionError) as error:
         screen.say(f"The story broke off: {error}", "bold red")
         screen.say(lab.last_words(), "dim")
         code = EXIT_NOT_TOLD
@@ -62,14 +71,21 @@ def run(time_scale: float = 0.2, keep: bool = False) -> int:
     return code
 
 
-def _story(lab: Lab, screen: Screen) -> int:
+def _cast(time_scale: float, over_containers: bool) -> tuple[AnyLab, Sequence[Tell]]:
+    if not over_containers:
+        return Lab(time_scale), chapters.ALL
+    lab = ContainerLab(time_scale)
+    return lab, all_of(lab)
+
+
+def _story(lab: AnyLab, tells: Sequence[Tell], screen: Screen) -> int:
     _open(lab, screen)
     client = Client(lab.port)
     try:
         watcher = _until_healthy(lab, client, screen)
         stage = chapters.Stage(lab, client, watcher, screen)
         rows: list[Row] = []
-        for number, tell in enumerate(chapters.ALL, 1):
+        for number, tell in enumerate(tells, 1):
             rows.append(tell(stage, number))
             if lab.has_died():
                 raise NotReady("Everup has ended")
@@ -78,14 +94,14 @@ def _story(lab: Lab, screen: Screen) -> int:
     finally:
         client.close()
     screen.table(rows, stray)
-    verdict = judge(rows, len(chapters.ALL), stray)
+    verdict = judge(rows, len(tells), stray)
     screen.verdict(verdict)
     return 0 if verdict.is_right else EXIT_WRONG
 
 
-def _open(lab: Lab, screen: Screen) -> None:
+def _open(lab: AnyLab, screen: Screen) -> None:
     pace = lab.time_scale
-    screen.say("Everup watches over twelve services; PostgreSQL and Redis are real ones.", "bold")
+    screen.say(lab.opening, "bold")
     screen.say(
         f"time_scale is {pace:g}: every wait, grace and cooldown of Everup is multiplied by it, so "
         f"that 60 s become {60 * pace:g} s. The seconds below are real ones."
@@ -97,7 +113,7 @@ def _open(lab: Lab, screen: Screen) -> None:
     lab.start()
 
 
-def _until_healthy(lab: Lab, client: Client, screen: Screen) -> Watcher:
+def _until_healthy(lab: AnyLab, client: Client, screen: Screen) -> Watcher:
     """Returns when all services are healthy, at the first moment that counts for the story."""
     watcher = Watcher(client, screen)
     ends_s = time.monotonic() + READY_MOST_S
@@ -117,7 +133,7 @@ def _until_healthy(lab: Lab, client: Client, screen: Screen) -> Watcher:
     raise NotReady(f"after {READY_MOST_S:g} s still not healthy: {sorted(watcher.unwell())}")
 
 
-def _clean(lab: Lab, screen: Screen) -> None:
+def _clean(lab: AnyLab, screen: Screen) -> None:
     screen.say("Stopping everything and removing the folder.", "dim")
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     for number in handlers:  # a second Ctrl-C must not leave half of it running
@@ -130,7 +146,7 @@ def _clean(lab: Lab, screen: Screen) -> None:
             signal.signal(number, handler)
 
 
-def _say_how_to_go_on(lab: Lab, screen: Screen) -> None:
+def _say_how_to_go_on(lab: AnyLab, screen: Screen) -> None:
     here = f"http://localhost:{lab.port}"
     screen.say(f"Everything is left running: Everup is pid {lab.pid}, its folder {lab.folder}.")
     for line in (
@@ -144,13 +160,13 @@ def _say_how_to_go_on(lab: Lab, screen: Screen) -> None:
         f"curl {here}/approvals",
         f"curl {here}/metrics",
         f"curl -X POST '{here}/recovery/manual/api?recovery_type=restart'",
-        f"curl -X POST '{here}/services/ollama/stop'",
-        f"curl -X POST '{here}/services/ollama/start'",
+        f"curl -X POST '{here}/services/{lab.spare}/stop'",
+        f"curl -X POST '{here}/services/{lab.spare}/start'",
         f"curl -X POST '{here}/freeze?reason=backup'",
         f"curl -X DELETE {here}/freeze",
     ):
         screen.line_to_type(f"  {line}", "cyan")
-    screen.line_to_type(f"To end it: {_everup()} down -f {lab.file} && rm -r {lab.folder}")
+    screen.line_to_type(f"To end it: {lab.how_to_end(_everup())}")
 
 
 def _everup() -> str:

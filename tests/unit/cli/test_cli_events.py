@@ -103,3 +103,10 @@ def test_a_person_reads_words_and_no_terms(entry: Entry, says: str) -> None:
 def test_no_term_is_left_in_a_sentence(term: str) -> None:
     assert "_" not in words.plain(f"after {term}, nothing")
     assert "_" not in words.named(term)
+
+
+def test_what_ends_a_blindness_is_told_once() -> None:
+    whole = e.MonitorFaultSeen(0.0, "the engine does not answer; ends when it does", "when it does")
+    assert events.line(whole) == f"blind, nothing is done: {whole.fault}"
+    short = e.MonitorFaultSeen(0.0, "the loop failed", "a look passes")
+    assert events.line(short) == f"blind, nothing is done: {short.fault}; ends when a look passes"

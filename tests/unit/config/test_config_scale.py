@@ -45,3 +45,9 @@ def test_scaling_never_takes_a_timeout_below_a_second(scale: float, timeout_s: f
 def test_a_scale_is_above_zero(scale: float) -> None:
     with pytest.raises(ValueError, match="above 0"):
         scale_stack(stack_with(), scale)
+
+
+def test_whoever_asks_at_a_pace_of_their_own_keeps_it() -> None:
+    own = ProbeSpec(is_owners=True, interval_s=30.0, timeout_s=5.0)
+    stack = Stack("s", {"one": ServiceSpec("one", probe=own)})
+    assert scale_stack(stack, 0.2).services["one"].probe == own

@@ -42,8 +42,8 @@ def tell_leak(stage: Stage, number: int) -> Row:
     missed = [] if stage.settle() else ["the stack did not become healthy again"]
     if not foretold.text:
         missed.append("nothing was foretold")
-    if watcher.seen_unwell:
-        missed.append(f"unhealthy meanwhile: {', '.join(sorted(watcher.seen_unwell))}")
+    if SERVICE in watcher.seen_unwell:
+        missed.append("it was unhealthy meanwhile")
     kinds = {deed.kind for deed in watcher.own() if deed.service == SERVICE}
     if kinds - {"cache_clear"}:
         missed.append(f"not only its cache was cleared: {', '.join(sorted(kinds))}")

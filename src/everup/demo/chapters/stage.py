@@ -34,6 +34,10 @@ class Lab(Protocol):
     def pid(self) -> int:
         """Everup's own."""
 
+    @property
+    def store(self) -> str:
+        """The service that keeps data and is needed by others."""
+
     def crash(self, service: str) -> int:
         """SIGKILL."""
 
