@@ -1,4 +1,4 @@
-"""The demo over containers, whole, and once: a real project, found by a real Everup; nothing stays."""
+"""The demo over containers, whole, and once; nothing stays of it."""
 
 from __future__ import annotations
 
