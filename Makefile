@@ -44,7 +44,7 @@ demo: $(DEMO)
 test: $(DEV) engine
 	@scripts/test-lanes $(ARGS)
 
-engine:
+engine: $(DEV) # some images hold programs that came with it
 	@scripts/engine start
 	@scripts/engine images
 

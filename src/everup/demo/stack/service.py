@@ -121,11 +121,13 @@ class Service:
 
     def _comes_from_here(self, request: Request) -> bool:
         """Keeps web pages out: a browser names the page's origin, or the host that it believes in.
-        Where every service has a host of its own, its name is that host's."""
+        Where every service has a host of its own, its name is that host's, and numbers are as good:
+        no page of another site can have them for its own."""
         names = (*LOOPBACK, self.context.name)
-        host = request.headers.get("host", LOOPBACK[0])
+        host = _host(request.headers.get("host", LOOPBACK[0]))
         origin = request.headers.get("origin", "")
-        return _host(host) in names and (not origin or _host(origin.partition("://")[2]) in names)
+        is_ours = host in names or (self.context.host not in LOOPBACK and _is_number(host))
+        return is_ours and (not origin or _host(origin.partition("://")[2]) in names)
 
     async def _work(self, context: Context, request: Request) -> Json:
         return await self.seated(lambda: self._behaviour.work(context, request))
@@ -199,6 +201,10 @@ def _host(authority: str) -> str:
     """Without its port."""
     name, _, port = authority.rpartition(":")
     return name if name and port.isdigit() else authority
+
+
+def _is_number(name: str) -> bool:
+    return name.replace(".", "").isdigit()
 
 
 def _answer_for(error: Exception) -> StatusAndPayload:
