@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from everup.app.access.own import own_ids
+from everup.app.autoheal import take_over
 from everup.config import Loaded
 from everup.model.errors import AskAHuman, GiveUp
 from everup.model.stack import ProbeSpec, ServiceSpec, Stack
@@ -113,7 +114,8 @@ def load(found: Found, project: Project, loaded: Loaded) -> tuple[Loaded, Discov
     is_managed = bool(project.managed_by)  # by an orchestrator, and then only observed
     loaded = replace(loaded, stack=stack) if is_managed else loaded.with_stack(stack)
     notes = tuple(str(note) for note in seen.notes if note.is_mistake)
-    return replace(loaded, warnings=tuple(dict.fromkeys((*loaded.warnings, *notes)))), seen
+    loaded = replace(loaded, warnings=tuple(dict.fromkeys((*loaded.warnings, *notes))))
+    return take_over(loaded, found.around.autoheal, project, found.projects), seen
 
 
 def understand(

@@ -48,11 +48,13 @@ def test_all_but_health_needs_it(
     assert answer.headers["WWW-Authenticate"] == 'Bearer realm="everup"'
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["content-type"] == "application/problem+json"
+    assert engine.control.asked == []
+    if method == "HEAD":
+        return
     body = answer.json()
     assert body["type"].endswith("token-needed")
     assert body["detail"] == "this call needs the token: it is published wide"
     assert body["fix"] == "do this"
-    assert engine.control.asked == []
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
