@@ -26,16 +26,11 @@ RUN tools/bin/hatchling build -t wheel && \
     tools/bin/pip --python /opt/everup install dist/everup-*.whl && \
     tools/bin/pip --python /opt/everup check
 
-# --- what runs --------------------------------------------------------------------------------------
-FROM ${BASE_IMAGE}
-LABEL everup.own=true \
-    org.opencontainers.image.title=Everup \
-    org.opencontainers.image.licenses=Apache-2.0
-
-# No root after the start: see deploy/entrypoint.py, which takes the group of the engine's socket.
+# --- what every container of ours starts from -------------------------------------------------------
+FROM ${BASE_IMAGE} AS base
 RUN printf 'everup:x:10001:10001::/app:/bin/false\n' >>/etc/passwd && \
     printf 'everup:x:10001:\n' >>/etc/group && \
-    mkdir -p /app/logs /app/state && chown -R 10001:10001 /app && \
+    mkdir -p /app/logs /app/state /app/data && chown -R 10001:10001 /app && \
     if ! command -v curl >/dev/null; then \
         apt-get -qq update && \
         apt-get -qq install --yes --no-install-recommends curl >/dev/null && \
@@ -46,8 +41,23 @@ RUN printf 'everup:x:10001:10001::/app:/bin/false\n' >>/etc/passwd && \
 RUN python3 -m compileall -q -x '/(test|tests|site-packages|idlelib|lib2to3)/' \
     "$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')"
 
+# --- a service of the reference stack: docker build --target stack, see deploy/compose.yaml ---------
+FROM base AS stack
 COPY --from=build /opt/everup /opt/everup
-# What `everup` means in here, at the start and for docker exec: never root.
+WORKDIR /app
+ENV PATH=/usr/local/bin:/usr/bin:/bin HOME=/app PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+USER 10001:10001
+ENTRYPOINT ["/opt/everup/bin/python", "-m", "everup.demo.stack"]
+
+# --- Everup ------------------------------------------------------------------------------------------
+FROM base
+LABEL everup.own=true \
+    org.opencontainers.image.title=Everup \
+    org.opencontainers.image.licenses=Apache-2.0
+
+COPY --from=build /opt/everup /opt/everup
+# What `everup` means in here, at the start and for docker exec: never root once it has started, see
+# deploy/entrypoint.py, which takes the group of the engine's socket.
 COPY deploy/entrypoint.py /usr/local/bin/everup
 
 # The root file system may be read-only: only these folders and /tmp are written.

@@ -51,7 +51,7 @@ demo-docker: $(DEMO)
 test: $(DEV) engine
 	@scripts/test-lanes $(ARGS)
 
-engine:
+engine: $(DEV) # some images hold programs that came with it
 	@scripts/engine start
 	@scripts/engine images
 

@@ -26,6 +26,14 @@ def socket_of(environ: Mapping[str, str]) -> str | None:
     return address.removeprefix("unix://") if address.startswith("unix://") else None
 
 
+def address_of_autoheal(environ: Mapping[str, str]) -> str | None:
+    """Where the usual autoheal tool was told to find the engine: a path, or tcp://… as it is."""
+    named = environ.get("DOCKER_SOCK", "").strip()
+    if not named or environ.get("DOCKER_HOST"):
+        return None
+    return named if "://" in named else f"unix://{named}"
+
+
 def group_for(path: str | None) -> int | None:
     """The group that may use this socket, or none when there is no socket or no need."""
     try:
@@ -60,6 +68,8 @@ def say(text: str) -> None:
 
 def main(arguments: list[str]) -> int:
     """Become who we are to be, then `everup ARGUMENTS`."""
+    if address := address_of_autoheal(os.environ):
+        os.environ["DOCKER_HOST"] = address
     if os.geteuid() == 0:
         try:
             become_everup(group_for(socket_of(os.environ)))

@@ -21,6 +21,7 @@ from everup.api.limits import Bounds, Limits, Traffic
 from everup.api.metrics import create_registry
 from everup.api.query import strict_query
 from everup.api.routes import ROUTERS
+from everup.app.access import Access
 
 DESCRIPTION = (
     "Watches a stack, heals it in the right order and proves that it healed. Times are seconds "
@@ -34,6 +35,7 @@ def create_api(
     allowed_hosts: Iterable[str] = (),
     limits: Limits | None = None,
     feed: FeedBounds | None = None,
+    access: Access | None = None,
 ) -> FastAPI:
     """The API of this engine.
 
@@ -42,6 +44,7 @@ def create_api(
         allowed_hosts: names besides localhost, 127.0.0.1 and [::1] that a Host header may say.
         limits: bounds on requests; None takes the defaults.
         feed: bounds on the listeners of /events; None takes the defaults.
+        access: who must show the token; None: nobody, since nobody else can reach us.
     """
     traffic = Traffic()
     app = FastAPI(
@@ -64,7 +67,7 @@ def create_api(
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     app.add_middleware(Heads)
     app.add_middleware(Bounds, limits=limits or Limits(), traffic=traffic)
-    app.add_middleware(Guards, allowed_hosts=tuple(allowed_hosts))
+    app.add_middleware(Guards, allowed_hosts=tuple(allowed_hosts), access=access)
     return app
 
 

@@ -8,12 +8,12 @@ services, or the names to choose from. Asks the engine twice, and changes nothin
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
+from everup.app.access.own import own_ids
+from everup.app.autoheal import take_over
 from everup.config import Loaded
 from everup.model.errors import AskAHuman, GiveUp
 from everup.model.stack import ProbeSpec, ServiceSpec, Stack
@@ -33,7 +33,6 @@ from everup.runtimes.docker.discovery import (
 from everup.runtimes.docker.engine import Engine, Gone
 
 CONTAINERS_MOST = 2000
-INSIDE = Path("/.dockerenv")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +114,8 @@ def load(found: Found, project: Project, loaded: Loaded) -> tuple[Loaded, Discov
     is_managed = bool(project.managed_by)  # by an orchestrator, and then only observed
     loaded = replace(loaded, stack=stack) if is_managed else loaded.with_stack(stack)
     notes = tuple(str(note) for note in seen.notes if note.is_mistake)
-    return replace(loaded, warnings=(*loaded.warnings, *notes)), seen
+    loaded = replace(loaded, warnings=tuple(dict.fromkeys((*loaded.warnings, *notes))))
+    return take_over(loaded, found.around.autoheal, project, found.projects), seen
 
 
 def understand(
@@ -123,8 +123,9 @@ def understand(
 ) -> Found:
     """The same from documents at hand."""
     containers = read_containers(documents)
-    own_id = socket.gethostname() if INSIDE.exists() else ""
-    own = next((one for one in containers if own_id and one.id.startswith(own_id)), None)
+    ids = own_ids()
+    own = next((one for of in ids for one in containers if one.id.startswith(of)), None)
+    own_id = own.id if own is not None else ""
     return Found(
         address,
         projects(containers, own_id),

@@ -15,9 +15,11 @@ import httpx2
 
 from everup.cli.exits import UNREACHABLE, UNWELL, USAGE, Stop
 from everup.cli.place import Place
+from everup.cli.tokens import bearer, how_to_show
 
 CONNECT_S = 2.0
 ANSWER_S = 75.0
+TOKEN_NEEDED = 401
 MARGIN_S = 10.0
 
 _OVERRIDE = re.compile(r"add override=(\w+) and a reason")
@@ -51,7 +53,7 @@ def _call(
     timeout = httpx2.Timeout(ANSWER_S + wait_s + MARGIN_S, connect=CONNECT_S)
     try:
         with httpx2.Client(timeout=timeout, trust_env=False) as client:
-            response = client.request(method, url + path, params=given)
+            response = client.request(method, url + path, params=given, headers=bearer(place, url))
             body = response.json()
     except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
         raise Stop(USAGE, f"{url} is no address of Everup: {error}") from None
@@ -67,18 +69,18 @@ def _call(
         raise Stop(UNREACHABLE, f"what answers at {url} is not Everup") from None
     if response.is_success or response.status_code in accept:
         return body
-    raise _refusal(response.status_code, body)
+    raise _refusal(place, response.status_code, body)
 
 
-def refusal(response: httpx2.Response) -> Stop:
+def refusal(place: Place, response: httpx2.Response) -> Stop:
     """Everup's no as an error with its fix."""
     try:
-        return _refusal(response.status_code, response.json())
+        return _refusal(place, response.status_code, response.json())
     except ValueError:
         return Stop(UNREACHABLE, f"what answers at {response.url.host} is not Everup")
 
 
-def _refusal(status: int, body: Any) -> Stop:
+def _refusal(place: Place, status: int, body: Any) -> Stop:
     said = body if isinstance(body, dict) else {}
     lines = [str(said.get("detail", f"Everup answered {status}"))]
     if said.get("check"):
@@ -87,6 +89,8 @@ def _refusal(status: int, body: Any) -> Stop:
         lines.append(f"ask again in {said['retry_after_s']:.0f} s")
     if said.get("fix"):
         lines.append(_as_options(str(said["fix"])))
+    if status == TOKEN_NEEDED:
+        lines.append(how_to_show(place))
     return Stop(USAGE if status in (400, 404, 405, 422) else UNWELL, "\n".join(lines))
 
 

@@ -43,11 +43,13 @@ def services(given: Mapping[str, Any]) -> list[str]:
 def _running(place: Place) -> list[str]:
     import httpx2
 
+    from everup.cli.tokens import bearer
     from everup.config.service import is_name
 
     try:
         with httpx2.Client(timeout=ANSWER_S, trust_env=False) as client:
-            answer = client.get(place.address() + "/health-scores").json()
+            url = place.address()
+            answer = client.get(url + "/health-scores", headers=bearer(place, url)).json()
         names = list(answer["services"])
     except (Stop, httpx2.HTTPError, httpx2.InvalidURL, ValueError, KeyError, TypeError):
         return []

@@ -16,6 +16,7 @@ import httpx2
 from everup.cli import client, events, show
 from everup.cli.exits import OK, UNREACHABLE, Stop
 from everup.cli.place import Place
+from everup.cli.tokens import bearer
 
 SILENCE_MOST_S = 45.0  # three heartbeats
 TRIES_MOST = 10
@@ -57,11 +58,11 @@ def entries(place: Place) -> Iterator[dict[str, Any]]:
     with httpx2.Client(base_url=url, timeout=timeout, trust_env=False) as asking:
         while True:
             try:
-                headers = {"Last-Event-ID": last} if last else {}
+                headers = dict(bearer(place, url)) | ({"Last-Event-ID": last} if last else {})
                 with asking.stream("GET", "/events", headers=headers) as response:
                     if not response.is_success:
                         response.read()
-                        raise client.refusal(response)
+                        raise client.refusal(place, response)
                     tries = 0
                     for entry in _parsed(response.iter_lines()):
                         last = str(entry["sequence"])

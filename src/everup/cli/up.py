@@ -11,7 +11,7 @@ import gc
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TextIO, cast
 
@@ -19,7 +19,9 @@ import structlog
 
 from everup.api import ApiServer, bind, create_api
 from everup.app import Engine, build_app, runtime_names
+from everup.app.newcomers import beyond, newcomers
 from everup.cli import events, runfile
+from everup.cli.admitting import admit
 from everup.cli.exits import OK, UNWELL, USAGE, Stop
 from everup.cli.finding import find
 from everup.cli.place import Place
@@ -43,28 +45,38 @@ def up(
     place: Place, flags: dict[str, object], allowed_hosts: list[str], project: str | None = None
 ) -> int:
     """Run until a signal; 0 after an orderly stop."""
-    is_found = project is not None or place.is_without_file()
-    loaded = find(flags, project) if is_found else read(place, flags)
-    state_dir = loaded.options.state_dir
-    other = runfile.find(state_dir)
-    if other is not None:
-        raise Stop(
-            USAGE,
-            f"Everup runs already for this stack: process {other.pid}, {other.address}.\n"
-            "Stop it with: everup down     or use another --state-dir",
-        )
-    sock = take_address(loaded)
     voice = Voice()
     structlog.configure(logger_factory=structlog.WriteLoggerFactory(cast(TextIO, voice)))
+    is_found = project is not None or place.is_without_file()
     try:
-        return asyncio.run(_run(loaded, sock, allowed_hosts, voice.say))
+        loaded = find(flags, project) if is_found else read(place, flags)
+        if (other := runfile.find(loaded.options.state_dir)) is not None:
+            raise Stop(
+                USAGE,
+                f"Everup runs already for this stack: process {other.pid}, {other.address}.\n"
+                "Stop it with: everup down     or use another --state-dir",
+            )
+        now: Loaded | None = loaded
+        while now is not None:
+            now = _once(now, allowed_hosts, voice.say, is_found=is_found)
+        return OK
+    finally:
+        voice.finish()
+
+
+def _once(
+    loaded: Loaded, allowed_hosts: list[str], say: Callable[[str], None], *, is_found: bool
+) -> Loaded | None:
+    """Over one stack; what to begin anew over, when there are further services, or None."""
+    sock = take_address(loaded)
+    try:
+        return asyncio.run(_run(loaded, sock, allowed_hosts, say, is_found=is_found))
     except TooManyMishaps as error:
         raise Stop(UNWELL, f"gives up, so that a supervisor starts it anew: {error}") from None
     except EverupError as error:
         raise Stop(UNWELL, f"cannot start: {error}") from None
     finally:
         sock.close()
-        voice.finish()
 
 
 def read(place: Place, flags: dict[str, object]) -> Loaded:
@@ -97,14 +109,20 @@ def take_address(loaded: Loaded) -> socket.socket:
 
 
 async def _run(
-    loaded: Loaded, sock: socket.socket, allowed_hosts: list[str], say: Callable[[str], None]
-) -> int:
+    loaded: Loaded,
+    sock: socket.socket,
+    allowed_hosts: list[str],
+    say: Callable[[str], None],
+    *,
+    is_found: bool,
+) -> Loaded | None:
     state_dir = loaded.options.state_dir
     engine = build_app(loaded, state_dir=state_dir)
     hosts = (
         [*allowed_hosts] if loaded.options.is_loopback else [*allowed_hosts, loaded.options.host]
     )
-    server = ApiServer(create_api(engine, allowed_hosts=hosts), sock)
+    access, said = await admit(loaded.options)
+    server = ApiServer(create_api(engine, allowed_hosts=hosts, access=access), sock)
     stopped, wanted = asyncio.Event(), Wanted()
     _listen_to_signals(stopped, wanted)
     with runfile.announced(state_dir, runfile.myself(server.address)):
@@ -112,13 +130,18 @@ async def _run(
         try:
             await server.start()
             _set_apart_what_stays()
-            await _watch(engine, loaded, server.address, stopped, say)
+            _summary(loaded, server.address, said, say)
+            now = await _watch(engine, stopped, say, loaded if is_found else None)
         finally:
             await server.stop()
             await engine.stop(stop_services=wanted.stop_services)
+    if now is not None:
+        come = clean(", ".join(beyond(now, loaded)))
+        say(f"New here: {come}. Everup begins anew with them.")
+        return now
     left = "the services are stopped too" if wanted.stop_services else "the services go on"
     say(f"Everup has stopped; {left}.")
-    return OK
+    return None
 
 
 def _set_apart_what_stays() -> None:
@@ -130,31 +153,43 @@ def _set_apart_what_stays() -> None:
 
 async def _watch(
     engine: Engine,
-    loaded: Loaded,
-    address: str,
     stopped: asyncio.Event,
     say: Callable[[str], None],
-) -> None:
-    """Tell what happens until a signal came or the loop ended by an error, which is raised. That
-    it cannot be told ends nothing."""
+    found: Loaded | None,
+) -> Loaded | None:
+    """Tell what happens until a signal came, the loop ended by an error, which is raised, or
+    further services came to what was `found`: it with them. That it cannot be told ends nothing."""
     journal = engine.control.journal
     after = 0 if engine.control.journal_fault else await events.last_sequence(journal)
-    _summary(loaded, address, say)
     for text in engine.control.mismatches():
         say(f"  warning  {clean(text)}")
     telling = asyncio.create_task(events.tell(journal, after, say, engine.control.news))
     looking = asyncio.create_task(engine.wait())
     signalled = asyncio.create_task(stopped.wait())
-    ends = (looking, signalled)
+    coming = asyncio.create_task(_newcomers(engine, found))
+    ends = (looking, signalled, coming)
     try:
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         for task in ends:
             if task.done():
                 task.result()
+        return coming.result() if coming.done() and not signalled.done() else None
     finally:
         for task in (telling, *ends):
             task.cancel()
         await asyncio.gather(telling, *ends, return_exceptions=True)
+
+
+async def _newcomers(engine: Engine, found: Loaded | None) -> Loaded | None:
+    """The same with further services, at a moment at which nothing is being done. Waits for ever
+    where nothing was found."""
+    if found is None:
+        await asyncio.Event().wait()
+        return None
+    while True:
+        now = await newcomers(found, os.environ)
+        if not engine.control.state.in_flight:
+            return now
 
 
 def _listen_to_signals(stopped: asyncio.Event, wanted: Wanted) -> None:
@@ -169,7 +204,9 @@ def _listen_to_signals(stopped: asyncio.Event, wanted: Wanted) -> None:
     loop.add_signal_handler(runfile.STOP_WITH_SERVICES, stop, True)
 
 
-def _summary(loaded: Loaded, address: str, say: Callable[[str], None]) -> None:
+def _summary(
+    loaded: Loaded, address: str, access: Sequence[str], say: Callable[[str], None]
+) -> None:
     stack = loaded.stack
     names = list(stack.services)
     shown = ", ".join(names[:SERVICES_NAMED_MOST])
@@ -186,6 +223,8 @@ def _summary(loaded: Loaded, address: str, say: Callable[[str], None]) -> None:
     if loaded.options.time_scale != 1:
         say(f"  pace     time_scale {loaded.options.time_scale:g}: all times are scaled")
     say(f"  address  {address}")
+    for text in access:
+        say(f"  access   {text}")
     say(f"  state    {loaded.options.state_dir}")
     for text in loaded.unused:
         say(f"  unused   {clean(text)}")

@@ -293,6 +293,15 @@ def release(
 
 @app.command()
 @ends
+def token(file: File = None, state_dir: StateDir = None) -> int:
+    """Print the token that callers from elsewhere must show."""
+    from everup.cli.tokens import put_token
+
+    return put_token(Place(file, state_dir))
+
+
+@app.command()
+@ends
 def check(
     path: Annotated[Path | None, typer.Argument(help="everup.yaml, or its folder.")] = None,
     file: File = None,

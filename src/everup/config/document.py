@@ -32,7 +32,7 @@ from everup.model.stack import Stack, Window
 FIELDS = (
     *("stack", "runtime", "mode", "modes", "time_scale", "listen"),
     *("thresholds", "settings", "maintenance", "quiet_hours", "services"),
-    *("log_directory", "log_level", "notify", "heartbeat"),
+    *("log_directory", "log_level", "notify", "heartbeat", "token_file"),
 )
 SERVICES_MOST = 10_000
 NAMES_SHOWN_MOST = 3
@@ -178,8 +178,8 @@ def _check_thresholds(reads: Sequence[Read], settings: Settings) -> None:
 def _listening(options: Options) -> list[str]:
     if options.is_loopback:
         return []
-    reason = "can be reached from other machines, and nobody has to log in"
-    return [f"listen: {options.host} {reason}; 127.0.0.1 keeps it to this one"]
+    reason = "is wider than this machine, so every call but GET /health needs the token"
+    return [f"listen: {options.host} {reason}; with 127.0.0.1 nobody needs one"]
 
 
 def _grouped_notes(reads: Sequence[Read]) -> list[str]:

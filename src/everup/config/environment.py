@@ -27,7 +27,7 @@ PREFIX = "EVERUP_"
 THRESHOLD_VARIABLE = "HEALTH_SCORE_THRESHOLD"
 OPTION_NAMES = (
     *("mode", "time_scale", "listen", "state_dir", "file"),
-    *("log_directory", "log_level", "heartbeat_url"),
+    *("log_directory", "log_level", "heartbeat_url", "token", "token_file"),
 )
 READ_ELSEWHERE = frozenset(
     {"url", "allow_host", "service", "instance", "mark", "knobs", "knobs_dir", "counts"}

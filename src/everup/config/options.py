@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
@@ -18,6 +18,7 @@ from everup.config import notify
 from everup.config.addresses import host_and_port
 from everup.config.careful import Pace
 from everup.config.reading import Field, Reader, choice, maybe, number, text
+from everup.config.tokens import given_token
 from everup.model.notice import HeartbeatSpec, NotifierSpec
 
 DEFAULT_HOST = "127.0.0.1"
@@ -51,6 +52,8 @@ class Options:
     log_level: LogLevel = LogLevel.INFO
     notifiers: tuple[NotifierSpec, ...] = ()
     heartbeat: HeartbeatSpec | None = None
+    token: str = field(default="", repr=False)  # given by its owner; "": one is made where needed
+    token_source: str = ""  # the variable or the file that it came from
 
     @property
     def is_loopback(self) -> bool:
@@ -75,6 +78,7 @@ def read_options(
     for layer in layers[1:]:
         if "heartbeat_url" in layer:
             beat = notify.heartbeat_from(layer["heartbeat_url"], beat)
+    token, token_source = given_token(layers, file.parent)
     return Options(
         file=file,
         state_dir=Path(state_dir).absolute() if state_dir else file.parent / STATE_FOLDER,
@@ -85,6 +89,8 @@ def read_options(
         log_level=last(layers, "log_level", choice(LogLevel)) or LogLevel.INFO,
         notifiers=notify.notifiers(layers[0].get("notify"), environ, file.parent),
         heartbeat=beat,
+        token=token,
+        token_source=token_source,
     )
 
 

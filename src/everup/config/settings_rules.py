@@ -57,6 +57,7 @@ _MAY_BE_ZERO_S = {
     "cache_clear_cooldown_s",
     "rollback_cooldown_s",
     "startup_hold_s",
+    "first_hold_s",
     "start_period_unknown_s",
     "rate_interval_s",
     "natural_wait_most_s",

@@ -130,10 +130,11 @@ class Control(ControlViews):
             if flight.phase is Phase.ACTING:
                 self.unsettled[flight.action_id] = self.clock.now()
                 self._inherited.add(flight.action_id)
-        known = self.state.boot_id
+        known, hold_s = self.state.boot_id, self.settings.first_hold_s
         if known and self._boot_id and known != self._boot_id:
-            hold_s = self.clock.now() + self.settings.startup_hold_s
-            self.memory = Memory(hold_until_s=hold_s)  # the host is up again: others go first
+            hold_s = max(hold_s, self.settings.startup_hold_s)  # the host is up again: others first
+        if hold_s:
+            self.memory = Memory(hold_until_s=self.clock.now() + hold_s)
         await self.write(
             [ControllerStarted(self.clock.now(), self._version, self.stack.digest, self._boot_id)]
         )

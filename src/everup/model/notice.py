@@ -72,6 +72,8 @@ class NotifierSpec:
     url: str = field(default="", repr=False)
     timeout_s: float = 10.0
     attempts: int = 4
+    keys: tuple[tuple[str, str], ...] = ()  # of a webhook's JSON: key, and what; (): our own form
+    names_service: bool = False  # a command's last word is the service that it is about
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,7 @@ class Settings:
     mass_failure_least: int = 3
     mass_failure_window_s: float = 60.0
     startup_hold_s: float = 60.0
+    first_hold_s: float = 0.0
     change_quiet_s: float = 10.0
     change_most_s: float = 300.0
     freeze_notify_s: float = 600.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from everup.model.notice import Message
 
@@ -33,6 +34,17 @@ def fields(message: Message) -> dict[str, str | float | bool]:
 def as_json(message: Message) -> bytes:
     """One JSON object in ASCII."""
     return json.dumps(fields(message), allow_nan=False).encode("ascii")
+
+
+ALL = "all"
+"""Title and text as one, for whoever knows of one text alone."""
+
+
+def as_keys(message: Message, keys: Sequence[tuple[str, str]]) -> bytes:
+    """One JSON object with these keys alone, for an address that wants a form of its own."""
+    known = fields(message)
+    known |= {ALL: f"{known['title']}\n{known['text']}".strip()}
+    return json.dumps({key: known[what] for key, what in keys}, allow_nan=False).encode("ascii")
 
 
 def as_variables(message: Message) -> dict[str, str]:

@@ -118,5 +118,5 @@ def test_a_hint_of_the_api_becomes_one_of_the_command_line() -> None:
         "check": "freeze",
         "fix": "add override=freeze and a reason if it must be now",
     }
-    said = str(client._refusal(409, body))
+    said = str(client._refusal(Place(), 409, body))
     assert said.splitlines()[-1] == "add --override freeze --reason WHY if it must be now"

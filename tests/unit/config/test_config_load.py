@@ -193,7 +193,7 @@ def test_what_is_odd_is_a_warning_with_its_place(load: Load) -> None:
     )
     text = "\n".join(loaded.warnings)
     for words in (
-        "listen: 0.0.0.0 can be reached from other machines",
+        "listen: 0.0.0.0 is wider than this machine",
         "everup.yaml:5: redis: looks like Redis, so it is handled as stateful",
         "everup.yaml:6: a may grow into the ports of b (ports 9000 to 9004, port 9003)",
         "a and b need each other (hard)",

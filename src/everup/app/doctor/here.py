@@ -17,7 +17,7 @@ from pathlib import Path
 
 import httpx2
 
-from everup.app.discover import INSIDE
+from everup.app.access.own import INSIDE
 from everup.app.doctor.access import Socket
 from everup.app.doctor.place import Disk, Folder, Port
 

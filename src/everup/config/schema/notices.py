@@ -1,4 +1,5 @@
-"""Who is told, and where log files go: `notify`, `heartbeat`, `log_directory`, `log_level`."""
+"""Who is told, where log files go, and the token: `notify`, `heartbeat`, `log_directory`,
+`log_level`, `token_file`."""
 
 from __future__ import annotations
 
@@ -55,6 +56,12 @@ def notices() -> dict[str, Part]:
         ),
         "log_level": described(
             choice(LogLevel), "Least weight of a line.", "warning", default=LogLevel.INFO.value
+        ),
+        "token_file": described(
+            text(),
+            "A file with the token that callers from elsewhere show, relative to this file; "
+            "without it one is made in the state folder.",
+            "secrets/everup-token",
         ),
     }
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from everup.demo.stack import health
 from everup.demo.stack.ballast import Ballast
@@ -23,7 +23,7 @@ from everup.demo.stack.knobs import Knobs
 from everup.demo.stack.stats import Stats
 from everup.demo.stack.topology import BY_NAME, CHECK_PATHS, PORTS_PER_SERVICE, address_variable
 from everup.demo.stack.wire.errors import Unavailable
-from everup.demo.stack.wire.http import Request
+from everup.demo.stack.wire.http import LOOPBACK, Request
 
 T = TypeVar("T")
 Json = Any
@@ -51,6 +51,7 @@ class Context:
     instance: str
     port: int
     knobs: Knobs
+    host: str = LOOPBACK
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     stats: Stats = field(default_factory=Stats)
     ballast: Ballast = field(default_factory=Ballast)
@@ -61,7 +62,7 @@ class Context:
     def postgres(self) -> Postgres:
         session = Postgres(
             self.environment["DATABASE_URL"],
-            _secret(self.environment["DATABASE_PASSFILE"]),
+            self._password("DATABASE_URL", "DATABASE_PASSFILE"),
             f"{self.name}/{self.instance}",
             self._may_reopen,
         )
@@ -74,7 +75,7 @@ class Context:
 
     def new_redis(self) -> Redis:
         """A Redis session of one's own, for commands that wait."""
-        password = _secret(self.environment["REDIS_PASSWORD_FILE"])
+        password = self._password("REDIS_URL", "REDIS_PASSWORD_FILE")
         session = Redis(self.environment["REDIS_URL"], password, self._may_reopen)
         self.sessions.append(session)
         return session
@@ -84,9 +85,9 @@ class Context:
         if name not in self.peers:
             if name not in {need.target for need in BY_NAME[self.name].needs}:
                 raise LookupError(f"{self.name} is not declared to need {name}")
-            port = urlsplit(self.environment[address_variable(name)]).port or 0
+            where = urlsplit(self.environment[address_variable(name)])
             ports = 1 if BY_NAME[name].stateful else PORTS_PER_SERVICE
-            self.peers[name] = Peer(name, port, ports)
+            self.peers[name] = Peer(name, where.hostname or LOOPBACK, where.port or 80, ports)
         return self.peers[name]
 
     async def without_if_down(self, call: Awaitable[T], otherwise: T) -> T:
@@ -118,6 +119,11 @@ class Context:
     def close(self) -> None:
         for session in self.sessions:
             session.close()
+
+    def _password(self, url: str, file: str) -> str:
+        """Where the address holds none, it is in a file."""
+        given = urlsplit(self.environment[url]).password
+        return unquote(given) if given else _secret(self.environment[file])
 
     def _may_reopen(self) -> bool:
         return not self.knobs.stale

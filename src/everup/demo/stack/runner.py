@@ -1,7 +1,7 @@
 """The life of one service process: read the environment, serve, end on SIGTERM with 0.
 
-Environment: ``PORT``, ``EVERUP_SERVICE``, ``EVERUP_INSTANCE``, ``EVERUP_KNOBS``,
-``EVERUP_KNOBS_DIR``, ``DATA_DIR``, and the addresses of the dependencies.
+Environment: ``PORT``, ``HOST`` (loopback without it), ``EVERUP_SERVICE``, ``EVERUP_INSTANCE``,
+``EVERUP_KNOBS``, ``EVERUP_KNOBS_DIR``, ``DATA_DIR``, and the addresses of the dependencies.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from everup.demo.stack.knobs import BadKnob, knobs_at_start
 from everup.demo.stack.server import Server
 from everup.demo.stack.service import Service, grow_ballast
 from everup.demo.stack.topology import BY_NAME
+from everup.demo.stack.wire.http import LOOPBACK
 
 GRACE_S = 0.8
 BACKGROUND_GRACE_S = 0.15
@@ -41,6 +42,7 @@ def main(arguments: list[str]) -> int:
         name=name,
         instance=os.environ.get("EVERUP_INSTANCE", "0"),
         port=int(os.environ["PORT"]),
+        host=os.environ.get("HOST", LOOPBACK),
         knobs=knobs,
     )
     module = importlib.import_module(f"everup.demo.stack.services.{name.replace('-', '_')}")
@@ -57,7 +59,7 @@ async def _live(context: Context, behaviour: Behaviour) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     service = Service(context, behaviour)
     server = Server(service.answer, service.after_answer)
-    await server.start(context.port)
+    await server.start(context.host, context.port)
     print(f"{context.name}/{context.instance}: listening on {context.port}", flush=True)
     background = [asyncio.create_task(grow_ballast(context))]
     if behaviour.background:

@@ -17,7 +17,7 @@ Answer = Callable[[Request], Awaitable[tuple[int, Any]]]
 
 
 class Server:
-    """Serves ``answer`` on loopback. ``answer`` does not raise."""
+    """Serves ``answer``, which does not raise."""
 
     def __init__(self, answer: Answer, after: Callable[[], None]) -> None:
         self._answer = answer
@@ -28,9 +28,9 @@ class Server:
         self._closing = False
         self._server: asyncio.Server | None = None
 
-    async def start(self, port: int) -> None:
+    async def start(self, host: str, port: int) -> None:
         self._server = await asyncio.start_server(
-            self._serve, http.HOST, port, backlog=BACKLOG, reuse_address=True
+            self._serve, host, port, backlog=BACKLOG, reuse_address=True
         )
 
     async def stop(self, grace_s: float) -> None:

@@ -69,7 +69,7 @@ class Service:
         stats.requests += 1
         stats.in_flight += 1
         try:
-            if not _comes_from_here(request):
+            if not self._comes_from_here(request):
                 return 403, {"error": "only for programs on this host"}
             if request.path not in OPERATOR_PATHS:
                 await asyncio.sleep(knobs.slow_ms / 1000)
@@ -118,6 +118,16 @@ class Service:
             "failing": report.failing,
             "dependencies": report.dependencies,
         }
+
+    def _comes_from_here(self, request: Request) -> bool:
+        """Keeps web pages out: a browser names the page's origin, or the host that it believes in.
+        Where every service has a host of its own, its name is that host's, and numbers are as good:
+        no page of another site can have them for its own."""
+        names = (*LOOPBACK, self.context.name)
+        host = _host(request.headers.get("host", LOOPBACK[0]))
+        origin = request.headers.get("origin", "")
+        is_ours = host in names or (self.context.host not in LOOPBACK and _is_number(host))
+        return is_ours and (not origin or _host(origin.partition("://")[2]) in names)
 
     async def _work(self, context: Context, request: Request) -> Json:
         return await self.seated(lambda: self._behaviour.work(context, request))
@@ -187,16 +197,14 @@ async def _pong(context: Context, request: Request) -> Json:
     return {"pong": context.name}
 
 
-def _comes_from_here(request: Request) -> bool:
-    """Keeps web pages out: a browser names the page's origin, or the host that it believes in."""
-    host = request.headers.get("host", LOOPBACK[0])
-    origin = request.headers.get("origin", "")
-    return _is_loopback(host) and (not origin or _is_loopback(origin.partition("://")[2]))
-
-
-def _is_loopback(authority: str) -> bool:
+def _host(authority: str) -> str:
+    """Without its port."""
     name, _, port = authority.rpartition(":")
-    return (name if name and port.isdigit() else authority) in LOOPBACK
+    return name if name and port.isdigit() else authority
+
+
+def _is_number(name: str) -> bool:
+    return name.replace(".", "").isdigit()
 
 
 def _answer_for(error: Exception) -> StatusAndPayload:

@@ -21,7 +21,7 @@ class CommandNotifier:
     def __init__(self, spec: NotifierSpec, environ: Mapping[str, str] | None = None) -> None:
         self.name, self.on = spec.name, spec.on
         self.timeout_s, self.attempts = spec.timeout_s, spec.attempts
-        self._command = spec.command
+        self._command, self._names_service = spec.command, spec.names_service
         given = os.environ if environ is None else environ
         self._environ = {n: v for n, v in given.items() if not n.startswith(OWN_PREFIX)}
 
@@ -34,9 +34,10 @@ class CommandNotifier:
         """
         gone = threading.Event()
         env = self._environ | as_variables(message)
+        words = (*self._command, *((message.service,) if self._names_service else ()))
         try:
             ended = await asyncio.to_thread(
-                run, self._command, as_json(message), env, self.timeout_s, gone.is_set
+                run, words, as_json(message), env, self.timeout_s, gone.is_set
             )
         except (FileNotFoundError, PermissionError, ValueError) as error:
             raise GiveUp(f"{self._command[0]!r} cannot be executed: {error}") from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from everup.model.errors import GiveUp, TryAgain
 from everup.model.notice import Message, NotifierSpec
-from everup.notify.body import as_json
+from everup.notify.body import as_json, as_keys
 from everup.notify.http import Caller
 
 REFUSED = frozenset({400, 405, 410, 413, 415, 422})
@@ -17,7 +17,7 @@ class WebhookNotifier:
     def __init__(self, spec: NotifierSpec, caller: Caller | None = None) -> None:
         self.name, self.on = spec.name, spec.on
         self.timeout_s, self.attempts = spec.timeout_s, spec.attempts
-        self._url = spec.url
+        self._url, self._keys = spec.url, spec.keys
         self._caller = caller or Caller()
 
     async def send(self, message: Message) -> None:
@@ -28,8 +28,9 @@ class WebhookNotifier:
             GiveUp: the message is refused.
         """
         headers = {"content-type": "application/json", "idempotency-key": message.key}
+        body = as_keys(message, self._keys) if self._keys else as_json(message)
         answer = await self._caller.call(
-            "POST", self._url, self.timeout_s, body=as_json(message), headers=headers
+            "POST", self._url, self.timeout_s, body=body, headers=headers
         )
         if 200 <= answer.status < 300:
             return

@@ -9,19 +9,20 @@ from urllib.parse import urlsplit
 from everup.demo.stack.clients.session import Refused, Session
 from everup.demo.stack.wire import pgwire
 from everup.demo.stack.wire.errors import Unavailable, explain
+from everup.demo.stack.wire.http import LOOPBACK
 from everup.demo.stack.wire.pgwire import Connection, Parameter, PgError, Row
 
 NAME = "postgres"
 
 
 class Postgres:
-    """``url`` is ``postgresql://USER@127.0.0.1:PORT/DATABASE``; the password never stands in it."""
+    """``url`` is ``postgresql://USER@HOST:PORT/DATABASE``; the password may stand apart."""
 
     def __init__(
         self, url: str, password: str, service: str, may_reopen: Callable[[], bool]
     ) -> None:
         parts = urlsplit(url)
-        self._port = parts.port or 5432
+        self._address = (parts.hostname or LOOPBACK, parts.port or 5432)
         self._login = (parts.username or "", password, parts.path.lstrip("/"), service)
         self._session = Session(NAME, self._open, may_reopen)
 
@@ -45,7 +46,7 @@ class Postgres:
         """
         try:
             async with asyncio.timeout(timeout_s):
-                await pgwire.knock(self._port)
+                await pgwire.knock(self._address)
                 await self.query("SELECT 1", timeout_s=timeout_s)
         except (TimeoutError, OSError, EOFError) as error:
             raise Unavailable(NAME, explain(error)) from error
@@ -58,6 +59,6 @@ class Postgres:
 
     async def _open(self) -> Connection:
         try:
-            return await pgwire.connect(self._port, *self._login)
+            return await pgwire.connect(self._address, *self._login)
         except PgError as error:
             raise Unavailable(NAME, str(error)) from error

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from everup.demo.stack.clients.session import Refused, Session
 from everup.demo.stack.wire import resp
 from everup.demo.stack.wire.errors import Unavailable
+from everup.demo.stack.wire.http import LOOPBACK
 from everup.demo.stack.wire.resp import RedisError, Reply
 
 NAME = "redis"
@@ -36,11 +37,11 @@ class _Connection:
 
 
 class Redis:
-    """``url`` is ``redis://USER@127.0.0.1:PORT/DATABASE``; the password never stands in it."""
+    """``url`` is ``redis://USER@HOST:PORT/DATABASE``; the password may stand apart."""
 
     def __init__(self, url: str, password: str, may_reopen: Callable[[], bool]) -> None:
         parts = urlsplit(url)
-        self._port = parts.port or 6379
+        self._address = (parts.hostname or LOOPBACK, parts.port or 6379)
         self._login = (parts.username or "default", password)
         self._database = parts.path.lstrip("/") or "0"
         self._session = Session(NAME, self._open, may_reopen)
@@ -65,7 +66,7 @@ class Redis:
         self._session.close()
 
     async def _open(self) -> _Connection:
-        connection = _Connection(*await asyncio.open_connection("127.0.0.1", self._port))
+        connection = _Connection(*await asyncio.open_connection(*self._address))
         try:
             await connection.command("AUTH", *self._login)
             await connection.command("SELECT", self._database)

@@ -24,14 +24,8 @@ DATABASE, ROLE = "ai_workflow_db", "app_user"
 
 NOTE, ELSEWHERE_PREFIX = "postgres-home", "everup-postgres-"
 
-SCHEMA = (
-    "CREATE TABLE jobs (id bigserial PRIMARY KEY, text text NOT NULL,"
-    " state text NOT NULL DEFAULT 'queued', submitted_by text, result text, worker text,"
-    " created_at timestamptz NOT NULL DEFAULT now(), finished_at timestamptz)",
-    "CREATE INDEX jobs_open ON jobs (id) WHERE state <> 'done'",
-    "CREATE TABLE memories (id bigserial PRIMARY KEY, text text NOT NULL)",
-    "CREATE TABLE counters (service text PRIMARY KEY, n bigint NOT NULL)",
-)
+SCHEMA = Path(__file__).with_name("schema.sql")
+"""One statement a line; containers of PostgreSQL take the file as it is."""
 
 CONFIGURATION = """\
 # Small, on loopback only, with nothing that wakes up for its own sake.
@@ -142,7 +136,8 @@ def _make_data(binaries: Path, data: Path, passfile: Path, account: Account) -> 
     _single_user(
         binaries, fresh, account, "postgres", [role, f"CREATE DATABASE {DATABASE} OWNER {ROLE}"]
     )
-    _single_user(binaries, fresh, account, DATABASE, [f"SET SESSION AUTHORIZATION {ROLE}", *SCHEMA])
+    schema = SCHEMA.read_text(encoding="utf-8").splitlines()
+    _single_user(binaries, fresh, account, DATABASE, [f"SET SESSION AUTHORIZATION {ROLE}", *schema])
     fresh.rename(data)
 
 

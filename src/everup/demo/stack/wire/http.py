@@ -1,4 +1,4 @@
-"""As much of HTTP/1.1 as the services need: JSON in, JSON out, on loopback.
+"""As much of HTTP/1.1 as the services need: JSON in, JSON out.
 
 ``read_request`` and ``render`` serve ``server``; ``call`` is the client.
 """
@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-HOST = "127.0.0.1"
+LOOPBACK = "127.0.0.1"
+Address = tuple[str, int]
+"""Where an instance listens."""
 BODY_MAX_BYTES = 1 << 20
 HEADERS_MAX = 64
 
@@ -104,18 +106,25 @@ def render(status: int, payload: Any, *, keep_alive: bool = False) -> bytes:
 
 
 async def call(
-    port: int, method: str, path: str, payload: Any = None, *, timeout_s: float
+    address: Address,
+    method: str,
+    path: str,
+    payload: Any = None,
+    *,
+    timeout_s: float,
+    name: str = LOOPBACK,
 ) -> tuple[int, Any]:
-    """One request on a connection of its own: (status, decoded answer).
+    """One request on a connection of its own: (status, decoded answer). ``name`` is what the
+    other side is called, in its own eyes too.
 
     Raises OSError, EOFError or TimeoutError when there is no whole answer in time.
     """
     async with asyncio.timeout(timeout_s):
-        reader, writer = await asyncio.open_connection(HOST, port)
+        reader, writer = await asyncio.open_connection(*address)
         try:
             body = b"" if payload is None else json.dumps(payload).encode()
             head = (
-                f"{method} {path} HTTP/1.1\r\nhost: {HOST}:{port}\r\nconnection: close\r\n"
+                f"{method} {path} HTTP/1.1\r\nhost: {name}:{address[1]}\r\nconnection: close\r\n"
                 f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
             )
             writer.write(head.encode("latin-1") + body)

@@ -10,6 +10,7 @@ import struct
 from dataclasses import dataclass
 
 from everup.demo.stack.wire.errors import Unavailable
+from everup.demo.stack.wire.http import Address
 from everup.demo.stack.wire.scram import ScramClient
 
 Row = tuple[str | None, ...]
@@ -74,9 +75,11 @@ class Connection:
             self.writer.close()
 
 
-async def connect(port: int, user: str, password: str, database: str, name: str) -> Connection:
+async def connect(
+    address: Address, user: str, password: str, database: str, name: str
+) -> Connection:
     """Logs in; ``name`` is shown in ``pg_stat_activity``. The caller bounds the time."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    reader, writer = await asyncio.open_connection(*address)
     try:
         settings = {"user": user, "database": database, "application_name": name}
         pairs = b"".join(f"{key}\0{value}\0".encode() for key, value in settings.items())
@@ -89,13 +92,13 @@ async def connect(port: int, user: str, password: str, database: str, name: str)
     return Connection(reader, writer)
 
 
-async def knock(port: int) -> None:
+async def knock(address: Address) -> None:
     """Asks whether a *new* session would be served, without opening one.
 
     The kernel accepts connections for a stopped server; an answer to an SSL request comes from
     the server itself. It costs one fork there, and no log-in.
     """
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    reader, writer = await asyncio.open_connection(*address)
     try:
         writer.write(SSL_REQUEST)
         if await reader.read(1) not in (b"N", b"S"):

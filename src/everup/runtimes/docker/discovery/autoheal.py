@@ -23,12 +23,10 @@ RESTARTS = (ActionKind.GRACEFUL_RESTART, ActionKind.CONTAINER_RESTART)
 SECONDS_MOST = 86_400.0
 _WEBHOOK = "WEBHOOK_URL"
 _PREFIX = "AUTOHEAL_"
-_NOT_APPLICABLE = {
-    "WEBHOOK_JSON_KEY": "Everup's notifications have a form of their own",
-    "APPRISE_URL": "use a notifier of kind command",
-    "POST_RESTART_SCRIPT": "use a notifier of kind command with on: resolved",
-    "CURL_TIMEOUT": "each call to the engine has its own deadline",
-}
+_APPRISE, _SCRIPT, _JSON_KEY = "APPRISE_URL", "POST_RESTART_SCRIPT", "WEBHOOK_JSON_KEY"
+DEFAULT_JSON_KEY = "text"
+_NOT_APPLICABLE = {"CURL_TIMEOUT": "each call to the engine has its own deadline"}
+_BESIDE = (_WEBHOOK, _APPRISE, _SCRIPT)
 _NAMES = frozenset({"autoheal", "docker-autoheal"})
 
 
@@ -42,6 +40,9 @@ class AutohealSettings:
     interval_s: float | None = None
     only_running: bool | None = None
     webhook_url: str | None = field(default=None, repr=False)  # often a secret
+    webhook_key: str = DEFAULT_JSON_KEY
+    apprise_url: str | None = field(default=None, repr=False)
+    script: str | None = None
     is_given: bool = False  # at least one of its own variables is set
     notes: tuple[Note, ...] = ()
 
@@ -79,7 +80,10 @@ def read_environment(environ: Mapping[str, str]) -> AutohealSettings:
         interval_s=_seconds(environ, "AUTOHEAL_INTERVAL", notes),
         only_running=only_running == "true" if only_running else None,
         webhook_url=environ.get(_WEBHOOK, "").strip() or None,
-        is_given=any(name in environ for name in known),
+        webhook_key=environ.get(_JSON_KEY, "").strip() or DEFAULT_JSON_KEY,
+        apprise_url=environ.get(_APPRISE, "").strip() or None,
+        script=environ.get(_SCRIPT, "").strip() or None,
+        is_given=any(environ.get(name, "").strip() for name in (*known, *_BESIDE)),
         notes=tuple(notes),
     )
 

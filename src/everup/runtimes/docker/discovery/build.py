@@ -64,6 +64,7 @@ def build_stack(
         compose,
         labelled={name: wish.edges for name, wish in wishes.items()},
         refused={name: wish.refused_edges for name, wish in wishes.items()},
+        critical={n: wish.critical for n, wish in wishes.items() if wish.critical is not None},
         products=frozenset(n for n, copies in project.services.items() if family_of(n, copies)),
     )
     context = Context(project, around, Names(project))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from everup.model.kinds import DependencyKind
 from everup.model.stack import Dependency
@@ -25,6 +26,7 @@ from everup.runtimes.docker.discovery.notes import Note
 
 CRITICAL_CONFIDENCE = 0.8
 SOURCES_MOST = 3
+NO_NAMES: Mapping[str, frozenset[str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +43,13 @@ def find_edges(
     labelled: Mapping[str, tuple[Dependency, ...]],
     refused: Mapping[str, frozenset[str]],
     products: frozenset[str],
+    critical: Mapping[str, frozenset[str]] = NO_NAMES,
 ) -> Edges:
     """Edges of all services.
 
-    `labelled` and `refused` come from labels: edges that are declared, and those that are not to
-    be; `products` are the services that are known databases, queues and caches.
+    `labelled`, `refused` and `critical` come from labels: edges that are declared, those that are
+    not to be, and which of a service's carry a breaker, where its owner said so; `products` are the
+    services that are known databases, queues and caches, which decide it elsewhere.
     """
     names = Names(project)
     written: dict[str, list[Dependency]] = {}
@@ -66,8 +70,11 @@ def find_edges(
         kept += labelled.get(service, ())
         unknown = {edge.target for edge in kept} - project.services.keys()
         notes += [_unknown(service, target) for target in sorted(unknown)]
+        said = critical.get(service)
+        strange = () if said is None else sorted(said - {edge.target for edge in kept})
+        notes += [_no_edge(service, target) for target in strange]
         usable = [edge for edge in kept if edge.target not in unknown | {service}]
-        found[service] = _merged(usable, products)
+        found[service] = _merged(usable, products, said)
     return Edges(found, tuple(notes))
 
 
@@ -95,11 +102,16 @@ def _needed_by(start: str, written: Mapping[str, Iterable[Dependency]]) -> set[s
     return seen
 
 
-def _merged(edges: Iterable[Dependency], products: frozenset[str]) -> tuple[Dependency, ...]:
+def _merged(
+    edges: Iterable[Dependency], products: frozenset[str], said: frozenset[str] | None
+) -> tuple[Dependency, ...]:
     by_target: dict[str, list[Dependency]] = {}
     for edge in edges:
         by_target.setdefault(edge.target, []).append(edge)
-    return tuple(_one(by_target[target], products) for target in sorted(by_target))
+    merged = (_one(by_target[target], products) for target in sorted(by_target))
+    if said is None:
+        return tuple(merged)
+    return tuple(replace(edge, is_critical=edge.target in said) for edge in merged)
 
 
 def _one(edges: list[Dependency], products: frozenset[str]) -> Dependency:
@@ -113,6 +125,11 @@ def _one(edges: list[Dependency], products: frozenset[str]) -> Dependency:
         source=", ".join(sources[:SOURCES_MOST]),
         is_critical=strongest.target in products and surest >= CRITICAL_CONFIDENCE,
     )
+
+
+def _no_edge(service: str, target: str) -> Note:
+    text = f"everup.critical names '{target}', which it does not depend on"
+    return Note(service, text, "name it in everup.depends_on too", is_mistake=True)
 
 
 def _unknown(service: str, target: str) -> Note:

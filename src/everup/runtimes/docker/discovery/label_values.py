@@ -141,6 +141,14 @@ def edges(text: str) -> tuple[tuple[Dependency, ...], frozenset[str]]:
     return tuple(found.values()), frozenset(refused - found.keys())
 
 
+def names(text: str) -> frozenset[str]:
+    """`db,cache`, or `none`."""
+    found = [part.strip() for part in text.split(",") if part.strip()]
+    if len(found) > EDGES_MOST or any(c.isspace() for name in found for c in name) or not found:
+        raise ValueError(f"write up to {EDGES_MOST} names of services, as db,cache, or none")
+    return frozenset() if found == [NO_EDGE] else frozenset(found)
+
+
 def _own_address(text: str) -> tuple[str, int, str]:
     """(scheme, port, path) of an address in the container itself."""
     match = _ADDRESS.fullmatch(text)

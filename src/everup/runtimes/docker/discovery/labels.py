@@ -40,6 +40,7 @@ class Wishes:
     priority: int = 0
     edges: tuple[Dependency, ...] = ()
     refused_edges: frozenset[str] = frozenset()
+    critical: frozenset[str] | None = None  # the dependencies that carry a breaker
     heal_when_stopped: bool = False
     instances_least: int | None = None
     instances_most: int | None = None
@@ -67,6 +68,7 @@ _SETTERS: Mapping[str, Setter] = {
     "everup.one_shot": lambda w, t: replace(w, is_one_shot=values.flag(t)),
     "everup.priority": lambda w, t: replace(w, priority=values.whole(t, -1000, 1000)),
     "everup.depends_on": _edges,
+    "everup.critical": lambda w, t: replace(w, critical=values.names(t)),
     "everup.when_stopped": lambda w, t: replace(w, heal_when_stopped=values.when_stopped(t)),
     "everup.min_instances": lambda w, t: replace(
         w, instances_least=values.whole(t, 1, INSTANCES_MOST)
