@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import signal
 import socket
 from collections.abc import Callable
@@ -18,14 +17,14 @@ from typing import TextIO, cast
 import structlog
 
 from everup.api import ApiServer, bind, create_api
-from everup.app import Engine, build_app, runtime_names
+from everup.app import Engine, build_app
 from everup.cli import events, runfile
 from everup.cli.exits import OK, UNWELL, USAGE, Stop
-from everup.cli.finding import find
+from everup.cli.loading import load
 from everup.cli.place import Place
 from everup.cli.show import clean
 from everup.cli.voice import Voice
-from everup.config import ConfigError, Loaded, load_stack
+from everup.config import Loaded
 from everup.loop.mishaps import TooManyMishaps
 from everup.model.errors import EverupError
 
@@ -43,8 +42,7 @@ def up(
     place: Place, flags: dict[str, object], allowed_hosts: list[str], project: str | None = None
 ) -> int:
     """Run until a signal; 0 after an orderly stop."""
-    is_found = project is not None or place.is_without_file()
-    loaded = find(flags, project) if is_found else read(place, flags)
+    loaded = load(place, flags, project)
     state_dir = loaded.options.state_dir
     other = runfile.find(state_dir)
     if other is not None:
@@ -65,18 +63,6 @@ def up(
     finally:
         sock.close()
         voice.finish()
-
-
-def read(place: Place, flags: dict[str, object]) -> Loaded:
-    """The configuration.
-
-    Raises:
-        Stop: 2 with every problem of it.
-    """
-    try:
-        return load_stack(place.file, os.environ, flags, runtimes=runtime_names())
-    except ConfigError as error:
-        raise Stop(USAGE, str(error)) from None
 
 
 def take_address(loaded: Loaded) -> socket.socket:

@@ -12,6 +12,7 @@ from everup.cli.options import (
     File,
     Json,
     Override,
+    Project,
     Reason,
     Scope,
     Service,
@@ -64,10 +65,7 @@ def up(
         typer.Option(envvar="EVERUP_ALLOW_HOST", help="A further name for the Host header."),
     ] = None,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Go to the background.")] = False,
-    project: Annotated[
-        str | None,
-        typer.Option(envvar="EVERUP_PROJECT", help="A Compose project on this host's engine."),
-    ] = None,
+    project: Project = None,
 ) -> int:
     """Start the services that should run, watch them and heal them. Ctrl-C leaves them running.
 
@@ -300,14 +298,15 @@ def check(
         bool, typer.Option("--schema", help="Print the JSON Schema of everup.yaml, for editors.")
     ] = False,
     as_json: Json = False,
+    project: Project = None,
 ) -> int:
-    """Check a configuration and start nothing."""
+    """Check a configuration, or what is found of a project, and start nothing."""
     from everup.cli.check import check as run_check
     from everup.cli.check import put_schema
 
     if schema:
         return put_schema()
-    return run_check(path or file, is_json=as_json)
+    return run_check(path or file, is_json=as_json, project=project)
 
 
 @app.command()
@@ -356,10 +355,7 @@ def demo(
 @app.command()
 @ends
 def suggest(
-    project: Annotated[
-        str | None,
-        typer.Option(envvar="EVERUP_PROJECT", help="A Compose project on this host's engine."),
-    ] = None,
+    project: Project = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="A file that is not there yet; else standard output."),
