@@ -29,6 +29,7 @@ RUN tools/bin/hatchling build -t wheel && \
 # --- what runs --------------------------------------------------------------------------------------
 FROM ${BASE_IMAGE}
 LABEL everup.own=true \
+    everup.internal.controller=true \
     org.opencontainers.image.title=Everup \
     org.opencontainers.image.licenses=Apache-2.0
 

@@ -29,6 +29,7 @@ from everup.runtimes.docker.containers import Container
 from everup.runtimes.docker.copies import INSTANCES_MOST, Copies
 from everup.runtimes.docker.engine import Engine
 from everup.runtimes.docker.events import Events
+from everup.runtimes.docker.guard import Guard
 from everup.runtimes.docker.hands import Hands
 from everup.runtimes.docker.instances import NOTHING_MEASURED, instance_of
 from everup.runtimes.docker.isolation import Isolation
@@ -63,6 +64,7 @@ class DockerRuntime:
         self._turns = {name: asyncio.Lock() for name in stack.services}
         self._turn_wait_s = max(TURN_WAIT_S * scale, TURN_WAIT_LEAST_S)
         self._store = Store(state_dir / "docker")
+        self._guard = Guard(engine, stack.name)
         self._calls = Calls(clock)
         self._roster = Roster(engine, clock, stack.name, tuple(stack.services))
         self._hands = Hands(engine, clock, self._calls)
@@ -93,8 +95,14 @@ class DockerRuntime:
 
         Raises:
             GiveUp, TryAgain: there is no engine, or it does not answer.
+            AskAHuman: another Everup watches this project.
         """
         await self._engine.open()
+        try:
+            await self._guard.take()
+        except BaseException:
+            await self._engine.close()
+            raise
         self._witness.open(self._clock.now())
         self._asked.open()
         self._events.open()
@@ -335,6 +343,7 @@ class DockerRuntime:
         await self._calls.close()
         await self._meter.close()
         await self._engine.close()
+        self._guard.give_back()
 
     async def _tidy(self) -> None:
         while True:
