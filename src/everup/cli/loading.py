@@ -31,6 +31,18 @@ def load(place: Place, flags: Mapping[str, object], project: str | None = None) 
     return loaded if project is None else find(flags, project)  # the file is of another stack
 
 
+def refined(place: Place, flags: Mapping[str, object], project: str | None = None) -> Loaded | None:
+    """The word of a file over a project that is found; None: there is no such file here.
+
+    Raises:
+        Stop: with every problem of it.
+    """
+    if place.is_without_file():
+        return None
+    loaded = read(place, flags, is_found=project is not None and place.names_a_file())
+    return loaded if loaded.refinement is not None else None
+
+
 def read(place: Place, flags: Mapping[str, object], *, is_found: bool = False) -> Loaded:
     """The file alone.
 

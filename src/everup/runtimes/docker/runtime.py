@@ -37,9 +37,10 @@ from everup.runtimes.docker.limits import LimitKeeper
 from everup.runtimes.docker.manifest import MANIFEST
 from everup.runtimes.docker.meter import Meter
 from everup.runtimes.docker.plans import Plans
+from everup.runtimes.docker.rehearsal.marks import sweep_quietly
 from everup.runtimes.docker.replace import Replacer
 from everup.runtimes.docker.roster import Roster
-from everup.runtimes.docker.store import Store
+from everup.runtimes.docker.store import PINNED, WATCHED, Store
 from everup.runtimes.docker.witness import Witness
 from everup.runtimes.together import levels, together
 
@@ -106,6 +107,8 @@ class DockerRuntime:
         self._witness.open(self._clock.now())
         self._asked.open()
         self._events.open()
+        await sweep_quietly(self._engine)
+        self._store.put(WATCHED, self._stack.name, {"project": self._stack.name})
         self._is_open = True
         await self._replacer.settle_unfinished()
         found = await self._roster.read()
@@ -263,6 +266,7 @@ class DockerRuntime:
                 raise GiveUp(f"{service} has no container, so that no image of it runs")
             image = str(found[-1].document.get("Image") or "")
             repository, _, tag = reference.partition(":")
+            self._store.put(PINNED, reference, {"service": service, "image": image})
             await self._engine.call(
                 "POST", f"images/{image}/tag", params={"repo": repository, "tag": tag or "latest"}
             )
