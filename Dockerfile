@@ -52,6 +52,7 @@ ENTRYPOINT ["/opt/everup/bin/python", "-m", "everup.demo.stack"]
 # --- Everup ------------------------------------------------------------------------------------------
 FROM base
 LABEL everup.own=true \
+    everup.internal.controller=true \
     org.opencontainers.image.title=Everup \
     org.opencontainers.image.licenses=Apache-2.0
 

@@ -39,6 +39,7 @@ def test_it_says_what_it_is(everup_image: str) -> None:
     assert config["Healthcheck"]["Interval"] == 30 * 10**9
     assert "8010/tcp" in config["ExposedPorts"]
     assert config["Labels"]["everup.own"] == "true"
+    assert config["Labels"]["everup.internal.controller"] == "true"
     assert set(config["Volumes"]) == {"/app/logs", "/app/state"}
 
 

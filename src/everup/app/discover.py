@@ -103,8 +103,12 @@ async def read_documents(door: Engine) -> list[Mapping[str, Any]]:
 
 
 def load(found: Found, project: Project, loaded: Loaded) -> tuple[Loaded, Discovered]:
-    """The project as a stack, at the pace that was asked for, with its state in a folder of its
-    own. Blocks for the reading of Compose files."""
+    """The project as a stack, with the word of an everup.yaml laid over it, at the pace that was
+    asked for. Blocks for the reading of Compose files.
+
+    Raises:
+        ConfigError: the file names what is not there.
+    """
     files = {path: read_compose_text(path) for path in compose_paths(project)}
     seen = build_stack(project, found.around, files)
     services = {
@@ -112,8 +116,11 @@ def load(found: Found, project: Project, loaded: Loaded) -> tuple[Loaded, Discov
     }
     stack: Stack = replace(seen.stack, services=services)
     is_managed = bool(project.managed_by)  # by an orchestrator, and then only observed
+    said: tuple[str, ...] = ()
+    if loaded.refinement is not None:
+        stack, said = loaded.refinement.over(stack, is_managed=is_managed)
     loaded = replace(loaded, stack=stack) if is_managed else loaded.with_stack(stack)
-    notes = tuple(str(note) for note in seen.notes if note.is_mistake)
+    notes = (*said, *(str(note) for note in seen.notes if note.is_mistake))
     loaded = replace(loaded, warnings=tuple(dict.fromkeys((*loaded.warnings, *notes))))
     return take_over(loaded, found.around.autoheal, project, found.projects), seen
 

@@ -28,10 +28,15 @@ def install_parser() -> None:
 
 def put_script(shell: str) -> int:
     """Print the script for this shell; it asks `everup` itself, and no network."""
+    print(script(shell))
+    return OK
+
+
+def script(shell: str) -> str:
+    """The script itself."""
     from typer.completion import get_completion_script  # type: ignore[attr-defined]
 
-    print(get_completion_script(prog_name=PROGRAM, complete_var=VARIABLE, shell=shell))
-    return OK
+    return str(get_completion_script(prog_name=PROGRAM, complete_var=VARIABLE, shell=shell))
 
 
 def services(given: Mapping[str, Any]) -> list[str]:

@@ -9,9 +9,8 @@ from pathlib import Path
 
 from everup.cli import runfile
 from everup.cli.exits import OK, UNREACHABLE, USAGE, Stop
-from everup.cli.finding import find
+from everup.cli.loading import load
 from everup.cli.place import Place
-from everup.cli.up import read
 
 READY_WITHIN_S = 60.0
 POLL_EVERY_S = 0.1
@@ -23,11 +22,9 @@ def up_detached(
     place: Place, flags: dict[str, object], allowed_hosts: list[str], project: str | None = None
 ) -> int:
     """0 when it answers; its own exit code when it ended at once."""
-    if project is not None or place.is_without_file():
-        loaded = find(flags, project)
+    loaded = load(place, flags, project)
+    if project is None and place.is_without_file():
         project = loaded.stack.name
-    else:
-        loaded = read(place, flags)
     state_dir = loaded.options.state_dir
     other = runfile.find(state_dir)
     if other is not None:

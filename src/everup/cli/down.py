@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from everup.cli import runfile
-from everup.cli.exits import OK, UNWELL, Stop
+from everup.cli.exits import OK, UNWELL, USAGE, Stop
 from everup.cli.place import Place
 from everup.model.errors import EverupError
 
@@ -24,17 +24,19 @@ def down(place: Place, *, keep_services: bool) -> int:
     if keep_services:
         print("Everup does not run")
         return OK
+    if place.is_without_file():
+        raise Stop(USAGE, "Everup does not run; a Compose project is stopped with Compose itself")
     return asyncio.run(_stop_services(place))
 
 
 async def _stop_services(place: Place) -> int:
     from everup.app import stop_services
-    from everup.cli.up import read
+    from everup.cli.loading import load
 
     flags: dict[str, object] = {
         "state_dir": None if place.state_dir is None else str(place.state_dir)
     }
-    loaded = read(place, flags)
+    loaded = await asyncio.to_thread(load, place, flags)
     try:
         count, unknown = await stop_services(loaded, loaded.options.state_dir)
     except EverupError as error:

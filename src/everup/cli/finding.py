@@ -23,7 +23,7 @@ from everup.cli.place import state_base
 from everup.cli.show import clean
 from everup.config import ConfigError, Loaded, load_without_file
 from everup.model.errors import EverupError, TryAgain
-from everup.runtimes.docker.discovery import Project, ProjectKind
+from everup.runtimes.docker.discovery import Discovered, Project, ProjectKind
 
 CHOSEN_FILE = "project"
 TRIES_MOST = 3
@@ -34,27 +34,51 @@ QUESTIONS = {
 }
 
 
-def find(flags: Mapping[str, object], wanted: str | None) -> Loaded:
-    """The project that is meant, as a stack.
+def find(
+    flags: Mapping[str, object],
+    wanted: str | None,
+    refined: Loaded | None = None,
+    *,
+    is_told: bool = True,
+) -> Loaded:
+    """The project that is meant, as a stack. `refined`: with the word of this file over it.
 
     Raises:
-        Stop: there is no engine or no project, or several and nobody to ask.
+        Stop: there is no engine or no project, or several and nobody to ask; or the file names
+            what is not there.
+        ConfigError: in its place, unless `is_told`.
     """
+    return find_closely(flags, wanted, refined, is_told=is_told)[0]
+
+
+def find_closely(
+    flags: Mapping[str, object],
+    wanted: str | None,
+    refined: Loaded | None = None,
+    *,
+    is_told: bool = True,
+) -> tuple[Loaded, Discovered]:
+    """The same, with all that was seen of it."""
+    why = "there is no everup.yaml here, and " if refined is None else ""
     try:
-        loaded = load_without_file(os.environ, flags)
+        loaded = load_without_file(os.environ, flags) if refined is None else refined
+        named = wanted or (loaded.refinement.project if loaded.refinement else None)
         found = asyncio.run(discover.look(os.environ))
-        project = choose(found, wanted)
-        loaded, _ = discover.load(found, project, loaded)
+        project = choose(found, named)
+        loaded, seen = discover.load(found, project, loaded)
     except ConfigError as error:
+        if not is_told:
+            raise
         raise Stop(USAGE, str(error)) from None
     except TryAgain as error:
-        raise Stop(UNWELL, f"there is no everup.yaml here, and {error}") from None
+        raise Stop(UNWELL, f"{why}{error}") from None
     except EverupError as error:
-        raise Stop(USAGE, f"there is no everup.yaml here, and {error}") from None
-    if flags.get("state_dir") is None and not os.environ.get("EVERUP_STATE_DIR", "").strip():
+        raise Stop(USAGE, f"{why}{error}") from None
+    is_named = flags.get("state_dir") or os.environ.get("EVERUP_STATE_DIR", "").strip()
+    if refined is None and not is_named:
         folder = state_base() / project.name
         loaded = replace(loaded, options=replace(loaded.options, state_dir=folder))
-    return loaded
+    return loaded, seen
 
 
 def choose(found: Found, wanted: str | None, verb: str = "up") -> Project:

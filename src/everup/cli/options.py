@@ -63,6 +63,10 @@ Override = Annotated[
     list[str] | None,
     typer.Option(help="A check of the gate to pass over; needs --reason.", autocompletion=_checks),
 ]
+Project = Annotated[
+    str | None,
+    typer.Option(envvar="EVERUP_PROJECT", help="A Compose project on this host's engine."),
+]
 Service = Annotated[str, typer.Argument(help="A service of the stack.", autocompletion=_services)]
 Scope = Annotated[
     str | None, typer.Argument(help="A service; the whole stack without.", autocompletion=_services)

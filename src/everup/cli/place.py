@@ -68,8 +68,11 @@ class Place:
 
     def is_without_file(self) -> bool:
         """Was no file named, and is there none in this folder?"""
-        named = self.file or os.environ.get("EVERUP_FILE", "").strip()
-        return not named and self._own_file() is None
+        return not self.names_a_file() and self._own_file() is None
+
+    def names_a_file(self) -> bool:
+        """Was a file named, rather than found in this folder?"""
+        return bool(self.file or os.environ.get("EVERUP_FILE", "").strip())
 
     def nothing_here(self) -> str:
         """Said first where a command found neither a configuration nor an Everup."""

@@ -18,16 +18,16 @@ from typing import TextIO, cast
 import structlog
 
 from everup.api import ApiServer, bind, create_api
-from everup.app import Engine, build_app, runtime_names
+from everup.app import Engine, build_app
 from everup.app.newcomers import beyond, newcomers
 from everup.cli import events, runfile
 from everup.cli.admitting import admit
 from everup.cli.exits import OK, UNWELL, USAGE, Stop
-from everup.cli.finding import find
+from everup.cli.loading import load
 from everup.cli.place import Place
 from everup.cli.show import clean
 from everup.cli.voice import Voice
-from everup.config import ConfigError, Loaded, load_stack
+from everup.config import Loaded
 from everup.loop.mishaps import TooManyMishaps
 from everup.model.errors import EverupError
 
@@ -47,9 +47,9 @@ def up(
     """Run until a signal; 0 after an orderly stop."""
     voice = Voice()
     structlog.configure(logger_factory=structlog.WriteLoggerFactory(cast(TextIO, voice)))
-    is_found = project is not None or place.is_without_file()
     try:
-        loaded = find(flags, project) if is_found else read(place, flags)
+        loaded = load(place, flags, project)
+        is_found = project is not None or place.is_without_file() or loaded.refinement is not None
         if (other := runfile.find(loaded.options.state_dir)) is not None:
             raise Stop(
                 USAGE,
@@ -77,18 +77,6 @@ def _once(
         raise Stop(UNWELL, f"cannot start: {error}") from None
     finally:
         sock.close()
-
-
-def read(place: Place, flags: dict[str, object]) -> Loaded:
-    """The configuration.
-
-    Raises:
-        Stop: 2 with every problem of it.
-    """
-    try:
-        return load_stack(place.file, os.environ, flags, runtimes=runtime_names())
-    except ConfigError as error:
-        raise Stop(USAGE, str(error)) from None
 
 
 def take_address(loaded: Loaded) -> socket.socket:

@@ -12,6 +12,7 @@ from everup.cli.options import (
     File,
     Json,
     Override,
+    Project,
     Reason,
     Scope,
     Service,
@@ -64,10 +65,7 @@ def up(
         typer.Option(envvar="EVERUP_ALLOW_HOST", help="A further name for the Host header."),
     ] = None,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Go to the background.")] = False,
-    project: Annotated[
-        str | None,
-        typer.Option(envvar="EVERUP_PROJECT", help="A Compose project on this host's engine."),
-    ] = None,
+    project: Project = None,
 ) -> int:
     """Start the services that should run, watch them and heal them. Ctrl-C leaves them running.
 
@@ -309,14 +307,15 @@ def check(
         bool, typer.Option("--schema", help="Print the JSON Schema of everup.yaml, for editors.")
     ] = False,
     as_json: Json = False,
+    project: Project = None,
 ) -> int:
-    """Check a configuration and start nothing."""
+    """Check a configuration, or what is found of a project, and start nothing."""
     from everup.cli.check import check as run_check
     from everup.cli.check import put_schema
 
     if schema:
         return put_schema()
-    return run_check(path or file, is_json=as_json)
+    return run_check(path or file, is_json=as_json, project=project)
 
 
 @app.command()
@@ -368,10 +367,7 @@ def demo(
 @app.command()
 @ends
 def suggest(
-    project: Annotated[
-        str | None,
-        typer.Option(envvar="EVERUP_PROJECT", help="A Compose project on this host's engine."),
-    ] = None,
+    project: Project = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="A file that is not there yet; else standard output."),
@@ -381,3 +377,52 @@ def suggest(
     from everup.cli.suggest import put_suggestion
 
     return put_suggestion(project, output)
+
+
+def _faults(incomplete: str) -> list[str]:
+    return [fault for fault in ("crash", "hang", "unhealthy") if fault.startswith(incomplete)]
+
+
+@app.command(name="try")
+@ends
+def try_(
+    service: Service,
+    fault: Annotated[
+        str, typer.Option(help="crash, hang or unhealthy.", autocompletion=_faults)
+    ] = "crash",
+    within: Annotated[
+        float, typer.Option(min=10, max=600, help="Seconds until it should be healed.")
+    ] = 300,
+    file: File = None,
+    project: Project = None,
+) -> int:
+    """Rehearse on a throw-away copy of a service: hurt it, and see Everup heal it."""
+    from everup.cli.exits import USAGE, Stop
+    from everup.cli.rehearsing import rehearsal
+    from everup.runtimes.docker.rehearsal import Fault
+
+    if fault not in list(Fault):
+        raise Stop(USAGE, f"--fault: {fault!r} is none; write crash, hang or unhealthy")
+    return rehearsal(Place(file), service, Fault(fault), project, within)
+
+
+@app.command()
+@ends
+def uninstall(
+    file: File = None,
+    state_dir: StateDir = None,
+    project: Project = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Of every project that was watched without a file.")
+    ] = False,
+    keep_evidence: Annotated[
+        bool, typer.Option("--keep-evidence", help="Keep journal, history and logs.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> int:
+    """List every trace of Everup here and, after a yes, remove it. The services run on."""
+    from everup.cli.uninstall import uninstall as run_uninstall
+
+    return run_uninstall(
+        Place(file, state_dir), project, is_all=every, keeps_evidence=keep_evidence, is_sure=yes
+    )

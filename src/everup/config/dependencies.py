@@ -20,15 +20,25 @@ EDGE_FIELDS = ("kind", "weight", "critical")
 DEFAULT_WEIGHT = {DependencyKind.HARD: 1.0, DependencyKind.SOFT: 0.5}
 CYCLES_SHOWN_MOST = 5
 NAMES_SHOWN_MOST = 6
+NO_EDGE = "none"
 _WHAT = "a list of services, or services with kind and weight"
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """One declared dependency and the place where it stands."""
+    """One declared dependency and the place where it stands. `is_refused`: it is declared not to be
+    one, which takes away what was found."""
 
     dependency: Dependency
     field: Field
+    is_refused: bool = False
+
+    @property
+    def given(self) -> frozenset[str]:
+        """Which of its fields its owner wrote."""
+        if self.field.node.kind == "mapping":
+            return frozenset(entry.key for entry in self.field.node.entries)
+        return frozenset(("kind",) if "depends_on." in self.field.path else ())
 
 
 def depends_on(field: Field) -> list[Edge] | None:
@@ -119,6 +129,8 @@ def _described(target: str, field: Field) -> Edge | None:
     if field.node.is_empty:
         return Edge(_dependency(target, DependencyKind.HARD), field)
     if field.node.kind == "scalar":
+        if field.raw == NO_EDGE:
+            return Edge(_dependency(target, DependencyKind.SOFT), field, is_refused=True)
         kind = choice(DependencyKind)(field)
         return None if kind is None else Edge(_dependency(target, kind), field)
     given = field.fields(EDGE_FIELDS, "kind, weight, critical")

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from everup.config.careful import with_pace
 from everup.config.dependencies import check_edges
 from everup.config.errors import Problems, did_you_mean
+from everup.config.found import FOUND, Refinement
 from everup.config.maintenance import windows
 from everup.config.options import Layers, Options, read_pace
 from everup.config.parts import modes
@@ -30,10 +31,11 @@ from everup.model.settings import Settings
 from everup.model.stack import Stack, Window
 
 FIELDS = (
-    *("stack", "runtime", "mode", "modes", "time_scale", "listen"),
+    *("stack", "project", "runtime", "mode", "modes", "time_scale", "listen"),
     *("thresholds", "settings", "maintenance", "quiet_hours", "services"),
     *("log_directory", "log_level", "notify", "heartbeat", "token_file"),
 )
+WINDOWS = ("maintenance", "quiet_hours")
 SERVICES_MOST = 10_000
 NAMES_SHOWN_MOST = 3
 _SERVICES = "services with a probe or fields each"
@@ -41,11 +43,13 @@ _SERVICES = "services with a probe or fields each"
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Everything that the file says; `warnings` are sentences that name their place."""
+    """Everything that the file says; `warnings` are sentences that name their place. Where the
+    stack is found on an engine, `refinement` is what the file says of it, and `stack` is empty."""
 
     stack: Stack
     settings: Settings
     warnings: tuple[str, ...]
+    refinement: Refinement | None = None
 
 
 def read_document(
@@ -54,19 +58,25 @@ def read_document(
     options: Options,
     problems: Problems,
     runtimes: Collection[str],
+    *,
+    is_found: bool = False,
 ) -> Document:
     """Read the stack. `layers` begin with the file's own fields; the result is only of use when no
-    problem was added."""
+    problem was added. `is_found`: it lays over a project that runs on an engine, whether the file
+    says so or not."""
     given = layers[0]
     settings = settings_of(layers, problems)
+    runtime = maybe(given, "runtime", text) or (FOUND if is_found else "processes")
+    if "runtime" in given and runtime not in runtimes:
+        given["runtime"].wrong("is not a runtime", did_you_mean(runtime, runtimes))
+    if runtime == FOUND:
+        return _over_what_is_found(root, given, settings, options, problems, is_found=is_found)
+    _check_not_found(given, runtime, is_found=is_found)
     reads = [
         service(name, field, settings, options.file.parent)
         for name, field in _service_fields(root, given).items()
     ]
     services = {read.spec.name: read.spec for read in reads}
-    runtime = maybe(given, "runtime", text) or "processes"
-    if "runtime" in given and runtime not in runtimes:
-        given["runtime"].wrong("is not a runtime", did_you_mean(runtime, runtimes))
     warnings = check_edges(services, {read.spec.name: read.edges for read in reads})
     if runtime == "processes":
         warnings += check_ports(reads, options, problems)
@@ -85,6 +95,48 @@ def read_document(
     stack = with_pace(stack, read_pace(layers))
     stack = replace(stack, digest=digest(stack))
     return Document(stack, settings, (*_listening(options), *warnings, *_grouped_notes(reads)))
+
+
+def _over_what_is_found(
+    root: Field,
+    given: Mapping[str, Field],
+    settings: Settings,
+    options: Options,
+    problems: Problems,
+    *,
+    is_found: bool,
+) -> Document:
+    """What the file says of a project that is yet to be found."""
+    is_named = is_found or "project" in given
+    fields = {} if is_named and "services" not in given else _service_fields(root, given)
+    folder = options.file.parent
+    reads = [service(name, f, settings, folder, is_found=True) for name, f in fields.items()]
+    _check_thresholds(reads, settings)
+    project = maybe(given, "project", text) or (
+        _name(root, given, is_found=True) if "stack" in given or not is_named else ""
+    )
+    refinement = Refinement(
+        project or "",
+        tuple(reads),
+        maybe(given, "modes", modes) or {},
+        {name: given[name] for name in WINDOWS if name in given},
+        problems,
+    )
+    stack = Stack(name=refinement.project, services={}, runtime=FOUND)
+    return Document(stack, settings, tuple(_listening(options)), refinement)
+
+
+def _check_not_found(given: Mapping[str, Field], runtime: str, *, is_found: bool) -> None:
+    """A project is found on an engine alone."""
+    if "project" in given:
+        given["project"].wrong(
+            f"means something for runtime: {FOUND} alone", f"write runtime: {FOUND}, or remove it"
+        )
+    elif is_found:
+        given["runtime"].wrong(
+            "stands in the way of --project, which names a project of an engine",
+            f"write runtime: {FOUND}, or leave --project out",
+        )
 
 
 def _own_quiet_hours(reads: Sequence[Read]) -> Iterator[Window]:
@@ -119,13 +171,13 @@ def settings_of(layers: Layers, problems: Problems) -> Settings:
     return build_settings(chosen, problems)
 
 
-def _name(root: Field, given: Mapping[str, Field]) -> str:
+def _name(root: Field, given: Mapping[str, Field], *, is_found: bool = False) -> str:
     field = given.get("stack")
     if field is None:
         root.wrong("has no stack: with a name", "add stack: my-stack at the top")
         return ""
     name = text(field) or ""
-    if name and not is_name(name):
+    if name and not is_found and not is_name(name):
         field.wrong("is not a name for a stack", NAME_RULE)
     return name
 

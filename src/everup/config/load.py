@@ -15,6 +15,7 @@ from everup.config import environment
 from everup.config.careful import Pace, with_pace
 from everup.config.document import FIELDS, digest, read_document, settings_of
 from everup.config.errors import Problems
+from everup.config.found import FOUND, Refinement
 from everup.config.options import Options, read_options, read_pace
 from everup.config.reading import Field, plain
 from everup.config.scale import scale_stack
@@ -25,7 +26,7 @@ from everup.model.stack import Stack
 
 FILE_NAMES = ("everup.yaml", "everup.yml")
 FLAGS = ("mode", "time_scale", "listen", "state_dir", *NAMES)
-RUNTIMES = ("processes",)
+RUNTIMES = ("processes", FOUND)
 WARNINGS_MOST = 100
 _OWN_FIELD = "x-"
 _SHORTEST = "the shortest is `stack: mine` and `services: {web: http://127.0.0.1:8080/health}`"
@@ -33,7 +34,10 @@ _SHORTEST = "the shortest is `stack: mine` and `services: {web: http://127.0.0.1
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What was declared, at true pace. Warnings and `unused` are whole sentences for a person."""
+    """What was declared, at true pace. Warnings and `unused` are whole sentences for a person.
+
+    `refinement`: the stack is yet to be found on an engine, and this is what the file says of it.
+    """
 
     stack: Stack
     settings: Settings
@@ -41,6 +45,7 @@ class Loaded:
     warnings: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
     pace: Pace = Pace.OBSERVE
+    refinement: Refinement | None = None
 
     def with_stack(self, stack: Stack) -> Loaded:
         """The same over a stack that was found rather than declared, at the pace that was asked
@@ -64,6 +69,7 @@ def load_stack(
     flags: Mapping[str, object] | None = None,
     *,
     runtimes: Collection[str] = RUNTIMES,
+    is_found: bool = False,
 ) -> Loaded:
     """Read and check everything: the file, over it the environment, over both the flags.
 
@@ -73,6 +79,7 @@ def load_stack(
         flags: `mode`, `time_scale`, `listen`, `state_dir`, or any field of Settings; a None counts
             as not given.
         runtimes: the names that `runtime:` may have.
+        is_found: the file lays over a project of an engine, also where it does not say so.
 
     Raises:
         ConfigError: with every problem that was found, each with its place and its fix.
@@ -88,7 +95,7 @@ def load_stack(
     options = read_options(layers, file.absolute(), environ)
     if root is None:
         raise problems.error()
-    document = read_document(root, layers, options, problems, runtimes)
+    document = read_document(root, layers, options, problems, runtimes, is_found=is_found)
     if problems:
         raise problems.error()
     warnings = [*misspelt, *document.warnings]
@@ -97,7 +104,15 @@ def load_stack(
         warnings = [*warnings[: WARNINGS_MOST - 1], f"… and {rest} more warnings"]
     unused = environment.unused(environ)
     pace = read_pace(layers)
-    return Loaded(document.stack, document.settings, options, tuple(warnings), unused, pace)
+    return Loaded(
+        document.stack,
+        document.settings,
+        options,
+        tuple(warnings),
+        unused,
+        pace,
+        document.refinement,
+    )
 
 
 def load_without_file(

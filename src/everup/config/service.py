@@ -60,9 +60,14 @@ def is_name(text: str) -> bool:
     return len(text) <= NAME_LENGTH_MOST and NAME.fullmatch(text) is not None
 
 
-def service(name: str, field: Field, settings: Settings, folder: Path) -> Read:
-    """Read one service. `settings` give its probe's defaults; `folder` is where the file lies."""
-    if not is_name(name):
+def service(
+    name: str, field: Field, settings: Settings, folder: Path, *, is_found: bool = False
+) -> Read:
+    """Read one service. `settings` give its probe's defaults; `folder` is where the file lies.
+
+    `is_found`: it says only what it has to say of a service that is found elsewhere.
+    """
+    if not is_found and not is_name(name):
         field.wrong("is not a name for a service", NAME_RULE, has_value=False)
     edges: tuple[Edge, ...] = ()
     given: Mapping[str, Field] = {}
@@ -73,10 +78,13 @@ def service(name: str, field: Field, settings: Settings, folder: Path) -> Read:
     else:
         given = field.fields(FIELDS, "a probe, or fields like command: and probe:")
         edges = tuple(take(given, "depends_on", depends_on, []))
+        _check_refusals(edges, is_found=is_found)
         spec = _described(name, given, edges, settings, folder)
+    if is_found:
+        return Read(spec, field, given, edges, ())
     spec, notes = _guessed(spec, given)
     _check_port_marks(spec, given)
-    _check_quarantine(spec, given)
+    check_quarantine(spec, given)
     return Read(spec, field, given, edges, (*notes, *_notes(spec)))
 
 
@@ -113,7 +121,7 @@ def _described(
         min_instances=least,
         max_instances=most,
         probe=maybe(given, "probe", read_probe),
-        depends_on=tuple(edge.dependency for edge in edges),
+        depends_on=tuple(edge.dependency for edge in edges if not edge.is_refused),
         limits=take(given, "limits", parts.limits, Limits()),
         priority=take(given, "priority", whole(-1000, 1000), 0),
         is_stateful=take(given, "stateful", flag, False),
@@ -161,11 +169,20 @@ def _check_port_marks(spec: ServiceSpec, given: Mapping[str, Field]) -> None:
             )
 
 
+def _check_refusals(edges: tuple[Edge, ...], *, is_found: bool) -> None:
+    for edge in edges:
+        if edge.is_refused and not is_found:
+            edge.field.wrong(
+                "takes away a dependency, and none was found by itself here", "leave it out"
+            )
+
+
 _kept_s = duration(QUARANTINE_LEAST_S, QUARANTINE_MOST_S)
 
 
-def _check_quarantine(spec: ServiceSpec, given: Mapping[str, Field]) -> None:
-    if not spec.quarantine_s:
+def check_quarantine(spec: ServiceSpec, given: Mapping[str, Field]) -> None:
+    """Nobody may be kept aside whose fresh copy would do harm."""
+    if not spec.quarantine_s or "quarantine" not in given:
         return
     if spec.is_stateful:
         given["quarantine"].wrong(

@@ -42,7 +42,7 @@ def test_a_folder_with_a_stack_never_reaches_another_stacks_everup(tmp_path: Pat
 def test_wrong_usage_and_a_wrong_configuration_end_with_2() -> None:
     runner = CliRunner()
     assert runner.invoke(app, ["stop"]).exit_code == 2
-    assert runner.invoke(app, ["check"]).exit_code == 2
+    assert runner.invoke(app, ["check", "nowhere.yaml"]).exit_code == 2
     assert runner.invoke(app, ["up", "-f", "no-such-file.yaml"]).exit_code == 2
     assert runner.invoke(app, ["freeze", "--for", "soon"]).exit_code == 2
 

@@ -15,10 +15,16 @@ from everup.config import ConfigError, Loaded, load_stack
 def load(tmp_path: Path) -> Callable[..., Loaded]:
     """Load this text as everup.yaml, with these variables and flags."""
 
-    def run(text: str, environ: dict[str, str] | None = None, **flags: object) -> Loaded:
+    def run(
+        text: str,
+        environ: dict[str, str] | None = None,
+        *,
+        is_found: bool = False,
+        **flags: object,
+    ) -> Loaded:
         file = tmp_path / "everup.yaml"
         file.write_text(dedent(text), encoding="utf-8")
-        return load_stack(file, environ or {}, flags)
+        return load_stack(file, environ or {}, flags, is_found=is_found)
 
     return run
 

@@ -49,7 +49,8 @@ def build(texts: Mapping[str, str]) -> Part:
         "title": "everup.yaml",
         "description": "A stack for Everup to watch and heal. everup check says everything else "
         "that is wrong: what needs more than one value to be seen is not in this schema.",
-        **block(_fields(texts), required=("stack", "services")),
+        **block(_fields(texts)),
+        "anyOf": [{"required": ["stack", "services"]}, {"required": ["project"]}],
         "patternProperties": {"^x-": {"description": "Your own, to keep anchors in."}},
         "definitions": {"service": service(), "modes": modes()},
     }
@@ -62,6 +63,12 @@ def _fields(texts: Mapping[str, str]) -> dict[str, Part]:
             name(NAME.pattern, NAME_LENGTH_MOST),
             "Name of the stack: small letters, digits, - and _.",
             "my-stack",
+        ),
+        "project": described(
+            text(),
+            "With runtime: docker, the project on the engine that this file says more of; what it "
+            "does not say is found. By default it is called like the stack.",
+            "shop",
         ),
         "services": _services(),
         "runtime": described(

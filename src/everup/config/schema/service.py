@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 
-from everup.config.dependencies import DEFAULT_WEIGHT
+from everup.config.dependencies import DEFAULT_WEIGHT, NO_EDGE
 from everup.config.parts import (
     ASKED_ONLY,
     ENV_MOST,
@@ -248,7 +248,7 @@ def _labels() -> Part:
 
 def _depends_on() -> Part:
     edge = either(
-        choice(DependencyKind),
+        {"type": "string", "enum": [*DependencyKind, NO_EDGE]},
         block(
             {
                 "kind": described(

@@ -22,6 +22,9 @@ OWN = "everup.own"
 MADE = "everup.made"  # on containers that Everup created beyond what was declared
 ASIDE = "everup-aside-"  # how the name of a container begins that was moved out of the way
 
+TRY = "everup-try-"  # how the names begin of what a rehearsal makes
+REHEARSAL = "everup.internal.try"  # on all that a rehearsal makes: who made it, see rehearsal/marks
+
 NO_TIME = "0001-01-01"
 SIGNALLED = 128  # an exit code above it is a signal, by the convention of shells and the engine
 SIGNAL_MOST = 64

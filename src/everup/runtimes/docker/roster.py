@@ -20,6 +20,7 @@ from everup.runtimes.docker.containers import (
     OWN,
     PROJECT,
     SERVICE,
+    TRY,
     Container,
     parse,
 )
@@ -107,7 +108,8 @@ class Roster:
         """The service that this line of the list is a container of; "" for none of ours. What was
         started by hand is a service by its own name."""
         labels = line.get("Labels") or {}
-        if YES in (str(labels.get(ONE_OFF, "")).lower(), str(labels.get(OWN, "")).lower()):
+        is_own = str(labels.get(OWN, "")).lower() == YES and not self._project.startswith(TRY)
+        if is_own or str(labels.get(ONE_OFF, "")).lower() == YES:
             return ""
         service = str(labels.get(SERVICE) or "")
         if labels.get(PROJECT) != self._project:

@@ -29,6 +29,7 @@ from everup.runtimes.docker.containers import Container
 from everup.runtimes.docker.copies import INSTANCES_MOST, Copies
 from everup.runtimes.docker.engine import Engine
 from everup.runtimes.docker.events import Events
+from everup.runtimes.docker.guard import Guard
 from everup.runtimes.docker.hands import Hands
 from everup.runtimes.docker.instances import NOTHING_MEASURED, instance_of
 from everup.runtimes.docker.isolation import Isolation
@@ -36,9 +37,10 @@ from everup.runtimes.docker.limits import LimitKeeper
 from everup.runtimes.docker.manifest import MANIFEST
 from everup.runtimes.docker.meter import Meter
 from everup.runtimes.docker.plans import Plans
+from everup.runtimes.docker.rehearsal.marks import sweep_quietly
 from everup.runtimes.docker.replace import Replacer
 from everup.runtimes.docker.roster import Roster
-from everup.runtimes.docker.store import Store
+from everup.runtimes.docker.store import PINNED, WATCHED, Store
 from everup.runtimes.docker.witness import Witness
 from everup.runtimes.together import levels, together
 
@@ -63,6 +65,7 @@ class DockerRuntime:
         self._turns = {name: asyncio.Lock() for name in stack.services}
         self._turn_wait_s = max(TURN_WAIT_S * scale, TURN_WAIT_LEAST_S)
         self._store = Store(state_dir / "docker")
+        self._guard = Guard(engine, stack.name)
         self._calls = Calls(clock)
         self._roster = Roster(engine, clock, stack.name, tuple(stack.services))
         self._hands = Hands(engine, clock, self._calls)
@@ -93,11 +96,19 @@ class DockerRuntime:
 
         Raises:
             GiveUp, TryAgain: there is no engine, or it does not answer.
+            AskAHuman: another Everup watches this project.
         """
         await self._engine.open()
+        try:
+            await self._guard.take()
+        except BaseException:
+            await self._engine.close()
+            raise
         self._witness.open(self._clock.now())
         self._asked.open()
         self._events.open()
+        await sweep_quietly(self._engine)
+        self._store.put(WATCHED, self._stack.name, {"project": self._stack.name})
         self._is_open = True
         await self._replacer.settle_unfinished()
         found = await self._roster.read()
@@ -255,6 +266,7 @@ class DockerRuntime:
                 raise GiveUp(f"{service} has no container, so that no image of it runs")
             image = str(found[-1].document.get("Image") or "")
             repository, _, tag = reference.partition(":")
+            self._store.put(PINNED, reference, {"service": service, "image": image})
             await self._engine.call(
                 "POST", f"images/{image}/tag", params={"repo": repository, "tag": tag or "latest"}
             )
@@ -335,6 +347,7 @@ class DockerRuntime:
         await self._calls.close()
         await self._meter.close()
         await self._engine.close()
+        self._guard.give_back()
 
     async def _tidy(self) -> None:
         while True:

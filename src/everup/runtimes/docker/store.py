@@ -14,6 +14,8 @@ from everup.model.errors import TryAgain
 from everup.runtimes import files
 
 SUFFIX = ".json"
+WATCHED, PINNED = "watched", "pinned"
+"""Rooms: whose notes these are, and the names that we gave to images."""
 
 
 class Store:

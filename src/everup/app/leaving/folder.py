@@ -1,0 +1,86 @@
+"""What Everup keeps in a state folder, by name, and its removal. Blocks.
+
+Only what Everup makes is taken away: a state folder may have been put where other files are, and
+what is not known by its name stays, and is named. The folder itself goes once it is empty.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from everup.app.engine import JOURNAL_FILE
+from everup.app.rooms import HISTORY_FOLDER, LOGS_FOLDER
+from everup.logbook.book import FILE_NAME
+
+EVIDENCE = (JOURNAL_FILE, HISTORY_FOLDER, LOGS_FOLDER, FILE_NAME)
+DOCKER = "docker"
+PROCESSES = ("instances", "declared", "held")
+OF_SERVICES = ("output", "areas")
+"""What services that go on running write into."""
+
+WORDS = {
+    JOURNAL_FILE: "the journal",
+    HISTORY_FOLDER: "the history",
+    LOGS_FOLDER: "the log",
+    FILE_NAME: "the output of everup up --detach",
+    DOCKER: "notes on containers",
+    "instances": "notes on processes",
+    "declared": "notes on processes",
+    "held": "notes on what is held",
+    "output": "what the services wrote",
+    "areas": "the services' working areas",
+}
+_KNOWN = re.compile(
+    rf"({re.escape(JOURNAL_FILE)}(-wal|-shm|-journal)?|{re.escape(FILE_NAME)}(\.\d+)?"
+    r"|everup\.pid|everup\.\d+|lock)$"
+)
+
+
+def found(folder: Path) -> tuple[list[Path], list[Path]]:
+    """What is ours in it, and what is not."""
+    ours: list[Path] = []
+    strange: list[Path] = []
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError:
+        return [], []
+    for entry in entries:
+        is_ours = entry.name in WORDS or _KNOWN.match(entry.name) is not None
+        (ours if is_ours and not entry.is_symlink() else strange).append(entry)
+    return ours, strange
+
+
+def is_evidence(entry: Path) -> bool:
+    """Does it tell a person what happened?"""
+    return entry.name.startswith(EVIDENCE)
+
+
+def said(entries: Sequence[Path]) -> str:
+    """`the journal, the history, …`."""
+    words = [WORDS.get(entry.name) for entry in entries]
+    return ", ".join(dict.fromkeys(word for word in words if word)) or "small files"
+
+
+def remove(folder: Path, keep: Sequence[str]) -> list[str]:
+    """Take away what is ours but for `keep`; what could not be removed, with the reason."""
+    ours, strange = found(folder)
+    stays: list[str] = []
+    for entry in ours:
+        if entry.name in keep:
+            continue
+        try:
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        except OSError as error:
+            stays.append(f"{entry}: {error.strerror}; rm -r {entry}")
+    if strange:
+        names = ", ".join(entry.name for entry in strange[:5])
+        stays.append(f"{folder}: it holds what Everup did not make ({names})")
+        return stays
+    try:
+        folder.rmdir()
+    except OSError:
+        return stays  # something was kept, which is said where it was decided
+    return stays
