@@ -29,6 +29,8 @@ from everup.model.settings import Settings
 from everup.model.stack import Stack
 
 STALE_INTERVALS = 2.0
+STRANGER_TRIES = 5
+"""Answers after which one that nobody declared how to ask is hardly asked any more."""
 
 
 class News(Enum):
@@ -141,6 +143,8 @@ class Desk:
     def _fold(self, kept: Kept, result: ProbeResult) -> News:
         before = kept.probe
         kept.probe = fold_probe(before, result)
+        if self._proves_nothing(kept):
+            return News.NONE
         if before is None or before.verdict is not kept.probe.verdict:
             return News.TURNED
         if kept.probe.verdict is not ProbeVerdict.PASS:
@@ -213,8 +217,26 @@ class Desk:
             if kept.instance.state is not InstanceState.RUNNING:
                 return True
             if kept.probe is not None and kept.probe.verdict is not ProbeVerdict.PASS:
-                return True
+                if not self._proves_nothing(kept):
+                    return True
         return False
+
+    def has_never_answered(self, service: str) -> bool:
+        """Was it asked over and over, as nobody declared, and never answered well?"""
+        kept = self._kept.get(service, {}).values()
+        return bool(kept) and all(
+            self._proves_nothing(k)
+            and k.probe is not None
+            and (k.probe.failures_in_a_row >= STRANGER_TRIES)
+            for k in kept
+        )
+
+    def _proves_nothing(self, kept: Kept) -> bool:
+        """Nobody declared how to ask it, and so it was never answered well."""
+        spec = self._stack.services[kept.instance.service].probe
+        if spec is None or not spec.is_inferred:
+            return False
+        return kept.probe is None or not kept.probe.has_ever_passed
 
     def observation(self, now_s: float) -> Observation:
         """Everything at this moment, with values older than two intervals made unknown."""
@@ -236,7 +258,7 @@ class Desk:
                 observed.append(seen)
                 if k.instance.state is not InstanceState.RUNNING:
                     continue  # nobody asks what does not run, and its death was seen
-                if seen.probe is not None:
+                if seen.probe is not None and not self._proves_nothing(k):
                     is_read = is_read and seen.probe.verdict is not ProbeVerdict.UNKNOWN
                 if probe_limit_s is not None:
                     complete = complete and self._is_asked(k)

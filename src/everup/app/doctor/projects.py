@@ -107,7 +107,7 @@ def _judged(seen: Discovered, lasting: Sequence[str]) -> Finding:
     blind = [
         name
         for name in lasting
-        if seen.stack.services[name].probe is None and seen.traits[name].check is None
+        if not seen.stack.services[name].says_how_to_ask and seen.traits[name].check is None
     ]
     known = len(lasting) - len(blind)
     said = f"{known} of {len(lasting)} can be judged"

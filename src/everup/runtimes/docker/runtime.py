@@ -35,6 +35,7 @@ from everup.runtimes.docker.isolation import Isolation
 from everup.runtimes.docker.limits import LimitKeeper
 from everup.runtimes.docker.manifest import MANIFEST
 from everup.runtimes.docker.meter import Meter
+from everup.runtimes.docker.nearness import Nearness
 from everup.runtimes.docker.plans import Plans
 from everup.runtimes.docker.replace import Replacer
 from everup.runtimes.docker.roster import Roster
@@ -70,7 +71,7 @@ class DockerRuntime:
         self._plans = Plans(engine, self._store, self._replacer.moved)
         self._copies = Copies(engine, self._calls, self._hands, self._replacer)
         self._isolation = Isolation(engine, self._store)
-        self._meter = Meter(engine)
+        self._meter, self._nearness = Meter(engine), Nearness(engine)
         self._limits = LimitKeeper(engine, self._hands, self._store, self._meter.peak)
         self._asked = Asked(
             self._store, known=self._roster.container, is_ours=self._calls.is_acting
@@ -95,6 +96,7 @@ class DockerRuntime:
             GiveUp, TryAgain: there is no engine, or it does not answer.
         """
         await self._engine.open()
+        await self._nearness.open()
         self._witness.open(self._clock.now())
         self._asked.open()
         self._events.open()
@@ -358,6 +360,7 @@ class DockerRuntime:
             was_witnessed=was_witnessed,
             asked=self._asked.how(container) if has_ended else "",
             lost_network=lost,
+            near=self._nearness.of(container),
             at_s=self._clock.now(),
             failure_threshold=self._settings.failure_threshold,
         )

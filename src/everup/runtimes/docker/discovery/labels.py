@@ -48,6 +48,7 @@ class Wishes:
     stop_grace_s: float | None = None
     hooks: Mapping[str, HookSpec] = field(default_factory=dict)
     probe: ProbeSpec | None = None
+    unasked_because: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
 
@@ -58,6 +59,12 @@ Setter = Callable[[Wishes, str], Wishes]
 def _edges(wishes: Wishes, text: str) -> Wishes:
     edges, refused = values.edges(text)
     return replace(wishes, edges=edges, refused_edges=refused)
+
+
+def _probe(wishes: Wishes, text: str) -> Wishes:
+    if text.strip().lower() == values.NO_PROBE:
+        return replace(wishes, unasked_because=f"its label everup.probe says {values.NO_PROBE}")
+    return replace(wishes, probe=values.probe(text))
 
 
 _SETTERS: Mapping[str, Setter] = {
@@ -80,7 +87,7 @@ _SETTERS: Mapping[str, Setter] = {
     ),
     "everup.start_period": lambda w, t: replace(w, start_period_s=values.duration_s(t, DAY_S)),
     "everup.stop_grace": lambda w, t: replace(w, stop_grace_s=values.duration_s(t, GRACE_MOST_S)),
-    "everup.probe": lambda w, t: replace(w, probe=values.probe(t)),
+    "everup.probe": _probe,
 }
 
 # What holds when one of these cannot be understood: its owner meant to hold something back. A
