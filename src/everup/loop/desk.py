@@ -29,8 +29,6 @@ from everup.model.settings import Settings
 from everup.model.stack import Stack
 
 STALE_INTERVALS = 2.0
-STRANGER_TRIES = 5
-"""Answers after which one that nobody declared how to ask is hardly asked any more."""
 
 
 class News(Enum):
@@ -222,12 +220,14 @@ class Desk:
         return False
 
     def has_never_answered(self, service: str) -> bool:
-        """Was it asked over and over, as nobody declared, and never answered well?"""
+        """Was it asked, as nobody declared, for longer than a start may take, and never answered
+        well?"""
+        most_s = self._settings.start_period_unknown_s
         kept = self._kept.get(service, {}).values()
         return bool(kept) and all(
             self._proves_nothing(k)
             and k.probe is not None
-            and (k.probe.failures_in_a_row >= STRANGER_TRIES)
+            and k.probe.at_s - k.probe.since_s > most_s
             for k in kept
         )
 
