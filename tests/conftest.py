@@ -1,4 +1,5 @@
-"""What holds for every test: traffic on loopback and to its own containers alone, no process left behind, seeds that repeat.
+"""What holds for every test: traffic on loopback and to its own containers, no process left
+behind, seeds that repeat.
 
 Fixtures for all: `free_port`, `docker`, `everup_image`. Nothing here is product code.
 """

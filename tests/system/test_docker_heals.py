@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from everup.app import Engine
 from everup.model.kinds import ActionKind, Condition, Purpose
 from tests.docker_engine import Docker
 from tests.system.docker_stack import (

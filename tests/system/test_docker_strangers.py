@@ -1,4 +1,4 @@
-"""Services that nobody declared how to ask: what can be known of them is, and the root is healed."""
+"""Services that nobody declared how to ask: what can be known is, and the root is healed."""
 
 from __future__ import annotations
 

@@ -26,6 +26,7 @@ from everup.cli.place import Place
 from everup.cli.show import clean
 from everup.cli.voice import Voice
 from everup.config import ConfigError, Loaded, load_stack
+from everup.loop.coverage import Coverage, coverage
 from everup.loop.mishaps import TooManyMishaps
 from everup.model.errors import EverupError
 
@@ -139,7 +140,9 @@ async def _watch(
     it cannot be told ends nothing."""
     journal = engine.control.journal
     after = 0 if engine.control.journal_fault else await events.last_sequence(journal)
-    _summary(loaded, address, say)
+    look = engine.control.look
+    known = coverage(engine.control.stack, None if look is None else look.observation)
+    _summary(loaded, address, known, say)
     for text in engine.control.mismatches():
         say(f"  warning  {clean(text)}")
     telling = asyncio.create_task(events.tell(journal, after, say, engine.control.news))
@@ -169,7 +172,7 @@ def _listen_to_signals(stopped: asyncio.Event, wanted: Wanted) -> None:
     loop.add_signal_handler(runfile.STOP_WITH_SERVICES, stop, True)
 
 
-def _summary(loaded: Loaded, address: str, say: Callable[[str], None]) -> None:
+def _summary(loaded: Loaded, address: str, known: Coverage, say: Callable[[str], None]) -> None:
     stack = loaded.stack
     names = list(stack.services)
     shown = ", ".join(names[:SERVICES_NAMED_MOST])
@@ -183,6 +186,7 @@ def _summary(loaded: Loaded, address: str, say: Callable[[str], None]) -> None:
     }
     say(f"Everup watches {stack.name}: {len(names)} services ({shown}{more})")
     say(f"  mode     {stack.mode}: {doing[stack.mode]}")
+    say(f"  judged   {clean(known.text)}")
     if loaded.options.time_scale != 1:
         say(f"  pace     time_scale {loaded.options.time_scale:g}: all times are scaled")
     say(f"  address  {address}")
