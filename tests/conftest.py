@@ -1,4 +1,5 @@
-"""What holds for every test: traffic on loopback alone, no process left behind, seeds that repeat.
+"""What holds for every test: traffic on loopback and to its own containers, no process left
+behind, seeds that repeat.
 
 Fixtures for all: `free_port`, `docker`, `everup_image`. Nothing here is product code.
 """
@@ -20,6 +21,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.docker_engine import docker as docker
+from tests.docker_engine import is_talked_to
 from tests.docker_image import everup_image as everup_image
 from tests.ports import free_port
 
@@ -44,15 +46,17 @@ def _is_loopback(host: str) -> bool:
         return host in {"localhost", ""}
 
 
-def _only_loopback(event: str, arguments: tuple[Any, ...]) -> None:
+def _only_its_own(event: str, arguments: tuple[Any, ...]) -> None:
     if event not in {"socket.connect", "socket.sendto"}:
         return
     source, address = arguments
-    if source.family in {socket.AF_INET, socket.AF_INET6} and not _is_loopback(str(address[0])):
+    if source.family not in {socket.AF_INET, socket.AF_INET6}:
+        return
+    if not _is_loopback(str(address[0])) and not is_talked_to(str(address[0])):
         raise PermissionError(f"a test may talk to loopback only, not to {address[0]}")
 
 
-sys.addaudithook(_only_loopback)
+sys.addaudithook(_only_its_own)
 
 
 def _left_behind(mark: str) -> list[psutil.Process]:

@@ -21,6 +21,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from http.client import HTTPConnection
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from socket import AF_UNIX, SOCK_STREAM, socket
 from typing import Any
@@ -38,6 +39,17 @@ POLL_EVERY_S = 0.1
 KINDS = {"container": ["ps", "-aq"], "network": ["network", "ls", "-q"]}
 KINDS["volume"] = ["volume", "ls", "-q"]
 REMOVERS = {"container": ["rm", "-fv"], "network": ["network", "rm"], "volume": ["volume", "rm"]}
+
+
+TALKED_TO: set[IPv4Network | IPv6Network] = set()
+
+
+def is_talked_to(address: str) -> bool:
+    """Is it a network that this session made, and said that it talks to?"""
+    try:
+        return any(ip_address(address) in network for network in TALKED_TO)
+    except ValueError:
+        return False
 
 
 def call(*arguments: str, timeout_s: float = ANSWERS_WITHIN_S, text: str = "") -> str:
@@ -119,6 +131,13 @@ class Docker:
     def volume(self, word: str, *options: str) -> str:
         return call("volume", "create", "--label", self.label, *options, self.name(word))
 
+    def talk(self, project: str) -> None:
+        """From now on this test may talk to the containers on the networks of this project."""
+        label = f"com.docker.compose.project={self.name(project)}"
+        for network in _with_labels("network", [label]):
+            for pool in json.loads(call("network", "inspect", network))[0]["IPAM"]["Config"]:
+                TALKED_TO.add(ip_network(pool["Subnet"]))
+
     def compose(self, project: str, *arguments: str, **environment: str) -> str:
         """docker-compose, for a project of this session: `name(project)`."""
         self._projects[self.name(project)] = None
@@ -138,6 +157,7 @@ class Docker:
 
     def close(self) -> None:
         """Remove what is left. Raises AssertionError when something does not go."""
+        TALKED_TO.clear()
         for kind in KINDS:  # containers first: they hold the rest
             for found in self.left().get(kind, []):
                 _remove(kind, found)

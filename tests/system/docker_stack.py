@@ -8,7 +8,7 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from everup.app import Engine, build_app, discover
 from everup.config import load_without_file
@@ -16,10 +16,11 @@ from everup.model import entries as e
 from everup.model.kinds import Condition
 from tests.docker_engine import BUSYBOX, Docker, call
 
+Entry = TypeVar("Entry", bound=e.Entry)
 TIME_SCALE = 0.3
 PATIENCE_S = 40.0
 
-_ASK = "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 1 {host} 8080 | grep -q 200"
+ASK = "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 1 {host} 8080 | grep -q 200"
 _SERVE = "mkdir -p /www; echo hi >/www/index.html; exec httpd -f -p 8080 -h /www"
 COMPOSE = f"""
 version: "2.4"
@@ -30,14 +31,14 @@ services:
     command: ["sh", "-c", "{_SERVE}"]
     healthcheck:
       <<: *check
-      test: ["CMD-SHELL", "{_ASK.format(host="127.0.0.1").replace(chr(92), chr(92) * 2)}"]
+      test: ["CMD-SHELL", "{ASK.format(host="127.0.0.1").replace(chr(92), chr(92) * 2)}"]
   web:
     image: {BUSYBOX}
     command: ["sh", "-c", "trap 'exit 0' TERM; sleep 100000 & wait"]
     depends_on: [db]
     healthcheck:
       <<: *check
-      test: ["CMD-SHELL", "{_ASK.format(host="db").replace(chr(92), chr(92) * 2)}"]
+      test: ["CMD-SHELL", "{ASK.format(host="db").replace(chr(92), chr(92) * 2)}"]
   again:
     image: {BUSYBOX}
     command: ["sh", "-c", "sleep 100000"]
@@ -53,10 +54,10 @@ services:
 class Shop:
     """The project, with the few things that are done to it."""
 
-    def __init__(self, docker: Docker, word: str, folder: Path) -> None:
+    def __init__(self, docker: Docker, word: str, folder: Path, compose: str = COMPOSE) -> None:
         self.docker, self.word = docker, word
         self.file = folder / "docker-compose.yml"
-        self.file.write_text(COMPOSE, encoding="utf-8")
+        self.file.write_text(compose, encoding="utf-8")
         self.name = docker.name(word)
 
     def compose(self, *arguments: str) -> str:
@@ -82,10 +83,12 @@ class Shop:
 
 
 @asynccontextmanager
-async def watched(shop: Shop, folder: Path, *, mode: str = "auto") -> AsyncIterator[Engine]:
+async def watched(
+    shop: Shop, folder: Path, *, mode: str = "auto", time_scale: float = TIME_SCALE
+) -> AsyncIterator[Engine]:
     """An Everup that found the project by itself."""
     found = await discover.look({})
-    loaded = load_without_file({}, {"mode": mode, "time_scale": TIME_SCALE})
+    loaded = load_without_file({}, {"mode": mode, "time_scale": time_scale})
     loaded, _ = discover.load(found, found.named(shop.name), loaded)
     engine = build_app(loaded, state_dir=folder / "state")
     await engine.start()
@@ -118,7 +121,20 @@ async def all_healthy(engine: Engine) -> None:
     )
 
 
+async def told(engine: Engine, kind: type[Entry]) -> list[Entry]:
+    """What the journal has of this kind, oldest first."""
+    entries = await engine.control.journal.entries(limit=1000)
+    return [entry for _, _, entry in entries if isinstance(entry, kind)]
+
+
+async def resolved(engine: Engine, count: int, patience_s: float = 60.0) -> None:
+    """So many incidents ended well."""
+    deadline_s = asyncio.get_running_loop().time() + patience_s
+    while len(await told(engine, e.IncidentResolved)) < count:
+        assert asyncio.get_running_loop().time() < deadline_s, f"not {count} resolved"
+        await asyncio.sleep(0.2)
+
+
 async def actions(engine: Engine) -> list[e.Intended]:
     """What was done, oldest first."""
-    told = await engine.control.journal.entries(limit=1000)
-    return [entry for _, _, entry in told if isinstance(entry, e.Intended)]
+    return await told(engine, e.Intended)

@@ -8,11 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from everup.app import Engine
-from everup.model import entries as e
 from everup.model.kinds import ActionKind, Condition, Purpose
 from tests.docker_engine import Docker
-from tests.system.docker_stack import Shop, actions, all_healthy, condition, until, watched
+from tests.system.docker_stack import (
+    Shop,
+    actions,
+    all_healthy,
+    condition,
+    resolved,
+    until,
+    watched,
+)
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 
@@ -37,10 +43,10 @@ def test_faults_are_healed_root_first(shop: Shop, tmp_path: Path) -> None:
 
             shop.crash("db")
             await until(lambda: shop.state("db")["Running"], "db is started", 10)
-            await _resolved(engine, 1)
+            await resolved(engine, 1)
 
             shop.do("kill", "db", "-s", "STOP")
-            await _resolved(engine, 2)
+            await resolved(engine, 2)
             await until(lambda: condition(engine, "web") is Condition.HEALTHY, "web is well")
             assert shop.state("db")["Health"]["Status"] == "healthy"
 
@@ -111,14 +117,3 @@ def test_observing_changes_nothing(shop: Shop, tmp_path: Path) -> None:
         assert after["HostConfig"] == before["HostConfig"]
 
     asyncio.run(story())
-
-
-async def _resolved(engine: Engine, count: int) -> None:
-    async def found() -> int:
-        told = await engine.control.journal.entries(limit=1000)
-        return sum(isinstance(entry, e.IncidentResolved) for _, _, entry in told)
-
-    deadline_s = asyncio.get_running_loop().time() + 60
-    while await found() < count:
-        assert asyncio.get_running_loop().time() < deadline_s, f"not {count} resolved"
-        await asyncio.sleep(0.2)

@@ -14,9 +14,10 @@ from typing import Any
 
 from everup.app.access.own import own_ids
 from everup.app.autoheal import take_over
+from everup.app.strangers import strangers
 from everup.config import Loaded
 from everup.model.errors import AskAHuman, GiveUp
-from everup.model.stack import ProbeSpec, ServiceSpec, Stack
+from everup.model.stack import ProbeOrigin, ProbeSpec, ServiceSpec, Stack
 from everup.runtimes.docker.discovery import (
     Around,
     Discovered,
@@ -111,8 +112,10 @@ def load(found: Found, project: Project, loaded: Loaded) -> tuple[Loaded, Discov
     """
     files = {path: read_compose_text(path) for path in compose_paths(project)}
     seen = build_stack(project, found.around, files)
+    inferred = strangers(seen)
     services = {
-        name: _with_check(spec, seen.traits[name]) for name, spec in seen.stack.services.items()
+        name: _with_check(spec, seen.traits[name], inferred.get(name))
+        for name, spec in seen.stack.services.items()
     }
     stack: Stack = replace(seen.stack, services=services)
     is_managed = bool(project.managed_by)  # by an orchestrator, and then only observed
@@ -149,14 +152,18 @@ async def _document(engine: Engine, container: str) -> Mapping[str, Any] | None:
     return document
 
 
-def _with_check(spec: ServiceSpec, traits: Traits) -> ServiceSpec:
-    """The owner's healthcheck is the service's probe, unless a label declares another one. Of one
-    that borrows its network it is at least seen whether that is still there."""
+def _with_check(spec: ServiceSpec, traits: Traits, inferred: ProbeSpec | str | None) -> ServiceSpec:
+    """The owner's healthcheck is the service's probe, unless a label declares another one; then
+    comes what it is known to speak. Of one that borrows its network it is at least seen whether
+    that is still there."""
     if spec.probe is not None:
         return spec
     check = traits.check
     if check is None:
-        is_borrower = bool(traits.network_of)
-        return replace(spec, probe=ProbeSpec(is_owners=True)) if is_borrower else spec
+        why = inferred if isinstance(inferred, str) else ""
+        probe = inferred if isinstance(inferred, ProbeSpec) else None
+        if traits.network_of:
+            probe = ProbeSpec(is_owners=True, origin=ProbeOrigin.NETWORK)
+        return replace(spec, probe=probe, unasked_because=why)
     probe = ProbeSpec(is_owners=True, interval_s=check.interval_s, timeout_s=check.timeout_s)
     return replace(spec, probe=probe)

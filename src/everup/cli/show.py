@@ -102,6 +102,7 @@ def status(health: Mapping[str, Any], state: Mapping[str, Any], scores: Mapping[
         console().print(Text(f"not acting: {clean(health['monitor_fault'])}", "yellow"))
     for text in state["mismatches"]:
         console().print(Text(f"not as declared: {clean(text)}", "yellow"))
+    console().print(Text(clean(state["coverage"]["text"]), "dim"))
     for line in _handed(state):
         console().print(Text(line, "bold red"), soft_wrap=True)
     put_table(

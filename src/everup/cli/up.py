@@ -28,6 +28,7 @@ from everup.cli.place import Place
 from everup.cli.show import clean
 from everup.cli.voice import Voice
 from everup.config import Loaded
+from everup.loop.coverage import Coverage, coverage
 from everup.loop.mishaps import TooManyMishaps
 from everup.model.errors import EverupError
 
@@ -118,7 +119,9 @@ async def _run(
         try:
             await server.start()
             _set_apart_what_stays()
-            _summary(loaded, server.address, said, say)
+            look = engine.control.look
+            known = coverage(engine.control.stack, None if look is None else look.observation)
+            _summary(loaded, server.address, said, known, say)
             now = await _watch(engine, stopped, say, loaded if is_found else None)
         finally:
             await server.stop()
@@ -193,7 +196,11 @@ def _listen_to_signals(stopped: asyncio.Event, wanted: Wanted) -> None:
 
 
 def _summary(
-    loaded: Loaded, address: str, access: Sequence[str], say: Callable[[str], None]
+    loaded: Loaded,
+    address: str,
+    access: Sequence[str],
+    known: Coverage,
+    say: Callable[[str], None],
 ) -> None:
     stack = loaded.stack
     names = list(stack.services)
@@ -208,6 +215,7 @@ def _summary(
     }
     say(f"Everup watches {stack.name}: {len(names)} services ({shown}{more})")
     say(f"  mode     {stack.mode}: {doing[stack.mode]}")
+    say(f"  judged   {clean(known.text)}")
     if loaded.options.time_scale != 1:
         say(f"  pace     time_scale {loaded.options.time_scale:g}: all times are scaled")
     say(f"  address  {address}")

@@ -7,6 +7,9 @@ Hung means proven: a failing probe *and* a process that cannot progress, for `ha
 process that uses CPU or I/O is busy, and a busy one gets `busy_lasts_s` before its owner's own
 check alone is believed. While the host, or the process, is short of CPU, silence without that proof
 says nothing. Trouble lasted until it was last seen, not until now: we may have been held up.
+
+A probe that nobody declared is believed like a busy one's, `busy_lasts_s` long, unless the kernel
+proves the hang: that is not its word alone.
 """
 
 from __future__ import annotations
@@ -236,10 +239,10 @@ def _judge_instance(
     if is_stuck or (nobody_let_in and probe.heard is Heard.SILENCE):
         is_long = read_s - probe.since_s >= settings.hang_lasts_s
         return Cause.HANG, probe.since_s, is_long, True
+    if spec.probe.is_inferred or (not is_idle and probe.heard not in (Heard.ANSWER, Heard.CHECK)):
+        is_long = lasted_s >= settings.busy_lasts_s
     if probe.heard in (Heard.ANSWER, Heard.CHECK):
         return Cause.UNHEALTHY, probe.since_s, often and is_long, False
-    if not is_idle:
-        is_long = lasted_s >= settings.busy_lasts_s
     is_late = bool(_short_of_cpu(observed, around, settings))
     cause = Cause.UNHEALTHY if probe.heard is Heard.REFUSAL else Cause.HANG
     return cause, probe.since_s, often and is_long and not is_late, False

@@ -28,6 +28,7 @@ from everup.loop.look import Decision, Look
 from everup.loop.mishaps import LOOK, Mishaps
 from everup.loop.owed_starts import OwedStarts
 from everup.loop.ports import Clock, HostSense, Ids, Journal, Prober, Random, Runtime
+from everup.loop.proven import Proven
 from everup.loop.rooms import Beside, Rooms
 from everup.loop.sampling import Samplers, raise_first_of
 from everup.loop.settle import ENDS_AND_STARTS
@@ -85,7 +86,7 @@ class Control(ControlViews):
         self.hard_closure = Closures(self.graph)
         self.memory = Memory()
         self.look: Look | None = None
-        self.desk = Desk(stack, settings)
+        self.desk, self.proven = Desk(stack, settings), Proven(stack)
         self.desk_of_wishes, self.owed_starts = DeskOfWishes(), OwedStarts()
         self.unsettled: dict[str, float] = {}
         self._inherited: set[str] = set()

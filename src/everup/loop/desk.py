@@ -141,6 +141,8 @@ class Desk:
     def _fold(self, kept: Kept, result: ProbeResult) -> News:
         before = kept.probe
         kept.probe = fold_probe(before, result)
+        if self._proves_nothing(kept):
+            return News.NONE
         if before is None or before.verdict is not kept.probe.verdict:
             return News.TURNED
         if kept.probe.verdict is not ProbeVerdict.PASS:
@@ -213,8 +215,28 @@ class Desk:
             if kept.instance.state is not InstanceState.RUNNING:
                 return True
             if kept.probe is not None and kept.probe.verdict is not ProbeVerdict.PASS:
-                return True
+                if not self._proves_nothing(kept):
+                    return True
         return False
+
+    def has_never_answered(self, service: str) -> bool:
+        """Was it asked, as nobody declared, for longer than a start may take, and never answered
+        well?"""
+        most_s = self._settings.start_period_unknown_s
+        kept = self._kept.get(service, {}).values()
+        return bool(kept) and all(
+            self._proves_nothing(k)
+            and k.probe is not None
+            and k.probe.at_s - k.probe.since_s > most_s
+            for k in kept
+        )
+
+    def _proves_nothing(self, kept: Kept) -> bool:
+        """Nobody declared how to ask it, and so it was never answered well."""
+        spec = self._stack.services[kept.instance.service].probe
+        if spec is None or not spec.is_inferred:
+            return False
+        return kept.probe is None or not kept.probe.has_ever_passed
 
     def observation(self, now_s: float) -> Observation:
         """Everything at this moment, with values older than two intervals made unknown."""
@@ -236,7 +258,7 @@ class Desk:
                 observed.append(seen)
                 if k.instance.state is not InstanceState.RUNNING:
                     continue  # nobody asks what does not run, and its death was seen
-                if seen.probe is not None:
+                if seen.probe is not None and not self._proves_nothing(k):
                     is_read = is_read and seen.probe.verdict is not ProbeVerdict.UNKNOWN
                 if probe_limit_s is not None:
                     complete = complete and self._is_asked(k)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 async def observe(control: Control, look: Look) -> Look:
     """Fill in the observation; journal deaths that were not ours."""
-    seen = control.desk.observation(look.at_s)
+    seen = control.proven.only(control.desk.observation(look.at_s), control.state)
     if seen.monitor.gap_s < 0:
         control.set_back(look.at_s)
     entries: list[Entry] = []

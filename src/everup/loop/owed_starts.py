@@ -114,7 +114,8 @@ def _patience_s(control: Control, target: str) -> float:
 
 def _is_up(control: Control, look: Look, target: str) -> bool:
     """Its probe says so; without a probe it is enough that it runs."""
-    if control.stack.services[target].probe is None:
+    probe = control.stack.services[target].probe
+    if probe is None or probe.is_inferred:
         return _runs_whole(look, target)
     health = look.assessment.own.services.get(target)
     return health is not None and health.condition in UP

@@ -25,6 +25,8 @@ from everup.model.settings import Settings
 from everup.model.stack import ProbeSpec, ServiceSpec, Stack
 
 LISTING_DEADLINE_INTERVALS = 2.0
+STRANGER_INTERVALS = 12.0
+"""How much more seldom one is asked that never answered, where nobody declared how to ask."""
 
 
 class Samplers:
@@ -170,9 +172,10 @@ class Samplers:
             close = self._deserves_closeness(spec.name) or not (
                 running or self._is_settled(spec.name)
             )
-            await self._clock.sleep(
-                self._settings.close_sample_interval_s if close else probe.interval_s
-            )
+            wait_s = self._settings.close_sample_interval_s if close else probe.interval_s
+            if self._desk.has_never_answered(spec.name):
+                wait_s = STRANGER_INTERVALS * probe.interval_s
+            await self._clock.sleep(wait_s)
 
     async def _probe_once(self, spec: ServiceSpec, probe: ProbeSpec, instance: Instance) -> None:
         part = f"probing {spec.name}"

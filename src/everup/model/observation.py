@@ -60,6 +60,8 @@ class Instance:
     accept_queue: float = UNKNOWN
     waited_s: float = UNKNOWN
     address: str | None = None  # where its own network reaches it; None: unknown
+    near: str | None = None  # the same where it is certain to be its own, as seen from here
+    make: str = ""  # what it was made as: another one after a recreate, the same after a restart
     check: ProbeResult | None = None  # the latest answer of the owner's own check, if it has one
 
 
@@ -113,6 +115,7 @@ class InstanceObservation:
     read_at_s: float = UNKNOWN
     queue_since_s: float = UNKNOWN  # its accept queue waits and never shrank since then
     starved_at_s: float = UNKNOWN  # last seen to want the processor and hardly get it
+    goes_unasked: bool = False  # nobody declared how to ask it, and what we try has never passed
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,23 +7,37 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from everup.model.kinds import UNKNOWN, ActionKind, DependencyKind, Mode
 
-PORT_MARK, HOST_MARK = "{port}", "{host}"
+PORT_MARK, HOST_MARK, NEAR_MARK = "{port}", "{host}", "{near}"
 FREEZE_LABEL = "everup.freeze"
 YES_WORDS = frozenset({"true", "yes", "on", "1"})
 NO_WORDS = frozenset({"", "false", "no", "off", "0"})
 
 
+class ProbeOrigin(StrEnum):
+    """Who says that this is how to ask: its owner; we, by what its image and settings are known to
+    be; or nobody, and of what is listed only its borrowed network is seen."""
+
+    OWNER = "owner"
+    INFERRED = "inferred"
+    NETWORK = "network"
+
+
 @dataclass(frozen=True, slots=True)
 class ProbeSpec:
     """How to ask one instance whether it is well. Exactly one of http, tcp, postgres, redis,
-    command and is_owners is set; postgres and redis are `host:port` or the path of a socket.
+    memcached, command and is_owners is set; postgres, redis and memcached are `host:port`, the
+    first two also the path of a socket.
 
     `is_owners`: nobody asks; the runtime runs the owner's own check and lists its answers.
 
-    `{port}` and `{host}` in a target stand for those of the instance that is asked.
+    `{port}` and `{host}` in a target stand for those of the instance that is asked, `{near}` for
+    its address where that is certain to be its own as seen from here.
+
+    One of origin `inferred` counts only once it has passed for what runs now: see `loop.proven`.
     """
 
     http: str | None = None
@@ -34,22 +48,29 @@ class ProbeSpec:
     expect_status: tuple[int, int] = (200, 399)
     postgres: str | None = None
     redis: str | None = None
+    memcached: str | None = None
     is_owners: bool = False
+    origin: ProbeOrigin = ProbeOrigin.OWNER
 
     @property
     def kind(self) -> str:
-        """`http`, `tcp`, `postgres`, `redis`, `owners` or `exec`."""
+        """`http`, `tcp`, `postgres`, `redis`, `memcached`, `owners` or `exec`."""
         if self.is_owners:
             return "owners"
-        for name in ("http", "tcp", "postgres", "redis"):
+        for name in ("http", "tcp", "postgres", "redis", "memcached"):
             if getattr(self, name):
                 return name
         return "exec"
 
     @property
+    def is_inferred(self) -> bool:
+        """Nobody declared it."""
+        return self.origin is ProbeOrigin.INFERRED
+
+    @property
     def targets(self) -> tuple[str, ...]:
-        """Everything in which `{port}` and `{host}` may stand."""
-        named = (self.http, self.tcp, self.postgres, self.redis)
+        """Everything in which `{port}`, `{host}` and `{near}` may stand."""
+        named = (self.http, self.tcp, self.postgres, self.redis, self.memcached)
         return (*(target for target in named if target), *self.command)
 
 
@@ -152,6 +173,7 @@ class ServiceSpec:
     heal_when_stopped: bool = False
     releases: ReleaseSpec | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    unasked_because: str = ""  # why nobody can be asked about it, where that is known
 
     @property
     def frozen_by_label(self) -> str:
@@ -160,6 +182,11 @@ class ServiceSpec:
         if value.lower() in NO_WORDS:
             return ""
         return f"label {FREEZE_LABEL}" + ("" if value.lower() in YES_WORDS else f": {value}")
+
+    @property
+    def says_how_to_ask(self) -> bool:
+        """Has its owner given it a check or a probe?"""
+        return self.probe is not None and self.probe.origin is ProbeOrigin.OWNER
 
     @property
     def has_instances_to_spare(self) -> bool:

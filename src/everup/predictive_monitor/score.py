@@ -137,7 +137,7 @@ def instance_score(
 
 def _is_unread(observed: InstanceObservation, spec: ServiceSpec) -> bool:
     """It runs and could be asked, but nobody knows what it says."""
-    if spec.probe is None or not _is_up(observed):
+    if spec.probe is None or observed.goes_unasked or not _is_up(observed):
         return False
     return observed.probe is None or observed.probe.verdict is ProbeVerdict.UNKNOWN
 
@@ -160,7 +160,7 @@ def _factors(
             quick_s = HARMLESS_LATENCY * spec.probe.timeout_s
             late = (probe.latency_s - quick_s) / max(1e-9, spec.probe.timeout_s - quick_s)
             _add(found, "response_time", probe.latency_s, late, LATENCY_WEIGHT)
-    elif spec.probe is None and _cannot_progress(observed, settings):
+    elif (spec.probe is None or observed.goes_unasked) and _cannot_progress(observed, settings):
         _add(found, "progress", 0.0, 1.0, PROBE_WEIGHT)
     full = (observed.memory_ratio - MEMORY_COMFORT) / (1.0 - MEMORY_COMFORT)
     _add(found, "memory", observed.memory_ratio, full, MEMORY_WEIGHT)

@@ -48,7 +48,7 @@ def settling(
 ) -> Condition | None:
     """STARTING or RECOVERING; None: what its check says is to be believed."""
     probe, instance = observed.probe, observed.instance
-    if instance.state is not InstanceState.RUNNING or spec.probe is None:
+    if instance.state is not InstanceState.RUNNING or spec.probe is None or observed.goes_unasked:
         return None
     if probe is not None and probe.verdict is ProbeVerdict.RECOVERING:
         return Condition.RECOVERING

@@ -27,6 +27,7 @@ STATE = {
     "stack": "shop",
     "mode": "auto",
     "mismatches": [],
+    "coverage": {"text": "0 of 1 services can be judged; only seen to run: catalog. Do this"},
     "components": {
         "automated_recovery": {"state": "running", "services_with_a_person": ["catalog"]},
         "auto_scaler": {"state": "not_built"},
@@ -59,6 +60,7 @@ def test_status_says_first_that_a_person_is_needed() -> None:
     assert "1 incident waits for you:\n  everup explain catalog\n" in output
     assert output.index("waits for you") < output.index("Services")
     assert "not_built" not in output
+    assert "0 of 1 services can be judged; only seen to run: catalog." in output
     told = json.loads(CliRunner().invoke(app, ["status", "--json"]).output)
     assert told["status"]["components"]["auto_scaler"]["state"] == "not_built"
 

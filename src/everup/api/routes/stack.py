@@ -116,13 +116,13 @@ def _declared(control: ControlView, spec: ServiceSpec, env: bool) -> DeclaredSha
 
 
 def _probe(spec: ProbeSpec) -> ProbeSpecShape:
-    target = spec.http or spec.tcp
     return ProbeSpecShape(
         kind=spec.kind,
-        target=masked_words((target,) if target else spec.command),
+        target=masked_words(spec.targets),
         interval_s=spec.interval_s,
         timeout_s=spec.timeout_s,
         expect_status=spec.expect_status,
+        origin=spec.origin,
     )
 
 

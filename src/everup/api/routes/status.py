@@ -12,6 +12,7 @@ from everup.api.routes.health import current_freezes, look_age_s
 from everup.api.shapes.health import (
     ComponentsShape,
     ContributionShape,
+    CoverageShape,
     DependenciesStatusShape,
     HealthScoresShape,
     MonitorShape,
@@ -19,6 +20,7 @@ from everup.api.shapes.health import (
     ServiceHealthShape,
     StatusShape,
 )
+from everup.loop.coverage import coverage
 from everup.model.kinds import UNKNOWN, Condition, is_known
 
 router = APIRouter(tags=["status"])
@@ -37,6 +39,7 @@ async def status(control: Control) -> StatusShape:
         monitor_fault=control.state.monitor_fault,
         journal_fault=control.journal_fault,
         mismatches=control.mismatches(),
+        coverage=_coverage(control),
         freezes=current_freezes(control),
         components=ComponentsShape(
             predictive_monitor=_monitor(control),
@@ -75,6 +78,17 @@ def service_health(control: ControlView, name: str) -> ServiceHealthShape:
         explained_by=() if finding is None else finding.explained_by,
         purpose=purpose,
         contributions=tuple(ContributionShape.model_validate(c) for c in health.contributions),
+    )
+
+
+def _coverage(control: ControlView) -> CoverageShape:
+    look = control.look
+    found = coverage(control.stack, None if look is None else look.observation)
+    return CoverageShape(
+        text=found.text,
+        judged=dict(found.judged),
+        only_seen=dict(found.only_seen),
+        fix=found.fix if found.only_seen else "",
     )
 
 

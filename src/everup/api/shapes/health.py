@@ -92,6 +92,17 @@ class ComponentsShape(Shape):
     auto_scaler: NotBuiltShape = NotBuiltShape()
 
 
+class CoverageShape(Shape):
+    """How much can be judged. `judged`: service → by what (its healthcheck, a declared probe, or
+    what it is known to speak). `only_seen`: service → why it can only be seen to run. `fix`: what
+    would change that, "" where nothing needs to."""
+
+    text: str
+    judged: dict[str, str]
+    only_seen: dict[str, str]
+    fix: str
+
+
 class StatusShape(Shape):
     """The state of all five components. `mismatches`: where what runs is not what is declared, as
     a removed service that runs on, with what would mend it."""
@@ -105,6 +116,7 @@ class StatusShape(Shape):
     monitor_fault: str
     journal_fault: str
     mismatches: list[str]
+    coverage: CoverageShape
     freezes: list[FreezeShape]
     components: ComponentsShape
 

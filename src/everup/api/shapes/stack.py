@@ -8,6 +8,7 @@ from everup.api.shapes.base import Known, Shape
 from everup.api.shapes.dependencies import EdgeShape
 from everup.model.kinds import ActionKind, InstanceState, Mode, ProbeVerdict, Purpose
 from everup.model.runtime import Capability
+from everup.model.stack import ProbeOrigin
 
 
 class RuntimeShape(Shape):
@@ -36,6 +37,9 @@ class ProbeSpecShape(Shape):
     interval_s: float
     timeout_s: float
     expect_status: tuple[int, int]
+    origin: ProbeOrigin = Field(
+        description="inferred: nobody declared it; it counts once it has passed"
+    )
 
 
 class HookShape(Shape):

@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from everup.app.doctor.findings import Finding, count, ok, some, weak
+from everup.app.strangers import strangers
+from everup.model.stack import ProbeSpec
 from everup.runtimes.docker.discovery import (
     Around,
     Container,
@@ -107,10 +109,13 @@ def _judged(seen: Discovered, lasting: Sequence[str]) -> Finding:
     blind = [
         name
         for name in lasting
-        if seen.stack.services[name].probe is None and seen.traits[name].check is None
+        if not seen.stack.services[name].says_how_to_ask and seen.traits[name].check is None
     ]
     known = len(lasting) - len(blind)
+    inferred = strangers(seen)
+    asked = [name for name in blind if isinstance(inferred.get(name), ProbeSpec)]
     said = f"{known} of {len(lasting)} can be judged"
+    said += f", {len(asked)} more by what they are known to speak" if asked else ""
     if not blind:
         return ok("coverage", said, seen.project.name)
     return weak(

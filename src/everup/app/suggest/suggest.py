@@ -23,7 +23,7 @@ def suggest(found: Close, file: str = FILE) -> Suggestion:
     seen = found.seen
     lasting = [name for name, spec in seen.stack.services.items() if not spec.is_one_shot]
     checked = {name for name in lasting if seen.traits[name].check is not None}
-    judged = checked | {name for name in lasting if seen.stack.services[name].probe is not None}
+    judged = checked | {name for name in lasting if seen.stack.services[name].says_how_to_ask}
     advice: list[Advice] = []
     notes: list[str] = []
     for name in lasting:

@@ -52,6 +52,8 @@ class Engine:
         self._found = ""
         self.is_encrypted = False
         """Reached over TLS."""
+        self.is_socket = False
+        """Reached over a socket file, so that it is of this machine, or of one that it holds."""
         self._turns = asyncio.Semaphore(CALLS_MOST)
         self.version: Mapping[str, Any] = {}
 
@@ -80,6 +82,7 @@ class Engine:
             raise GiveUp(_no_address(error)) from error
         self._found = str(getattr(self._docker, "_connection_info", ""))
         self.is_encrypted = str(self._docker.docker_host).startswith("https:")
+        self.is_socket = str(self._docker.docker_host).startswith("unix:")
         try:
             self.version = await self.call("GET", "version", is_versioned=False)
             self._docker.api_version = f"v{self.api_version}"

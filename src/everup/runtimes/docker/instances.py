@@ -28,12 +28,14 @@ def instance_of(
     was_witnessed: bool,
     asked: str = "",
     lost_network: str = "",
+    near: str | None = None,
     at_s: float,
     failure_threshold: int,
 ) -> Instance:
     """What the engine says of it. `was_witnessed`: did we see it end? `failure_threshold`: how
     many failures in a row count as the owner's final word. `asked`: how somebody else asked this
-    life to end. `lost_network`: why the network that it borrows is gone."""
+    life to end. `lost_network`: why the network that it borrows is gone. `near`: its address
+    where that is certain to be its own, as seen from here."""
     return Instance(
         service=container.service,
         name=container.name,
@@ -41,7 +43,9 @@ def instance_of(
         state=container.state,
         started_at_s=container.started_at_s,
         port=_published(container),
-        address=address_of(container),
+        address=near or address_of(container),
+        near=near,
+        make=container.id,
         exit=exit_of(container, was_witnessed, asked) if _has_ended(container) else None,
         process_state=usage.process_state,
         cpu_seconds=usage.cpu_seconds,

@@ -36,6 +36,7 @@ from everup.runtimes.docker.isolation import Isolation
 from everup.runtimes.docker.limits import LimitKeeper
 from everup.runtimes.docker.manifest import MANIFEST
 from everup.runtimes.docker.meter import Meter
+from everup.runtimes.docker.nearness import Nearness
 from everup.runtimes.docker.plans import Plans
 from everup.runtimes.docker.rehearsal.marks import sweep_quietly
 from everup.runtimes.docker.replace import Replacer
@@ -73,7 +74,7 @@ class DockerRuntime:
         self._plans = Plans(engine, self._store, self._replacer.moved)
         self._copies = Copies(engine, self._calls, self._hands, self._replacer)
         self._isolation = Isolation(engine, self._store)
-        self._meter = Meter(engine)
+        self._meter, self._nearness = Meter(engine), Nearness(engine)
         self._limits = LimitKeeper(engine, self._hands, self._store, self._meter.peak)
         self._asked = Asked(
             self._store, known=self._roster.container, is_ours=self._calls.is_acting
@@ -104,6 +105,7 @@ class DockerRuntime:
         except BaseException:
             await self._engine.close()
             raise
+        await self._nearness.open()
         self._witness.open(self._clock.now())
         self._asked.open()
         self._events.open()
@@ -371,6 +373,7 @@ class DockerRuntime:
             was_witnessed=was_witnessed,
             asked=self._asked.how(container) if has_ended else "",
             lost_network=lost,
+            near=self._nearness.of(container),
             at_s=self._clock.now(),
             failure_threshold=self._settings.failure_threshold,
         )

@@ -15,13 +15,14 @@ from everup.loop.ports import Clock
 from everup.model.kinds import BusyState, ProbeVerdict
 from everup.model.observation import Heard, Instance, ProbeResult
 from everup.model.settings import Settings
-from everup.model.stack import HOST_MARK, PORT_MARK, ProbeSpec, ServiceSpec
+from everup.model.stack import HOST_MARK, NEAR_MARK, PORT_MARK, ProbeSpec, ServiceSpec
 from everup.signals import trouble
 from everup.signals.deadline import DeadlinePassed, within
-from everup.signals.probes import postgres, redis, tcp
+from everup.signals.probes import memcached, postgres, redis, tcp
 from everup.signals.probes.answer import Answer
 from everup.signals.probes.command import CommandAsker
 from everup.signals.probes.http import HttpAsker
+from everup.signals.probes.stranger import Strangers
 from everup.signals.probes.talk import split
 
 
@@ -53,6 +54,7 @@ class LiveProber:
         self._clock = clock
         self._pages = pages
         self._commands = commands
+        self._strangers = Strangers()
 
     async def probe(
         self, spec: ProbeSpec, service: ServiceSpec, instance: Instance, timeout_s: float
@@ -92,12 +94,17 @@ class LiveProber:
 
     async def _by_network(self, question: Question) -> Answer:
         spec = question.spec
+        if spec.http is not None and spec.is_inferred:
+            page = await self._pages.fetch(spec.http)
+            return self._strangers.judge(question.instance, page)
         if spec.http is not None:
             return await self._pages.ask(spec.http, spec.expect_status)
         if spec.postgres is not None:
             return await postgres.ask(spec.postgres)
         if spec.redis is not None:
             return await redis.ask(spec.redis)
+        if spec.memcached is not None:
+            return await memcached.ask(spec.memcached)
         return await tcp.ask(*split(spec.tcp or ""))
 
     async def _by_command(self, question: Question) -> ProbeResult:
@@ -135,7 +142,8 @@ def _judge_silence(passed: DeadlinePassed) -> Answer:
 def _filled(spec: ProbeSpec, instance: Instance) -> ProbeSpec | None:
     """The spec with the instance's own for each mark; None when it needs what is not known."""
     port = None if instance.port is None else str(instance.port)
-    for mark, value in ((PORT_MARK, port), (HOST_MARK, instance.address)):
+    marks = ((PORT_MARK, port), (HOST_MARK, instance.address), (NEAR_MARK, instance.near))
+    for mark, value in marks:
         if not any(mark in target for target in spec.targets):
             continue
         if value is None:
@@ -146,6 +154,7 @@ def _filled(spec: ProbeSpec, instance: Instance) -> ProbeSpec | None:
             tcp=spec.tcp and spec.tcp.replace(mark, value),
             postgres=spec.postgres and spec.postgres.replace(mark, value),
             redis=spec.redis and spec.redis.replace(mark, value),
+            memcached=spec.memcached and spec.memcached.replace(mark, value),
             command=tuple(word.replace(mark, value) for word in spec.command),
         )
     return spec

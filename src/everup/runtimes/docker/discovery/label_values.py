@@ -15,6 +15,7 @@ from everup.model.stack import HOST_MARK, NO_WORDS, YES_WORDS, Dependency, HookS
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 EDGES_MOST = 100
 NO_EDGE = "none"
+NO_PROBE = "none"
 OF_LABEL = "label everup.depends_on"
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -154,7 +155,7 @@ def _own_address(text: str) -> tuple[str, int, str]:
     match = _ADDRESS.fullmatch(text)
     if match is None or match[1] not in {"http", "https", "tcp", "redis", "postgres"}:
         raise ValueError(
-            "write http://:8080/health, tcp://:5432, redis://:6379 or postgres://:5432"
+            "write http://:8080/health, tcp://:5432, redis://:6379, postgres://:5432 or none"
         )
     if match[2].lower() not in _HERE:
         raise ValueError(

@@ -49,6 +49,7 @@ class Wishes:
     stop_grace_s: float | None = None
     hooks: Mapping[str, HookSpec] = field(default_factory=dict)
     probe: ProbeSpec | None = None
+    unasked_because: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
 
@@ -59,6 +60,12 @@ Setter = Callable[[Wishes, str], Wishes]
 def _edges(wishes: Wishes, text: str) -> Wishes:
     edges, refused = values.edges(text)
     return replace(wishes, edges=edges, refused_edges=refused)
+
+
+def _probe(wishes: Wishes, text: str) -> Wishes:
+    if text.strip().lower() == values.NO_PROBE:
+        return replace(wishes, unasked_because=f"its label everup.probe says {values.NO_PROBE}")
+    return replace(wishes, probe=values.probe(text))
 
 
 _SETTERS: Mapping[str, Setter] = {
@@ -82,7 +89,7 @@ _SETTERS: Mapping[str, Setter] = {
     ),
     "everup.start_period": lambda w, t: replace(w, start_period_s=values.duration_s(t, DAY_S)),
     "everup.stop_grace": lambda w, t: replace(w, stop_grace_s=values.duration_s(t, GRACE_MOST_S)),
-    "everup.probe": lambda w, t: replace(w, probe=values.probe(t)),
+    "everup.probe": _probe,
 }
 
 # What holds when one of these cannot be understood: its owner meant to hold something back. A

@@ -109,6 +109,7 @@ def spec(
         health_threshold=wishes.health_threshold,
         heal_when_stopped=wishes.heal_when_stopped,
         labels=wishes.labels,
+        unasked_because=wishes.unasked_because,
     ), notes
 
 

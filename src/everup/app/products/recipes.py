@@ -1,7 +1,8 @@
 """How to ask well-known products in their official images if they are well: a table. Pure data.
 
-Read by `healthchecks`. A recipe uses programs of the image alone, needs no password, and takes a
-refusal for lack of one as an answer: who refuses lives. `{port}` stands for the port.
+Read by `suggest.healthchecks` and by `strangers`. A recipe uses programs of the image alone, needs
+no password, and takes a refusal for lack of one as an answer: who refuses lives. `{port}` stands
+for the port.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ class Recipe:
     a backup job has the same image.
     `product`: the family, as discovery calls it, for images that are like these and not known.
     `unless`: variables, or beginnings of arguments, that may change what `test` counts on.
+    `asks`: protocol, then a port or a path; for `app.strangers`. "": it is not asked from outside,
+    as what would be asked without a log-in shows as errors on the other side, or needs TLS.
     """
 
     what: str
@@ -33,6 +36,7 @@ class Recipe:
     only_tag: str = ""  # only where the tag has this part
     unless: tuple[str, ...] = ()
     is_web: bool = False  # its port is whatever its owner's configuration says
+    asks: str = ""  # how it can be asked from outside: `redis`, `postgres:5432`, `http/readyz`
     interval_s: int = 10
     timeout_s: int = 5
     start_period_s: int = 30
@@ -59,6 +63,7 @@ RECIPES = (
         '-d "${POSTGRES_DB:-${POSTGRES_USER:-postgres}}"',
         product="PostgreSQL",
         unless=("-p", "--port", "-c port", "port=", "listen_addresses=", "config_file="),
+        asks="postgres:5432",
         start_period_s=60,
     ),
     Recipe(
@@ -87,6 +92,7 @@ RECIPES = (
         6379,
         "Redis",
         unless=_REDIS_UNLESS,
+        asks="redis",
     ),
     Recipe(
         "valkey-cli ping; that it asks for a password is an answer too",
@@ -95,6 +101,7 @@ RECIPES = (
         _REDIS % "valkey-cli",
         6379,
         unless=_REDIS_UNLESS,
+        asks="redis",
     ),
     Recipe(
         "mongosh (mongo in old versions) asks for a ping, which needs no login",
@@ -126,6 +133,7 @@ RECIPES = (
         _ANY_HTTP,
         80,
         is_web=True,
+        asks="http/",
     ),
     Recipe(
         "any answer of the web server counts, also 404",
@@ -135,6 +143,7 @@ RECIPES = (
         80,
         only_tag="alpine",
         is_web=True,
+        asks="http/",
     ),
     Recipe(
         "any answer of the web server counts, also 404",
@@ -143,6 +152,7 @@ RECIPES = (
         _ANY_HTTP,
         80,
         is_web=True,
+        asks="http/",
     ),
     Recipe(
         "its own /readyz, which needs no key; bash asks, for the image has no curl",
@@ -153,6 +163,7 @@ RECIPES = (
         6333,
         "Qdrant",
         unless=("QDRANT__SERVICE__HTTP_PORT", "QDRANT__SERVICE__ENABLE_TLS", "--config-path"),
+        asks="http/readyz",
     ),
     Recipe(
         "ollama list, which asks the server",
@@ -160,6 +171,7 @@ RECIPES = (
         ("ollama serve",),
         "ollama list >/dev/null",
         unless=("OLLAMA_HOST",),
+        asks="http:11434/",
         interval_s=30,
         timeout_s=10,
     ),
@@ -185,6 +197,7 @@ RECIPES = (
         9000,
         "MinIO",
         unless=("--address", "--certs-dir", "MINIO_ADDRESS"),
+        asks="http/minio/health/live",
     ),
     Recipe(
         "it is asked for its version",
@@ -195,6 +208,7 @@ RECIPES = (
         "Memcached",
         only_tag="alpine",
         unless=("-s", "-Z", "-l", "-p", "--port", "--enable-ssl", "-S", "-Y"),
+        asks="memcached",
     ),
     Recipe(
         "its own /api/health",
@@ -203,6 +217,7 @@ RECIPES = (
         f"{_GET}/api/health",
         3000,
         unless=("GF_SERVER_HTTP_PORT", "GF_SERVER_PROTOCOL", "GF_SERVER_HTTP_ADDR"),
+        asks="http/api/health",
     ),
     Recipe(
         "its own /-/healthy",
@@ -215,6 +230,7 @@ RECIPES = (
             *("--web.listen-address", "--web.config.file", "--web.route-prefix"),
             "--web.external-url",
         ),
+        asks="http/-/healthy",
         start_period_s=60,
     ),
     Recipe(
@@ -224,6 +240,7 @@ RECIPES = (
         f"{_GET}/ping",
         8123,
         "ClickHouse",
+        asks="http/ping",
         start_period_s=60,
     ),
     Recipe(
@@ -233,6 +250,7 @@ RECIPES = (
         "curl -sf -o /dev/null http://127.0.0.1:{port}/_up",
         5984,
         "CouchDB",
+        asks="http/_up",
     ),
     Recipe(
         "its own /health, which needs no key",
@@ -242,6 +260,7 @@ RECIPES = (
         7700,
         "Meilisearch",
         unless=("MEILI_HTTP_ADDR", "MEILI_SSL_CERT_PATH", "--http-addr", "--ssl"),
+        asks="http/health",
     ),
 )
 BY_REPOSITORY = {name: recipe for recipe in RECIPES for name in recipe.repositories}
