@@ -36,7 +36,7 @@ from everup.model.kinds import (
 from everup.model.observation import Observation
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec, Stack
-from everup.model.state import Memory, PastAction, StackState, streak
+from everup.model.state import Memory, PastAction, StackState, as_it_is, streak
 
 Decided = Proposal | Hold | Escalate
 
@@ -98,10 +98,11 @@ class _Case:
         self.settings = settings
         self.found = found
         self.now_s = observation.at_s
-        self.spec: ServiceSpec = stack.services[found.service]
         self.incident = incident
         self.on_running = found.cause not in (Cause.CRASH, Cause.CRASH_LOOP)
         seen = self.seen = observation.services.get(found.service)
+        remembered = state.service(found.service)
+        self.spec: ServiceSpec = as_it_is(stack.services[found.service], seen, remembered)
         self.busy = seen.busy if seen is not None else None
         self.engine_restarts = seen is not None and any(
             i.instance.state is InstanceState.RESTARTING for i in seen.instances

@@ -68,6 +68,11 @@ def instances(field: Field) -> tuple[int, int, int] | None:
     return count, least, most
 
 
+def has_bounds(field: Field) -> bool:
+    """Did its owner say the least or the most?"""
+    return any(entry.key in ("min", "max") for entry in field.node.entries)
+
+
 def env(field: Field) -> Mapping[str, str] | None:
     """Variables for the service's processes; values are taken as they are written."""
     values = {}

@@ -19,6 +19,7 @@ from everup.loop.busy import BusyAsker
 from everup.loop.clock_set_back import not_after
 from everup.loop.context import gate_context
 from everup.loop.control_views import ControlViews
+from everup.loop.counts import Counts
 from everup.loop.cycle import look_once
 from everup.loop.debts import Debts, release
 from everup.loop.desk import Desk
@@ -94,7 +95,7 @@ class Control(ControlViews):
         self.wall_ahead_s = wall_ahead_s
         self.beside = Beside(rooms or Rooms(), stack, settings, clock)
         self._upkeep = Upkeep()
-        self.foresight = Foresight()
+        self.foresight, self.counts_seen = Foresight(), Counts()
         self._holder, self._version, self._boot_id = holder, version, boot_id
         self._wake_up = asyncio.Event()
         self._under_way = UnderWay(KeepAside(runtime.manifest))

@@ -61,6 +61,7 @@ class Instance:
     waited_s: float = UNKNOWN
     address: str | None = None  # where its own network reaches it; None: unknown
     check: ProbeResult | None = None  # the latest answer of the owner's own check, if it has one
+    cpus: float = UNKNOWN  # what it may use of them; NaN: no limit, or unknown
 
 
 class Heard(StrEnum):

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from everup.model.kinds import UNKNOWN, ActionKind, DependencyKind, Mode
+from everup.model.scaling import Refusal, Spread
 
 PORT_MARK, HOST_MARK = "{port}", "{host}"
 FREEZE_LABEL = "everup.freeze"
@@ -152,6 +153,10 @@ class ServiceSpec:
     heal_when_stopped: bool = False
     releases: ReleaseSpec | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    spread: Spread = Spread.NONE
+    has_bounds: bool = False  # its owner said how many instances there may be
+    no_copies: tuple[Refusal, ...] = ()  # why its runtime can make no further copy of it
+    standby: str = ""  # the service that takes its place by `failover`
 
     @property
     def frozen_by_label(self) -> str:

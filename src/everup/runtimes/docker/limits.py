@@ -7,6 +7,7 @@ stays what it was.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -34,13 +35,13 @@ class LimitKeeper:
         self._engine, self._hands, self._store, self._peak = engine, hands, store, peak
 
     async def set(self, containers: Sequence[Container], limits: Limits) -> None:
-        """NaN leaves one as it is.
+        """NaN leaves one as it is, infinite takes it away.
 
         Raises:
             GiveUp: a value makes no sense, would end what runs, or the engine did not take it.
         """
         memory, cpus = limits.memory_bytes, limits.cpus
-        if is_known(memory) and memory < LEAST_BYTES:
+        if is_known(memory) and not memory >= LEAST_BYTES:
             raise GiveUp(f"memory_bytes: {memory:.0f} is under {LEAST_BYTES}, the engine's least")
         if is_known(cpus) and not cpus > 0:
             raise GiveUp(f"cpus: {cpus:g} is not above 0")
@@ -54,9 +55,9 @@ class LimitKeeper:
         for container in containers:
             wanted: dict[str, Any] = {}
             if is_known(memory):
-                wanted |= _memory(container, int(memory))
+                wanted |= _memory(container, memory)
             if is_known(cpus):
-                wanted["NanoCpus"] = int(cpus * NANOSECONDS)
+                wanted["NanoCpus"] = int(cpus * NANOSECONDS) if math.isfinite(cpus) else 0
             if wanted:
                 await self._change(container, wanted)
 
@@ -109,7 +110,10 @@ class LimitKeeper:
         await self._engine.call("POST", f"containers/{container}/update", body=body)
 
 
-def _memory(container: Container, wanted: int) -> dict[str, int]:
+def _memory(container: Container, limit: float) -> dict[str, int]:
+    if not math.isfinite(limit):
+        return {"Memory": 0, "MemorySwap": 0}
+    wanted = int(limit)
     host = section(container.document, "HostConfig")
     memory, both = int(host.get("Memory") or 0), int(host.get("MemorySwap") or 0)
     if both == -1:

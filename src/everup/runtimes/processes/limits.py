@@ -45,7 +45,8 @@ class LimitKeeper:
         if not is_known(limits.memory_bytes):
             return
         before = self._house.declarations.of(service)
-        changed = Configuration.parse({**before.content(), "memory_bytes": limits.memory_bytes})
+        limit = None if limits.memory_bytes == float("inf") else limits.memory_bytes
+        changed = Configuration.parse({**before.content(), "memory_bytes": limit})
         await self._refuse_below_use(service, limits.memory_bytes)
         await self._write(self._note, service, before.memory_bytes)
         await self._put(service, changed)

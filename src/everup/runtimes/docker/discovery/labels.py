@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from everup.model.kinds import ActionKind, Mode
+from everup.model.scaling import Spread
 from everup.model.settings import Settings
 from everup.model.stack import FREEZE_LABEL, Dependency, HookSpec, ProbeSpec
 from everup.runtimes.docker.discovery import label_values as values
@@ -48,6 +49,8 @@ class Wishes:
     stop_grace_s: float | None = None
     hooks: Mapping[str, HookSpec] = field(default_factory=dict)
     probe: ProbeSpec | None = None
+    spread: Spread | None = None
+    standby: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
 
@@ -80,6 +83,8 @@ _SETTERS: Mapping[str, Setter] = {
     ),
     "everup.start_period": lambda w, t: replace(w, start_period_s=values.duration_s(t, DAY_S)),
     "everup.stop_grace": lambda w, t: replace(w, stop_grace_s=values.duration_s(t, GRACE_MOST_S)),
+    "everup.spread": lambda w, t: replace(w, spread=values.spread(t)),
+    "everup.standby": lambda w, t: replace(w, standby=values.service_name(t)),
     "everup.probe": lambda w, t: replace(w, probe=values.probe(t)),
 }
 
