@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from everup.model.kinds import UNKNOWN, ActionKind, DependencyKind, Mode
+from everup.model.recipes import Recipe
 from everup.model.scaling import Refusal, Spread
 
 PORT_MARK, HOST_MARK = "{port}", "{host}"
@@ -56,11 +57,13 @@ class ProbeSpec:
 
 @dataclass(frozen=True, slots=True)
 class HookSpec:
-    """An owner's own way of doing something: a command, or an HTTP call `"POST http://…"`."""
+    """An owner's own way of doing something: a command, an HTTP call `"POST http://…"`, or a recipe
+    of ours that the owner named."""
 
     command: tuple[str, ...] = ()
     http: str | None = None
     timeout_s: float = 30.0
+    recipe: Recipe | None = None
 
 
 @dataclass(frozen=True, slots=True)

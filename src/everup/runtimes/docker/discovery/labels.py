@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from everup.model.kinds import ActionKind, Mode
+from everup.model.recipes import parse_recipe
 from everup.model.scaling import Spread
 from everup.model.settings import Settings
 from everup.model.stack import FREEZE_LABEL, Dependency, HookSpec, ProbeSpec
@@ -85,6 +86,9 @@ _SETTERS: Mapping[str, Setter] = {
     "everup.stop_grace": lambda w, t: replace(w, stop_grace_s=values.duration_s(t, GRACE_MOST_S)),
     "everup.spread": lambda w, t: replace(w, spread=values.spread(t)),
     "everup.standby": lambda w, t: replace(w, standby=values.service_name(t)),
+    "everup.cache_clear": lambda w, t: replace(
+        w, hooks={**w.hooks, "cache_clear": HookSpec(recipe=parse_recipe(t))}
+    ),
     "everup.probe": lambda w, t: replace(w, probe=values.probe(t)),
 }
 
