@@ -121,7 +121,7 @@ def _no_such_count(
 def _size(
     kind: ActionKind, ask: Ask, spec: ServiceSpec, scale: ServiceScale
 ) -> Change | tuple[Refusal, ...]:
-    if not scale.running:
+    if not scale.running and ask.is_persons:
         text = f"no instance of {spec.name} runs, so that none can be given other limits"
         return (Refusal(Obstacle.NOT_RUNNING, text),)
     amount = ask.amount

@@ -51,8 +51,8 @@ def scale_of(
         instances=len(instances),
         running=len(running),
         leaving=tuple(one.instance.name for one in order),
-        memory_limit_bytes=_least([one.instance.memory_limit_bytes for one in running]),
-        cpus=_least([one.instance.cpus for one in running]),
+        memory_limit_bytes=_least([one.instance.memory_limit_bytes for one in instances]),
+        cpus=_least([one.instance.cpus for one in instances]),
         memory_most_bytes=max(used, default=UNKNOWN),
     )
 

@@ -32,6 +32,7 @@ from everup.loop.ports import Clock, HostSense, Ids, Journal, Prober, Random, Ru
 from everup.loop.rooms import Beside, Rooms
 from everup.loop.sampling import Samplers, raise_first_of
 from everup.loop.settle import ENDS_AND_STARTS
+from everup.loop.standing_in import as_it_leads, standing_in
 from everup.loop.under_way import UnderWay
 from everup.loop.upkeep import Upkeep
 from everup.model.decision import Verdict
@@ -84,6 +85,7 @@ class Control(ControlViews):
         self.prober = prober
         self.graph = build_graph(stack)
         self.hard_closure = Closures(self.graph)
+        self._stands: dict[str, str] = {}
         self.memory = Memory()
         self.look: Look | None = None
         self.desk = Desk(stack, settings)
@@ -286,6 +288,14 @@ class Control(ControlViews):
                     is_follow_up=True,
                 )
             )
+
+    def follow_names(self) -> None:
+        """Needs lead to where the names lead, also after a failover."""
+        stands = standing_in(self.state)
+        if stands != self._stands:
+            self._stands = stands
+            self.graph = build_graph(as_it_leads(self.stack, stands))
+            self.hard_closure = Closures(self.graph)
 
     def set_back(self, now_s: float) -> None:
         """The clock went back: no wait is longer for it."""

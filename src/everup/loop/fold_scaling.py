@@ -9,8 +9,8 @@ from __future__ import annotations
 from everup.loop.changes import with_service
 from everup.model import entries as e
 from everup.model.decision import Step
-from everup.model.kinds import ActionKind, Purpose
-from everup.model.scaling import COUNTS, INSTANCES
+from everup.model.kinds import ActionKind, Origin, Purpose
+from everup.model.scaling import COUNTS, INSTANCES, SIZES
 from everup.model.state import InFlight, StackState
 from everup.model.undo import undo_of
 
@@ -55,7 +55,8 @@ def undo_owed(known: Step | None, flight: InFlight, *, has_passed: bool) -> Step
     is owed still; what somebody wants anew makes an older one moot."""
     if flight.step.undoes:
         return None if has_passed else known
-    found = None if has_passed else undo_of(flight.step, flight.action_id)
+    is_kept = flight.step.kind in SIZES and flight.origin is not Origin.PERSON  # a step on the way
+    found = None if has_passed or is_kept else undo_of(flight.step, flight.action_id)
     return found if found is not None or _is_of_size(flight.step) else known
 
 

@@ -19,7 +19,7 @@ from everup.model.entries import Finished, Intended
 from everup.model.errors import EverupError, NotKept, NotSupported
 from everup.model.evidence import ENDED, KEPT, OutcomeState
 from everup.model.kinds import UNKNOWN, ActionKind
-from everup.model.scaling import CPUS, INSTANCES, LEAVING, MEMORY
+from everup.model.scaling import CPUS, INSTANCES, LEAVING, MEMORY, STARTS
 from everup.model.settings import Settings
 from everup.model.stack import Limits, ServiceSpec
 
@@ -186,6 +186,8 @@ async def _change(
             await runtime.set_limits(
                 name, Limits(memory, float(step.parameters.get(CPUS, UNKNOWN)))
             )
+            if step.parameters.get(STARTS):
+                await runtime.start(name)
         case ActionKind.ISOLATE:
             await runtime.isolate(name, instance)
         case ActionKind.FAILOVER:

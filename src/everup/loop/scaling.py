@@ -12,12 +12,12 @@ from dataclasses import replace
 from everup.auto_scaler import Ask, Change, ServiceScale, change, nature, scale_of
 from everup.automated_recovery.steps import expectation_for
 from everup.model.assessment import Assessment
-from everup.model.decision import Expectation, Proposal, proposal_key
+from everup.model.decision import Expectation, Proposal, Want, proposal_key
 from everup.model.kinds import ActionKind, Cause, Origin
 from everup.model.observation import Observation
 from everup.model.request import Request
 from everup.model.runtime import Capability, RuntimeManifest
-from everup.model.scaling import COUNTS, SCALING_KINDS, Obstacle, Refusal
+from everup.model.scaling import COUNTS, SCALING_KINDS, STARTS, Obstacle, Refusal
 from everup.model.settings import Settings
 from everup.model.stack import Stack
 from everup.model.state import StackState
@@ -70,6 +70,32 @@ def asked(
         by=request.by,
         overrides=dict(request.overrides),
         on_running=seen.running > 0,
+    )
+
+
+def filled(
+    want: Want,
+    stack: Stack,
+    observation: Observation,
+    assessment: Assessment,
+    state: StackState,
+    settings: Settings,
+) -> Proposal | None:
+    """A rung of a ladder; None where it cannot be, whatever the gate says. What does not run is
+    started under its new limits: it is dead because of the old ones."""
+    name, otherwise = want.service, want.otherwise
+    seen = scale(stack, observation, assessment, state, name)
+    found = change(Ask(want.kind, is_persons=False), stack.services[name], seen, stack, settings)
+    if not isinstance(found, Change):
+        return None
+    parameters = {**found.step.parameters, STARTS: True}
+    steps = (replace(found.step, parameters=parameters),)
+    return replace(
+        otherwise,
+        key=proposal_key(stack.name, name, want.cause, steps),
+        steps=steps,
+        reason=f"{want.reason}; {found.text}",
+        expectation=replace(otherwise.expectation, memory_limit_bytes=found.memory_limit_bytes),
     )
 
 

@@ -54,7 +54,7 @@ def settle(
     if kind in COUNTS:
         return _counted(flight, seen, now_s, is_early=is_early)
     if kind in SIZES:
-        return _half(flight, now_s, "interrupted: what was changed of its limits is given back")
+        return _not(flight, now_s, "interrupted: what was changed of its limits is given back")
     if kind in HAPPENS_IN_PLACE:
         return _half(flight, now_s, "interrupted: whether it happened cannot be seen")
     same = {i.name for i in running if _is_same(flight, i.name, i.identity)}

@@ -27,12 +27,13 @@ from everup.model.evidence import (
     Pending,
     Verification,
 )
-from everup.model.kinds import UNKNOWN, Condition, InstanceState, ProbeVerdict, is_known
+from everup.model.kinds import UNKNOWN, Cause, Condition, InstanceState, ProbeVerdict, is_known
 from everup.model.observation import (
     Exit,
     InstanceObservation,
     Observation,
 )
+from everup.model.scaling import SIZES
 from everup.model.settings import Settings
 from everup.model.state import InFlight, Phase
 
@@ -154,7 +155,7 @@ def _missing(flight: InFlight, observation: Observation, assessment: Assessment)
     if expected.instances and len(up) != expected.instances:
         return f"{expected.instances} running instances, there are {len(up)}"
     limits = _other_limit(watched, expected.memory_limit_bytes)
-    if limits or is_known(expected.memory_limit_bytes):
+    if limits or (flight.step.kind in SIZES and flight.cause is Cause.REQUESTED):
         return limits or _window(flight, observation)
     if waiting := _window(flight, observation):
         return waiting

@@ -14,7 +14,7 @@ from everup.loop.look import Decision, Look
 from everup.loop.possible import why_not
 from everup.model.decision import Delayed, Hold, HoldReason, Proposal, Refused, Verdict
 from everup.model.entries import Entry, FreezeLifted, FreezeSet, PurposeSet
-from everup.model.kinds import ActionKind, InstanceState, Purpose, is_known
+from everup.model.kinds import ActionKind, Condition, InstanceState, Purpose, is_known
 from everup.model.request import Answer, AnswerState, Request, Verb
 from everup.model.scaling import SCALING_KINDS, Refusal
 from everup.safety import Context, backoff_s, judge
@@ -126,6 +126,8 @@ def refusal(control: Control, request: Request) -> Answer | None:
         known = ", ".join(sorted(stack.services))
         text = f"no service {request.service!r} in stack {stack.name}; there are: {known}"
         return Answer(AnswerState.REFUSED, text, check="unknown_service")
+    if no := _of_the_place(control, request):
+        return Answer(AnswerState.REFUSED, no, check="not_possible")
     if request.kind is not None:
         spec = stack.services[request.service]
         if no := why_not(request.kind, spec, control.runtime.manifest):
@@ -133,6 +135,23 @@ def refusal(control: Control, request: Request) -> Answer | None:
     if request.verb is Verb.SCALE or request.kind in SCALING_KINDS or request.instance:
         return _of_the_moment(control, request)
     return None
+
+
+def _of_the_place(control: Control, request: Request) -> str:
+    """Two must never answer under one name, and a standby that is not well is none."""
+    if request.verb not in (Verb.HEAL, Verb.START, Verb.SCALE) or not request.service:
+        return ""
+    name, standby = request.service, control.state.service(request.service).stands_in
+    if standby and request.kind is not ActionKind.REJOIN:
+        return f"{standby} has the place of {name}; give it back: everup heal {name} --type rejoin"
+    if request.kind is not ActionKind.FAILOVER or control.look is None:
+        return ""
+    standby = control.stack.services[name].standby
+    health = control.look.assessment.own.services.get(standby)
+    if standby and (health is None or health.condition is not Condition.HEALTHY):
+        how = "unknown" if health is None else health.condition
+        return f"the standby {standby} is {how}, so that it cannot take the place of {name}"
+    return ""
 
 
 def _of_the_moment(control: Control, request: Request) -> Answer | None:

@@ -140,12 +140,14 @@ class Escalate:
 
 @dataclass(frozen=True, slots=True)
 class Want:
-    """A rung in another component's trade; `loop.decide` has its owner fill it in."""
+    """A rung in another component's trade; `loop.decide` has its owner fill it in. `otherwise`:
+    what is proposed where the owner cannot, or the gate does not let it."""
 
     service: str
     kind: ActionKind
     cause: Cause
     reason: str
+    otherwise: Proposal
 
 
 class Check(StrEnum):

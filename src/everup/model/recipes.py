@@ -1,8 +1,8 @@
 """Recipes for clearing a cache: what an owner declares in one line, typed. Pure.
 
 `redis:prefix=session:` and `redis:purge` (behind `redis` may stand a port),
-`nginx:path=/var/cache/pages`, `http:PURGE http://:8080/assets/`. Read by `config` and by the labels of
-containers alike; a recipe frees what is named and nothing else.
+`nginx:path=/var/cache/pages`, `http:PURGE http://:8080/assets/`. Read by `config` and by the labels
+of containers alike; a recipe frees what is named and nothing else.
 """
 
 from __future__ import annotations

@@ -92,4 +92,6 @@ INSTANCES, BEFORE = "instances", "instances_before"
 LEAVING = "leaving"
 MEMORY, MEMORY_BEFORE = "memory_bytes", "memory_bytes_before"
 CPUS, CPUS_BEFORE = "cpus", "cpus_before"
-"""Parameters of a scaling step. `leaving`: names, with a comma between, in the order of going."""
+STARTS = "starts"
+"""Parameters of a scaling step. `leaving`: names, with a comma between, in the order of going.
+`starts`: what does not run is started under the new limits."""

@@ -341,6 +341,11 @@ class DockerRuntime:
 
     def _heard(self, event: Mapping[str, Any]) -> None:
         self._asked.heard(event)
+        if event.get("Action") == "oom":
+            actor = event.get("Actor")
+            name = str(actor.get("ID") or "") if isinstance(actor, Mapping) else ""
+            if container := self._roster.container(name):
+                self._limits.ran_out(container)
         self._roster.heard(event)
 
     async def _let_go(self) -> None:
