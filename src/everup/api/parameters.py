@@ -23,6 +23,9 @@ ServiceInQuery = Annotated[
     str | None,
     Query(min_length=1, max_length=NAME_LENGTH_MOST, description="a service of the stack"),
 ]
+InstanceInQuery = Annotated[
+    str, Query(max_length=NAME_LENGTH_MOST, description="the one instance that is meant")
+]
 IdInPath = Annotated[str, Path(max_length=NAME_LENGTH_MOST)]
 Limit = Annotated[int, Query(ge=1, le=PAGE_MOST, description="entries of one page")]
 Before = Annotated[

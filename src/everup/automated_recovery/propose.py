@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from everup.automated_recovery import foretold
 from everup.automated_recovery.ladders import ladder, score_limit
 from everup.automated_recovery.patience import patience_s
+from everup.automated_recovery.sizes import offers, too_small
 from everup.automated_recovery.steps import expectation_for, step_for, target_of
 from everup.model.assessment import Assessment, Finding
 from everup.model.decision import (
@@ -20,6 +21,7 @@ from everup.model.decision import (
     HoldReason,
     Proposal,
     Step,
+    Want,
     proposal_key,
 )
 from everup.model.incident import Incident
@@ -36,9 +38,9 @@ from everup.model.kinds import (
 from everup.model.observation import Observation
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec, Stack
-from everup.model.state import Memory, PastAction, StackState, streak
+from everup.model.state import Memory, PastAction, StackState, as_it_is, streak
 
-Decided = Proposal | Hold | Escalate
+Decided = Proposal | Hold | Escalate | Want
 
 
 def propose(
@@ -98,10 +100,11 @@ class _Case:
         self.settings = settings
         self.found = found
         self.now_s = observation.at_s
-        self.spec: ServiceSpec = stack.services[found.service]
         self.incident = incident
         self.on_running = found.cause not in (Cause.CRASH, Cause.CRASH_LOOP)
         seen = self.seen = observation.services.get(found.service)
+        remembered = state.service(found.service)
+        self.spec: ServiceSpec = as_it_is(stack.services[found.service], seen, remembered)
         self.busy = seen.busy if seen is not None else None
         self.engine_restarts = seen is not None and any(
             i.instance.state is InstanceState.RESTARTING for i in seen.instances
@@ -265,6 +268,7 @@ def _climb(case: _Case) -> Decided:
     is_spent = tried.here >= settings.budget_per_incident or tried.in_all >= settings.budget_actions
     if tried.rung >= len(rungs) or is_spent:
         text = case_text(found, cause, case.incident, tried.before, case.now_s)
+        text += offers(case.spec)
         return Escalate(found.service, cause, text)
     rung = tried.rung
     kind = rungs[rung]
@@ -281,7 +285,7 @@ def _climb(case: _Case) -> Decided:
         case.spec, cause, case.assessment, case.stack, settings, kind
     )
     following: ActionKind | None = rungs[rung + 1] if rung + 1 < len(rungs) else None
-    return Proposal(
+    proposal = Proposal(
         key=proposal_key(case.stack.name, found.service, cause, steps),
         origin=Origin.RECOVERY,
         service=found.service,
@@ -295,6 +299,10 @@ def _climb(case: _Case) -> Decided:
         on_running=case.on_running,
         must_ask=f"{reason}: start it again?" if found.is_presumed_meant else "",
     )
+    if too_small(case.spec, cause, case.seen, settings):
+        text = f"{reason}; each time for lack of memory, so that starting it alone is no cure"
+        return Want(found.service, ActionKind.SCALE_UP, cause, text, proposal)
+    return proposal
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from everup.automated_recovery.steps import expectation_for
-from everup.model.assessment import Assessment
+from everup.model.assessment import Assessment, Finding
 from everup.model.decision import ParameterValue, Proposal, Step, proposal_key
 from everup.model.kinds import ActionKind, Cause, Origin
+from everup.model.observation import ServiceObservation
 from everup.model.request import Request, Verb
 from everup.model.settings import Settings
-from everup.model.stack import Stack
+from everup.model.stack import ServiceSpec, Stack
+from everup.model.state import ServiceState, as_it_is
 
+NOTHING_KNOWN = ServiceState()
 KIND_OF_VERB = {Verb.START: ActionKind.START, Verb.STOP: ActionKind.STOP}
 
 
@@ -23,6 +26,8 @@ def proposal_for(
     *,
     is_running: bool,
     incident_id: str | None,
+    remembered: ServiceState = NOTHING_KNOWN,
+    seen: ServiceObservation | None = None,
 ) -> Proposal:
     """What the person asked for. A stateful service is killed after its grace only when it is
     proven hung, or when the person named `container_restart` themselves. `restart` (kind None) is
@@ -39,14 +44,20 @@ def proposal_for(
         is_sure = request.kind is ActionKind.CONTAINER_RESTART and not request.is_follow_up
         may_kill = is_hung or is_sure or not spec.is_stateful
         parameters = {"grace_s": grace_s, "may_kill": may_kill}
+    parameters |= _where(kind, request, as_it_is(spec, seen, remembered), found, remembered)
     following = None
     if request.verb is Verb.HEAL and request.kind is None:
         following = ActionKind.CONTAINER_RESTART
         parameters["then"] = following.value
-    steps = (Step(kind, spec.name, parameters),)
+    steps = (Step(kind, spec.name, parameters, request.undoes or None),)
     expectation = expectation_for(spec, Cause.REQUESTED, assessment, stack, settings, kind)
     if kind is ActionKind.STOP:
         expectation = replace(expectation, is_up=False, dependents_before={})
+    if kind is ActionKind.ISOLATE:
+        who = expectation.dependents_before if "instance" in parameters else {}
+        expectation = replace(expectation, is_cut=True, dependents_before=who)
+    if kind is ActionKind.FAILOVER:
+        expectation = replace(expectation, service=spec.standby)
     return Proposal(
         key=proposal_key(stack.name, spec.name, Cause.REQUESTED, steps),
         origin=Origin.PERSON,
@@ -61,3 +72,24 @@ def proposal_for(
         overrides=dict(request.overrides),
         on_running=is_running,
     )
+
+
+def _where(
+    kind: ActionKind,
+    request: Request,
+    spec: ServiceSpec,
+    found: Finding | None,
+    remembered: ServiceState,
+) -> dict[str, ParameterValue]:
+    """Which instance, and whom else it concerns. Of several instances the sick one is isolated."""
+    if kind is ActionKind.FAILOVER:
+        return {"standby": spec.standby}
+    undo = remembered.owed_undo
+    standby = remembered.stands_in or (undo.parameters.get("standby", "") if undo else "")
+    if kind is ActionKind.REJOIN and standby:
+        return {"standby": standby}
+    if request.instance:
+        return {"instance": request.instance}
+    if kind is ActionKind.ISOLATE and spec.has_instances_to_spare and found and found.instances:
+        return {"instance": found.instances[0]}
+    return {}

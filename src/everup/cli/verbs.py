@@ -140,6 +140,7 @@ def heal(
     kind: Annotated[
         str, typer.Option("--type", help="An action kind, or restart.", autocompletion=kinds)
     ] = "restart",
+    instance: Annotated[str, typer.Option(help="The one instance that is meant.")] = "",
     wait: Wait = 120,
     reason: Reason = "",
     override: Override = None,
@@ -149,7 +150,36 @@ def heal(
     """Recover a service now, whatever the mode."""
     from everup.cli.wishes import heal as run_heal
 
-    return run_heal(place, service, kind, wait, reason, override)
+    return run_heal(place, service, kind, wait, reason, override, instance)
+
+
+@app.command()
+@asks
+def scale(
+    service: Scope = None,
+    instances: Annotated[
+        int | None, typer.Argument(min=1, help="How many there should be.")
+    ] = None,
+    memory: Annotated[
+        str | None, typer.Option(help="Limit of one instance: 512m, 1.5GiB, none.")
+    ] = None,
+    cpus: Annotated[str | None, typer.Option(help="Limit of one instance: 0.5, 2, none.")] = None,
+    compose: Annotated[
+        bool, typer.Option("--compose", help="Print a Compose file that keeps what was scaled.")
+    ] = False,
+    wait: Wait = 120,
+    reason: Reason = "",
+    override: Override = None,
+    *,
+    place: Place,
+) -> int:
+    """Another number of instances, or other limits; without a service, show all sizes."""
+    from everup.cli.scaling import put_sizes
+    from everup.cli.wishes import scale as run_scale
+
+    if service is None or (instances is None and memory is None and cpus is None):
+        return put_sizes(place, service, is_compose=compose)
+    return run_scale(place, service, instances, memory, cpus, wait, reason, override)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""`start`, `stop`, `heal`, `freeze`, `unfreeze`: asked of the running Everup through its API."""
+"""What people ask for (start, heal, scale, freeze): asked of the running Everup through its API."""
 
 from __future__ import annotations
 
@@ -27,14 +27,41 @@ def heal(
     wait_s: float,
     reason: str,
     override: list[str] | None,
+    instance: str = "",
 ) -> int:
-    """Recover one service."""
+    """Recover one service, or one instance of it."""
     found = client.change(
         place,
         "POST",
         f"/recovery/manual/{quote(service, safe='')}",
         wait_s,
         recovery_type=kind,
+        instance=instance,
+        reason=reason,
+        override=override,
+    )
+    return said(place, found)
+
+
+def scale(
+    place: Place,
+    service: str,
+    instances: int | None,
+    memory: str | None,
+    cpus: str | None,
+    wait_s: float,
+    reason: str,
+    override: list[str] | None,
+) -> int:
+    """Another number of instances, or other limits."""
+    found = client.change(
+        place,
+        "POST",
+        f"/scaling/manual/{quote(service, safe='')}",
+        wait_s,
+        instances=instances,
+        memory=memory,
+        cpus=cpus,
         reason=reason,
         override=override,
     )

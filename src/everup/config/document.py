@@ -28,7 +28,7 @@ from everup.config.settings_rules import (
     read_settings,
 )
 from everup.model.settings import Settings
-from everup.model.stack import Stack, Window
+from everup.model.stack import ServiceSpec, Stack, Window
 
 FIELDS = (
     *("stack", "project", "runtime", "mode", "modes", "time_scale", "listen"),
@@ -81,6 +81,7 @@ def read_document(
     if runtime == "processes":
         warnings += check_ports(reads, options, problems)
     _check_thresholds(reads, settings)
+    _check_standbys(reads, services)
     maintenance = given.get("maintenance")
     quiet_hours = given.get("quiet_hours")
     stack_wide = () if quiet_hours is None else windows(quiet_hours, services)
@@ -224,6 +225,15 @@ def _check_thresholds(reads: Sequence[Read], settings: Settings) -> None:
                 f"{settings.graceful_restart_below:g}: a healthy service could be restarted",
                 f"keep it at or above {settings.graceful_restart_below:g}",
                 has_value=False,
+            )
+
+
+def _check_standbys(reads: Sequence[Read], services: Mapping[str, ServiceSpec]) -> None:
+    for read in reads:
+        standby = read.spec.standby
+        if standby and (standby not in services or standby == read.spec.name):
+            read.given["standby"].wrong(
+                "is no other service of this stack", did_you_mean(standby, services)
             )
 
 

@@ -1,14 +1,16 @@
 """The environment layer: variables → typed values, or problems that name the variable.
 
 Called by `load` with a mapping, so that no test needs the real environment. Three families:
-`EVERUP_*` (options, and every field of Settings by its name), `HEALTH_SCORE_THRESHOLD`, and the
-variables of parts that are not built yet, which are checked all the same and named as unused.
+`EVERUP_*` (options, and every field of Settings by its name), `HEALTH_SCORE_THRESHOLD` with the
+switches of whole components, and the variables of parts that are not built yet, which are checked
+all the same and named as unused.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationError
@@ -22,6 +24,7 @@ from pydantic_settings import (
 from everup.config.addresses import system_url
 from everup.config.errors import Problems
 from everup.config.settings_rules import NAMES
+from everup.model.settings import Settings
 
 PREFIX = "EVERUP_"
 THRESHOLD_VARIABLE = "HEALTH_SCORE_THRESHOLD"
@@ -38,7 +41,6 @@ NOT_BUILT_YET: Mapping[str, str] = {
     "DATABASE_URL": "this version keeps its journal in SQLite",
     "REDIS_URL": "this version has no cache",
     "PROMETHEUS_URL": "this version reads no metrics from Prometheus",
-    "AUTO_SCALING_ENABLED": "this version has no automatic scaling to switch",
     "ROLLBACK_ENABLED": "this version has no rollback to switch",
 }
 
@@ -140,6 +142,13 @@ def everup_variables(environ: Mapping[str, str]) -> tuple[dict[str, str], list[s
             meant = f"did you mean {PREFIX}{near[0].upper()}?" if near else SEE
             warnings.append(f"{variable} is no variable of Everup and is ignored; {meant}")
     return found, warnings
+
+
+def switched(settings: Settings, read: Environment | None) -> Settings:
+    """With the components switched as the variables say."""
+    if read is None or read.auto_scaling_enabled is None:
+        return settings
+    return replace(settings, auto_scaling_enabled=read.auto_scaling_enabled)
 
 
 def unused(environ: Mapping[str, str]) -> tuple[str, ...]:

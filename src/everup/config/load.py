@@ -87,7 +87,7 @@ def load_stack(
     """
     problems = Problems()
     file = find_file(path, environ)
-    environment.read_environment(environ, problems)
+    read = environment.read_environment(environ, problems)
     variables, misspelt = _variable_fields(environ, problems)
     root = _read_file(file, problems)
     top = {} if root is None else _top_fields(root)
@@ -106,7 +106,7 @@ def load_stack(
     pace = read_pace(layers)
     return Loaded(
         document.stack,
-        document.settings,
+        environment.switched(document.settings, read),
         options,
         tuple(warnings),
         unused,
@@ -124,11 +124,11 @@ def load_without_file(
         ConfigError, ValueError: as `load_stack`.
     """
     problems = Problems()
-    environment.read_environment(environ, problems)
+    read = environment.read_environment(environ, problems)
     variables, misspelt = _variable_fields(environ, problems)
     layers = [{}, variables, _flag_fields(flags or {}, problems)]
     options = read_options(layers, Path(FILE_NAMES[0]).absolute(), environ)
-    settings = settings_of(layers, problems)
+    settings = environment.switched(settings_of(layers, problems), read)
     pace = read_pace(layers)
     if problems:
         raise problems.error()

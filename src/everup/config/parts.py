@@ -68,6 +68,11 @@ def instances(field: Field) -> tuple[int, int, int] | None:
     return count, least, most
 
 
+def has_bounds(field: Field) -> bool:
+    """Did its owner say the least or the most?"""
+    return any(entry.key in ("min", "max") for entry in field.node.entries)
+
+
 def env(field: Field) -> Mapping[str, str] | None:
     """Variables for the service's processes; values are taken as they are written."""
     values = {}
@@ -125,6 +130,9 @@ def releases(field: Field, folder: Path) -> ReleaseSpec | None:
 def hooks(field: Field) -> Mapping[str, HookSpec] | None:
     """An owner's own ways of doing something, by name."""
     found = {name: hook(item) for name, item in field.entries("hooks by name").items()}
+    for name, spec in found.items():
+        if name != "cache_clear" and spec is not None and spec.recipe is not None:
+            field.wrong(f"{name} has a recipe, and recipes clear caches", has_value=False)
     clearing = found.get("cache_clear")
     for word in clearing.command if clearing is not None else ():
         if _DROPS_ALL.search(word):

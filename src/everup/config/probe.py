@@ -7,17 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 from everup.config import addresses
 from everup.config.errors import did_you_mean
 from everup.config.reading import Field, duration, take, text, whole, words
+from everup.model.recipes import parse_recipe
 from everup.model.settings import Settings
 from everup.model.stack import HookSpec, ProbeSpec
 
+T = TypeVar("T")
 SHORT_FORM = '"http://…", "tcp://host:port" or "exec:command"'
 KINDS = ("http", "tcp", "exec", "postgres", "redis")
 PROBE_FIELDS = (*KINDS, "interval_s", "timeout_s", "expect_status")
-HOOK_FIELDS = ("http", "exec", "timeout_s")
+HOOK_FIELDS = ("http", "exec", "recipe", "timeout_s")
 HOOKS = ("cache_clear", "reconnect", "busy", "free_space")
 """Hooks that some action asks for. Others are kept, with a warning that nobody calls them."""
 
@@ -63,14 +66,17 @@ def hook(field: Field) -> HookSpec | None:
     default = HookSpec()
     if field.node.kind != "mapping":
         return _short_hook(field)
-    given = field.fields(HOOK_FIELDS, "exec: or http:")
-    if ("http" in given) == ("exec" in given):
-        field.wrong("needs exactly one of http and exec")
+    given = field.fields(HOOK_FIELDS, "exec:, http: or recipe:")
+    if sum(way in given for way in ("http", "exec", "recipe")) != 1:
+        field.wrong("needs exactly one of http, exec and recipe")
         return None
     timeout_s = take(given, "timeout_s", _timeout, default.timeout_s)
     if "exec" in given:
         command = words(given["exec"])
         return None if command is None else HookSpec(command=command, timeout_s=timeout_s)
+    if "recipe" in given:
+        recipe = _checked(given["recipe"], parse_recipe)
+        return None if recipe is None else HookSpec(recipe=recipe, timeout_s=timeout_s)
     call = _checked(given["http"], addresses.request_line)
     return None if call is None else HookSpec(http=call, timeout_s=timeout_s)
 
@@ -146,7 +152,7 @@ _TARGETS: dict[str, Callable[[Field, ProbeSpec], ProbeSpec | None]] = {
 }
 
 
-def _checked(field: Field, check: Callable[[str], str]) -> str | None:
+def _checked(field: Field, check: Callable[[str], T]) -> T | None:
     line = text(field)
     if line is None:
         return None

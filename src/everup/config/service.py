@@ -29,13 +29,14 @@ from everup.config.reading import (
     words,
 )
 from everup.model.kinds import Mode
+from everup.model.scaling import Spread
 from everup.model.settings import Settings
 from everup.model.stack import Limits, ProbeSpec, ReleaseSpec, ServiceSpec, StopSpec
 
 FIELDS = (
     *("command", "directory", "env", "user", "port", "instances", "probe", "depends_on"),
     *("limits", "priority", "stateful", "one_shot", "start_period_s", "recovery_most_s", "stop"),
-    *("hooks", "busy_most_s", "releases", "quarantine"),
+    *("hooks", "busy_most_s", "releases", "quarantine", "spread", "standby"),
     *("mode", "modes", "thresholds", "when_stopped", "labels", "quiet_hours"),
 )
 QUARANTINE_LEAST_S, QUARANTINE_MOST_S = 1.0, 86400.0
@@ -138,6 +139,9 @@ def _described(
         labels=take(given, "labels", parts.labels, {}),
         releases=maybe(given, "releases", read_releases),
         heal_when_stopped=when_stopped is parts.WhenStopped.HEAL,
+        spread=take(given, "spread", choice(Spread), Spread.NONE),
+        standby=take(given, "standby", text, ""),
+        has_bounds="instances" in given and parts.has_bounds(given["instances"]),
     )
 
 

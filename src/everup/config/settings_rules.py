@@ -17,7 +17,12 @@ from everup.model.settings import Settings
 LONGEST_S = 30 * 86400.0
 COUNT_MOST = 100_000
 
-NAMES: tuple[str, ...] = tuple(f.name for f in fields(Settings) if f.name != "time_scale")
+SWITCHES = frozenset({"auto_scaling_enabled"})
+"""Whole components, switched by a variable of their own."""
+
+NAMES: tuple[str, ...] = tuple(
+    f.name for f in fields(Settings) if f.name != "time_scale" and f.name not in SWITCHES
+)
 """`time_scale` is an option of its own, since it also scales what services declare."""
 
 THRESHOLD_NAMES: Mapping[str, str] = {

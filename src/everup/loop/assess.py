@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 async def assess(control: Control, look: Look) -> Look:
     """Fill in the assessment; the control's memory takes the look in."""
+    control.follow_names()
     stack, settings, state = control.stack, control.settings, control.state
     own = score(stack, look.observation, state, settings)
     control.beside.take_sample(look.at_s, look.observation, own)

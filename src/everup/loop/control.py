@@ -19,6 +19,7 @@ from everup.loop.busy import BusyAsker
 from everup.loop.clock_set_back import not_after
 from everup.loop.context import gate_context
 from everup.loop.control_views import ControlViews
+from everup.loop.counts import Counts
 from everup.loop.cycle import look_once
 from everup.loop.debts import Debts, release
 from everup.loop.desk import Desk
@@ -32,6 +33,7 @@ from everup.loop.proven import Proven
 from everup.loop.rooms import Beside, Rooms
 from everup.loop.sampling import Samplers, raise_first_of
 from everup.loop.settle import ENDS_AND_STARTS
+from everup.loop.standing_in import as_it_leads, standing_in
 from everup.loop.under_way import UnderWay
 from everup.loop.upkeep import Upkeep
 from everup.model.decision import Verdict
@@ -84,6 +86,7 @@ class Control(ControlViews):
         self.prober = prober
         self.graph = build_graph(stack)
         self.hard_closure = Closures(self.graph)
+        self._stands: dict[str, str] = {}
         self.memory = Memory()
         self.look: Look | None = None
         self.desk, self.proven = Desk(stack, settings), Proven(stack)
@@ -95,7 +98,7 @@ class Control(ControlViews):
         self.wall_ahead_s = wall_ahead_s
         self.beside = Beside(rooms or Rooms(), stack, settings, clock)
         self._upkeep = Upkeep()
-        self.foresight = Foresight()
+        self.foresight, self.counts_seen = Foresight(), Counts()
         self._holder, self._version, self._boot_id = holder, version, boot_id
         self._wake_up = asyncio.Event()
         self._under_way = UnderWay(KeepAside(runtime.manifest))
@@ -287,6 +290,14 @@ class Control(ControlViews):
                     is_follow_up=True,
                 )
             )
+
+    def follow_names(self) -> None:
+        """Needs lead to where the names lead, also after a failover."""
+        stands = standing_in(self.state)
+        if stands != self._stands:
+            self._stands = stands
+            self.graph = build_graph(as_it_leads(self.stack, stands))
+            self.hard_closure = Closures(self.graph)
 
     def set_back(self, now_s: float) -> None:
         """The clock went back: no wait is longer for it."""

@@ -10,11 +10,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from everup.automated_recovery import propose
-from everup.loop import episodes, incidents, wishes
+from everup.loop import episodes, incidents, scaling, wishes
 from everup.loop.context import gate_context
 from everup.loop.foretold import follow_predictions
 from everup.loop.look import Decision, Look
-from everup.model.decision import Allowed, Escalate, Hold, Proposal, Verdict
+from everup.model.decision import Allowed, Escalate, Hold, Proposal, Verdict, Want
 from everup.model.entries import Entry, MonitorFaultOver, MonitorFaultSeen
 from everup.model.kinds import is_known
 from everup.safety import Context, judge
@@ -64,7 +64,7 @@ async def decide(control: Control, look: Look) -> Look:
         control.stack.quiet_services(context.local_minute, context.weekday),
     ):
         if answer.service not in asked:
-            decided.append(_judged(answer, context))
+            decided.append(_judged(control, look, answer, context))
     decided.sort(key=_rank)
     again_s = _again(decided, control.foresight.again_s)
     return replace(look, decisions=tuple(decided), again_at_s=again_s)
@@ -76,13 +76,31 @@ def _foretold(control: Control, look: Look) -> list[Entry]:
     )
 
 
-def _judged(answer: Proposal | Hold | Escalate, context: Context) -> Decision:
+def _judged(
+    control: Control, look: Look, answer: Proposal | Hold | Escalate | Want, context: Context
+) -> Decision:
+    if isinstance(answer, Want):
+        return _filled_in(control, look, answer, context)
     if isinstance(answer, Hold):
         return Decision(answer.service, hold=answer)
     if isinstance(answer, Escalate):
         return Decision(answer.service, escalate=answer)
     verdict: Verdict = judge(answer, context)
     return Decision(answer.service, proposal=answer, verdict=verdict)
+
+
+def _filled_in(control: Control, look: Look, want: Want, context: Context) -> Decision:
+    """By whose trade it is, where the runtime can and the gate lets it; else what recovery itself
+    would do."""
+    if control.runtime.manifest.can(scaling.NEEDS[want.kind]):
+        seen = (look.observation, look.assessment, control.state, control.settings)
+        proposal = scaling.filled(want, control.stack, *seen)
+        if proposal is not None:
+            verdict = judge(proposal, context)
+            if isinstance(verdict, Allowed):
+                return Decision(want.service, proposal=proposal, verdict=verdict)
+    verdict = judge(want.otherwise, context)
+    return Decision(want.service, proposal=want.otherwise, verdict=verdict)
 
 
 def _rank(decision: Decision) -> tuple[int, int]:

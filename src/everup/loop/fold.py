@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from everup.loop import fold_actions, fold_approvals, fold_incidents
+from everup.loop import fold_actions, fold_approvals, fold_incidents, fold_scaling
 from everup.loop.changes import with_service, without
 from everup.loop.foretold import prediction_made, prediction_settled
 from everup.loop.threads import follow_threads
@@ -94,10 +94,6 @@ def _sighted(state: StackState, entry: e.MonitorFaultOver) -> StackState:
     return replace(state, monitor_fault="")
 
 
-def _given_back(state: StackState, entry: e.GivenBack) -> StackState:
-    return state
-
-
 def _came_up(state: StackState, entry: e.CameUp) -> StackState:
     known = state.service(entry.service)
     took_s = (entry.took_s,) if is_known(entry.took_s) else ()
@@ -135,7 +131,8 @@ _FOLDS: dict[type, Callable[[StackState, Any], StackState]] = {
     e.PredictionMade: prediction_made,
     e.PredictionSettled: prediction_settled,
     e.CameUp: _came_up,
-    e.GivenBack: _given_back,
+    e.InstancesCounted: fold_scaling.counted,
+    e.GivenBack: fold_scaling.given_back,
     e.JournalPruned: _pruned,
 }
 

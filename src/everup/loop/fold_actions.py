@@ -10,12 +10,15 @@ from typing import Any
 
 from everup.loop.changes import with_incident, with_service, without
 from everup.loop.fold_approvals import end_approval
+from everup.loop.fold_scaling import carried_out, undo_owed
 from everup.model import entries as e
 from everup.model.approval import ApprovalState
 from everup.model.incident import Attempt
 from everup.model.kinds import TAKES_CAPACITY, ActionKind, Origin
+from everup.model.scaling import SCALING_KINDS
 from everup.model.state import InFlight, PastAction, Phase, StackState
 
+HEALS_NOTHING = SCALING_KINDS | {ActionKind.STOP, ActionKind.ISOLATE}
 PAST_ACTIONS_MOST = 32
 PLAN_STARTS_MOST = 32
 
@@ -42,7 +45,8 @@ def intended(state: StackState, entry: e.Intended) -> StackState:
         entry.on_running and entry.step.kind in TAKES_CAPACITY
     ):
         state = _counted(state, entry.at_s)
-    if entry.origin is Origin.PERSON and state.service(service).with_a_person is not None:
+    is_new = entry.origin is Origin.PERSON and entry.step.undoes is None
+    if is_new and state.service(service).with_a_person is not None:
         state = with_service(state, service, with_a_person=None)
     state = end_approval(state, entry.key, ApprovalState.USED, entry.action_id)
     incident = state.incidents.get(entry.incident_id or "")
@@ -71,6 +75,7 @@ def finished(state: StackState, entry: e.Finished) -> StackState:
     if flight is None or flight.action_id != entry.action_id:
         return state
     if entry.outcome == "done":
+        state = carried_out(state, flight, entry.at_s)
         done = replace(flight, phase=Phase.VERIFYING, done_at_s=entry.at_s)
         return replace(state, in_flight={**state.in_flight, entry.service: done})
     if entry.outcome == "unknown":
@@ -114,11 +119,15 @@ def _end(
         rung=flight.rung,
         has_happened=has_happened,
         instance=flight.step.instance,
+        is_undo=flight.step.undoes is not None,
     )
     kept = (*state.service(service).past, past)[-PAST_ACTIONS_MOST:]
     state = replace(state, in_flight=without(state.in_flight, service))
     changes: dict[str, Any] = {"past": kept}
-    if has_passed and flight.step.kind is not ActionKind.STOP:
+    if has_happened:
+        known = state.service(service).owed_undo
+        changes["owed_undo"] = undo_owed(known, flight, has_passed=has_passed)
+    if has_passed and flight.step.kind not in HEALS_NOTHING:
         changes["healed_at_s"] = at_s
     state = with_service(state, service, **changes)
     incident = state.incidents.get(flight.incident_id or "")

@@ -32,10 +32,25 @@ async def observe(control: Control, look: Look) -> Look:
         entries.append(ExitSeen(look.at_s, service, name, death))
     entries += _came_up(control, seen)
     settles_s = SETTLES_S * control.settings.time_scale
+    entries += control.counts_seen.follow(control.state, seen, control.settings.change_quiet_s)
     entries += meant(control.state, seen, control.desk.absent, settles_s)
     if entries:
         await control.write(entries)
+    seen = _without_isolated(control.state, seen)
     return replace(look, observation=_with_exits(control, seen))
+
+
+def _without_isolated(state: StackState, seen: Observation) -> Observation:
+    """One of several that is cut off is nobody's instance until it is back."""
+    services = dict(seen.services)
+    for name, remembered in state.services.items():
+        service = services.get(name)
+        if not remembered.isolated or service is None:
+            continue
+        left = tuple(i for i in service.instances if i.instance.name not in remembered.isolated)
+        if left:
+            services[name] = replace(service, instances=left)
+    return replace(seen, services=services)
 
 
 def _is_ours(control: Control, service: str, instance: str, death: Exit) -> bool:

@@ -16,11 +16,12 @@ from everup.loop.ports import Clock, Runtime
 from everup.loop.still import goes_on
 from everup.model.decision import Step
 from everup.model.entries import Finished, Intended
-from everup.model.errors import EverupError, NotKept
+from everup.model.errors import EverupError, NotKept, NotSupported
 from everup.model.evidence import ENDED, KEPT, OutcomeState
-from everup.model.kinds import ActionKind
+from everup.model.kinds import UNKNOWN, ActionKind
+from everup.model.scaling import CPUS, INSTANCES, LEAVING, MEMORY, STARTS
 from everup.model.settings import Settings
-from everup.model.stack import ServiceSpec
+from everup.model.stack import Limits, ServiceSpec
 
 KILLS = frozenset(
     {
@@ -29,6 +30,8 @@ KILLS = frozenset(
         ActionKind.DEPENDENCY_RECOVERY,
         ActionKind.STOP,
         ActionKind.RECREATE,
+        ActionKind.SCALE_IN,
+        ActionKind.FAILOVER,
     }
 )
 RECONNECT_HOOK = "reconnect"
@@ -76,7 +79,7 @@ async def perform(
         state, error = OutcomeState.DONE, ""
     except TimeoutError:
         state, error = OutcomeState.UNKNOWN, f"no answer within {deadline_s:g} s"
-    except (NotBegun, NotKept) as refusal:
+    except (NotBegun, NotKept, NotSupported) as refusal:
         state, error, has_happened = OutcomeState.FAILED, str(refusal), False
     except EverupError as failure:
         state, error = OutcomeState.FAILED, str(failure)
@@ -165,8 +168,32 @@ async def _call(runtime: Runtime, spec: ServiceSpec, step: Step, grace_s: float)
             if hook is None:
                 raise EverupError(f"{name} declares no {CACHE_CLEAR_HOOK} hook")
             return _heard(await runtime.run_hook(name, CACHE_CLEAR_HOOK, hook))
+        case _:
+            return await _change(runtime, name, step, instance, grace_s)
+    return ()
+
+
+async def _change(
+    runtime: Runtime, name: str, step: Step, instance: str | None, grace_s: float
+) -> Sequence[str]:
+    """Its size, or its place on the network."""
+    match step.kind:
+        case ActionKind.SCALE_OUT | ActionKind.SCALE_IN:
+            leaving = [n for n in str(step.parameters.get(LEAVING, "")).split(",") if n]
+            await runtime.set_instances(name, int(step.parameters[INSTANCES]), leaving=leaving)
+        case ActionKind.SCALE_UP | ActionKind.SCALE_DOWN:
+            memory = float(step.parameters.get(MEMORY, UNKNOWN))
+            await runtime.set_limits(
+                name, Limits(memory, float(step.parameters.get(CPUS, UNKNOWN)))
+            )
+            if step.parameters.get(STARTS):
+                await runtime.start(name)
         case ActionKind.ISOLATE:
-            await runtime.isolate(name)
+            await runtime.isolate(name, instance)
+        case ActionKind.FAILOVER:
+            return await runtime.failover(name, str(step.parameters["standby"]), grace_s=grace_s)
+        case ActionKind.REJOIN if "standby" in step.parameters:
+            return await runtime.failback(name)
         case ActionKind.REJOIN:
             await runtime.rejoin(name)
         case _:

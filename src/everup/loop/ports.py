@@ -89,11 +89,12 @@ class Runtime(Protocol):
     async def recreate(self, service: str, instance: str | None = None, *, grace_s: float) -> None:
         """Replace the instance by a fresh one of the same declaration."""
 
-    async def set_instances(self, service: str, count: int) -> None:
-        """Have exactly `count` instances; the highest-numbered ones leave first."""
+    async def set_instances(self, service: str, count: int, *, leaving: Sequence[str] = ()) -> None:
+        """Have exactly `count` instances; those in `leaving` leave first, where the runtime's way
+        of numbering lets them, then the highest-numbered ones."""
 
     async def set_limits(self, service: str, limits: Limits) -> None:
-        """Change limits of running instances; NaN leaves one as it is."""
+        """Change limits of running instances; NaN leaves one as it is, infinite takes it away."""
 
     async def run_hook(
         self, service: str, name: str, hook: HookSpec, instance: str | None = None
@@ -120,11 +121,18 @@ class Runtime(Protocol):
     async def pin_image(self, service: str, reference: str) -> str:
         """Keep the running image from being pruned; returns its content address."""
 
-    async def isolate(self, service: str) -> None:
-        """Cut the service off from its peers."""
+    async def isolate(self, service: str, instance: str | None = None) -> None:
+        """Cut the service, or one instance of it, off from its peers."""
 
     async def rejoin(self, service: str) -> None:
         """Undo `isolate`."""
+
+    async def failover(self, service: str, standby: str, *, grace_s: float) -> Sequence[str]:
+        """Have `standby` answer under the names of `service`, which is fenced first: stopped and
+        cut off. Promotes nothing. Stays until `failback`, also when Everup ends."""
+
+    async def failback(self, service: str) -> Sequence[str]:
+        """Undo `failover`: the names go back, and the service runs again."""
 
     async def quarantine(
         self,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from everup.loop import scaling
 from everup.loop.perform import CACHE_CLEAR_HOOK
 from everup.model.kinds import ActionKind
 from everup.model.runtime import Capability, RuntimeManifest
@@ -21,6 +22,8 @@ NEEDS: Mapping[ActionKind, Capability] = {
     ActionKind.CACHE_CLEAR: Capability.RUN_HOOK,
     ActionKind.ISOLATE: Capability.ISOLATE,
     ActionKind.REJOIN: Capability.REJOIN,
+    ActionKind.FAILOVER: Capability.FAILOVER,
+    **scaling.NEEDS,
 }
 HAVE_A_VERB = frozenset({ActionKind.START, ActionKind.STOP})
 
@@ -50,4 +53,6 @@ def _reason(kind: ActionKind, spec: ServiceSpec, manifest: RuntimeManifest) -> s
         return f"{spec.name} declares no {declared}, without which {kind} is a restart"
     if kind is ActionKind.CACHE_CLEAR and CACHE_CLEAR_HOOK not in spec.hooks:
         return f"{spec.name} declares no {CACHE_CLEAR_HOOK} hook"
+    if kind is ActionKind.FAILOVER and not spec.standby:
+        return f"{spec.name} declares no standby"
     return ""

@@ -12,11 +12,14 @@ from everup.model.entries import Finished
 from everup.model.evidence import OutcomeState
 from everup.model.kinds import ActionKind, InstanceState
 from everup.model.observation import ServiceObservation
+from everup.model.scaling import COUNTS, INSTANCES, SIZES
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec
 from everup.model.state import InFlight
 
-HAPPENS_IN_PLACE = frozenset({ActionKind.CACHE_CLEAR, ActionKind.ISOLATE, ActionKind.REJOIN})
+HAPPENS_IN_PLACE = frozenset(
+    {ActionKind.CACHE_CLEAR, ActionKind.ISOLATE, ActionKind.REJOIN, ActionKind.FAILOVER}
+)
 ENDS_AND_STARTS = frozenset(
     {
         ActionKind.START,
@@ -48,6 +51,10 @@ def settle(
         if running:
             return None if is_early else _not(flight, now_s, "interrupted: it still runs")
         return _done(flight, now_s)
+    if kind in COUNTS:
+        return _counted(flight, seen, now_s, is_early=is_early)
+    if kind in SIZES:
+        return _not(flight, now_s, "interrupted: what was changed of its limits is given back")
     if kind in HAPPENS_IN_PLACE:
         return _half(flight, now_s, "interrupted: whether it happened cannot be seen")
     same = {i.name for i in running if _is_same(flight, i.name, i.identity)}
@@ -61,6 +68,18 @@ def settle(
     if not running or len(running) < len(watched):
         return _half(flight, now_s, "interrupted half-way: it is down")
     return _done(flight, now_s)
+
+
+def _counted(
+    flight: InFlight, seen: ServiceObservation, now_s: float, *, is_early: bool
+) -> Finished | None:
+    """So many were to be there: they are, or what is there is not it."""
+    wanted, there = int(flight.step.parameters[INSTANCES]), len(seen.instances)
+    if there == wanted:
+        return _done(flight, now_s)
+    if is_early:
+        return None
+    return _half(flight, now_s, f"interrupted: {there} instances are there, not {wanted}")
 
 
 def _is_same(flight: InFlight, name: str, identity: str) -> bool:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from everup.auto_scaler.sizes import mib
 from everup.loop.look import Look
 from everup.loop.settle import patience_s, settle
 from everup.loop.sighting import sight
@@ -26,12 +27,13 @@ from everup.model.evidence import (
     Pending,
     Verification,
 )
-from everup.model.kinds import UNKNOWN, Condition, InstanceState, ProbeVerdict, is_known
+from everup.model.kinds import UNKNOWN, Cause, Condition, InstanceState, ProbeVerdict, is_known
 from everup.model.observation import (
     Exit,
     InstanceObservation,
     Observation,
 )
+from everup.model.scaling import SIZES
 from everup.model.settings import Settings
 from everup.model.state import InFlight, Phase
 
@@ -146,10 +148,17 @@ def _missing(flight: InFlight, observation: Observation, assessment: Assessment)
     up = [i for i in seen.instances if i.instance.state is InstanceState.RUNNING]
     target = flight.step.parameters.get("instance")
     watched = [i for i in up if target is None or i.instance.name == target]
+    if expected.is_cut:
+        return _cut(flight, observation, assessment)
     if not watched or (target is None and len(up) < len(seen.instances)):
         return "not every instance runs"
-    if observation.at_s - flight.done_at_s < expected.window_s:
-        return f"a window of {expected.window_s:g} s"
+    if expected.instances and len(up) != expected.instances:
+        return f"{expected.instances} running instances, there are {len(up)}"
+    limits = _other_limit(watched, expected.memory_limit_bytes)
+    if limits or (flight.step.kind in SIZES and flight.cause is Cause.REQUESTED):
+        return limits or _window(flight, observation)
+    if waiting := _window(flight, observation):
+        return waiting
     for instance in watched:
         probe = instance.probe
         if probe is None:
@@ -165,6 +174,34 @@ def _missing(flight: InFlight, observation: Observation, assessment: Assessment)
     if target is None and not score >= expected.score_least:
         return f"a score of {expected.score_least:g}, it is {score:.2f}"
     return _worse(expected, assessment)
+
+
+def _window(flight: InFlight, observation: Observation) -> str:
+    window_s = flight.expectation.window_s
+    is_early = observation.at_s - flight.done_at_s < window_s
+    return f"a window of {window_s:g} s" if is_early else ""
+
+
+def _cut(flight: InFlight, observation: Observation, assessment: Assessment) -> str:
+    """Nothing is asked of what is cut off; of what is left of its service, and of who needs it,
+    that they are no worse for it."""
+    expected = flight.expectation
+    if waiting := _window(flight, observation):
+        return waiting
+    score = assessment.own.score(expected.service)
+    if flight.step.instance and not score >= expected.score_least:
+        return f"a score of {expected.score_least:g} without it, it is {score:.2f}"
+    return _worse(expected, assessment)
+
+
+def _other_limit(watched: list[InstanceObservation], wanted: float) -> str:
+    """Who is not seen to have the limit that was set; infinite means none."""
+    for one in watched if is_known(wanted) else ():
+        has = one.instance.memory_limit_bytes
+        is_so = has == wanted if wanted != float("inf") else not is_known(has)
+        if not is_so:
+            return f"the memory limit of {one.instance.name} to be seen as set"
+    return ""
 
 
 def _worse(expected: Expectation, assessment: Assessment) -> str:
@@ -203,6 +240,9 @@ def _fullest(flight: InFlight, observation: Observation) -> float:
 def _proof(flight: InFlight, observation: Observation, assessment: Assessment) -> str:
     """Only what was really checked."""
     expected = flight.expectation
+    if expected.is_cut:
+        took_s = observation.at_s - flight.done_at_s
+        return f"cut off for {took_s:.1f} s, and nobody is worse for it"
     score = assessment.own.score(expected.service)
     took_s = observation.at_s - flight.done_at_s
     target = flight.step.parameters.get("instance")
@@ -220,6 +260,10 @@ def _proof(flight: InFlight, observation: Observation, assessment: Assessment) -
         parts.append(f"score {score:.2f}")
     if is_known(expected.memory_most):
         parts.insert(0, f"memory down to {_fullest(flight, observation):.0%} of its limit")
+    if expected.instances:
+        parts.insert(0, f"{expected.instances} instances")
+    if is_known(expected.memory_limit_bytes):
+        parts.insert(0, f"memory limit {mib(expected.memory_limit_bytes)}, read back")
     if expected.dependents_before:
         parts.append("no dependent worse")
     return f"{', '.join(parts)}; {observation.at_s - flight.intended_at_s:.1f} s after it began"

@@ -14,7 +14,7 @@ from itertools import groupby
 from everup.automated_recovery import proposal_for
 from everup.automated_recovery.ladders import ladder
 from everup.automated_recovery.steps import expectation_for, step_for
-from everup.loop import remedies
+from everup.loop import possible, remedies, scaling
 from everup.loop.look import Decision
 from everup.loop.perform import CACHE_CLEAR_HOOK, RECONNECT_HOOK
 from everup.model.assessment import Finding
@@ -23,29 +23,19 @@ from everup.model.explanation import KindAnswer, KindState, Remedy, Said, Way
 from everup.model.kinds import ActionKind, Cause, InstanceState, Origin
 from everup.model.request import Request, Verb
 from everup.model.runtime import Capability, RuntimeManifest
+from everup.model.scaling import SCALING_KINDS, Obstacle, Refusal
 from everup.model.stack import ServiceSpec
+from everup.model.state import as_it_is
 from everup.safety import Context, judge
 
 NEEDS: Mapping[ActionKind, Capability] = {
-    ActionKind.GRACEFUL_RESTART: Capability.RESTART,
-    ActionKind.CONTAINER_RESTART: Capability.RESTART,
-    ActionKind.DEPENDENCY_RECOVERY: Capability.RESTART,
-    ActionKind.RECREATE: Capability.RECREATE,
-    ActionKind.CACHE_CLEAR: Capability.RUN_HOOK,
-    ActionKind.ISOLATE: Capability.ISOLATE,
-    ActionKind.REJOIN: Capability.REJOIN,
+    **possible.NEEDS,
     ActionKind.START: Capability.START,
     ActionKind.STOP: Capability.STOP,
 }
-NOT_BUILT: Mapping[ActionKind, str] = {
-    ActionKind.SCALE_OUT: "auto_scaler",
-    ActionKind.SCALE_UP: "auto_scaler",
-    ActionKind.SCALE_IN: "auto_scaler",
-    ActionKind.SCALE_DOWN: "auto_scaler",
-    ActionKind.FAILOVER: "automatic failover",
-    ActionKind.EMERGENCY_ROLLBACK: "rollback_manager",
-}
+NOT_BUILT: Mapping[ActionKind, str] = {ActionKind.EMERGENCY_ROLLBACK: "rollback_manager"}
 """What `perform` has no hands for."""
+NEEDS_AN_AMOUNT = frozenset({Obstacle.NO_AMOUNT, Obstacle.NO_LIMIT})
 VERBS = {ActionKind.START: Verb.START, ActionKind.STOP: Verb.STOP}
 
 
@@ -99,7 +89,11 @@ def _answer(question: Question, kind: ActionKind) -> KindAnswer:
     if lacking is not None:
         said, ways = lacking
         return KindAnswer(kind, said, said, remedies=ways)
-    person = _said(judge(_wish(question, kind), question.context))
+    wish = _wish(question, kind)
+    if not isinstance(wish, Proposal):
+        said = Said(KindState.REFUSED, "; ".join(no.text for no in wish), wish[0].name)
+        return KindAnswer(kind, said, said)
+    person = _said(judge(wish, question.context))
     may = person.state is KindState.ALLOWED
     rungs = tuple(n for n, rung in enumerate(question.rungs, 1) if rung is kind)
     own = _held(question, kind, rungs)
@@ -128,6 +122,9 @@ def cannot(
         text = f"{spec.name} declares no {CACHE_CLEAR_HOOK} hook, and only its owner knows how"
         ways = (Remedy(Way.DECLARE_HOOK, spec.name, hook=CACHE_CLEAR_HOOK),)
         return Said(KindState.CANNOT, text), ways
+    if kind is ActionKind.FAILOVER and not spec.standby:
+        text = f"{spec.name} declares no standby that could take its place"
+        return Said(KindState.CANNOT, text), ()
     needed = NEEDS[kind]
     if kind is ActionKind.DEPENDENCY_RECOVERY and RECONNECT_HOOK in spec.hooks:
         needed = Capability.RUN_HOOK
@@ -178,6 +175,8 @@ def _own(question: Question, kind: ActionKind, rung: int) -> Proposal:
     context, spec, found, cause = question.context, question.spec, question.found, question.cause
     assert found is not None
     assert cause is not None
+    seen = context.observation.services.get(spec.name)
+    spec = as_it_is(spec, seen, context.state.service(spec.name))
     steps = (step_for(kind, spec, found, context.settings, on_running=question.on_running),)
     incident = context.state.incident_on(spec.name)
     return Proposal(
@@ -196,19 +195,35 @@ def _own(question: Question, kind: ActionKind, rung: int) -> Proposal:
     )
 
 
-def _wish(question: Question, kind: ActionKind) -> Proposal:
-    """The same kind as a person's command."""
+def _wish(question: Question, kind: ActionKind) -> Proposal | tuple[Refusal, ...]:
+    """The same kind as a person's command, or why there can be no such command."""
     context = question.context
     seen = context.observation.services.get(question.name)
+    asked = Request(VERBS.get(kind, Verb.HEAL), by="a person", service=question.name, kind=kind)
+    if kind in SCALING_KINDS:
+        parts = (context.observation, context.assessment, context.state, context.settings)
+        return _scaled(question, asked, scaling.asked(asked, context.stack, *parts))
     return proposal_for(
-        Request(VERBS.get(kind, Verb.HEAL), by="a person", service=question.name, kind=kind),
+        asked,
         context.stack,
         context.assessment,
         context.settings,
         is_running=seen is not None
         and any(i.instance.state is not InstanceState.EXITED for i in seen.instances),
         incident_id=None,
+        remembered=context.state.service(question.name),
+        seen=seen,
     )
+
+
+def _scaled(
+    question: Question, asked: Request, found: Proposal | tuple[Refusal, ...]
+) -> Proposal | tuple[Refusal, ...]:
+    """Where only the amount is lacking, it is told for the usual command with one."""
+    if isinstance(found, Proposal) or found[0].name not in NEEDS_AN_AMOUNT:
+        return found
+    text = f"{found[0].text}: everup scale {question.name} --memory 512m --cpus 1.5"
+    return (Refusal(found[0].name, text),)
 
 
 def but_for_the_mode(decision: Decision, context: Context) -> Verdict | None:

@@ -9,12 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from everup.automated_recovery import proposal_for
+from everup.loop import scaling, undoing
 from everup.loop.look import Decision, Look
 from everup.loop.possible import why_not
-from everup.model.decision import Delayed, Refused, Verdict
+from everup.model.decision import Delayed, Hold, HoldReason, Proposal, Refused, Verdict
 from everup.model.entries import Entry, FreezeLifted, FreezeSet, PurposeSet
-from everup.model.kinds import ActionKind, InstanceState, Purpose, is_known
+from everup.model.kinds import ActionKind, Condition, InstanceState, Purpose, is_known
 from everup.model.request import Answer, AnswerState, Request, Verb
+from everup.model.scaling import SCALING_KINDS, Refusal
 from everup.safety import Context, backoff_s, judge
 
 if TYPE_CHECKING:
@@ -37,6 +39,10 @@ def decide_requests(control: Control, look: Look, context: Context) -> list[Deci
             decided.append(_decision(control, look, context, request, None))
     asked |= control.owed_starts.services()
     known = control.state.services
+    for request in undoing.owed(control, look):
+        if request.service not in asked:
+            asked.add(request.service)
+            decided.append(_decision(control, look, context, request, None))
     for service in control.stack.services:
         if service in asked or service not in known:
             continue
@@ -58,17 +64,32 @@ def _owed(control: Control, look: Look, service: str) -> Verb | None:
 def _decision(
     control: Control, look: Look, context: Context, request: Request, ticket: int | None
 ) -> Decision:
-    incident = control.state.incident_on(request.service)
-    proposal = proposal_for(
-        request,
-        control.stack,
-        look.assessment,
-        control.settings,
-        is_running=is_running(look, request.service),
-        incident_id=incident.id if incident is not None else None,
-    )
+    proposal = wanted(control, look, request)
+    if not isinstance(proposal, Proposal):
+        text = f"{proposal[0].name}: {proposal[0].text}"
+        hold = Hold(request.service, HoldReason.NOT_POSSIBLE, text)
+        return Decision(request.service, hold=hold, ticket=ticket)
     verdict: Verdict = judge(proposal, context)
     return Decision(request.service, proposal=proposal, verdict=verdict, ticket=ticket)
+
+
+def wanted(control: Control, look: Look, request: Request) -> Proposal | tuple[Refusal, ...]:
+    """The wish as a proposal, by whose trade it is; or why it cannot be one, by name."""
+    stack, settings, state = control.stack, control.settings, control.state
+    if request.verb is Verb.SCALE or request.kind in SCALING_KINDS:
+        seen = look.observation
+        return scaling.asked(request, stack, seen, look.assessment, state, settings)
+    incident = state.incident_on(request.service)
+    return proposal_for(
+        request,
+        stack,
+        look.assessment,
+        settings,
+        is_running=is_running(look, request.service),
+        incident_id=incident.id if incident is not None else None,
+        remembered=state.service(request.service),
+        seen=look.observation.services.get(request.service),
+    )
 
 
 def is_running(look: Look, service: str) -> bool:
@@ -105,11 +126,44 @@ def refusal(control: Control, request: Request) -> Answer | None:
         known = ", ".join(sorted(stack.services))
         text = f"no service {request.service!r} in stack {stack.name}; there are: {known}"
         return Answer(AnswerState.REFUSED, text, check="unknown_service")
+    if no := _of_the_place(control, request):
+        return Answer(AnswerState.REFUSED, no, check="not_possible")
     if request.kind is not None:
         spec = stack.services[request.service]
         if no := why_not(request.kind, spec, control.runtime.manifest):
             return Answer(AnswerState.REFUSED, no, check="not_possible")
+    if request.verb is Verb.SCALE or request.kind in SCALING_KINDS or request.instance:
+        return _of_the_moment(control, request)
     return None
+
+
+def _of_the_place(control: Control, request: Request) -> str:
+    """Two must never answer under one name, and a standby that is not well is none."""
+    if request.verb not in (Verb.HEAL, Verb.START, Verb.SCALE) or not request.service:
+        return ""
+    name, standby = request.service, control.state.service(request.service).stands_in
+    if standby and request.kind is not ActionKind.REJOIN:
+        return f"{standby} has the place of {name}; give it back: everup heal {name} --type rejoin"
+    if request.kind is not ActionKind.FAILOVER or control.look is None:
+        return ""
+    standby = control.stack.services[name].standby
+    health = control.look.assessment.own.services.get(standby)
+    if standby and (health is None or health.condition is not Condition.HEALTHY):
+        how = "unknown" if health is None else health.condition
+        return f"the standby {standby} is {how}, so that it cannot take the place of {name}"
+    return ""
+
+
+def _of_the_moment(control: Control, request: Request) -> Answer | None:
+    """What the amount, or what is there now, stands against."""
+    if control.look is None:
+        text = "the first look is not over"
+        return Answer(AnswerState.DELAYED, text, retry_after_s=control.settings.tick_s)
+    found = wanted(control, control.look, request)
+    if isinstance(found, Proposal):
+        return None
+    text = "; ".join(refused.text for refused in found)
+    return Answer(AnswerState.REFUSED, text, check=found[0].name)
 
 
 def _owes_start(control: Control, look: Look, service: str) -> bool:
@@ -140,6 +194,9 @@ def spoken(request: Request, now_s: float) -> list[Entry]:
 def answer_for(decision: Decision, action_id: str | None, now_s: float) -> Answer:
     """What the asker is told."""
     verdict, proposal = decision.verdict, decision.proposal
+    if decision.hold is not None:
+        name, _, text = decision.hold.text.partition(": ")
+        return Answer(AnswerState.REFUSED, text, check=name)
     if action_id is not None:
         return Answer(AnswerState.ACCEPTED, "begun", action_id)
     if isinstance(verdict, Delayed):

@@ -52,6 +52,9 @@ class Expectation:
     memory_most: float = UNKNOWN  # ratio to its limit that must not be exceeded; NaN: any
     behind_before: Mapping[str, float] = field(default_factory=dict)  # what a cache shields
     settling_most_s: float = 0.0  # how much later, while it says that it is coming
+    instances: int = 0  # so many must run; 0: those that there are
+    memory_limit_bytes: float = UNKNOWN  # each must be seen to have it; infinite: none
+    is_cut: bool = False  # it, or its one instance, is cut off: nothing is asked of that
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,8 @@ class HoldReason(StrEnum):
     MAY_HEAL_BY_ITSELF = "may_heal_by_itself"
     IN_FLIGHT = "in_flight"
     WITH_A_PERSON = "with_a_person"
+    NOT_POSSIBLE = "not_possible"  # what a person asked for, refused by name
+    ISOLATED = "isolated"
     ONLY_WATCHED = "only_watched"  # it still passes its check, and nothing that helps is permitted
     UNKNOWN = "unknown"
 
@@ -135,12 +140,14 @@ class Escalate:
 
 @dataclass(frozen=True, slots=True)
 class Want:
-    """A rung in another component's trade; `loop.decide` has its owner fill it in."""
+    """A rung in another component's trade; `loop.decide` has its owner fill it in. `otherwise`:
+    what is proposed where the owner cannot, or the gate does not let it."""
 
     service: str
     kind: ActionKind
     cause: Cause
     reason: str
+    otherwise: Proposal
 
 
 class Check(StrEnum):

@@ -347,6 +347,16 @@ class CameUp:
 
 
 @dataclass(frozen=True, slots=True)
+class InstancesCounted:
+    """There are so many instances by somebody else's hand, and so many are wanted from now on."""
+
+    at_s: float
+    service: str
+    count: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class GivenBack:
     """What was held for this scope ("" = the stack) was given back, or stays for a reason."""
 
@@ -394,6 +404,7 @@ Entry = (
     | PredictionMade
     | PredictionSettled
     | CameUp
+    | InstancesCounted
     | GivenBack
     | JournalPruned
 )

@@ -63,6 +63,7 @@ class Instance:
     near: str | None = None  # the same where it is certain to be its own, as seen from here
     make: str = ""  # what it was made as: another one after a recreate, the same after a restart
     check: ProbeResult | None = None  # the latest answer of the owner's own check, if it has one
+    cpus: float = UNKNOWN  # what it may use of them; NaN: no limit, or unknown
 
 
 class Heard(StrEnum):

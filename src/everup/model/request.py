@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from everup.model.kinds import ActionKind
+from everup.model.scaling import NOTHING_SAID, Amount
 
 
 class Verb(StrEnum):
     """What may be asked."""
 
     HEAL = "heal"
+    SCALE = "scale"
     START = "start"
     STOP = "stop"
     FREEZE = "freeze"
@@ -29,7 +31,8 @@ class Verb(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Request:
     """One wish. `kind` None with HEAL means `restart`: graceful_restart, then container_restart
-    if that fails. `overrides`: check name → typed reason. `for_s` None: until lifted by hand."""
+    if that fails; with SCALE it is the direction, None: whichever the amount says.
+    `overrides`: check name → typed reason. `for_s` None: until lifted by hand."""
 
     verb: Verb
     by: str
@@ -40,6 +43,9 @@ class Request:
     overrides: Mapping[str, str] = field(default_factory=dict)
     approval_id: str = ""  # with APPROVE and REJECT
     is_follow_up: bool = False  # the second rung of a wish, which nobody named
+    amount: Amount = NOTHING_SAID  # of scaling
+    instance: str = ""  # the one that is meant, where a kind acts on one of several
+    undoes: str = ""  # the action that is taken back
 
 
 class AnswerState(StrEnum):

@@ -32,6 +32,8 @@ class Capability(StrEnum):
     PIN_IMAGE = "pin_image"
     ISOLATE = "isolate"
     REJOIN = "rejoin"
+    FAILOVER = "failover"
+    FAILBACK = "failback"
 
 
 @dataclass(frozen=True, slots=True)

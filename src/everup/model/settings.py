@@ -78,6 +78,7 @@ class Settings:
     journal_fault_notify_s: float = 60.0
     headroom_ratio: float = 0.15
     headroom_bytes: int = 512 * 1024 * 1024
+    auto_scaling_enabled: bool = True
     # act and verify
     action_deadline_s: float = 120.0
     approval_lives_s: float = 900.0

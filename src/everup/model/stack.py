@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from everup.model.kinds import UNKNOWN, ActionKind, DependencyKind, Mode
+from everup.model.recipes import Recipe
+from everup.model.scaling import Refusal, Spread
 
 PORT_MARK, HOST_MARK, NEAR_MARK = "{port}", "{host}", "{near}"
 FREEZE_LABEL = "everup.freeze"
@@ -76,11 +78,13 @@ class ProbeSpec:
 
 @dataclass(frozen=True, slots=True)
 class HookSpec:
-    """An owner's own way of doing something: a command, or an HTTP call `"POST http://…"`."""
+    """An owner's own way of doing something: a command, an HTTP call `"POST http://…"`, or a recipe
+    of ours that the owner named."""
 
     command: tuple[str, ...] = ()
     http: str | None = None
     timeout_s: float = 30.0
+    recipe: Recipe | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +178,10 @@ class ServiceSpec:
     releases: ReleaseSpec | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     unasked_because: str = ""  # why nobody can be asked about it, where that is known
+    spread: Spread = Spread.NONE
+    has_bounds: bool = False  # its owner said how many instances there may be
+    no_copies: tuple[Refusal, ...] = ()  # why its runtime can make no further copy of it
+    standby: str = ""  # the service that takes its place by `failover`
 
     @property
     def frozen_by_label(self) -> str:

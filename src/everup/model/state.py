@@ -7,7 +7,7 @@ every look can see again and that therefore is not journaled.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from everup.model.approval import Approval
@@ -17,8 +17,9 @@ from everup.model.evidence import Sighting
 from everup.model.incident import Incident
 from everup.model.kinds import FORETOLD, UNKNOWN, ActionKind, Cause, Origin, Purpose, is_known
 from everup.model.notice import Thread
-from everup.model.observation import Exit
+from everup.model.observation import Exit, ServiceObservation
 from everup.model.prediction import MadePrediction
+from everup.model.stack import ServiceSpec
 
 
 class Phase(StrEnum):
@@ -65,6 +66,16 @@ class PastAction:
     rung: int = 0
     has_happened: bool = True  # False: the world was not changed by it; it was no attempt
     instance: str = ""  # "": all of them
+    is_undo: bool = False
+
+
+def as_it_is(
+    spec: ServiceSpec, seen: ServiceObservation | None, known: ServiceState
+) -> ServiceSpec:
+    """The declaration with as many instances as there are, or are wanted since it was scaled."""
+    there = 0 if seen is None else len(seen.instances)
+    count = max(known.instances_wanted or spec.instances, there)
+    return spec if count == spec.instances else replace(spec, instances=count)
 
 
 def streak(past: tuple[PastAction, ...], now_s: float, reset_s: float) -> list[PastAction]:
@@ -72,6 +83,8 @@ def streak(past: tuple[PastAction, ...], now_s: float, reset_s: float) -> list[P
     found: list[PastAction] = []
     next_start_s = now_s
     for action in reversed(past):
+        if action.is_undo:
+            continue
         if action.origin is Origin.PERSON:
             break
         if next_start_s - action.ended_at_s > reset_s:
@@ -108,6 +121,10 @@ class ServiceState:
     lives: Mapping[str, str] = field(default_factory=dict)  # instance → identity that was well
     diagnoses: tuple[Cause, ...] = ()  # of the open incident, in order, once there are several
     would_have: tuple[WouldDo, ...] = ()  # of the open incident, oldest first, bounded
+    instances_wanted: int = 0  # as somebody scaled it; 0: as declared
+    owed_undo: Step | None = None  # what takes back an action that was not proven
+    isolated: tuple[str, ...] = ()  # instances that are cut off; "" means all of it
+    stands_in: str = ""  # the service that has its place since a failover
     natural_ends: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     """Cause → seconds after which it ended by itself, oldest first, bounded."""
 

@@ -3,7 +3,7 @@
 Flows in: the observation, the stack as declared, who is stopped on purpose. Flows out: OwnHealth.
 An instance scores the product of (1 − weight × badness) over its known signals, so each signal's
 influence is bounded by its weight and the score is smooth in its inputs. A dead instance is 0, an
-instance nobody could look at is unknown. A service scores the mean of its declared instances.
+instance nobody could look at is unknown. A service scores the mean of those that are wanted.
 """
 
 from __future__ import annotations
@@ -70,7 +70,8 @@ def _score_service(
                 factors[signal] = (value, factor)
         total += own
         is_whole = is_whole and own == 1.0
-    judged = max(spec.instances, len(seen.instances)) - unread
+    wanted = state.service(spec.name).instances_wanted or spec.instances
+    judged = max(wanted, len(seen.instances)) - unread
     value = total / judged if judged else UNKNOWN
     condition = _condition(spec, settled, value, settings)
     if unread and condition is Condition.HEALTHY:

@@ -9,7 +9,7 @@ import httpx2
 from everup.model.errors import GiveUp, TryAgain
 
 OUTPUT_BYTES_MOST = 16 * 1024
-METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
+METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "PURGE", "BAN"})
 
 
 async def call(line: str, what: str, timeout_s: float) -> str:

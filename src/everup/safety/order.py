@@ -12,6 +12,7 @@ from everup.model.kinds import (
     ProbeVerdict,
     is_known,
 )
+from everup.model.state import as_it_is
 from everup.safety.context import Context
 
 TOUCHES = frozenset(
@@ -74,7 +75,9 @@ def _unfounded(proposal: Proposal, context: Context) -> str:
         least = settings.prediction_acts_above - LETS_GO_BELOW
         if prediction is None or prediction.probability < least:
             return f"that {spec.name} will fail is not foretold with {least:g} or more"
-        if spec.instances < 2 and not context.is_quiet(spec.name):
+        seen = context.observation.services.get(spec.name)
+        count = as_it_is(spec, seen, context.state.service(spec.name)).instances
+        if count < 2 and not context.is_quiet(spec.name):
             return f"{spec.name} has one instance and no quiet hour now"
         for past in context.state.service(spec.name).past:
             is_recent = context.now_s - past.started_at_s < settings.prediction_again_s

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from zlib import crc32
 
-from everup.model.decision import Check, Delayed, Proposal, Verdict
+from everup.model.decision import Check, Delayed, Proposal, Step, Verdict
 from everup.model.kinds import TAKES_CAPACITY, ActionKind, Cause, InstanceState, Origin
+from everup.model.scaling import LEAVING
 from everup.model.settings import Settings
 from everup.model.state import InFlight, Phase, streak
 from everup.safety.context import Context
@@ -127,12 +128,15 @@ def blast_radius(proposal: Proposal, context: Context) -> Verdict | None:
         if i.instance.state is InstanceState.RUNNING
     )
     most = max(1, int(settings.blast_ratio * running))
-    taken = sum(
-        1 if "instance" in s.parameters else running
-        for s in proposal.steps
-        if s.kind in TAKES_CAPACITY
-    )
+    taken = sum(_taken(s, running) for s in proposal.steps if s.kind in TAKES_CAPACITY)
     if taken > most:
         text = f"would take {taken} of {running} running instances at once, at most {most}"
         return Delayed(Check.BLAST_RADIUS, text)
     return None
+
+
+def _taken(step: Step, running: int) -> int:
+    """How many running instances a step takes away, be it for a moment."""
+    if step.kind is ActionKind.SCALE_IN:
+        return len(str(step.parameters.get(LEAVING, "")).split(","))
+    return 1 if "instance" in step.parameters else running

@@ -136,6 +136,7 @@ def story() -> list[e.Entry]:
         e.ApprovalEnded(16.3, "apr-1", ApprovalState.EXPIRED),
         e.GivenBack(16.0, "db", ("db: its memory limit is 64 MiB again",), "Ann"),
         e.CameUp(16.0, "db", "db-0", "db-0#2", 1.5),
+        e.InstancesCounted(16.5, "db", 2, "somebody beside Everup"),
         e.PredictionMade(
             16.1, "pre-1", "db", Cause.LEAK, 0.8, 300.0, 400.0, ("it climbs",), "trend-prior-1"
         ),

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from everup.automated_recovery import propose
+from everup.automated_recovery.propose import Decided
 from everup.dependency_monitor import build_graph, relate
 from everup.loop.history_ring import HistoryRing
 from everup.model.assessment import Assessment, Predictions
@@ -78,13 +79,13 @@ def decide(
     past: HistoryRing,
     state: StackState | None = None,
     quiet: frozenset[str] = frozenset(),
-) -> list[Proposal | Hold | Escalate]:
+) -> list[Decided]:
     state = state or StackState()
     assessment = assess(what, observation, past, state)
     return propose(what, observation, assessment, state, settled_memory(what), SETTINGS, quiet)
 
 
-def leaking(**changes: object) -> list[Proposal | Hold | Escalate]:
+def leaking(**changes: object) -> list[Decided]:
     what = stack_of(limited("a", **changes))
     count = what.services["a"].instances
     instances = [full("a", 0.7 if n == count - 1 else 0.2, n) for n in range(count)]

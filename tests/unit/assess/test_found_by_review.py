@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from everup.automated_recovery import propose
+from everup.automated_recovery.propose import Decided
 from everup.loop.fold import fold_all
 from everup.loop.readings import Usage, fold_usage
 from everup.loop.verify import judge_expectation
 from everup.model import entries as e
 from everup.model.assessment import Finding
-from everup.model.decision import Allowed, Delayed, Escalate, Expectation, Hold, Proposal, Step
+from everup.model.decision import Allowed, Delayed, Escalate, Expectation, Proposal, Step
 from everup.model.evidence import Passed, Sighting
 from everup.model.incident import Attempt, Incident
 from everup.model.kinds import (
@@ -150,7 +151,7 @@ def tried(kind: ActionKind, ago_s: float, **changes: object) -> PastAction:
     return replace(action, **changes)  # type: ignore[arg-type]
 
 
-def answer_for(*past: PastAction, incident: Incident | None = None) -> Proposal | Hold | Escalate:
+def answer_for(*past: PastAction, incident: Incident | None = None) -> Decided:
     incidents = {} if incident is None else {incident.id: incident}
     state = StackState({"a": ServiceState(past=past)}, incidents)
     observation = seen(failing("a", for_s=30))
@@ -159,7 +160,7 @@ def answer_for(*past: PastAction, incident: Incident | None = None) -> Proposal 
     return answer
 
 
-def kind_of(answer: Proposal | Hold | Escalate) -> ActionKind:
+def kind_of(answer: Decided) -> ActionKind:
     assert isinstance(answer, Proposal), answer
     return answer.kind
 

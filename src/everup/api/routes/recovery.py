@@ -9,7 +9,15 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from everup.api.engine import Control
-from everup.api.parameters import By, Overrides, Reason, ServiceInPath, Wait, require_service
+from everup.api.parameters import (
+    By,
+    InstanceInQuery,
+    Overrides,
+    Reason,
+    ServiceInPath,
+    Wait,
+    require_service,
+)
 from everup.api.shapes.answers import AnswerShape
 from everup.api.wishes import ask
 from everup.model.kinds import ActionKind
@@ -42,6 +50,7 @@ async def recover(
     service: ServiceInPath,
     overrides: Overrides,
     recovery_type: Type = RESTART,
+    instance: InstanceInQuery = "",
     reason: Reason = "",
     by: By = "api",
     wait: Wait = 0.0,
@@ -49,5 +58,13 @@ async def recover(
     """Recover one service now. Skips mode, cooldown, backoff, health limits and approval only."""
     require_service(control, service)
     kind = None if recovery_type.value == "restart" else ActionKind(recovery_type.value)
-    request = Request(Verb.HEAL, by, service, kind=kind, reason=reason, overrides=overrides)
+    request = Request(
+        Verb.HEAL,
+        by,
+        service,
+        kind=kind,
+        reason=reason,
+        overrides=overrides,
+        instance=instance,
+    )
     return await ask(control, request, wait)

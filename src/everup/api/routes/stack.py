@@ -128,6 +128,8 @@ def _probe(spec: ProbeSpec) -> ProbeSpecShape:
 
 def _hook(spec: HookSpec) -> HookShape:
     words = (spec.http,) if spec.http else spec.command
+    if spec.recipe is not None:
+        words = (spec.recipe.text,)
     return HookShape(target=masked_words(words), timeout_s=spec.timeout_s)
 
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from everup import __version__
 from everup.api.engine import Control, ControlView
 from everup.api.routes.health import current_freezes, look_age_s
+from everup.api.routes.scaling import status_of
 from everup.api.shapes.health import (
     ComponentsShape,
     ContributionShape,
@@ -45,6 +46,7 @@ async def status(control: Control) -> StatusShape:
             predictive_monitor=_monitor(control),
             automated_recovery=_recovery(control),
             dependency_monitor=_dependencies(control),
+            auto_scaler=status_of(control),
         ),
     )
 

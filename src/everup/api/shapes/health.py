@@ -76,6 +76,14 @@ class DependenciesStatusShape(Shape):
     victims: list[str]
 
 
+class ScalingStatusShape(Shape):
+    """auto_scaler. `changed`: services that are not as declared."""
+
+    state: Literal["running", "waiting", "off"]
+    learned: bool = False
+    changed: list[str]
+
+
 class NotBuiltShape(Shape):
     """A component that this version does not have."""
 
@@ -89,7 +97,7 @@ class ComponentsShape(Shape):
     automated_recovery: RecoveryShape
     dependency_monitor: DependenciesStatusShape
     rollback_manager: NotBuiltShape = NotBuiltShape()
-    auto_scaler: NotBuiltShape = NotBuiltShape()
+    auto_scaler: ScalingStatusShape
 
 
 class CoverageShape(Shape):

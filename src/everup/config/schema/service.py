@@ -37,6 +37,7 @@ from everup.config.service import (
     QUARANTINE_MOST_S,
 )
 from everup.model.kinds import ActionKind, DependencyKind, Mode
+from everup.model.scaling import Spread
 from everup.model.stack import FREEZE_LABEL, StopSpec
 
 MODES = "#/definitions/modes"
@@ -162,6 +163,15 @@ def _how_it_is_handled() -> dict[str, Part]:
             duration(QUARANTINE_LEAST_S, QUARANTINE_MOST_S),
             "How long a sick instance that was replaced is kept aside for a person, frozen.",
             "1h",
+        ),
+        "spread": described(
+            choice(Spread),
+            "Who brings work to further copies; without anybody there are none.",
+            "queue",
+            default=Spread.NONE.value,
+        ),
+        "standby": described(
+            text(), "The service that takes its place by failover, once a person agrees.", "db-2"
         ),
         "releases": _releases(),
         "mode": mode(),

@@ -103,6 +103,12 @@ def hooks() -> Part:
                 "A method and a URL; a URL alone means POST.",
                 "POST http://127.0.0.1:{port}/admin/reconnect",
             ),
+            "recipe": described(
+                text(),
+                "For cache_clear: a way that Everup knows, on what you name.",
+                "redis:prefix=session:",
+                "nginx:path=/var/cache/nginx/pages",
+            ),
             "timeout_s": described(
                 duration(0.1, PROBE_TIMEOUT_MOST_S),
                 "How long it may take.",
@@ -111,7 +117,7 @@ def hooks() -> Part:
             ),
         }
     )
-    hook = {**either(command(), long), **one_of(("http", "exec"))}
+    hook = {**either(command(), long), **one_of(("http", "exec", "recipe"))}
     known = {
         "reconnect": "Called when something that the service needs was healed, before a restart.",
         "cache_clear": "Frees what you say may go when memory is short.",

@@ -29,6 +29,7 @@ NO_TIME = "0001-01-01"
 SIGNALLED = 128  # an exit code above it is a signal, by the convention of shells and the engine
 SIGNAL_MOST = 64
 NANOSECONDS = 1_000_000_000
+CPU_PERIOD_US = 100_000  # the kernel's own, where none was set
 
 _TIME = re.compile(r"(.*?\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)$")
 
@@ -109,6 +110,16 @@ class Container:
         """NaN: there is none."""
         limit = section(self.document, "HostConfig").get("Memory")
         return float(limit) if isinstance(limit, int) and limit > 0 else UNKNOWN
+
+
+def cpus_of(document: Mapping[str, Any]) -> float:
+    """How much of the processors it may use; NaN: as much as there is."""
+    host = section(document, "HostConfig")
+    nano, quota = _whole(host.get("NanoCpus"), 0), _whole(host.get("CpuQuota"), 0)
+    if nano > 0:
+        return nano / NANOSECONDS
+    period = _whole(host.get("CpuPeriod"), 0) or CPU_PERIOD_US
+    return quota / period if quota > 0 else UNKNOWN
 
 
 def parse(document: Mapping[str, Any]) -> Container:

@@ -1,8 +1,9 @@
 """Further copies of a service, named and labelled as Compose would, and taken away again.
 
 Flows in: a service's containers and how many there should be. Flows out: the engine has that many.
-The highest-numbered leave first. Copies are made from the newest container; whether a service may
-have copies at all is asked before (docs/safety.md), and refused by name.
+Those that are named leave first, then the highest-numbered. Copies are made from the newest
+container; whether a service may have copies at all is asked before (docs/safety.md), and refused by
+name.
 """
 
 from __future__ import annotations
@@ -30,21 +31,29 @@ class Copies:
         self._engine, self._calls = engine, calls
         self._hands, self._replacer = hands, replacer
 
-    async def have(self, containers: Sequence[Container], count: int, plan: Blueprint) -> None:
-        """Have exactly this many.
+    async def have(
+        self,
+        containers: Sequence[Container],
+        count: int,
+        plan: Blueprint,
+        leaving: Sequence[str] = (),
+    ) -> None:
+        """Have exactly this many. `leaving`: names of those that go first, in this order.
 
         Raises:
             GiveUp: the service cannot have copies; says why.
         """
         if count > len(containers) and (reason := forbids_copies(containers)):
             raise GiveUp(f"instances: {reason}")
-        for container in sorted(containers, key=lambda c: c.number, reverse=True):
+        place = {name: number for number, name in enumerate(leaving)}
+        order = sorted(containers, key=lambda c: (place.get(c.name, len(place)), -c.number))
+        for container in order:
             if len(containers) <= count:
                 break
             await self._hands.stop(container, container.grace_s, may_kill=True)
             await self._hands.remove(container.id)
             containers = [c for c in containers if c.id != container.id]
-        for container in containers:
+        for container in containers if count >= len(order) else ():
             await self._hands.start(container)
         taken = {c.number for c in containers}
         while len(taken) < count:

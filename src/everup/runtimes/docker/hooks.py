@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 from everup.model.errors import EverupError, GiveUp, HookFailed, TryAgain
 from everup.model.stack import HOST_MARK, HookSpec
-from everup.runtimes import hook_http
+from everup.runtimes import hook_http, recipes
 from everup.runtimes.docker.containers import Container
 from everup.runtimes.docker.engine import Engine
 from everup.runtimes.docker.hosts import is_process_of
@@ -35,13 +35,21 @@ async def run(
     Raises:
         HookFailed, GiveUp, TryAgain: of the first container that failed, in order.
     """
-    if bool(hook.command) == bool(hook.http):
-        raise GiveUp(f"hook {name}: declare exactly one of command and http")
+    if sum(map(bool, (hook.command, hook.http, hook.recipe))) != 1:
+        raise GiveUp(f"hook {name}: declare exactly one of command, http and recipe")
     turns = asyncio.Semaphore(HOOKS_AT_ONCE)
 
     async def one(container: Container) -> str:
         what = f"hook {name} of {container.name}"
         async with turns:
+            if hook.recipe is not None:
+                return await recipes.run(
+                    hook.recipe,
+                    what,
+                    timeout_s,
+                    host=address_of(container),
+                    execute=lambda words: execute(engine, container, words, what, timeout_s),
+                )
             if hook.http:
                 return await hook_http.call(_filled(hook.http, container), what, timeout_s)
             return await execute(engine, container, hook.command, what, timeout_s)

@@ -12,7 +12,14 @@ from everup.model.kinds import UNKNOWN, InstanceState, ProbeVerdict
 from everup.model.observation import Exit, Heard, Instance, ProbeResult
 from everup.runtimes.docker.accounting import Usage
 from everup.runtimes.docker.borrowed import lender_of
-from everup.runtimes.docker.containers import Answer, Container, OwnersCheck, code_of, section
+from everup.runtimes.docker.containers import (
+    Answer,
+    Container,
+    OwnersCheck,
+    code_of,
+    cpus_of,
+    section,
+)
 
 TIMED_OUT = -1  # the code that the engine gives a check which it had to end
 DETAIL_CHARS_MOST = 300
@@ -55,6 +62,7 @@ def instance_of(
         accept_queue=usage.accept_queue,
         waited_s=usage.waited_s,
         check=_check(container, lost_network, at_s, failure_threshold),
+        cpus=cpus_of(container.document),
     )
 
 

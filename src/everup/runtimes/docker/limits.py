@@ -7,11 +7,13 @@ stays what it was.
 
 from __future__ import annotations
 
+import contextlib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from everup.model.errors import GiveUp
-from everup.model.kinds import is_known
+from everup.model.errors import GiveUp, TryAgain
+from everup.model.kinds import UNKNOWN, is_known
 from everup.model.stack import Limits
 from everup.runtimes.docker.containers import NANOSECONDS, Container, section
 from everup.runtimes.docker.engine import Engine
@@ -31,21 +33,42 @@ class LimitKeeper:
     """The limits that we changed; the caller holds the service's turn."""
 
     def __init__(self, engine: Engine, hands: Hands, store: Store, peak: Peak) -> None:
-        self._engine, self._hands, self._store, self._peak = engine, hands, store, peak
+        self._engine, self._hands, self._store, self._seen = engine, hands, store, peak
+        self._ran_out: dict[str, float] = {}
+
+    def ran_out(self, container: Container) -> None:
+        """The kernel ended something in it for lack of memory: it has used all that it had."""
+        limit = container.memory_limit_bytes
+        if not is_known(limit):
+            return
+        self._ran_out[container.id] = max(limit, self._ran_out.get(container.id, 0.0))
+        held = self._store.get(ROOM, container.id)
+        if held is not None:
+            with contextlib.suppress(TryAgain):  # a full disk costs the next life that it knows
+                self._store.put(ROOM, container.id, {**held, "peak": self._peak(container)})
+
+    def _peak(self, container: Container) -> float:
+        """The most that it is known to have used, also by an earlier Everup; NaN: unknown."""
+        held = self._store.get(ROOM, container.id) or {}
+        known = [self._seen(container), self._ran_out.get(container.id, UNKNOWN)]
+        if container.is_out_of_memory:
+            known.append(container.memory_limit_bytes)
+        known.append(float(held.get("peak") or UNKNOWN))
+        return max((used for used in known if is_known(used)), default=UNKNOWN)
 
     async def set(self, containers: Sequence[Container], limits: Limits) -> None:
-        """NaN leaves one as it is.
+        """NaN leaves one as it is, infinite takes it away.
 
         Raises:
             GiveUp: a value makes no sense, would end what runs, or the engine did not take it.
         """
         memory, cpus = limits.memory_bytes, limits.cpus
-        if is_known(memory) and memory < LEAST_BYTES:
+        if is_known(memory) and not memory >= LEAST_BYTES:
             raise GiveUp(f"memory_bytes: {memory:.0f} is under {LEAST_BYTES}, the engine's least")
         if is_known(cpus) and not cpus > 0:
             raise GiveUp(f"cpus: {cpus:g} is not above 0")
         for container in containers:
-            used = self._peak(container)
+            used = self._peak(container) if container.is_running else UNKNOWN
             if is_known(memory) and used > memory:
                 raise GiveUp(
                     f"memory_bytes: {container.name} has used {used:.0f} bytes, a limit of "
@@ -54,9 +77,9 @@ class LimitKeeper:
         for container in containers:
             wanted: dict[str, Any] = {}
             if is_known(memory):
-                wanted |= _memory(container, int(memory))
+                wanted |= _memory(container, memory)
             if is_known(cpus):
-                wanted["NanoCpus"] = int(cpus * NANOSECONDS)
+                wanted["NanoCpus"] = int(cpus * NANOSECONDS) if math.isfinite(cpus) else 0
             if wanted:
                 await self._change(container, wanted)
 
@@ -74,7 +97,12 @@ class LimitKeeper:
             self._store.put(
                 ROOM,
                 container.id,
-                {"service": container.service, "name": container.name, "before": before},
+                {
+                    "service": container.service,
+                    "name": container.name,
+                    "before": before,
+                    "peak": _or_none(self._peak(container)),
+                },
             )
         await self._update(container.id, wanted)
         now = _of(await self._hands.look(container.id), wanted)
@@ -109,7 +137,14 @@ class LimitKeeper:
         await self._engine.call("POST", f"containers/{container}/update", body=body)
 
 
-def _memory(container: Container, wanted: int) -> dict[str, int]:
+def _or_none(value: float) -> float | None:
+    return value if is_known(value) else None
+
+
+def _memory(container: Container, limit: float) -> dict[str, int]:
+    if not math.isfinite(limit):
+        return {"Memory": 0, "MemorySwap": 0}
+    wanted = int(limit)
     host = section(container.document, "HostConfig")
     memory, both = int(host.get("Memory") or 0), int(host.get("MemorySwap") or 0)
     if both == -1:

@@ -24,6 +24,8 @@ MANIFEST = RuntimeManifest(
         "removed when the new one has proven itself; refused with --rm.",
         "memory": "Working set: usage without inactive file cache.",
         "release": "Gives back networks, limits and containers that were moved aside.",
+        "failover": "Names on networks that the service has itself; addresses, published ports and "
+        "data stay where they are. The old one is stopped and off its networks until failback.",
         "capture": "Holds the values of the environment, which may be secrets.",
         "exits": "A code above 128 is read as a signal, as the engine writes it.",
     },

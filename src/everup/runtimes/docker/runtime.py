@@ -41,6 +41,7 @@ from everup.runtimes.docker.plans import Plans
 from everup.runtimes.docker.rehearsal.marks import sweep_quietly
 from everup.runtimes.docker.replace import Replacer
 from everup.runtimes.docker.roster import Roster
+from everup.runtimes.docker.standby import Standby
 from everup.runtimes.docker.store import PINNED, WATCHED, Store
 from everup.runtimes.docker.witness import Witness
 from everup.runtimes.together import levels, together
@@ -75,6 +76,7 @@ class DockerRuntime:
         self._copies = Copies(engine, self._calls, self._hands, self._replacer)
         self._isolation = Isolation(engine, self._store)
         self._meter, self._nearness = Meter(engine), Nearness(engine)
+        self._standby = Standby(engine, self._hands, self._store)
         self._limits = LimitKeeper(engine, self._hands, self._store, self._meter.peak)
         self._asked = Asked(
             self._store, known=self._roster.container, is_ours=self._calls.is_acting
@@ -193,8 +195,8 @@ class DockerRuntime:
                     container, await self._plans.next_of(container), grace_s
                 )
 
-    async def set_instances(self, service: str, count: int) -> None:
-        """Have this many; the highest-numbered ones leave first."""
+    async def set_instances(self, service: str, count: int, *, leaving: Sequence[str] = ()) -> None:
+        """Have this many; those in `leaving` leave first, then the highest-numbered ones."""
         async with self._turn(service):
             if not 1 <= count <= INSTANCES_MOST:
                 raise GiveUp(
@@ -203,7 +205,8 @@ class DockerRuntime:
             found = await self._containers(service, None)
             if not found:
                 raise GiveUp(f"{service} has no container; docker compose up -d {service} makes it")
-            await self._copies.have(found, count, await self._plans.next_of(found[-1]))
+            plan = await self._plans.next_of(found[-1])
+            await self._copies.have(found, count, plan, leaving)
 
     async def set_limits(self, service: str, limits: Limits) -> None:
         """Change limits of what runs, live."""
@@ -274,15 +277,29 @@ class DockerRuntime:
             )
             return image
 
-    async def isolate(self, service: str) -> None:
-        """Take its containers off their networks."""
+    async def isolate(self, service: str, instance: str | None = None) -> None:
+        """Take its containers, or the one, off their networks."""
         async with self._turn(service):
-            await self._isolation.isolate(await self._containers(service, None))
+            await self._isolation.isolate(await self._containers(service, instance))
 
     async def rejoin(self, service: str) -> None:
         """Connect them again."""
         async with self._turn(service):
             await self._isolation.rejoin(service)
+
+    async def failover(self, service: str, standby: str, *, grace_s: float) -> Sequence[str]:
+        """Fence its containers and give their names to those of the standby."""
+        if standby == service:
+            raise GiveUp(f"standby: {service} cannot stand in for itself")
+        async with self._turn(service), self._turn(standby):
+            old = await self._containers(service, None)
+            new = await self._containers(standby, None)
+            return await self._standby.take_over(service, standby, old, new, grace_s)
+
+    async def failback(self, service: str) -> Sequence[str]:
+        """Its own containers have its names again, and run."""
+        async with self._turn(service):
+            return await self._standby.back(service)
 
     async def quarantine(
         self,
@@ -315,6 +332,7 @@ class DockerRuntime:
                 said += await self._isolation.rejoin(name)
                 said += await self._limits.release(name)
                 said += await self._replacer.settle(name)
+                said += self._standby.held(name)
         return said
 
     async def close(self, *, stop_services: bool = False) -> None:
@@ -337,6 +355,11 @@ class DockerRuntime:
 
     def _heard(self, event: Mapping[str, Any]) -> None:
         self._asked.heard(event)
+        if event.get("Action") == "oom":
+            actor = event.get("Actor")
+            name = str(actor.get("ID") or "") if isinstance(actor, Mapping) else ""
+            if container := self._roster.container(name):
+                self._limits.ran_out(container)
         self._roster.heard(event)
 
     async def _let_go(self) -> None:

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from everup.model.errors import GiveUp
 from everup.model.stack import HookSpec
-from everup.runtimes import hook_http
+from everup.runtimes import hook_http, recipes
 from everup.runtimes.processes import hook_command
 from everup.runtimes.processes.configuration import Configuration
 from everup.runtimes.processes.orders import Order, order
@@ -20,6 +20,7 @@ from everup.runtimes.processes.records import Record, instance_name
 from everup.runtimes.processes.threads import Threads
 
 HOOKS_AT_ONCE = 2
+LOOPBACK = "127.0.0.1"
 OUTPUT_CHARACTERS_MOST = 16 * 1024
 
 
@@ -37,13 +38,17 @@ async def run(
     Raises:
         GiveUp, TryAgain: the first instance that failed, in order.
     """
-    if bool(hook.command) == bool(hook.http):
-        raise GiveUp(f"hook {name}: declare exactly one of command and http")
+    if sum(map(bool, (hook.command, hook.http, hook.recipe))) != 1:
+        raise GiveUp(f"hook {name}: declare exactly one of command, http and recipe")
     gate = asyncio.Semaphore(HOOKS_AT_ONCE)
 
     async def one(record: Record) -> str:
         what = f"hook {name} of {record.name}"
         async with gate:
+            if hook.recipe is not None:
+                return await recipes.run(
+                    hook.recipe, what, timeout_s, host=LOOPBACK, port=record.port
+                )
             if hook.http:
                 return await hook_http.call(_fill(hook.http, record), what, timeout_s)
             command = tuple(_fill(part, record) for part in hook.command)

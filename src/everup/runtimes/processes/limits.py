@@ -45,7 +45,8 @@ class LimitKeeper:
         if not is_known(limits.memory_bytes):
             return
         before = self._house.declarations.of(service)
-        changed = Configuration.parse({**before.content(), "memory_bytes": limits.memory_bytes})
+        limit = None if limits.memory_bytes == float("inf") else limits.memory_bytes
+        changed = Configuration.parse({**before.content(), "memory_bytes": limit})
         await self._refuse_below_use(service, limits.memory_bytes)
         await self._write(self._note, service, before.memory_bytes)
         await self._put(service, changed)
@@ -61,7 +62,7 @@ class LimitKeeper:
         if _is_same(now.memory_bytes, before_bytes):
             await self.forget(service)
             return ()
-        peak_bytes = await self._peak(service)
+        peak_bytes = max(await self._peak(service), float(held.get("peak_bytes") or 0.0))
         if is_known(before_bytes) and peak_bytes * MARGIN > before_bytes:
             return (
                 f"{service}: its memory limit of {_mib(now.memory_bytes)} stays: it has used "
@@ -80,7 +81,13 @@ class LimitKeeper:
         files.make_folder(self._folder)
         if not self._path(service).exists():
             value = before_bytes if is_known(before_bytes) else None
-            files.save(self._path(service), {"memory_bytes": value})
+            ran_out = [
+                life.record.memory_limit_bytes
+                for life in self._house.roster.of(service)
+                if life.record.exit is not None and life.record.exit.is_out_of_memory
+            ]
+            peak = max((b for b in ran_out if is_known(b)), default=0.0)
+            files.save(self._path(service), {"memory_bytes": value, "peak_bytes": peak})
 
     async def _put(self, service: str, configuration: Configuration) -> None:
         await self._write(self._house.declarations.put, service, configuration)

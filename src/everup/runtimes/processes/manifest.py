@@ -6,10 +6,13 @@ from everup.model.runtime import Capability, RuntimeManifest
 
 NAME = "processes"
 
+NO_NAMES = "a process is found by its port, which nobody else can answer on"
 _REFUSED = {
     Capability.PIN_IMAGE: "a process has no image; its program is a file that its owner installs",
     Capability.ISOLATE: "processes of one host share its network; nothing here can cut one off",
     Capability.REJOIN: "nothing can have been isolated",
+    Capability.FAILOVER: NO_NAMES,
+    Capability.FAILBACK: NO_NAMES,
 }
 
 CPUS_REFUSED = (
@@ -22,6 +25,8 @@ MANIFEST = RuntimeManifest(
     why_not=_REFUSED,
     needs_declared={Capability.RECREATE: "releases"},
     notes={
+        "set_instances": "Instances leave from the highest number, also where another one is sick: "
+        "ports go by it.",
         "lives": "Instances have sessions of their own and outlive Everup. A supervisor that ends "
         "Everup's whole group ends them too: under systemd set KillMode=process.",
         "adoption": "After a restart of Everup they are known by boot id, pid, start time and a "

@@ -136,7 +136,7 @@ class ProcessRuntime:
                         await self._start(service, index, Use.KEPT)
                     raise
 
-    async def set_instances(self, service: str, count: int) -> None:
+    async def set_instances(self, service: str, count: int, *, leaving: Sequence[str] = ()) -> None:
         """Have this many; the number is remembered, the highest-numbered ones leave first."""
         async with self._turn(service):
             if not 1 <= count <= INSTANCES_MOST:
@@ -232,13 +232,21 @@ class ProcessRuntime:
         """Refused."""
         raise self._refusal(Capability.PIN_IMAGE)
 
-    async def isolate(self, service: str) -> None:
+    async def isolate(self, service: str, instance: str | None = None) -> None:
         """Refused."""
         raise self._refusal(Capability.ISOLATE)
 
     async def rejoin(self, service: str) -> None:
         """Refused."""
         raise self._refusal(Capability.REJOIN)
+
+    async def failover(self, service: str, standby: str, *, grace_s: float) -> Sequence[str]:
+        """Refused."""
+        raise self._refusal(Capability.FAILOVER)
+
+    async def failback(self, service: str) -> Sequence[str]:
+        """Refused."""
+        raise self._refusal(Capability.FAILBACK)
 
     async def quarantine(
         self,

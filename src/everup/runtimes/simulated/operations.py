@@ -37,6 +37,7 @@ class Order:
     may_kill: bool = True
     is_half: bool = False
     keep_s: float = 0.0
+    leaving: tuple[str, ...] = ()
 
 
 Work = Callable[[Order, Deed], Coroutine[Any, Any, None]]
@@ -268,12 +269,16 @@ class Operations:
         """`instance` carries the count."""
         world, service = self._world, self._world.services[order.service]
         count = int(order.instance or 0)
+        leaving = [n for n in order.leaving if n in service.instances]
         while len(service.instances) > count:
-            last = next(reversed(service.instances.values()))
+            name = leaving.pop(0) if leaving else next(reversed(service.instances))
+            last = service.instances[name]
             await self._end(last, order, deed, is_wished=True)
             del service.instances[last.name]
         while len(service.instances) < count:
-            world.add_instance(service, len(service.instances))
+            taken = set(service.instances)
+            free = (i for i in range(count) if f"{service.name}-{i}" not in taken)
+            world.add_instance(service, next(free))
         for instance in service.instances.values():
             if instance.state is InstanceState.EXITED:
                 world.spawn(instance, by=deed.life)

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
-from everup.model.errors import GiveUp, HookFailed, TryAgain
+from everup.model.errors import GiveUp, HookFailed, NotSupported, TryAgain
 from everup.model.kinds import is_known
 from everup.model.runtime import (
     Capability,
@@ -31,11 +31,13 @@ from everup.runtimes.simulated.world import World
 EVENTS_MOST = 1000
 INSTANCES_MOST = 100
 LIST_S = 0.01
+NO_NAMES = "nobody finds a service by its name in this world"
 NO_SERVICE = "service: there is no {0!r} in this world; known: {1}"
 
 MANIFEST = RuntimeManifest(
     name="simulated",
-    capabilities=frozenset(Capability),
+    capabilities=frozenset(Capability) - {Capability.FAILOVER, Capability.FAILBACK},
+    why_not={Capability.FAILOVER: NO_NAMES, Capability.FAILBACK: NO_NAMES},
     notes={"clock": "virtual: a second takes as long as computing it"},
 )
 
@@ -170,13 +172,13 @@ class SimulatedRuntime:
         order = Order("recreate", service, instance, grace_s)
         await self._operations.call(self._life, order, self._operations.restart)
 
-    async def set_instances(self, service: str, count: int) -> None:
-        """Have this many."""
+    async def set_instances(self, service: str, count: int, *, leaving: Sequence[str] = ()) -> None:
+        """Have this many; those in `leaving` leave first."""
         self._check(service)
         if not 1 <= count <= INSTANCES_MOST:
             raise GiveUp(f"instances: {count} is not between 1 and {INSTANCES_MOST}")
         grace_s = self._world.services[service].spec.stop.grace_s
-        order = Order("set_instances", service, str(count), grace_s)
+        order = Order("set_instances", service, str(count), grace_s, leaving=tuple(leaving))
         await self._operations.call(self._life, order, self._operations.set_instances)
 
     async def set_limits(self, service: str, limits: Limits) -> None:
@@ -187,6 +189,8 @@ class SimulatedRuntime:
             return
         if limits.memory_bytes <= 0:
             raise GiveUp(f"memory_bytes: {limits.memory_bytes:g} is not above 0")
+        if limits.memory_bytes == float("inf"):
+            limits = Limits(cpus=limits.cpus)
         found = self._world.services[service]
         found.limits_before = found.limits_before or found.spec.limits
         found.spec = replace(found.spec, limits=limits)
@@ -293,19 +297,32 @@ class SimulatedRuntime:
         self._need_engine()
         return "sha256:" + hashlib.sha256(reference.encode()).hexdigest()
 
-    async def isolate(self, service: str) -> None:
-        """Nobody reaches it and it reaches nobody."""
-        self._cut(service, is_on=True)
+    async def isolate(self, service: str, instance: str | None = None) -> None:
+        """Nobody reaches it, or the one instance, and it reaches nobody."""
+        self._check(service, instance)
+        self._need_engine()
+        found = self._world.services[service]
+        if instance is None:
+            found.is_isolated = True
+        else:
+            found.cut_off.add(instance)
+        self._world.settle()
 
     async def rejoin(self, service: str) -> None:
         """Undo it."""
-        self._cut(service, is_on=False)
-
-    def _cut(self, service: str, *, is_on: bool) -> None:
         self._check(service)
         self._need_engine()
-        self._world.services[service].is_isolated = is_on
+        self._world.services[service].is_isolated = False
+        self._world.services[service].cut_off.clear()
         self._world.settle()
+
+    async def failover(self, service: str, standby: str, *, grace_s: float) -> Sequence[str]:
+        """Refused by name."""
+        raise NotSupported(self.manifest.name, "failover", NO_NAMES)
+
+    async def failback(self, service: str) -> Sequence[str]:
+        """Refused by name."""
+        raise NotSupported(self.manifest.name, "failback", NO_NAMES)
 
     async def close(self, *, stop_services: bool = False) -> None:
         """Let go; on request stop everything, dependents first."""

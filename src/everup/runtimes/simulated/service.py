@@ -64,6 +64,7 @@ class VirtualService:
     slow: float = 1.0
     curse: Curse | None = None
     is_isolated: bool = False
+    cut_off: set[str] = field(default_factory=set)  # names of instances that nobody reaches
     is_serving: bool = False
     is_cut: bool = False
     arriving_rps: float = 0.0  # requests a second for each instance, as of the latest change
@@ -83,8 +84,9 @@ class VirtualService:
         """What controllers hold: the cut, who is kept aside, and limits where what is used fits
         into those before."""
         said: list[str] = []
-        if self.is_isolated:
+        if self.is_isolated or self.cut_off:
             self.is_isolated = False
+            self.cut_off.clear()
             said.append(f"{self.name}: is no longer isolated")
         if self.kept is not None:
             said.append(f"{self.name}: {self.kept.identity}, kept aside, is ended: given back")
@@ -123,7 +125,9 @@ class VirtualService:
         `is_cut` was set by the world before.
         """
         found = {i.name: self._judge(i, t) for i in self.instances.values()}
-        able = sum(1 for answer, _ in found.values() if answer is Answer.OK)
+        able = sum(
+            1 for n, (answer, _) in found.items() if answer is Answer.OK and n not in self.cut_off
+        )
         response_s = self._response_s(able, soft=soft)
         self.arriving_rps = self.nature.demand_rps * self.surge / max(1, able)
         for instance in self.instances.values():
@@ -137,7 +141,9 @@ class VirtualService:
             instance.turn(truth, now_s)
             instance.answer = answer
             self._run_counters(instance, t)
-        is_serving = any(i.answer is Answer.OK for i in self.instances.values())
+        is_serving = any(
+            i.answer is Answer.OK for i in self.instances.values() if i.name not in self.cut_off
+        )
         if not is_serving and (self.is_serving or not self.outages):
             self.outages.append(Outage(now_s))
         elif is_serving and not self.is_serving and self.outages:

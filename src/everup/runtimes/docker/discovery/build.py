@@ -73,6 +73,11 @@ def build_stack(
     notes = [*project_notes(project, around, left_out), *compose.notes, *edges.notes]
     for name, seen in found.items():
         specs[name], said = spec(context, seen, wishes[name], edges.by_service[name])
+        standby = specs[name].standby
+        if standby and (standby == name or standby not in found):
+            specs[name] = replace(specs[name], standby="")
+            text = f"everup.standby names {standby}, which is no other service of this project"
+            notes.append(Note(name, text, is_mistake=True))
         notes += [*wishes[name].notes, *said, *service_notes(seen, specs[name])]
     stack = Stack(
         name=project.name,

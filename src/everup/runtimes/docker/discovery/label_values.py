@@ -10,6 +10,7 @@ import re
 import shlex
 
 from everup.model.kinds import DependencyKind, Mode
+from everup.model.scaling import Spread
 from everup.model.stack import HOST_MARK, NO_WORDS, YES_WORDS, Dependency, HookSpec, ProbeSpec
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -79,6 +80,22 @@ def when_stopped(text: str) -> bool:
     if word in {"heal", "leave"}:
         return word == "heal"
     raise ValueError("write heal or leave")
+
+
+def spread(text: str) -> Spread:
+    """Who brings work to further copies."""
+    try:
+        return Spread(text.strip().lower())
+    except ValueError:
+        raise ValueError(f"write {', '.join(Spread)}") from None
+
+
+def service_name(text: str) -> str:
+    """One service of the project."""
+    name = text.strip()
+    if not name or any(character.isspace() or character == "," for character in name):
+        raise ValueError("write the name of one service of this project")
+    return name
 
 
 def probe(text: str) -> ProbeSpec:

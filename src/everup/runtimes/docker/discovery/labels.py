@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from everup.model.kinds import ActionKind, Mode
+from everup.model.recipes import parse_recipe
+from everup.model.scaling import Spread
 from everup.model.settings import Settings
 from everup.model.stack import FREEZE_LABEL, Dependency, HookSpec, ProbeSpec
 from everup.runtimes.docker.discovery import label_values as values
@@ -50,6 +52,8 @@ class Wishes:
     hooks: Mapping[str, HookSpec] = field(default_factory=dict)
     probe: ProbeSpec | None = None
     unasked_because: str = ""
+    spread: Spread | None = None
+    standby: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
 
@@ -90,6 +94,11 @@ _SETTERS: Mapping[str, Setter] = {
     "everup.start_period": lambda w, t: replace(w, start_period_s=values.duration_s(t, DAY_S)),
     "everup.stop_grace": lambda w, t: replace(w, stop_grace_s=values.duration_s(t, GRACE_MOST_S)),
     "everup.probe": _probe,
+    "everup.spread": lambda w, t: replace(w, spread=values.spread(t)),
+    "everup.standby": lambda w, t: replace(w, standby=values.service_name(t)),
+    "everup.cache_clear": lambda w, t: replace(
+        w, hooks={**w.hooks, "cache_clear": HookSpec(recipe=parse_recipe(t))}
+    ),
 }
 
 # What holds when one of these cannot be understood: its owner meant to hold something back. A

@@ -78,4 +78,6 @@ def service_notes(seen: Traits, spec: ServiceSpec) -> Iterator[Note]:
             "write depends_on, or everup.depends_on, to be sure of it",
         )
     if spec.max_instances > spec.instances and seen.no_scale_out:
-        yield Note(spec.name, f"cannot get more copies: {', '.join(seen.no_scale_out)}")
+        yield Note(
+            spec.name, f"cannot get more copies: {', '.join(no.text for no in seen.no_scale_out)}"
+        )

@@ -110,6 +110,10 @@ def spec(
         heal_when_stopped=wishes.heal_when_stopped,
         labels=wishes.labels,
         unasked_because=wishes.unasked_because,
+        spread=wishes.spread or of.spread_of(copies),
+        has_bounds=wishes.instances_least is not None or wishes.instances_most is not None,
+        no_copies=found.no_scale_out,
+        standby=wishes.standby,
     ), notes
 
 

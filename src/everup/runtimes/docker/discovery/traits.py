@@ -6,10 +6,16 @@ be read from `docker inspect` (the writable layer, a router) is for whoever acts
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from everup.runtimes.docker.discovery.container import Container, OwnerCheck, PublishedPort
+from everup.model.scaling import Obstacle, Refusal, Spread
+from everup.runtimes.docker.discovery.container import (
+    DEFAULT_NETWORKS,
+    Container,
+    OwnerCheck,
+    PublishedPort,
+)
 from everup.runtimes.docker.discovery.grouping import Project, ProjectKind
 from everup.runtimes.docker.discovery.names import Names
 from everup.runtimes.docker.discovery.statefulness import holds_data
@@ -36,7 +42,7 @@ class Traits:
     managed_by: str = ""
     stateful_because: tuple[str, ...] = ()
     one_shot_because: str = ""
-    no_scale_out: tuple[str, ...] = ()
+    no_scale_out: tuple[Refusal, ...] = ()
     no_recreate: tuple[str, ...] = ()
     stop_first_because: tuple[str, ...] = ()  # a recreate may not run old and new side by side
     network_of: str = ""  # the service whose network it uses
@@ -67,39 +73,50 @@ def has_fixed_name(project: Project, service: str, copies: Sequence[Container]) 
 
 def no_scale_out(
     project: Project, service: str, copies: Sequence[Container], children: Sequence[str]
-) -> tuple[str, ...]:
+) -> tuple[Refusal, ...]:
     """Why no copy may be added; empty when nothing that can be seen forbids it."""
-    found: list[str] = []
+    found: list[tuple[Obstacle, str]] = []
     if project.kind is ProjectKind.STANDALONE:
-        found.append("not of a Compose project: a copy would belong to nothing")
+        text = "not of a Compose project: a copy would belong to nothing"
+        found.append((Obstacle.NOT_COMPOSED, text))
     elif has_fixed_name(project, service, copies):
-        found.append("container_name is set, and two cannot be called so")
+        text = "container_name is set, and two cannot be called so"
+        found.append((Obstacle.CONTAINER_NAME, text))
     for one in copies:
-        found += [
-            f"port {port.host_port} of the host is taken by it"
-            for port in one.ports
-            if port.host_port
-        ]
-        if any(attachment.static_addresses for attachment in one.networks):
-            found.append("it has a static address")
-        if one.network_mode == "host":
-            found.append("it uses the host's network")
-        if one.network_mode.startswith(("container:", "service:")):
-            found.append("it uses another container's network")
-        found += [
-            f"copies would share {mount.target} and write to it"
-            for mount in one.mounts
-            if holds_data(mount) and not mount.is_anonymous
-        ]
-        if one.has_devices:
-            found.append("it uses devices of the host")
-        if one.is_auto_removed:
-            found.append("it was started with --rm")
+        found += _of_one(one)
     if children:
-        found.append(f"its network is used by {', '.join(children[:3])}")
+        text = f"its network is used by {', '.join(children[:3])}"
+        found.append((Obstacle.NETWORK_LENT, text))
     if project.managed_by:
-        found.append(f"{project.managed_by} manages it")
-    return tuple(dict.fromkeys(found))
+        found.append((Obstacle.MANAGED, f"{project.managed_by} manages it"))
+    return tuple(Refusal(name, text) for name, text in dict.fromkeys(found))
+
+
+def _of_one(one: Container) -> Iterator[tuple[Obstacle, str]]:
+    for port in one.ports:
+        if port.host_port:
+            yield Obstacle.FIXED_HOST_PORT, f"port {port.host_port} of the host is taken by it"
+    if any(attachment.static_addresses for attachment in one.networks):
+        yield Obstacle.STATIC_ADDRESS, "it has a static address"
+    if one.network_mode == "host":
+        yield Obstacle.HOST_NETWORK, "it uses the host's network"
+    if one.network_mode.startswith(("container:", "service:")):
+        yield Obstacle.SERVICE_NETWORK, "it uses another container's network"
+    for mount in one.mounts:
+        if holds_data(mount) and not mount.is_anonymous:
+            text = f"copies would share {mount.target} and write to it"
+            yield Obstacle.SHARED_WRITABLE_MOUNT, text
+    if one.has_devices:
+        yield Obstacle.DEVICE, "it uses devices of the host"
+    if one.is_auto_removed:
+        yield Obstacle.AUTO_REMOVED, "it was started with --rm"
+
+
+def spread_of(copies: Sequence[Container]) -> Spread:
+    """On a network of its own the engine's names mean all copies; on the default one there are
+    none."""
+    is_named = any(net.network not in DEFAULT_NETWORKS for one in copies for net in one.networks)
+    return Spread.DNS if is_named else Spread.NONE
 
 
 def no_recreate(project: Project, copies: Sequence[Container]) -> tuple[str, ...]:

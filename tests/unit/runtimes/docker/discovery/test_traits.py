@@ -28,13 +28,14 @@ BOUND = {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8080"}]}
 )
 def test_reasons_against_another_copy(host: dict[str, object], reason: str) -> None:
     found = discover([document("web", host=host)])["shop"]
-    assert found.traits["web"].no_scale_out == (reason,)
+    assert [no.text for no in found.traits["web"].no_scale_out] == [reason]
 
 
 def test_a_port_that_the_engine_picks_forbids_nothing() -> None:
     bound = {"80/tcp": [{"HostIp": "", "HostPort": ""}], "53/udp": None}
     traits = discover([document("web", host={"PortBindings": bound})])["shop"].traits["web"]
-    assert traits.no_scale_out == traits.stop_first_because == ()
+    assert traits.no_scale_out == ()
+    assert traits.stop_first_because == ()
     assert traits.ports == (PublishedPort(80, "tcp", 0),)
 
 
@@ -44,10 +45,7 @@ def test_container_name_and_static_address() -> None:
     web["NetworkSettings"]["Networks"]["shop_default"]["IPAMConfig"] = {"IPv4Address": "10.0.0.2"}
     traits = discover([web])["shop"].traits["web"]
     assert traits.has_fixed_name
-    assert traits.no_scale_out == (
-        "container_name is set, and two cannot be called so",
-        "it has a static address",
-    )
+    assert [no.name for no in traits.no_scale_out] == ["container_name", "static_address"]
     assert traits.stop_first_because == ("a static address",)
 
 

@@ -1,0 +1,77 @@
+"""The fold of what changes a service's size and its place on the network. Pure.
+
+Flows in: the state and the end of an action, or an entry about counts. Flows out: the state after
+it. An action that was not proven leaves behind what takes it back, until that has been done.
+"""
+
+from __future__ import annotations
+
+from everup.loop.changes import with_service
+from everup.model import entries as e
+from everup.model.decision import Step
+from everup.model.kinds import ActionKind, Origin, Purpose
+from everup.model.scaling import COUNTS, INSTANCES, SIZES
+from everup.model.state import InFlight, StackState
+from everup.model.undo import undo_of
+
+WHOLE = ""
+BY_FAILOVER = "failover "
+
+
+def carried_out(state: StackState, flight: InFlight, at_s: float) -> StackState:
+    """The world has changed: what is so from now on."""
+    step, service = flight.step, flight.step.target
+    if step.kind in COUNTS:
+        return with_service(state, service, instances_wanted=int(step.parameters[INSTANCES]))
+    if step.kind is ActionKind.ISOLATE:
+        known = state.service(service).isolated
+        return with_service(state, service, isolated=tuple({*known, step.instance or WHOLE}))
+    if step.kind is ActionKind.FAILOVER:
+        return with_service(
+            state,
+            service,
+            stands_in=str(step.parameters.get("standby", "")),
+            purpose=Purpose.STOPPED,
+            purpose_by=f"{BY_FAILOVER}{flight.action_id}",
+            purpose_at_s=at_s,
+        )
+    if step.kind is ActionKind.REJOIN:
+        return _rejoined(state, service, at_s)
+    return state
+
+
+def _rejoined(state: StackState, service: str, at_s: float) -> StackState:
+    remembered = state.service(service)
+    state = with_service(state, service, isolated=(), stands_in="")
+    if not remembered.purpose_by.startswith(BY_FAILOVER):
+        return state
+    return with_service(
+        state, service, purpose=Purpose.RUN, purpose_by="rejoin", purpose_at_s=at_s, exits=()
+    )
+
+
+def undo_owed(known: Step | None, flight: InFlight, *, has_passed: bool) -> Step | None:
+    """After its end: what takes it back. An undo that has helped is owed no more, one that has not
+    is owed still; what somebody wants anew makes an older one moot."""
+    if flight.step.undoes:
+        return None if has_passed else known
+    is_kept = flight.step.kind in SIZES and flight.origin is not Origin.PERSON  # a step on the way
+    found = None if has_passed or is_kept else undo_of(flight.step, flight.action_id)
+    return found if found is not None or _is_of_size(flight.step) else known
+
+
+def _is_of_size(step: Step) -> bool:
+    return undo_of(step, WHOLE) is not None or step.kind is ActionKind.REJOIN
+
+
+def counted(state: StackState, entry: e.InstancesCounted) -> StackState:
+    """Somebody else's number: nothing of ours is to be taken back any more."""
+    return with_service(state, entry.service, instances_wanted=entry.count, owed_undo=None)
+
+
+def given_back(state: StackState, entry: e.GivenBack) -> StackState:
+    """Nobody of this scope is cut off any more."""
+    for name, remembered in state.services.items():
+        if entry.scope in ("", name) and remembered.isolated:
+            state = with_service(state, name, isolated=())
+    return state

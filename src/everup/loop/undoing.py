@@ -1,0 +1,82 @@
+"""What was done and not proven is taken back: owed until it has been done, over restarts too.
+
+Flows in: the state and the look. Flows out: requests in the name of whoever asked for the action.
+Level-triggered: where the world is already as it was, nothing is done. Asked by `wishes`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from everup.loop.look import Look
+from everup.model.decision import Step
+from everup.model.kinds import UNKNOWN, ActionKind
+from everup.model.request import Request, Verb
+from everup.model.scaling import COUNTS, CPUS, INSTANCES, MEMORY, SCALING_KINDS, Amount
+from everup.model.state import ServiceState
+from everup.safety import backoff_s
+
+if TYPE_CHECKING:
+    from everup.loop.control import Control
+
+
+def owed(control: Control, look: Look) -> list[Request]:
+    """A request for each service of which something is to be taken back now."""
+    found: list[Request] = []
+    for name, remembered in control.state.services.items():
+        step = remembered.owed_undo
+        if step is None or name in control.state.in_flight or name not in control.stack.services:
+            continue
+        if _is_due(control, remembered, look.at_s) and not _is_so(step, look):
+            found.append(request_of(step, remembered))
+    return found
+
+
+def _is_so(step: Step, look: Look) -> bool:
+    """Are there as many as there were already?"""
+    seen = look.observation.services.get(step.target)
+    if seen is None or not seen.is_known:
+        return True  # nobody knows: nothing is done now
+    return step.kind in COUNTS and len(seen.instances) == step.parameters[INSTANCES]
+
+
+def _is_due(control: Control, remembered: ServiceState, now_s: float) -> bool:
+    """At once, then backing off while it does not help."""
+    failed = 0
+    for past in reversed(remembered.past):
+        if not past.is_undo or past.has_passed:
+            break
+        failed += 1
+    if not failed:
+        return True
+    last = remembered.past[-1]
+    return now_s >= last.ended_at_s + backoff_s(failed, last.action_id, control.settings)
+
+
+def request_of(step: Step, remembered: ServiceState) -> Request:
+    """The wish that takes it back, with the reason for whoever reads it later."""
+    verb = Verb.SCALE if step.kind in SCALING_KINDS else Verb.HEAL
+    undone = next((p for p in remembered.past if p.action_id == step.undoes), None)
+    kind = "" if undone is None else f"{undone.kind} "
+    return Request(
+        verb,
+        by="everup",
+        service=step.target,
+        kind=step.kind,
+        reason=f"undo of {kind}{step.undoes}, which was not proven to be well",
+        is_follow_up=True,
+        amount=_amount(step),
+        instance=step.instance,
+        undoes=step.undoes or "",
+    )
+
+
+def _amount(step: Step) -> Amount:
+    if step.kind is ActionKind.REJOIN:
+        return Amount()
+    parameters = step.parameters
+    return Amount(
+        int(parameters.get(INSTANCES, 0)),
+        float(parameters.get(MEMORY, UNKNOWN)),
+        float(parameters.get(CPUS, UNKNOWN)),
+    )
