@@ -14,9 +14,10 @@ from everup.loop import episodes, incidents, wishes
 from everup.loop.context import gate_context
 from everup.loop.foretold import follow_predictions
 from everup.loop.look import Decision, Look
-from everup.model.decision import Allowed, Escalate, Hold, Proposal, Verdict
+from everup.model.decision import Allowed, Escalate, Hold, Proposal, Verdict, Want
 from everup.model.entries import Entry, MonitorFaultOver, MonitorFaultSeen
 from everup.model.kinds import is_known
+from everup.rollback_manager import propose as propose_rollback
 from everup.safety import Context, judge
 from everup.safety.sanity import monitor_fault
 
@@ -76,7 +77,11 @@ def _foretold(control: Control, look: Look) -> list[Entry]:
     )
 
 
-def _judged(answer: Proposal | Hold | Escalate, context: Context) -> Decision:
+def _judged(answer: Proposal | Hold | Escalate | Want, context: Context) -> Decision:
+    if isinstance(answer, Want):  # a rung in another's trade: its owner fills it in
+        answer = propose_rollback(
+            answer, context.stack, context.assessment, context.state, context.settings
+        )
     if isinstance(answer, Hold):
         return Decision(answer.service, hold=answer)
     if isinstance(answer, Escalate):

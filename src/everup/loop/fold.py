@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from everup.loop import fold_actions, fold_approvals, fold_incidents
+from everup.loop import fold_actions, fold_approvals, fold_incidents, fold_versions
 from everup.loop.changes import with_service, without
 from everup.loop.foretold import prediction_made, prediction_settled
 from everup.loop.threads import follow_threads
@@ -135,6 +135,9 @@ _FOLDS: dict[type, Callable[[StackState, Any], StackState]] = {
     e.PredictionMade: prediction_made,
     e.PredictionSettled: prediction_settled,
     e.CameUp: _came_up,
+    e.VersionSeen: fold_versions.seen,
+    e.SafePointKept: fold_versions.kept,
+    e.SafePointForgotten: fold_versions.forgotten,
     e.GivenBack: _given_back,
     e.JournalPruned: _pruned,
 }

@@ -148,6 +148,8 @@ def _missing(flight: InFlight, observation: Observation, assessment: Assessment)
     watched = [i for i in up if target is None or i.instance.name == target]
     if not watched or (target is None and len(up) < len(seen.instances)):
         return "not every instance runs"
+    if expected.version and any(i.instance.version != expected.version for i in watched):
+        return "what it went back to"
     if observation.at_s - flight.done_at_s < expected.window_s:
         return f"a window of {expected.window_s:g} s"
     for instance in watched:

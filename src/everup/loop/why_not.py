@@ -18,12 +18,24 @@ from everup.loop import remedies
 from everup.loop.look import Decision
 from everup.loop.perform import CACHE_CLEAR_HOOK, RECONNECT_HOOK
 from everup.model.assessment import Finding
-from everup.model.decision import Allowed, Check, Delayed, Proposal, Verdict, proposal_key
+from everup.model.decision import (
+    Allowed,
+    Check,
+    Delayed,
+    Escalate,
+    Proposal,
+    Verdict,
+    Want,
+    proposal_key,
+)
 from everup.model.explanation import KindAnswer, KindState, Remedy, Said, Way
 from everup.model.kinds import ActionKind, Cause, InstanceState, Origin
 from everup.model.request import Request, Verb
 from everup.model.runtime import Capability, RuntimeManifest
 from everup.model.stack import ServiceSpec
+from everup.rollback_manager import NoWayBack, way_back
+from everup.rollback_manager import proposal_for as rollback_for
+from everup.rollback_manager import propose as propose_rollback
 from everup.safety import Context, judge
 
 NEEDS: Mapping[ActionKind, Capability] = {
@@ -32,6 +44,7 @@ NEEDS: Mapping[ActionKind, Capability] = {
     ActionKind.DEPENDENCY_RECOVERY: Capability.RESTART,
     ActionKind.RECREATE: Capability.RECREATE,
     ActionKind.CACHE_CLEAR: Capability.RUN_HOOK,
+    ActionKind.EMERGENCY_ROLLBACK: Capability.RESTORE,
     ActionKind.ISOLATE: Capability.ISOLATE,
     ActionKind.REJOIN: Capability.REJOIN,
     ActionKind.START: Capability.START,
@@ -43,7 +56,6 @@ NOT_BUILT: Mapping[ActionKind, str] = {
     ActionKind.SCALE_IN: "auto_scaler",
     ActionKind.SCALE_DOWN: "auto_scaler",
     ActionKind.FAILOVER: "automatic failover",
-    ActionKind.EMERGENCY_ROLLBACK: "rollback_manager",
 }
 """What `perform` has no hands for."""
 VERBS = {ActionKind.START: Verb.START, ActionKind.STOP: Verb.STOP}
@@ -79,7 +91,7 @@ class Question:
     @property
     def on_running(self) -> bool:
         """Would a rung of the ladder act on an instance that runs?"""
-        return self.cause not in (Cause.CRASH, Cause.CRASH_LOOP)
+        return self.found is None or not self.found.is_dead
 
     @property
     def rungs(self) -> tuple[ActionKind, ...]:
@@ -99,12 +111,21 @@ def _answer(question: Question, kind: ActionKind) -> KindAnswer:
     if lacking is not None:
         said, ways = lacking
         return KindAnswer(kind, said, said, remedies=ways)
+    if kind is ActionKind.EMERGENCY_ROLLBACK:
+        no_way = _no_way_back(question)
+        if no_way:
+            said = Said(KindState.CANNOT, no_way)
+            return KindAnswer(kind, said, said)
     person = _said(judge(_wish(question, kind), question.context))
     may = person.state is KindState.ALLOWED
     rungs = tuple(n for n, rung in enumerate(question.rungs, 1) if rung is kind)
     own = _held(question, kind, rungs)
     if own is None:
-        own = _said(judge(_own(question, kind, rungs[0] - 1), question.context))
+        proposed = _own(question, kind, rungs[0] - 1)
+        if isinstance(proposed, Escalate):
+            own = Said(KindState.HELD, "the ladder has ended: a person decides", "escalated")
+            return KindAnswer(kind, own, person, rungs)
+        own = _said(judge(proposed, question.context))
         ways = remedies.for_check(
             own.check, question.name, kind, scope=_frozen(question), person_may=may
         )
@@ -173,11 +194,22 @@ def _frozen(question: Question) -> str:
     return "" if "" in question.context.state.freezes else question.name
 
 
-def _own(question: Question, kind: ActionKind, rung: int) -> Proposal:
+def _no_way_back(question: Question) -> str:
+    context = question.context
+    point = way_back(question.spec, context.state.service(question.name), context.settings)
+    return f"nothing to roll back: {point.reason}" if isinstance(point, NoWayBack) else ""
+
+
+def _own(question: Question, kind: ActionKind, rung: int) -> Proposal | Escalate:
     """The proposal that this rung would be."""
     context, spec, found, cause = question.context, question.spec, question.found, question.cause
     assert found is not None
     assert cause is not None
+    if kind is ActionKind.EMERGENCY_ROLLBACK:
+        want = Want(spec.name, kind, cause, found.reason)
+        return propose_rollback(
+            want, context.stack, context.assessment, context.state, context.settings
+        )
     steps = (step_for(kind, spec, found, context.settings, on_running=question.on_running),)
     incident = context.state.incident_on(spec.name)
     return Proposal(
@@ -200,13 +232,28 @@ def _wish(question: Question, kind: ActionKind) -> Proposal:
     """The same kind as a person's command."""
     context = question.context
     seen = context.observation.services.get(question.name)
+    runs = seen is not None and any(
+        i.instance.state is not InstanceState.EXITED for i in seen.instances
+    )
+    wish = Request(VERBS.get(kind, Verb.HEAL), by="a person", service=question.name, kind=kind)
+    if kind is ActionKind.EMERGENCY_ROLLBACK:
+        proposal = rollback_for(
+            wish,
+            context.stack,
+            context.assessment,
+            context.state,
+            context.settings,
+            is_running=runs,
+            incident_id=None,
+        )
+        assert isinstance(proposal, Proposal)  # there is a way back, as was asked before
+        return proposal
     return proposal_for(
-        Request(VERBS.get(kind, Verb.HEAL), by="a person", service=question.name, kind=kind),
+        wish,
         context.stack,
         context.assessment,
         context.settings,
-        is_running=seen is not None
-        and any(i.instance.state is not InstanceState.EXITED for i in seen.instances),
+        is_running=runs,
         incident_id=None,
     )
 

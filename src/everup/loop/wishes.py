@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 from everup.automated_recovery import proposal_for
 from everup.loop.look import Decision, Look
 from everup.loop.possible import why_not
-from everup.model.decision import Delayed, Refused, Verdict
+from everup.model.decision import Check, Delayed, Proposal, Refused, Verdict
 from everup.model.entries import Entry, FreezeLifted, FreezeSet, PurposeSet
 from everup.model.kinds import ActionKind, InstanceState, Purpose, is_known
 from everup.model.request import Answer, AnswerState, Request, Verb
+from everup.rollback_manager import NoWayBack, way_back
+from everup.rollback_manager import proposal_for as rollback_for
 from everup.safety import Context, backoff_s, judge
 
 if TYPE_CHECKING:
@@ -58,17 +60,36 @@ def _owed(control: Control, look: Look, service: str) -> Verb | None:
 def _decision(
     control: Control, look: Look, context: Context, request: Request, ticket: int | None
 ) -> Decision:
+    proposal = _proposal(control, look, request)
+    if isinstance(proposal, NoWayBack):  # it was there when the wish was spoken
+        refused = Refused(Check.SOMEONE_ELSES_CHANGE, proposal.reason)
+        return Decision(request.service, verdict=refused, ticket=ticket)
+    verdict: Verdict = judge(proposal, context)
+    return Decision(request.service, proposal=proposal, verdict=verdict, ticket=ticket)
+
+
+def _proposal(control: Control, look: Look, request: Request) -> Proposal | NoWayBack:
     incident = control.state.incident_on(request.service)
-    proposal = proposal_for(
+    incident_id = incident.id if incident is not None else None
+    runs = is_running(look, request.service)
+    if request.kind is ActionKind.EMERGENCY_ROLLBACK:
+        return rollback_for(
+            request,
+            control.stack,
+            look.assessment,
+            control.state,
+            control.settings,
+            is_running=runs,
+            incident_id=incident_id,
+        )
+    return proposal_for(
         request,
         control.stack,
         look.assessment,
         control.settings,
-        is_running=is_running(look, request.service),
-        incident_id=incident.id if incident is not None else None,
+        is_running=runs,
+        incident_id=incident_id,
     )
-    verdict: Verdict = judge(proposal, context)
-    return Decision(request.service, proposal=proposal, verdict=verdict, ticket=ticket)
 
 
 def is_running(look: Look, service: str) -> bool:
@@ -109,6 +130,11 @@ def refusal(control: Control, request: Request) -> Answer | None:
         spec = stack.services[request.service]
         if no := why_not(request.kind, spec, control.runtime.manifest):
             return Answer(AnswerState.REFUSED, no, check="not_possible")
+        if request.kind is ActionKind.EMERGENCY_ROLLBACK:
+            point = way_back(spec, control.state.service(spec.name), control.settings)
+            if isinstance(point, NoWayBack):
+                text = f"nothing to roll back: {point.reason}"
+                return Answer(AnswerState.REFUSED, text, check="nothing_to_roll_back")
     return None
 
 

@@ -52,6 +52,7 @@ class Expectation:
     memory_most: float = UNKNOWN  # ratio to its limit that must not be exceeded; NaN: any
     behind_before: Mapping[str, float] = field(default_factory=dict)  # what a cache shields
     settling_most_s: float = 0.0  # how much later, while it says that it is coming
+    version: str = ""  # what must run then; "": any
 
 
 @dataclass(frozen=True, slots=True)

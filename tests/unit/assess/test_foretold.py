@@ -12,7 +12,16 @@ from everup.automated_recovery import propose
 from everup.dependency_monitor import build_graph, relate
 from everup.loop.history_ring import HistoryRing
 from everup.model.assessment import Assessment, Predictions
-from everup.model.decision import Allowed, Check, Escalate, Hold, HoldReason, Proposal, Refused
+from everup.model.decision import (
+    Allowed,
+    Check,
+    Escalate,
+    Hold,
+    HoldReason,
+    Proposal,
+    Refused,
+    Want,
+)
 from everup.model.history import INDEX, SIGNALS, Signal
 from everup.model.incident import Attempt, Incident
 from everup.model.kinds import ActionKind, Cause, Origin
@@ -78,7 +87,7 @@ def decide(
     past: HistoryRing,
     state: StackState | None = None,
     quiet: frozenset[str] = frozenset(),
-) -> list[Proposal | Hold | Escalate]:
+) -> list[Proposal | Hold | Escalate | Want]:
     state = state or StackState()
     assessment = assess(what, observation, past, state)
     return propose(what, observation, assessment, state, settled_memory(what), SETTINGS, quiet)

@@ -10,7 +10,16 @@ from everup.loop.readings import Usage, fold_usage
 from everup.loop.verify import judge_expectation
 from everup.model import entries as e
 from everup.model.assessment import Finding
-from everup.model.decision import Allowed, Delayed, Escalate, Expectation, Hold, Proposal, Step
+from everup.model.decision import (
+    Allowed,
+    Delayed,
+    Escalate,
+    Expectation,
+    Hold,
+    Proposal,
+    Step,
+    Want,
+)
 from everup.model.evidence import Passed, Sighting
 from everup.model.incident import Attempt, Incident
 from everup.model.kinds import (
@@ -150,7 +159,7 @@ def tried(kind: ActionKind, ago_s: float, **changes: object) -> PastAction:
     return replace(action, **changes)  # type: ignore[arg-type]
 
 
-def answer_for(*past: PastAction, incident: Incident | None = None) -> Proposal | Hold | Escalate:
+def answer_for(*past: PastAction, incident: Incident | None = None) -> Proposal | Hold | Escalate | Want:
     incidents = {} if incident is None else {incident.id: incident}
     state = StackState({"a": ServiceState(past=past)}, incidents)
     observation = seen(failing("a", for_s=30))

@@ -14,6 +14,7 @@ from everup.api.routes import (
     recovery,
     release,
     report,
+    rollback,
     services,
     stack,
     status,
@@ -34,6 +35,7 @@ ROUTERS = (
     release.router,
     services.router,
     recovery.router,
+    rollback.router,
     report.router,
     metrics.router,
 )
