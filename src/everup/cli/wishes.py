@@ -1,4 +1,4 @@
-"""`start`, `stop`, `heal`, `rollback`, `freeze`, `unfreeze`: asked of the running Everup by its API."""
+"""What is asked of the running Everup through its API: start, stop, heal, rollback, freeze."""
 
 from __future__ import annotations
 

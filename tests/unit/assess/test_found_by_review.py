@@ -159,7 +159,9 @@ def tried(kind: ActionKind, ago_s: float, **changes: object) -> PastAction:
     return replace(action, **changes)  # type: ignore[arg-type]
 
 
-def answer_for(*past: PastAction, incident: Incident | None = None) -> Proposal | Hold | Escalate | Want:
+def answer_for(
+    *past: PastAction, incident: Incident | None = None
+) -> Proposal | Hold | Escalate | Want:
     incidents = {} if incident is None else {incident.id: incident}
     state = StackState({"a": ServiceState(past=past)}, incidents)
     observation = seen(failing("a", for_s=30))
