@@ -47,6 +47,7 @@ def test_what_is_left_out_is_named_with_its_reason() -> None:
     report = check_runtime(Modest)
     assert report.excused == {
         "a_pinned_image_has_an_address": "cannot pin_image: no images",
+        "an_image_is_unpinned_and_stays": "cannot pin_image: no images",
         "a_start_is_an_event": "nobody tells",
     }
     left_out = {c.name for c in all_cases()} - {c.name for c in cases_for(Modest.manifest)}

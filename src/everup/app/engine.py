@@ -12,6 +12,7 @@ from everup import __version__
 from everup.app.live import BootClock, TimeIds, boot_id
 from everup.app.plugins import load_runtime
 from everup.app.rooms import open_rooms
+from everup.blobs import FileShelf
 from everup.config import Loaded
 from everup.journal import SqlJournal, open_journal
 from everup.loop.control import Control
@@ -24,6 +25,7 @@ from everup.signals.probes import create_prober
 
 FIRST_LOOK_S = 30.0
 JOURNAL_FILE = "journal.sqlite3"
+SAFE_POINTS_FOLDER = "safe_points"
 
 
 class Engine:
@@ -65,6 +67,7 @@ class Engine:
             clock,
             ids,
             rooms=rooms,
+            shelf=FileShelf(self.state_dir / SAFE_POINTS_FOLDER),
             holder=f"{socket.gethostname()}:{os.getpid()}",
             version=__version__,
             boot_id=boot_id(),

@@ -23,6 +23,8 @@ LADDERS: Mapping[Cause, tuple[ActionKind, ...]] = {
         ActionKind.GRACEFUL_RESTART,
         ActionKind.CONTAINER_RESTART,
     ),
+    # Undone, which is rollback_manager's trade: a restart of it would bring the same again.
+    Cause.BAD_DEPLOY: (ActionKind.EMERGENCY_ROLLBACK,),
     # Of these `foretold` permits what a prediction permits, each once.
     Cause.LEAK: (ActionKind.CACHE_CLEAR, ActionKind.GRACEFUL_RESTART),
     Cause.MEMORY_PRESSURE: (ActionKind.CACHE_CLEAR, ActionKind.GRACEFUL_RESTART),
@@ -37,7 +39,7 @@ def ladder(cause: Cause, *, is_stateful: bool, on_running: bool) -> tuple[Action
     rungs = LADDERS.get(cause, ())
     if cause in FORETOLD:
         return rungs[:1] if is_stateful else rungs
-    if is_stateful and on_running:
+    if is_stateful and on_running and cause is not Cause.BAD_DEPLOY:
         return STATEFUL_RUNNING if rungs else ()
     return rungs
 

@@ -1,7 +1,7 @@
 """From findings to proposals: root first, gentlest rung first, and a person after the last one.
 
 Flows in: the assessment, the remembered state, the time. Flows out, for each finding, exactly one
-of: a Proposal, a Hold with its reason, or Escalate with the case.
+of: a Proposal, a Hold with its reason, Escalate with the case, or a Want for its owner to fill in.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class _Case:
         self.found = found
         self.now_s = observation.at_s
         self.incident = incident
-        self.on_running = found.cause not in (Cause.CRASH, Cause.CRASH_LOOP)
+        self.on_running = not found.is_dead
         seen = self.seen = observation.services.get(found.service)
         remembered = state.service(found.service)
         self.spec: ServiceSpec = as_it_is(stack.services[found.service], seen, remembered)
@@ -130,7 +130,9 @@ def _decide(case: _Case) -> Decided:
         answer = None if is_foretold and is_for_the_sick else rule(case)
         if answer is not None:
             return answer
-    return foretold.climb_gently(case, case_text) if is_foretold else _climb(case)
+    if is_foretold:
+        return foretold.climb_gently(case, case_text)
+    return _undo(case) if case.found.cause is Cause.BAD_DEPLOY else _climb(case)
 
 
 def _somebody_has_it(case: _Case) -> Decided | None:
@@ -166,7 +168,7 @@ def _not_yet(case: _Case) -> Decided | None:
     is_weighed = found.is_confirmed or found.is_presumed_meant or found.cause is Cause.RECOVERING
     if not is_weighed:
         return case.hold(HoldReason.NOT_CONFIRMED, f"not proven yet: {found.reason}")
-    if case.engine_restarts and found.cause is not Cause.CRASH_LOOP:
+    if case.engine_restarts and found.shows is not Cause.CRASH_LOOP:
         return case.hold(HoldReason.ENGINE_RESTARTS, "the engine's restart policy is at work")
     return None
 
@@ -244,6 +246,16 @@ def _busy(case: _Case) -> Decided | None:
         f" {bound_s:g} s: {busy.reason}. If it needs longer, declare busy_most_s; to restart it all"
         f" the same: everup heal {case.found.service}",
     )
+
+
+def _undo(case: _Case) -> Decided:
+    """Somebody's change that never worked: what ran before is to run again."""
+    found, kind = case.found, ActionKind.EMERGENCY_ROLLBACK
+    limit = score_limit(kind, case.settings)
+    if case.on_running and not found.score < limit:
+        text = f"score {found.score:.2f} is not below {limit:g}, from where {kind} is allowed"
+        return case.hold(HoldReason.ABOVE_LIMIT, text)
+    return Want(found.service, kind, found.cause, found.reason)
 
 
 def _healed_dependency(case: _Case) -> str | None:

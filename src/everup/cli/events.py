@@ -74,6 +74,12 @@ def _of_people(entry: e.Entry) -> str | None:
             return f"frozen {entry.scope or 'the stack'}{until} by {entry.by}{why}"
         case e.GivenBack():
             return f"given back, asked by {entry.by}: {'; '.join(entry.what)}"
+        case e.VersionSeen() if entry.before:
+            return f"changed {entry.service}: it runs from something else than before"
+        case e.SafePointKept():
+            return f"kept {entry.service}, to go back to: {entry.title}"
+        case e.SafePointForgotten():
+            return f"kept no more of {entry.service}: {entry.reason}"
         case e.FreezeLifted():
             return f"unfrozen {entry.scope or 'the stack'} by {entry.by}"
         case _:

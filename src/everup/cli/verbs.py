@@ -184,6 +184,23 @@ def scale(
 
 @app.command()
 @asks
+def rollback(
+    service: Service,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
+    wait: Wait = 180,
+    reason: Reason = "",
+    override: Override = None,
+    *,
+    place: Place,
+) -> int:
+    """Go back to what a service ran from when it was last seen to be well."""
+    from everup.cli.wishes import rollback as run_rollback
+
+    return run_rollback(place, service, wait, reason, override, is_dry=dry_run)
+
+
+@app.command()
+@asks
 def status(
     *,
     place: Place,

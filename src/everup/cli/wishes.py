@@ -1,4 +1,5 @@
-"""What people ask for (start, heal, scale, freeze): asked of the running Everup through its API."""
+"""What people ask for: start, stop, heal, rollback, scale, freeze; through the API of the running
+Everup."""
 
 from __future__ import annotations
 
@@ -65,6 +66,29 @@ def scale(
         reason=reason,
         override=override,
     )
+    return said(place, found)
+
+
+def rollback(
+    place: Place,
+    service: str,
+    wait_s: float,
+    reason: str,
+    override: list[str] | None,
+    *,
+    is_dry: bool,
+) -> int:
+    """Show what would differ, and go back unless only that was asked for."""
+    path = f"/rollback/manual/{quote(service, safe='')}"
+    found = client.change(place, "POST", path, dry_run="true")
+    if is_dry and place.is_json:
+        show.put_json(found)
+    elif not place.is_json:
+        print(f"{service} goes back to {found['back_to']}" if not is_dry else found["text"])
+        print("\n".join(f"  {line}" for line in found["differences"] or ["nothing differs"]))
+    if is_dry:
+        return OK
+    found = client.change(place, "POST", path, wait_s, reason=reason, override=override)
     return said(place, found)
 
 

@@ -46,6 +46,7 @@ DOES = {
     "graceful_restart": "restarted it gracefully",
     "container_restart": "restarted it",
     "recreate": "made it anew",
+    "emergency_rollback": "had it go back to what was well before",
     "cache_clear": "had it clear its cache",
     "dependency_recovery": "had it connect to what it needs again",
     "isolate": "cut it off",

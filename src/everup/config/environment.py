@@ -28,6 +28,12 @@ from everup.model.settings import Settings
 
 PREFIX = "EVERUP_"
 THRESHOLD_VARIABLE = "HEALTH_SCORE_THRESHOLD"
+ROLLBACK_VARIABLE = "ROLLBACK_ENABLED"
+USUAL_NAMES: Mapping[str, str] = {
+    THRESHOLD_VARIABLE: "health_threshold",
+    ROLLBACK_VARIABLE: "rollback_enabled",
+}
+"""Settings that are known by a name without our prefix."""
 OPTION_NAMES = (
     *("mode", "time_scale", "listen", "state_dir", "file"),
     *("log_directory", "log_level", "heartbeat_url", "token", "token_file"),
@@ -41,7 +47,6 @@ NOT_BUILT_YET: Mapping[str, str] = {
     "DATABASE_URL": "this version keeps its journal in SQLite",
     "REDIS_URL": "this version has no cache",
     "PROMETHEUS_URL": "this version reads no metrics from Prometheus",
-    "ROLLBACK_ENABLED": "this version has no rollback to switch",
 }
 
 _POSTGRES = "postgresql://app_user:…@postgres:5432/ai_workflow_db"
@@ -89,9 +94,6 @@ class Environment(BaseSettings):
     )
     auto_scaling_enabled: Annotated[bool, BeforeValidator(_switch)] | None = Field(
         default=None, validation_alias="AUTO_SCALING_ENABLED"
-    )
-    rollback_enabled: Annotated[bool, BeforeValidator(_switch)] | None = Field(
-        default=None, validation_alias="ROLLBACK_ENABLED"
     )
 
 

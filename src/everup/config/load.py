@@ -190,11 +190,10 @@ def _variable_fields(
         name: plain(value, "", f"{environment.PREFIX}{name.upper()}", problems)
         for name, value in found.items()
     }
-    threshold = environ.get(environment.THRESHOLD_VARIABLE, "")
-    if threshold.strip():
-        fields.setdefault(
-            "health_threshold", plain(threshold, "", environment.THRESHOLD_VARIABLE, problems)
-        )
+    for variable, name in environment.USUAL_NAMES.items():
+        value = environ.get(variable, "")
+        if value.strip():
+            fields.setdefault(name, plain(value, "", variable, problems))
     return fields, misspelt
 
 

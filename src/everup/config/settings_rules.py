@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 
 from everup.config.errors import Problems
-from everup.config.reading import Field, Reader, duration, number, size, spoken_s, whole
+from everup.config.reading import Field, Reader, duration, flag, number, size, spoken_s, whole
 from everup.model.settings import Settings
 
 LONGEST_S = 30 * 86400.0
@@ -99,6 +99,11 @@ class Chosen:
     field: Field
 
 
+def is_switch(name: str) -> bool:
+    """Is the settings field `name` true or false?"""
+    return isinstance(getattr(Settings(), name), bool)
+
+
 def bounds_of(name: str) -> tuple[float, float]:
     """The least and the most that the settings field `name` may be."""
     if name.endswith("_bytes"):
@@ -110,8 +115,10 @@ def bounds_of(name: str) -> tuple[float, float]:
     return 0.0, 1.0
 
 
-def reader_of(name: str) -> Reader[int] | Reader[float]:
+def reader_of(name: str) -> Reader[bool] | Reader[int] | Reader[float]:
     """How the settings field `name` is read: by its unit, within its bounds."""
+    if is_switch(name):
+        return flag
     low, high = bounds_of(name)
     if name.endswith("_bytes"):
         return size(low, high)
@@ -128,7 +135,7 @@ def read_settings(given: Mapping[str, Field]) -> dict[str, Chosen]:
     for name, field in given.items():
         value = reader_of(name)(field)
         if value is not None:
-            whole_number = isinstance(getattr(Settings(), name), int)
+            whole_number = isinstance(getattr(Settings(), name), int) and not is_switch(name)
             chosen[name] = Chosen(int(value) if whole_number else value, field)
     return chosen
 

@@ -30,6 +30,7 @@ SOFT_SHARE = 0.5
 HEALED_JUST_NOW = 0.3
 PRESSURE_ON_SILENCE, PRESSURE_ON_DEATH = 0.6, 0.1
 CHANGED_ITSELF, CHANGED_NEED = 0.6, 0.3
+NEVER_WELL_SINCE = 0.8
 DOUBT_LEAST = 0.05  # less doubt than this is not worth a line
 
 
@@ -71,6 +72,8 @@ def _itself(found: Finding, observation: Observation, settings: Settings) -> Can
     name = found.service
     if found.cause is Cause.STOPPED_ON_PURPOSE:
         return Candidate(name, found.cause, 1.0, found.reason, found.since_s)
+    if found.cause is Cause.BAD_DEPLOY:
+        return Candidate(name, found.cause, NEVER_WELL_SINCE, found.reason, found.since_s)
     if found.cause in (Cause.CRASH, Cause.CRASH_LOOP):
         return _death(found, observation, settings)
     if found.cause is Cause.HANG:
@@ -146,7 +149,7 @@ def _dependencies(
 def _machine(found: Finding, observation: Observation, settings: Settings) -> Iterator[Candidate]:
     pressure = observation.host.pressure_ratio
     if pressure >= settings.host_pressure_ratio:
-        is_silent = found.cause in (Cause.HANG, Cause.UNHEALTHY) and not found.is_proven
+        is_silent = found.shows in (Cause.HANG, Cause.UNHEALTHY) and not found.is_proven
         strength = pressure * (PRESSURE_ON_SILENCE if is_silent else PRESSURE_ON_DEATH)
         text = f"the machine is short of CPU: work waited for it {100 * pressure:.0f} % of the time"
         yield Candidate("", Cause.HOST_PRESSURE, min(1.0, strength), text)
@@ -157,7 +160,7 @@ def _changes(
 ) -> Iterator[Candidate]:
     """Somebody else's changes not long before; the closer, the likelier."""
     reach_s = settings.change_most_s
-    strengths = {found.service: CHANGED_ITSELF}
+    strengths = {} if found.cause is Cause.BAD_DEPLOY else {found.service: CHANGED_ITSELF}
     strengths |= {d.target: CHANGED_NEED * d.weight for d in needs if d.target != found.service}
     since_s = found.since_s if is_known(found.since_s) else observation.at_s
     for name, most in strengths.items():

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from everup.dependency_monitor.causes import TOLD, Surroundings, find
+from everup.dependency_monitor.changed import by_a_change
 from everup.dependency_monitor.foretold import foretell
 from everup.dependency_monitor.graph import Graph
 from everup.dependency_monitor.rank import rank_causes
@@ -68,6 +69,7 @@ def relate(
         if found is not None:
             if found.cause is Cause.STOPPED_ON_PURPOSE:
                 found = _named(found, state)
+            found = by_a_change(found, spec, seen, state.service(name), observation.at_s, settings)
             findings[name] = found
     findings = {**foretell(predictions, own, state, settings), **findings}
     explained = {n: _explain(f, findings, unwell, graph) for n, f in findings.items()}
@@ -111,7 +113,7 @@ def _is_unwell(name: str, observation: Observation, own: OwnHealth) -> bool:
 def _strength(found: Finding | None, name: str) -> tuple[int, float, str]:
     if found is None:
         return (1, 0.0, name)
-    is_dead = found.cause in (Cause.CRASH, Cause.CRASH_LOOP, Cause.STOPPED_ON_PURPOSE)
+    is_dead = found.is_dead or found.cause is Cause.STOPPED_ON_PURPOSE
     return (0 if is_dead or found.is_proven else 1, found.since_s, name)
 
 
@@ -120,7 +122,7 @@ def _explain(
 ) -> tuple[str, ...]:
     if found.cause is Cause.STOPPED_ON_PURPOSE:
         return ()
-    if found.cause is Cause.HANG and found.is_proven and (found.process_state or "?") in TOLD:
+    if found.shows is Cause.HANG and found.is_proven and (found.process_state or "?") in TOLD:
         return ()
     if found.cause in FORETOLD and found.cause is not Cause.SLOW:
         return ()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from everup.dependency_monitor import Closures, build_graph
 from everup.loop import approvals, why_not, wishes
@@ -28,9 +28,10 @@ from everup.loop.foresight import Foresight
 from everup.loop.look import Decision, Look
 from everup.loop.mishaps import LOOK, Mishaps
 from everup.loop.owed_starts import OwedStarts
-from everup.loop.ports import Clock, HostSense, Ids, Journal, Prober, Random, Runtime
+from everup.loop.ports import Clock, HostSense, Ids, Journal, Prober, Random, Runtime, Shelf
 from everup.loop.proven import Proven
 from everup.loop.rooms import Beside, Rooms
+from everup.loop.safe_points import NoShelf, SafePoints
 from everup.loop.sampling import Samplers, raise_first_of
 from everup.loop.settle import ENDS_AND_STARTS
 from everup.loop.standing_in import as_it_leads, standing_in
@@ -76,6 +77,7 @@ class Control(ControlViews):
         random: Random | None = None,
         *,
         rooms: Rooms | None = None,
+        shelf: Shelf | None = None,
         holder: str = "everup",
         version: str = "",
         boot_id: str = "",
@@ -99,6 +101,7 @@ class Control(ControlViews):
         self.beside = Beside(rooms or Rooms(), stack, settings, clock)
         self._upkeep = Upkeep()
         self.foresight, self.counts_seen = Foresight(), Counts()
+        self.safe_points = SafePoints(shelf or NoShelf())
         self._holder, self._version, self._boot_id = holder, version, boot_id
         self._wake_up = asyncio.Event()
         self._under_way = UnderWay(KeepAside(runtime.manifest))
@@ -158,6 +161,7 @@ class Control(ControlViews):
         finally:
             sampling.cancel()
             await self._upkeep.close()
+            await self.safe_points.close()
             await asyncio.gather(sampling, *self._under_way.cancel(), return_exceptions=True)
 
     async def _look(self) -> None:
@@ -172,6 +176,7 @@ class Control(ControlViews):
             self.look = await look_once(self)
             await self.beside.after_look(self)
             self._upkeep.after_look(self)
+            self.safe_points.after_look(self)
         except Exception as error:  # noqa: BLE001 - a flaw of ours must not end the healer
             now_s = self.clock.now()
             mishap = self.mishaps.happened(LOOK, error, now_s, stops_acting=True)
@@ -367,6 +372,10 @@ class Control(ControlViews):
         if self.look is None:
             return None
         return why_not.but_for_the_mode(decision, gate_context(self, self.look))
+
+    async def compare(self, service: str) -> tuple[str, Sequence[str]]:
+        """What it would go back to, and what would differ then. Raises GiveUp: why it cannot."""
+        return await self.safe_points.compare(self, service)
 
     def now_s(self) -> float:
         """By the loop's clock."""

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from everup.loop.control import Control
 
 
+OURSELVES = "everup"
+
+
 class Debts:
     """Does anything of an earlier life have to be given back still?"""
 
@@ -25,7 +28,7 @@ class Debts:
 
     async def settle(self, control: Control) -> None:
         """Nothing that we hold outlives us. Never raises: what fails is owed from now on."""
-        answer = await release(control, Request(Verb.RELEASE, by="everup"))
+        answer = await release(control, Request(Verb.RELEASE, by=OURSELVES))
         self._is_owed = answer.state is not AnswerState.DONE
 
     async def keep_settling(self, control: Control) -> None:
@@ -45,6 +48,8 @@ async def release(control: Control, request: Request) -> Answer:
         wait_s = control.settings.tick_s
         text = f"not given back yet: {str(error) or 'the runtime does not answer'}"
         return Answer(AnswerState.DELAYED, text, retry_after_s=wait_s)
+    if request.by != OURSELVES:
+        said += tuple(await control.safe_points.release(control, request.service, request.by))
     if said:
         entry = GivenBack(control.clock.now(), request.service, said, request.by)
         await control.write([entry])

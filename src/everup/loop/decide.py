@@ -14,9 +14,10 @@ from everup.loop import episodes, incidents, scaling, wishes
 from everup.loop.context import gate_context
 from everup.loop.foretold import follow_predictions
 from everup.loop.look import Decision, Look
-from everup.model.decision import Allowed, Escalate, Hold, Proposal, Verdict, Want
+from everup.model.decision import Allowed, Escalate, Hold, HoldReason, Proposal, Verdict, Want
 from everup.model.entries import Entry, MonitorFaultOver, MonitorFaultSeen
-from everup.model.kinds import is_known
+from everup.model.kinds import ActionKind, is_known
+from everup.rollback_manager import propose as propose_rollback
 from everup.safety import Context, judge
 from everup.safety.sanity import monitor_fault
 
@@ -79,6 +80,10 @@ def _foretold(control: Control, look: Look) -> list[Entry]:
 def _judged(
     control: Control, look: Look, answer: Proposal | Hold | Escalate | Want, context: Context
 ) -> Decision:
+    if isinstance(answer, Want) and answer.kind is ActionKind.EMERGENCY_ROLLBACK:
+        answer = propose_rollback(
+            answer, context.stack, context.assessment, context.state, context.settings
+        )
     if isinstance(answer, Want):
         return _filled_in(control, look, answer, context)
     if isinstance(answer, Hold):
@@ -99,6 +104,9 @@ def _filled_in(control: Control, look: Look, want: Want, context: Context) -> De
             verdict = judge(proposal, context)
             if isinstance(verdict, Allowed):
                 return Decision(want.service, proposal=proposal, verdict=verdict)
+    if want.otherwise is None:
+        hold = Hold(want.service, HoldReason.NOT_POSSIBLE, f"{want.kind}: {want.reason}")
+        return Decision(want.service, hold=hold)
     verdict = judge(want.otherwise, context)
     return Decision(want.service, proposal=want.otherwise, verdict=verdict)
 

@@ -106,7 +106,7 @@ class Desk:
                 known.usage = fold_usage(known.usage, known.instance, known.at_s, instance, at_s)
                 known.instance, known.at_s = instance, at_s
                 of_service[instance.name] = known
-            if instance.state is InstanceState.EXITED:
+            if instance.state in (InstanceState.EXITED, InstanceState.RESTARTING):
                 self._note_death(instance, at_s)
             if instance.check is not None:
                 changed = self._take_check(of_service[instance.name], instance.check) or changed
@@ -128,6 +128,8 @@ class Desk:
         if self._dead_identities.get(instance.name) == instance.identity:
             return
         self._dead_identities[instance.name] = instance.identity
+        if instance.exit is None and instance.state is InstanceState.RESTARTING:
+            return  # its engine starts it, and does not say that it ended
         death = instance.exit or Exit(at_s, was_witnessed=False)
         self._deaths.append((instance.service, instance.name, death))
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from everup.loop import fold_actions, fold_approvals, fold_incidents, fold_scaling
+from everup.loop import fold_actions, fold_approvals, fold_incidents, fold_scaling, fold_versions
 from everup.loop.changes import with_service, without
 from everup.loop.foretold import prediction_made, prediction_settled
 from everup.loop.threads import follow_threads
@@ -132,6 +132,9 @@ _FOLDS: dict[type, Callable[[StackState, Any], StackState]] = {
     e.PredictionSettled: prediction_settled,
     e.CameUp: _came_up,
     e.InstancesCounted: fold_scaling.counted,
+    e.VersionSeen: fold_versions.seen,
+    e.SafePointKept: fold_versions.kept,
+    e.SafePointForgotten: fold_versions.forgotten,
     e.GivenBack: fold_scaling.given_back,
     e.JournalPruned: _pruned,
 }

@@ -11,10 +11,12 @@ from typing import Any
 from everup.loop.changes import with_incident, with_service, without
 from everup.loop.fold_approvals import end_approval
 from everup.loop.fold_scaling import carried_out, undo_owed
+from everup.loop.fold_versions import gone_back_from
 from everup.model import entries as e
 from everup.model.approval import ApprovalState
 from everup.model.incident import Attempt
 from everup.model.kinds import TAKES_CAPACITY, ActionKind, Origin
+from everup.model.safe_point import FROM
 from everup.model.scaling import SCALING_KINDS
 from everup.model.state import InFlight, PastAction, Phase, StackState
 
@@ -130,6 +132,8 @@ def _end(
     if has_passed and flight.step.kind not in HEALS_NOTHING:
         changes["healed_at_s"] = at_s
     state = with_service(state, service, **changes)
+    if has_happened and flight.step.kind is ActionKind.EMERGENCY_ROLLBACK:
+        state = gone_back_from(state, service, str(flight.step.parameters.get(FROM, "")))
     incident = state.incidents.get(flight.incident_id or "")
     if incident is None:
         return state

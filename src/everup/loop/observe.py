@@ -11,9 +11,15 @@ from typing import TYPE_CHECKING
 
 from everup.loop.look import Look
 from everup.loop.meant import SETTLES_S, meant
-from everup.model.entries import CameUp, Entry, ExitSeen
+from everup.model.entries import CameUp, Entry, ExitSeen, VersionSeen
 from everup.model.kinds import UNKNOWN, ProbeVerdict, Purpose, is_known
-from everup.model.observation import Exit, Observation, ProbeReading, ServiceObservation
+from everup.model.observation import (
+    Exit,
+    Instance,
+    Observation,
+    ProbeReading,
+    ServiceObservation,
+)
 from everup.model.state import Phase, StackState
 
 if TYPE_CHECKING:
@@ -31,6 +37,7 @@ async def observe(control: Control, look: Look) -> Look:
             continue
         entries.append(ExitSeen(look.at_s, service, name, death))
     entries += _came_up(control, seen)
+    entries += _versions(control, seen)
     settles_s = SETTLES_S * control.settings.time_scale
     entries += control.counts_seen.follow(control.state, seen, control.settings.change_quiet_s)
     entries += meant(control.state, seen, control.desk.absent, settles_s)
@@ -103,6 +110,29 @@ def _came_up(control: Control, seen: Observation) -> list[Entry]:
                 took_s = _took_s(control, name, instance.started_at_s, probe)
                 found.append(CameUp(seen.at_s, name, instance.name, instance.identity, took_s))
     return found
+
+
+def _versions(control: Control, seen: Observation) -> list[Entry]:
+    """Services whose newest instance is made from something else than was written down."""
+    found: list[Entry] = []
+    for name, service in seen.services.items():
+        known = control.state.service(name).version
+        made = [i.instance for i in service.instances if i.instance.version]
+        if not made or not service.is_known:
+            continue
+        newest = max(made, key=_began_s)
+        if newest.version == known:
+            continue
+        # Who counts otherwise than before, as another version of Everup may, saw no change.
+        is_same_scheme = known.partition(":")[0] == newest.version.partition(":")[0]
+        began_s = newest.started_at_s
+        at_s = min(began_s, seen.at_s) if is_known(began_s) else seen.at_s
+        found.append(VersionSeen(at_s, name, newest.version, known if is_same_scheme else ""))
+    return found
+
+
+def _began_s(instance: Instance) -> float:
+    return instance.started_at_s if is_known(instance.started_at_s) else float("-inf")
 
 
 def _took_s(control: Control, service: str, started_s: float, probe: ProbeReading) -> float:

@@ -8,7 +8,7 @@ whose intent is older than the lease is not begun: we may have slept, and anothe
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from everup.loop.aside import KeepAside
 from everup.loop.last_words import last_words
@@ -16,9 +16,11 @@ from everup.loop.ports import Clock, Runtime
 from everup.loop.still import goes_on
 from everup.model.decision import Step
 from everup.model.entries import Finished, Intended
-from everup.model.errors import EverupError, NotKept, NotSupported
+from everup.model.errors import EverupError, GiveUp, NotKept, NotSupported
 from everup.model.evidence import ENDED, KEPT, OutcomeState
 from everup.model.kinds import UNKNOWN, ActionKind
+from everup.model.runtime import Captured
+from everup.model.safe_point import TO
 from everup.model.scaling import CPUS, INSTANCES, LEAVING, MEMORY, STARTS
 from everup.model.settings import Settings
 from everup.model.stack import Limits, ServiceSpec
@@ -32,12 +34,17 @@ KILLS = frozenset(
         ActionKind.RECREATE,
         ActionKind.SCALE_IN,
         ActionKind.FAILOVER,
+        ActionKind.EMERGENCY_ROLLBACK,
     }
 )
 RECONNECT_HOOK = "reconnect"
 CACHE_CLEAR_HOOK = "cache_clear"
 ERROR_CHARS_MOST = 4000
 UTF8_BYTES_MOST = 4
+
+
+Kept = Callable[[str, str], Awaitable[Captured]]
+"""Service and version → what was kept of it. Raises GiveUp where it is gone."""
 
 
 class NotBegun(EverupError):
@@ -52,11 +59,12 @@ async def perform(
     intent: Intended,
     answers: Sequence[str] = (),
     aside: KeepAside | None = None,
+    kept: Kept | None = None,
 ) -> Finished:
     """Never raises but for cancellation; evidence that a kill would destroy is taken first.
 
     `answers`: what the probe was told lately. `aside`: who is kept in place of being ended; None:
-    nobody."""
+    nobody. `kept`: gives what a service can go back to."""
     during: list[str] = []
     has_happened = True
     grace_s = float(intent.step.parameters.get("grace_s", spec.stop.grace_s))
@@ -72,7 +80,9 @@ async def perform(
         if why := await goes_on(runtime, spec.name, intent.step):
             raise NotBegun(why)
         async with asyncio.timeout(deadline_s):
-            if aside is None:
+            if intent.step.kind is ActionKind.EMERGENCY_ROLLBACK:
+                during.extend(await _go_back(runtime, spec, intent.step, grace_s, kept))
+            elif aside is None:
                 during.extend(await _call(runtime, spec, intent.step, grace_s))
             else:
                 during.extend(await _keep_or_call(runtime, spec, intent, grace_s, aside))
@@ -85,7 +95,7 @@ async def perform(
         state, error = OutcomeState.FAILED, str(failure)
     except Exception as failure:  # noqa: BLE001 - a foreign error must not leave no outcome
         state, error = OutcomeState.UNKNOWN, f"{type(failure).__name__}: {failure}"
-    kept = bounded(during, settings.evidence_bytes)
+    told = bounded(during, settings.evidence_bytes)
     error = error[:ERROR_CHARS_MOST]
     return Finished(
         clock.now(),
@@ -93,7 +103,7 @@ async def perform(
         spec.name,
         state,
         error=error,
-        during=kept,
+        during=told,
         has_happened=has_happened,
     )
 
@@ -110,6 +120,16 @@ def bounded(lines: Sequence[str], bytes_most: int) -> tuple[str, ...]:
         kept.append(line)
         left -= size
     return tuple(reversed(kept))
+
+
+async def _go_back(
+    runtime: Runtime, spec: ServiceSpec, step: Step, grace_s: float, kept: Kept | None
+) -> Sequence[str]:
+    """What was well before runs again; where it cannot, what was there is there again."""
+    if kept is None:
+        raise GiveUp("nothing is kept here to go back to")
+    captured = await kept(spec.name, str(step.parameters.get(TO, "")))
+    return await runtime.restore(captured, grace_s=grace_s)
 
 
 def _forced(told: Sequence[str] | None) -> list[str]:

@@ -118,8 +118,16 @@ class Runtime(Protocol):
     async def apply(self, captured: Captured) -> None:
         """Make the service's configuration be this one, for its next start."""
 
+    async def restore(self, captured: Captured, *, grace_s: float) -> Sequence[str]:
+        """Have the service run from this, now, in place of what it runs from; names, ports and
+        instances stay. Where it cannot be had, what was there is there again, running if it ran.
+        What was done, in sentences."""
+
     async def pin_image(self, service: str, reference: str) -> str:
         """Keep the running image from being pruned; returns its content address."""
+
+    async def unpin_image(self, service: str, reference: str) -> None:
+        """Take this reference away, if it is there, and nothing else: the image itself stays."""
 
     async def isolate(self, service: str, instance: str | None = None) -> None:
         """Cut the service, or one instance of it, off from its peers."""
@@ -249,6 +257,23 @@ class Journal(Protocol):
 
     async def close(self) -> None:
         """Give the lease back."""
+
+
+class Shelf(Protocol):
+    """Keeps captured configurations by name, for as long as somebody may want them back. They may
+    hold secrets. Raises `TryAgain` when it cannot be reached."""
+
+    async def put(self, name: str, captured: Captured) -> None:
+        """Keep it, before this returns, also through a loss of power."""
+
+    async def get(self, name: str) -> Captured | None:
+        """What was put; None when there is none, or it cannot be read any more."""
+
+    async def remove(self, name: str) -> None:
+        """Forget it, if it is there."""
+
+    async def names(self) -> Sequence[str]:
+        """Of all that is kept."""
 
 
 class Notifier(Protocol):

@@ -20,6 +20,7 @@ NEEDS: Mapping[ActionKind, Capability] = {
     ActionKind.DEPENDENCY_RECOVERY: Capability.RESTART,
     ActionKind.RECREATE: Capability.RECREATE,
     ActionKind.CACHE_CLEAR: Capability.RUN_HOOK,
+    ActionKind.EMERGENCY_ROLLBACK: Capability.RESTORE,
     ActionKind.ISOLATE: Capability.ISOLATE,
     ActionKind.REJOIN: Capability.REJOIN,
     ActionKind.FAILOVER: Capability.FAILOVER,

@@ -36,12 +36,17 @@ def fold_probe(known: ProbeReading | None, result: ProbeResult) -> ProbeReading:
         detail=result.detail,
         failures_in_a_row=(result.in_a_row or known.failures_in_a_row + 1) if failed else 0,
         successes_in_a_row=(result.in_a_row or known.successes_in_a_row + 1) if passed else 0,
-        since_s=known.since_s if is_same else result.at_s,
+        since_s=known.since_s if is_same else _began(result),
         error_ratio=ratio + (float(failed) - ratio) / ERROR_MEMORY,
         has_ever_passed=known.has_ever_passed or passed,
         heard=result.heard,
         recovering_since_s=coming_s,
     )
+
+
+def _began(result: ProbeResult) -> float:
+    """When the run began that this answer is the first seen one of."""
+    return result.since_s if is_known(result.since_s) else result.at_s
 
 
 def doubted(known: ProbeReading) -> ProbeReading:

@@ -86,7 +86,7 @@ def filled(
     name, otherwise = want.service, want.otherwise
     seen = scale(stack, observation, assessment, state, name)
     found = change(Ask(want.kind, is_persons=False), stack.services[name], seen, stack, settings)
-    if not isinstance(found, Change):
+    if not isinstance(found, Change) or otherwise is None:
         return None
     parameters = {**found.step.parameters, STARTS: True}
     steps = (replace(found.step, parameters=parameters),)

@@ -12,6 +12,7 @@ from everup.model.entries import Finished
 from everup.model.evidence import OutcomeState
 from everup.model.kinds import ActionKind, InstanceState
 from everup.model.observation import ServiceObservation
+from everup.model.safe_point import TO
 from everup.model.scaling import COUNTS, INSTANCES, SIZES
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec
@@ -27,6 +28,7 @@ ENDS_AND_STARTS = frozenset(
         ActionKind.CONTAINER_RESTART,
         ActionKind.DEPENDENCY_RECOVERY,
         ActionKind.RECREATE,
+        ActionKind.EMERGENCY_ROLLBACK,
     }
 )
 
@@ -57,6 +59,8 @@ def settle(
         return _not(flight, now_s, "interrupted: what was changed of its limits is given back")
     if kind in HAPPENS_IN_PLACE:
         return _half(flight, now_s, "interrupted: whether it happened cannot be seen")
+    if kind is ActionKind.EMERGENCY_ROLLBACK:
+        return _went_back(flight, seen, now_s, is_early=is_early)
     same = {i.name for i in running if _is_same(flight, i.name, i.identity)}
     if same and kind is not ActionKind.START:
         if is_early:
@@ -80,6 +84,26 @@ def _counted(
     if is_early:
         return None
     return _half(flight, now_s, f"interrupted: {there} instances are there, not {wanted}")
+
+
+def _went_back(
+    flight: InFlight, seen: ServiceObservation, now_s: float, *, is_early: bool
+) -> Finished | None:
+    """By what runs, not by whose life it is: what was put back is another life of the same."""
+    wanted = flight.step.parameters.get(TO)
+    there = [i.instance for i in seen.instances]
+    back = [i for i in there if i.version == wanted]
+    if there and len(back) == len(there):
+        if all(i.state is InstanceState.RUNNING for i in there):
+            return _done(flight, now_s)
+        return None if is_early else _half(flight, now_s, "interrupted half-way: it is down")
+    if is_early:
+        return None
+    if back:
+        return _half(flight, now_s, "interrupted half-way: some instances went back")
+    if all(i.state is InstanceState.RUNNING for i in there) and there:
+        return _not(flight, now_s, "did not happen: it runs from the same as before")
+    return _half(flight, now_s, "interrupted half-way: it is down")
 
 
 def _is_same(flight: InFlight, name: str, identity: str) -> bool:

@@ -43,7 +43,14 @@ class UnderWay:
         spec, now_s = control.stack.services[intent.step.target], control.clock.now()
         answers = control.samplers.answers.lines(spec.name, now_s)
         finished = await perform(
-            control.runtime, control.clock, control.settings, spec, intent, answers, self.aside
+            control.runtime,
+            control.clock,
+            control.settings,
+            spec,
+            intent,
+            answers,
+            self.aside,
+            control.safe_points.get,
         )
         self._during[intent.action_id] = finished.during
         while len(self._during) > EVIDENCE_KEPT:

@@ -142,6 +142,17 @@ def _says_it_is_coming(
     return any(i.probe is not None and is_known(i.probe.recovering_since_s) for i in seen.instances)
 
 
+def _other_than_expected(
+    expected: Expectation, up: list[InstanceObservation], watched: list[InstanceObservation]
+) -> str:
+    """Another version, or another number of instances."""
+    if expected.version and any(i.instance.version != expected.version for i in watched):
+        return "what it went back to"
+    if expected.instances and len(up) != expected.instances:
+        return f"{expected.instances} running instances, there are {len(up)}"
+    return ""
+
+
 def _missing(flight: InFlight, observation: Observation, assessment: Assessment) -> str:
     expected = flight.expectation
     seen = observation.services[expected.service]
@@ -152,8 +163,8 @@ def _missing(flight: InFlight, observation: Observation, assessment: Assessment)
         return _cut(flight, observation, assessment)
     if not watched or (target is None and len(up) < len(seen.instances)):
         return "not every instance runs"
-    if expected.instances and len(up) != expected.instances:
-        return f"{expected.instances} running instances, there are {len(up)}"
+    if other := _other_than_expected(expected, up, watched):
+        return other
     limits = _other_limit(watched, expected.memory_limit_bytes)
     if limits or (flight.step.kind in SIZES and flight.cause is Cause.REQUESTED):
         return limits or _window(flight, observation)

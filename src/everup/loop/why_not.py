@@ -18,7 +18,16 @@ from everup.loop import possible, remedies, scaling
 from everup.loop.look import Decision
 from everup.loop.perform import CACHE_CLEAR_HOOK, RECONNECT_HOOK
 from everup.model.assessment import Finding
-from everup.model.decision import Allowed, Check, Delayed, Proposal, Verdict, proposal_key
+from everup.model.decision import (
+    Allowed,
+    Check,
+    Delayed,
+    Escalate,
+    Proposal,
+    Verdict,
+    Want,
+    proposal_key,
+)
 from everup.model.explanation import KindAnswer, KindState, Remedy, Said, Way
 from everup.model.kinds import ActionKind, Cause, InstanceState, Origin
 from everup.model.request import Request, Verb
@@ -26,6 +35,9 @@ from everup.model.runtime import Capability, RuntimeManifest
 from everup.model.scaling import SCALING_KINDS, Obstacle, Refusal
 from everup.model.stack import ServiceSpec
 from everup.model.state import as_it_is
+from everup.rollback_manager import NoWayBack, way_back
+from everup.rollback_manager import proposal_for as rollback_for
+from everup.rollback_manager import propose as propose_rollback
 from everup.safety import Context, judge
 
 NEEDS: Mapping[ActionKind, Capability] = {
@@ -33,7 +45,6 @@ NEEDS: Mapping[ActionKind, Capability] = {
     ActionKind.START: Capability.START,
     ActionKind.STOP: Capability.STOP,
 }
-NOT_BUILT: Mapping[ActionKind, str] = {ActionKind.EMERGENCY_ROLLBACK: "rollback_manager"}
 """What `perform` has no hands for."""
 NEEDS_AN_AMOUNT = frozenset({Obstacle.NO_AMOUNT, Obstacle.NO_LIMIT})
 VERBS = {ActionKind.START: Verb.START, ActionKind.STOP: Verb.STOP}
@@ -69,7 +80,7 @@ class Question:
     @property
     def on_running(self) -> bool:
         """Would a rung of the ladder act on an instance that runs?"""
-        return self.cause not in (Cause.CRASH, Cause.CRASH_LOOP)
+        return self.found is None or not self.found.is_dead
 
     @property
     def rungs(self) -> tuple[ActionKind, ...]:
@@ -89,6 +100,11 @@ def _answer(question: Question, kind: ActionKind) -> KindAnswer:
     if lacking is not None:
         said, ways = lacking
         return KindAnswer(kind, said, said, remedies=ways)
+    if kind is ActionKind.EMERGENCY_ROLLBACK:
+        no_way = _no_way_back(question)
+        if no_way:
+            said = Said(KindState.CANNOT, no_way)
+            return KindAnswer(kind, said, said)
     wish = _wish(question, kind)
     if not isinstance(wish, Proposal):
         said = Said(KindState.REFUSED, "; ".join(no.text for no in wish), wish[0].name)
@@ -98,7 +114,11 @@ def _answer(question: Question, kind: ActionKind) -> KindAnswer:
     rungs = tuple(n for n, rung in enumerate(question.rungs, 1) if rung is kind)
     own = _held(question, kind, rungs)
     if own is None:
-        own = _said(judge(_own(question, kind, rungs[0] - 1), question.context))
+        proposed = _own(question, kind, rungs[0] - 1)
+        if isinstance(proposed, Escalate):
+            own = Said(KindState.HELD, "the ladder has ended: a person decides", "escalated")
+            return KindAnswer(kind, own, person, rungs)
+        own = _said(judge(proposed, question.context))
         ways = remedies.for_check(
             own.check, question.name, kind, scope=_frozen(question), person_may=may
         )
@@ -115,9 +135,6 @@ def cannot(
     spec: ServiceSpec, manifest: RuntimeManifest, kind: ActionKind
 ) -> tuple[Said, tuple[Remedy, ...]] | None:
     """What is lacking for it to be done at all; None when nothing is."""
-    if kind in NOT_BUILT:
-        text = f"{NOT_BUILT[kind]} is not part of this version"
-        return Said(KindState.CANNOT, text), ()
     if kind is ActionKind.CACHE_CLEAR and CACHE_CLEAR_HOOK not in spec.hooks:
         text = f"{spec.name} declares no {CACHE_CLEAR_HOOK} hook, and only its owner knows how"
         ways = (Remedy(Way.DECLARE_HOOK, spec.name, hook=CACHE_CLEAR_HOOK),)
@@ -170,13 +187,24 @@ def _frozen(question: Question) -> str:
     return "" if "" in question.context.state.freezes else question.name
 
 
-def _own(question: Question, kind: ActionKind, rung: int) -> Proposal:
+def _no_way_back(question: Question) -> str:
+    context = question.context
+    point = way_back(question.spec, context.state.service(question.name), context.settings)
+    return f"nothing to roll back: {point.reason}" if isinstance(point, NoWayBack) else ""
+
+
+def _own(question: Question, kind: ActionKind, rung: int) -> Proposal | Escalate:
     """The proposal that this rung would be."""
     context, spec, found, cause = question.context, question.spec, question.found, question.cause
     assert found is not None
     assert cause is not None
     seen = context.observation.services.get(spec.name)
     spec = as_it_is(spec, seen, context.state.service(spec.name))
+    if kind is ActionKind.EMERGENCY_ROLLBACK:
+        want = Want(spec.name, kind, cause, found.reason)
+        return propose_rollback(
+            want, context.stack, context.assessment, context.state, context.settings
+        )
     steps = (step_for(kind, spec, found, context.settings, on_running=question.on_running),)
     incident = context.state.incident_on(spec.name)
     return Proposal(
@@ -199,17 +227,31 @@ def _wish(question: Question, kind: ActionKind) -> Proposal | tuple[Refusal, ...
     """The same kind as a person's command, or why there can be no such command."""
     context = question.context
     seen = context.observation.services.get(question.name)
+    runs = seen is not None and any(
+        i.instance.state is not InstanceState.EXITED for i in seen.instances
+    )
     asked = Request(VERBS.get(kind, Verb.HEAL), by="a person", service=question.name, kind=kind)
     if kind in SCALING_KINDS:
         parts = (context.observation, context.assessment, context.state, context.settings)
         return _scaled(question, asked, scaling.asked(asked, context.stack, *parts))
+    if kind is ActionKind.EMERGENCY_ROLLBACK:
+        proposal = rollback_for(
+            asked,
+            context.stack,
+            context.assessment,
+            context.state,
+            context.settings,
+            is_running=runs,
+            incident_id=None,
+        )
+        assert isinstance(proposal, Proposal)  # there is a way back, as was asked before
+        return proposal
     return proposal_for(
         asked,
         context.stack,
         context.assessment,
         context.settings,
-        is_running=seen is not None
-        and any(i.instance.state is not InstanceState.EXITED for i in seen.instances),
+        is_running=runs,
         incident_id=None,
         remembered=context.state.service(question.name),
         seen=seen,

@@ -12,11 +12,13 @@ from everup.automated_recovery import proposal_for
 from everup.loop import scaling, undoing
 from everup.loop.look import Decision, Look
 from everup.loop.possible import why_not
-from everup.model.decision import Delayed, Hold, HoldReason, Proposal, Refused, Verdict
+from everup.model.decision import Check, Delayed, Hold, HoldReason, Proposal, Refused, Verdict
 from everup.model.entries import Entry, FreezeLifted, FreezeSet, PurposeSet
 from everup.model.kinds import ActionKind, Condition, InstanceState, Purpose, is_known
 from everup.model.request import Answer, AnswerState, Request, Verb
 from everup.model.scaling import SCALING_KINDS, Refusal
+from everup.rollback_manager import NoWayBack, way_back
+from everup.rollback_manager import proposal_for as rollback_for
 from everup.safety import Context, backoff_s, judge
 
 if TYPE_CHECKING:
@@ -65,6 +67,9 @@ def _decision(
     control: Control, look: Look, context: Context, request: Request, ticket: int | None
 ) -> Decision:
     proposal = wanted(control, look, request)
+    if isinstance(proposal, NoWayBack):  # it was there when the wish was spoken
+        refused = Refused(Check.SOMEONE_ELSES_CHANGE, proposal.reason)
+        return Decision(request.service, verdict=refused, ticket=ticket)
     if not isinstance(proposal, Proposal):
         text = f"{proposal[0].name}: {proposal[0].text}"
         hold = Hold(request.service, HoldReason.NOT_POSSIBLE, text)
@@ -73,20 +78,34 @@ def _decision(
     return Decision(request.service, proposal=proposal, verdict=verdict, ticket=ticket)
 
 
-def wanted(control: Control, look: Look, request: Request) -> Proposal | tuple[Refusal, ...]:
+def wanted(
+    control: Control, look: Look, request: Request
+) -> Proposal | NoWayBack | tuple[Refusal, ...]:
     """The wish as a proposal, by whose trade it is; or why it cannot be one, by name."""
     stack, settings, state = control.stack, control.settings, control.state
     if request.verb is Verb.SCALE or request.kind in SCALING_KINDS:
         seen = look.observation
         return scaling.asked(request, stack, seen, look.assessment, state, settings)
     incident = state.incident_on(request.service)
+    incident_id = incident.id if incident is not None else None
+    runs = is_running(look, request.service)
+    if request.kind is ActionKind.EMERGENCY_ROLLBACK:
+        return rollback_for(
+            request,
+            stack,
+            look.assessment,
+            state,
+            settings,
+            is_running=runs,
+            incident_id=incident_id,
+        )
     return proposal_for(
         request,
         stack,
         look.assessment,
         settings,
-        is_running=is_running(look, request.service),
-        incident_id=incident.id if incident is not None else None,
+        is_running=runs,
+        incident_id=incident_id,
         remembered=state.service(request.service),
         seen=look.observation.services.get(request.service),
     )
@@ -132,6 +151,11 @@ def refusal(control: Control, request: Request) -> Answer | None:
         spec = stack.services[request.service]
         if no := why_not(request.kind, spec, control.runtime.manifest):
             return Answer(AnswerState.REFUSED, no, check="not_possible")
+        if request.kind is ActionKind.EMERGENCY_ROLLBACK:
+            point = way_back(spec, control.state.service(spec.name), control.settings)
+            if isinstance(point, NoWayBack):
+                text = f"nothing to roll back: {point.reason}"
+                return Answer(AnswerState.REFUSED, text, check="nothing_to_roll_back")
     if request.verb is Verb.SCALE or request.kind in SCALING_KINDS or request.instance:
         return _of_the_moment(control, request)
     return None
@@ -162,6 +186,9 @@ def _of_the_moment(control: Control, request: Request) -> Answer | None:
     found = wanted(control, control.look, request)
     if isinstance(found, Proposal):
         return None
+    if isinstance(found, NoWayBack):
+        text = f"nothing to roll back: {found.reason}"
+        return Answer(AnswerState.REFUSED, text, check="nothing_to_roll_back")
     text = "; ".join(refused.text for refused in found)
     return Answer(AnswerState.REFUSED, text, check=found[0].name)
 

@@ -65,6 +65,7 @@ class Finding:
     `explained_by` names the unwell dependencies that account for it; empty for a root.
     `is_presumed_meant`: it looks like somebody's wish, so a person is asked instead of told.
     `is_proven` (hang): the process cannot progress by the kernel's own word, or both proofs hold.
+    `symptom` (bad deploy): what it shows, where a change explains it.
     """
 
     service: str
@@ -81,6 +82,17 @@ class Finding:
     instances: tuple[str, ...] = ()  # names of the instances concerned; empty: all
     candidates: tuple[Candidate, ...] = ()  # of a root: what may lie behind it, likeliest first
     bound_s: float = UNKNOWN  # recovering: how long it may take before a person is told
+    symptom: Cause | None = None
+
+    @property
+    def shows(self) -> Cause:
+        """What is seen of it, whatever lies behind."""
+        return self.symptom or self.cause
+
+    @property
+    def is_dead(self) -> bool:
+        """Is there no process that an action would end?"""
+        return self.shows in (Cause.CRASH, Cause.CRASH_LOOP)
 
     @property
     def is_root(self) -> bool:

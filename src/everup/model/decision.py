@@ -55,6 +55,7 @@ class Expectation:
     instances: int = 0  # so many must run; 0: those that there are
     memory_limit_bytes: float = UNKNOWN  # each must be seen to have it; infinite: none
     is_cut: bool = False  # it, or its one instance, is cut off: nothing is asked of that
+    version: str = ""  # what must run then; "": any
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +142,13 @@ class Escalate:
 @dataclass(frozen=True, slots=True)
 class Want:
     """A rung in another component's trade; `loop.decide` has its owner fill it in. `otherwise`:
-    what is proposed where the owner cannot, or the gate does not let it."""
+    what is proposed where the owner cannot, or the gate does not let it; None: nothing is."""
 
     service: str
     kind: ActionKind
     cause: Cause
     reason: str
-    otherwise: Proposal
+    otherwise: Proposal | None = None
 
 
 class Check(StrEnum):

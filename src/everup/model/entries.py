@@ -357,6 +357,39 @@ class InstancesCounted:
 
 
 @dataclass(frozen=True, slots=True)
+class VersionSeen:
+    """A service runs from another image or configuration than before; `before` "": it is seen for
+    the first time, or nobody can compare the two. `at_s`: when its newest instance began."""
+
+    at_s: float
+    service: str
+    version: str
+    before: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SafePointKept:
+    """What runs was well over its probation, and is kept to go back to."""
+
+    at_s: float
+    service: str
+    version: str
+    title: str
+    image: str = ""
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SafePointForgotten:
+    """It cannot be gone back to any more, and nothing is held for it."""
+
+    at_s: float
+    service: str
+    version: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class GivenBack:
     """What was held for this scope ("" = the stack) was given back, or stays for a reason."""
 
@@ -405,6 +438,9 @@ Entry = (
     | PredictionSettled
     | CameUp
     | InstancesCounted
+    | VersionSeen
+    | SafePointKept
+    | SafePointForgotten
     | GivenBack
     | JournalPruned
 )

@@ -42,7 +42,9 @@ class Instance:
     `identity` changes whenever the copy is another life of the same thing: it is what settles
     whether a restart happened. `process_state` is the kernel's letter (R S D T Z) of the main
     process, None where it cannot be read. Counters are totals since the start; NaN is unknown.
-    `waited_s`: it was ready to run and had no processor.
+    `waited_s`: it was ready to run and had no processor. `version` is another one when it was made
+    from another image or configuration, and stays the same when it is started anew or replaced by
+    its equal; "" where nobody can tell.
     """
 
     service: str
@@ -64,6 +66,7 @@ class Instance:
     make: str = ""  # what it was made as: another one after a recreate, the same after a restart
     check: ProbeResult | None = None  # the latest answer of the owner's own check, if it has one
     cpus: float = UNKNOWN  # what it may use of them; NaN: no limit, or unknown
+    version: str = ""
 
 
 class Heard(StrEnum):
@@ -77,7 +80,8 @@ class Heard(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """One answer. `in_a_row`: how many of its kind whoever asked has counted; 0: nobody counts."""
+    """One answer. `in_a_row`: how many of its kind whoever asked has counted; 0: nobody counts.
+    `since_s`: when the first of those in a row came, where whoever asked knows."""
 
     verdict: ProbeVerdict
     at_s: float
@@ -85,6 +89,7 @@ class ProbeResult:
     detail: str = ""
     heard: Heard = Heard.ANSWER
     in_a_row: int = 0
+    since_s: float = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

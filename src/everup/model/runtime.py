@@ -29,7 +29,9 @@ class Capability(StrEnum):
     LOGS = "logs"
     CAPTURE = "capture"
     APPLY = "apply"
+    RESTORE = "restore"
     PIN_IMAGE = "pin_image"
+    UNPIN_IMAGE = "unpin_image"
     ISOLATE = "isolate"
     REJOIN = "rejoin"
     FAILOVER = "failover"
@@ -115,7 +117,15 @@ class ProcessSight:
 
 @dataclass(frozen=True, slots=True)
 class Captured:
-    """A service's whole declared configuration as the runtime sees it, JSON-able."""
+    """A service's whole declared configuration as the runtime sees it, JSON-able. It may hold
+    secrets: it is kept apart, and never written into the journal.
+
+    `version`: as instances that were made from it show it. `image`: its content address, if it has
+    one. `title`: what a person would call it.
+    """
 
     service: str
-    content: Mapping[str, object]
+    content: Mapping[str, object] = field(repr=False)
+    version: str = field(default="", compare=False)
+    image: str = field(default="", compare=False)
+    title: str = field(default="", compare=False)

@@ -175,6 +175,7 @@ class ServiceSpec:
     modes: Mapping[ActionKind, Mode] = field(default_factory=dict)
     health_threshold: float | None = None
     heal_when_stopped: bool = False
+    rollback_is_safe: bool = False  # it keeps data, and an older image can read it
     releases: ReleaseSpec | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     unasked_because: str = ""  # why nobody can be asked about it, where that is known

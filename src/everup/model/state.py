@@ -19,6 +19,7 @@ from everup.model.kinds import FORETOLD, UNKNOWN, ActionKind, Cause, Origin, Pur
 from everup.model.notice import Thread
 from everup.model.observation import Exit, ServiceObservation
 from everup.model.prediction import MadePrediction
+from everup.model.safe_point import SafePoint
 from everup.model.stack import ServiceSpec
 
 
@@ -127,6 +128,18 @@ class ServiceState:
     stands_in: str = ""  # the service that has its place since a failover
     natural_ends: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     """Cause → seconds after which it ended by itself, oldest first, bounded."""
+    version: str = ""  # of its newest instance, as last seen
+    changed_at_s: float = UNKNOWN  # when somebody changed it to this one
+    safe_points: tuple[SafePoint, ...] = ()  # what it can go back to, newest last, bounded
+    undone: tuple[str, ...] = ()  # versions that were gone back from, bounded
+
+    @property
+    def unproven_since_s(self) -> float:
+        """When it was changed to what it is now, while that has not been well for long enough to
+        count as safe. NaN: nothing was changed, or nothing is known to go back to."""
+        if not self.version or not self.safe_points:
+            return UNKNOWN
+        return UNKNOWN if self.safe_points[-1].version == self.version else self.changed_at_s
 
     def is_with_a_person_for(self, cause: Cause) -> bool:
         """Has a person got this trouble? Whoever was told of a leak wants a crash healed still."""

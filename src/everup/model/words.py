@@ -15,6 +15,7 @@ NAMES: Mapping[str, str] = {
     "graceful_restart": "graceful restart",
     "container_restart": "restart",
     "recreate": "fresh copy",
+    "emergency_rollback": "rollback",
     "dependency_recovery": "reconnecting",
 }
 """What an action is called in a sentence; the others by their own name."""

@@ -41,7 +41,7 @@ class Context:
         fresh = 0
         for name in relations.roots:
             found = relations.findings[name]
-            if found.cause not in NO_SIGN_OF_US and self.now_s - found.since_s <= window_s:
+            if found.shows not in NO_SIGN_OF_US and self.now_s - found.since_s <= window_s:
                 fresh += 1
         object.__setattr__(self, "fresh_roots", fresh)
 

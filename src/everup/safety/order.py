@@ -39,8 +39,12 @@ def stateful_care(proposal: Proposal, context: Context) -> Verdict | None:
     if no:
         return Refused(Check.STATEFUL_CARE, no)
     for step in proposal.steps:
-        if not context.stack.services[step.target].is_stateful:
+        spec = context.stack.services[step.target]
+        if not spec.is_stateful:
             continue
+        if step.kind is ActionKind.EMERGENCY_ROLLBACK and not spec.rollback_is_safe:
+            text = f"{step.target} is stateful, and nobody declared that it may go back"
+            return Refused(Check.STATEFUL_CARE, text)
         if step.kind is not ActionKind.GRACEFUL_RESTART:
             continue  # everything else asks for approval at the end of the line
         found = context.assessment.relations.findings.get(step.target)

@@ -48,12 +48,15 @@ def backoff_s(attempts: int, key: str, settings: Settings) -> float:
 
 
 def budget(proposal: Proposal, context: Context) -> Verdict | None:
-    """Backoff since the last attempt, and no more than the budget within its window."""
+    """Backoff since the last attempt, and no more than the budget within its window. Starts of
+    what a change has spoilt do not hold back its undoing, which is tried once."""
     if proposal.origin is Origin.PERSON:
         return None
     settings, now_s = context.settings, context.now_s
     past = context.state.service(proposal.service).past
     recent = streak(past, now_s, settings.backoff_reset_s)
+    if proposal.kind is ActionKind.EMERGENCY_ROLLBACK:
+        recent = [p for p in recent if p.kind is proposal.kind]
     if recent:
         due_s = recent[0].ended_at_s + backoff_s(len(recent), proposal.key, settings)
         if now_s < due_s:

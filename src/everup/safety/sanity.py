@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from everup.model.decision import Check, Delayed, Proposal, Verdict
+from everup.model.decision import Check, Delayed, Proposal, Refused, Verdict
 from everup.model.kinds import ActionKind, Origin, is_known
+from everup.model.safe_point import FROM
 from everup.safety.context import Context
 
 PERSONS_OWN = frozenset({ActionKind.START, ActionKind.STOP})
@@ -57,7 +58,10 @@ def _mass_failure(context: Context) -> str:
 
 
 def someone_elses_change(proposal: Proposal, context: Context) -> Verdict | None:
-    """Wait until somebody else's change to this service has been quiet for a while."""
+    """Wait until somebody else's change to this service has been quiet for a while. Undoing that
+    very change does not wait for it."""
+    if proposal.kind is ActionKind.EMERGENCY_ROLLBACK:
+        return _undoes_a_change(proposal, context)
     at_s = context.observation.changes.get(proposal.service)
     if at_s is None or (proposal.origin is Origin.PERSON and proposal.kind in PERSONS_OWN):
         return None
@@ -67,4 +71,23 @@ def someone_elses_change(proposal: Proposal, context: Context) -> Verdict | None
     if context.now_s < due_s:
         text = f"somebody else is changing {proposal.service} since {context.now_s - since_s:.0f} s"
         return Delayed(Check.SOMEONE_ELSES_CHANGE, text, due_s)
+    return None
+
+
+def _undoes_a_change(proposal: Proposal, context: Context) -> Verdict | None:
+    """By our own initiative only what was changed lately and never was well since. A person may go
+    back whenever there is something to go back to."""
+    if proposal.origin is Origin.PERSON:
+        return None
+    remembered, settings = context.state.service(proposal.service), context.settings
+    changed_s = remembered.unproven_since_s
+    if not is_known(changed_s) or proposal.steps[0].parameters.get(FROM) != remembered.version:
+        text = f"{proposal.service} was not changed since it was last well: nothing to undo"
+        return Refused(Check.SOMEONE_ELSES_CHANGE, text)
+    if context.now_s - changed_s > settings.rollback_window_s:
+        text = f"{proposal.service} was changed more than {settings.rollback_window_s:g} s ago"
+        return Refused(Check.SOMEONE_ELSES_CHANGE, text)
+    if remembered.version in remembered.undone:
+        text = f"this change of {proposal.service} was undone once already"
+        return Refused(Check.SOMEONE_ELSES_CHANGE, text)
     return None

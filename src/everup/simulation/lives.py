@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from everup.loop.control import Control
 from everup.loop.ports import Journal
+from everup.loop.safe_points import NoShelf
 from everup.model.errors import EverupError
 from everup.model.request import Answer, Request
 from everup.model.settings import Settings
@@ -64,6 +65,7 @@ class Lives:
         self.unwatched: list[Callable[[], None]] = []
         self._runtime: SimulatedRuntime | None = None
         self._armed: list[Kill] = []
+        self._shelf = NoShelf()
         parts.world.ledger.listeners.append(self._at_call)
         parts.world.ledger.ended.append(self._after_call)
 
@@ -103,6 +105,7 @@ class Lives:
             parts.clock,
             CountedIds(life),
             SeededRandom(f"{parts.seed}/{life}"),
+            shelf=self._shelf,
             holder=f"life-{life}",
             boot_id="one",
         )

@@ -118,6 +118,19 @@ MIXES: Mapping[str, Mix] = {
             troubles=(8, 16),
         ),
     ),
+    "deploys": Mix(
+        StackMix(several_share=0.3),
+        PlanMix(
+            _weights(
+                ({Kind.DEPLOY: 2.0, Kind.BAD_DEPLOY: 4.0, Kind.BAD_DEPLOY_TWICE: 1.0}, 1.0),
+                (DEATHS, 1.0),
+                (LOOPS, 0.5),
+                (HANGS, 0.5),
+                ({Kind.ACTUATOR: 1.0, Kind.CHANGE: 0.5}, 1.0),
+            ),
+            troubles=(6, 12),
+        ),
+    ),
     "observe": Mix(
         StackMix(mode=Mode.OBSERVE),
         PlanMix(_weights((DEATHS, 1.0), (HANGS, 1.0), (LOOPS, 0.5)), wishes=(2, 6)),

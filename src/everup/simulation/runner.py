@@ -22,7 +22,16 @@ from everup.model.settings import Settings
 from everup.model.state import StackState
 from everup.runtimes.simulated import Operations, World
 from everup.simulation.chronicle import Chronicle
-from everup.simulation.invariants import Court, Violation, endings, eyes, intents, pace, patients
+from everup.simulation.invariants import (
+    Court,
+    Violation,
+    endings,
+    eyes,
+    intents,
+    pace,
+    patients,
+    rollbacks,
+)
 from everup.simulation.invariants.court import Case
 from everup.simulation.journal_door import JournalFaults
 from everup.simulation.lives import Lives, Parts
@@ -128,7 +137,13 @@ class _Run:
         )
         self.court = Court(
             self.case,
-            of_deeds=(intents.judge_deed, pace.judge_deed, patients.judge_deed, eyes.judge_deed),
+            of_deeds=(
+                intents.judge_deed,
+                pace.judge_deed,
+                patients.judge_deed,
+                rollbacks.judge_deed,
+                eyes.judge_deed,
+            ),
             of_intents=(intents.judge_intent, pace.judge_intent, eyes.judge_intent),
             of_the_end=(intents.judge_end, endings.judge_end),
         )

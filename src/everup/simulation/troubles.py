@@ -7,10 +7,11 @@ is one that passes. What a controller sees of it is the runtime's and the prober
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from everup.model.kinds import InstanceState
 from everup.model.runtime import EventKind
+from everup.runtimes.simulated.configuration import version_of
 from everup.runtimes.simulated.hands import Handling, Mood
 from everup.runtimes.simulated.instance import Ailment, VirtualInstance
 from everup.runtimes.simulated.senses import EngineTrouble, ProbeTrouble
@@ -24,6 +25,8 @@ OUTSIDE_CODES = (0, 143, 130, 137)
 MOODS = tuple(m for m in Mood if m is not Mood.WORKS)
 GC_PAUSE_S = 6.0
 CHANGE_EVENT_S = 3.0
+ROLLED_OUT_S = 1.5
+AGAIN_AFTER_S = 240.0
 MIB = 1024.0 * 1024.0
 
 
@@ -195,6 +198,68 @@ def _change(maker: Troublemaker, trouble: Trouble) -> None:
     world.later(events * CHANGE_EVENT_S / 2, stop)
 
 
+def _roll_out(maker: Troublemaker, trouble: Trouble, curse: Curse | None) -> None:
+    """Somebody replaces every instance by one of another version, which may never work."""
+    world, service = maker.world, maker.world.services[trouble.service]
+    env = {**service.spec.env, "VERSION": f"{world.t:.3f}"}
+    service.spec = replace(service.spec, env=env)
+    version = version_of(service.spec)
+    if curse is not None:
+        service.bad[version] = curse
+    service.deploys.append((world.now(), version))
+    for instance in world.instances(trouble.service):
+        if instance.is_up:
+            _replace(maker, instance)
+
+
+def _replace(maker: Troublemaker, instance: VirtualInstance) -> None:
+    world = maker.world
+    world.services[instance.service].changed_at_s = world.now()
+    world.emit(EventKind.CHANGED, instance)
+    world.die(instance, 0, is_wished=True)
+
+    def start() -> None:
+        if instance.state is InstanceState.EXITED and instance.is_wished_down:
+            world.spawn(instance)
+            world.settle()
+
+    world.later(ROLLED_OUT_S, start)
+
+
+def _deploy(maker: Troublemaker, trouble: Trouble) -> None:
+    _roll_out(maker, trouble, None)
+
+
+def _curse_of(maker: Troublemaker, trouble: Trouble) -> Curse:
+    """It dies soon after each start; or it answers with errors, where somebody can see that."""
+    has_probe = maker.world.services[trouble.service].spec.probe is not None
+    if has_probe and trouble.choice % 2:
+        return Curse(FOREVER, 0.0, Ailment.ERRORS)
+    return Curse(FOREVER, 0.2 + 3.0 * trouble.strength)
+
+
+def _bad_deploy(maker: Troublemaker, trouble: Trouble) -> None:
+    _roll_out(maker, trouble, _curse_of(maker, trouble))
+
+
+def _bad_deploy_twice(maker: Troublemaker, trouble: Trouble) -> None:
+    """Whatever deploys brings it again, since it is told to."""
+    _bad_deploy(maker, trouble)
+    wanted = maker.world.services[trouble.service].spec.env
+
+    def again() -> None:
+        service = maker.world.services[trouble.service]
+        service.spec = replace(service.spec, env=wanted)
+        version = version_of(service.spec)
+        service.deploys.append((maker.world.now(), version))
+        for instance in maker.world.instances(trouble.service):
+            if instance.is_up and instance.version != version:
+                _replace(maker, instance)
+        maker.world.settle()
+
+    maker.world.later(AGAIN_AFTER_S, again)
+
+
 def _no_names(maker: Troublemaker, trouble: Trouble) -> None:
     def set_(is_on: bool) -> None:
         maker.world.senses.probes = ProbeTrouble.NO_NAMES if is_on else ProbeTrouble.NONE
@@ -286,6 +351,9 @@ _MAKERS: Mapping[Kind, Callable[[Troublemaker, Trouble], None]] = {
     Kind.PAUSE: _pause,
     Kind.OUTSIDE_STOP: _outside_stop,
     Kind.CHANGE: _change,
+    Kind.DEPLOY: _deploy,
+    Kind.BAD_DEPLOY: _bad_deploy,
+    Kind.BAD_DEPLOY_TWICE: _bad_deploy_twice,
     Kind.NO_NAMES: _no_names,
     Kind.NO_SOCKETS: _no_sockets,
     Kind.STARVED: _starved,

@@ -42,7 +42,9 @@ CALLS: dict[Capability, Call] = {
     Capability.LOGS: lambda r, s: r.logs(s, lines=5),
     Capability.CAPTURE: lambda r, s: r.capture(s),
     Capability.APPLY: lambda r, s: r.apply(Captured(s, {})),
+    Capability.RESTORE: lambda r, s: r.restore(Captured(s, {}), grace_s=GRACE_S),
     Capability.PIN_IMAGE: lambda r, s: r.pin_image(s, "image"),
+    Capability.UNPIN_IMAGE: lambda r, s: r.unpin_image(s, "image-of-nobody"),
     Capability.ISOLATE: lambda r, s: r.isolate(s),
     Capability.REJOIN: lambda r, s: r.rejoin(s),
 }
@@ -297,3 +299,13 @@ async def a_pinned_image_has_an_address(lab: RuntimeLab) -> None:
     async with opened(lab) as runtime:
         await runtime.start("idle")
         assert await runtime.pin_image("idle", "kept-by-everup")
+
+
+async def an_image_is_unpinned_and_stays(lab: RuntimeLab) -> None:
+    async with opened(lab) as runtime:
+        await runtime.start("idle")
+        address = await runtime.pin_image("idle", "kept-by-everup")
+        await runtime.unpin_image("idle", "kept-by-everup")
+        await runtime.unpin_image("idle", "kept-by-everup")  # what is not there is no fault
+        assert await runtime.pin_image("idle", "kept-by-everup") == address, "the image is there"
+        await runtime.unpin_image("idle", "kept-by-everup")

@@ -23,6 +23,7 @@ from everup.testing import runtime_aside as aside
 from everup.testing import runtime_bounds as bounds
 from everup.testing import runtime_holds as holds
 from everup.testing import runtime_life as life
+from everup.testing import runtime_restore as restore
 from everup.testing import runtime_truth as truth
 from everup.testing.runtime_lab import RuntimeLab
 
@@ -65,6 +66,7 @@ def _case(story: Story, *needs: C) -> Case:
     return Case(story.__name__, story, frozenset(needs))
 
 
+_GOES_BACK = (C.CAPTURE, C.APPLY, C.RESTART, C.RESTORE)
 _CASES: tuple[Case, ...] = (
     _case(bounds.the_manifest_is_honest),
     _case(life.lists_what_it_started),
@@ -127,6 +129,12 @@ _CASES: tuple[Case, ...] = (
     _case(aside.what_a_lost_controller_kept_is_given_back, C.QUARANTINE, C.RELEASE),
     _case(aside.a_quarantine_cut_short_leaves_one_life_or_none, C.QUARANTINE),
     _case(bounds.a_pinned_image_has_an_address, C.PIN_IMAGE),
+    _case(bounds.an_image_is_unpinned_and_stays, C.PIN_IMAGE, C.UNPIN_IMAGE),
+    _case(restore.a_version_is_what_something_is_made_of, *_GOES_BACK),
+    _case(restore.a_limit_of_ours_makes_no_other_version, *_GOES_BACK, C.SET_LIMITS, C.RELEASE),
+    _case(restore.what_ran_before_runs_again, *_GOES_BACK),
+    _case(restore.what_was_gone_back_to_stays, *_GOES_BACK),
+    _case(restore.what_cannot_be_had_changes_nothing, *_GOES_BACK),
 )
 
 

@@ -19,7 +19,7 @@ from everup.model.assessment import (
     ServiceHealth,
 )
 from everup.model.entries import Entry, IncidentOpened
-from everup.model.errors import JournalUnavailable
+from everup.model.errors import GiveUp, JournalUnavailable
 from everup.model.evidence import Sighting
 from everup.model.explanation import KindAnswer, KindState, Remedy, Said, Way
 from everup.model.incident import Attempt, Incident
@@ -223,6 +223,11 @@ class FakeControl:
     def now_s(self) -> float:
         return 111.0
 
+    async def compare(self, service: str) -> tuple[str, list[str]]:
+        if service != "api":
+            raise GiveUp("nothing has changed")
+        return "shop/api:1 (4f1c9e2ab3d0)", ["runs from: shop/api:2 → shop/api:1"]
+
     def kinds(self, service: str) -> tuple[KindAnswer, ...]:
         if self.look is None:
             return ()
@@ -230,7 +235,7 @@ class FakeControl:
         person = Said(KindState.ALLOWED, "every check passed")
         kind = ActionKind.GRACEFUL_RESTART
         ways = (Remedy(Way.SET_MODE, service, kind), Remedy(Way.ASK, service, kind))
-        absent = Said(KindState.CANNOT, "rollback_manager is not part of this version")
+        absent = Said(KindState.CANNOT, "auto_scaler is not part of this version")
         return (
             KindAnswer(kind, own, person, (1,), ways),
             KindAnswer(ActionKind.EMERGENCY_ROLLBACK, absent, absent),

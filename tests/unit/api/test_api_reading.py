@@ -80,7 +80,7 @@ def test_status_names_all_five_components_and_what_is_not_built(client: TestClie
         "predictive_monitor": "running",
         "automated_recovery": "running",
         "dependency_monitor": "running",
-        "rollback_manager": "not_built",
+        "rollback_manager": "running",
         "auto_scaler": "not_built",
     }
     assert parts["predictive_monitor"]["services_known"] == 2

@@ -13,7 +13,15 @@ from everup.automated_recovery.propose import Decided
 from everup.dependency_monitor import build_graph, relate
 from everup.loop.history_ring import HistoryRing
 from everup.model.assessment import Assessment, Predictions
-from everup.model.decision import Allowed, Check, Escalate, Hold, HoldReason, Proposal, Refused
+from everup.model.decision import (
+    Allowed,
+    Check,
+    Escalate,
+    Hold,
+    HoldReason,
+    Proposal,
+    Refused,
+)
 from everup.model.history import INDEX, SIGNALS, Signal
 from everup.model.incident import Attempt, Incident
 from everup.model.kinds import ActionKind, Cause, Origin

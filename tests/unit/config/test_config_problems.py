@@ -249,7 +249,6 @@ class TestEnvironment:
                 "REDIS_URL": "redis://lwe-app:hush@redis:6379/4",
                 "PROMETHEUS_URL": "http://prometheus:9090",
                 "AUTO_SCALING_ENABLED": "true",
-                "ROLLBACK_ENABLED": "False",
             },
         )
         unused = loaded.unused  # type: ignore[attr-defined]
@@ -258,7 +257,6 @@ class TestEnvironment:
             "REDIS_URL",
             "PROMETHEUS_URL",
             "AUTO_SCALING_ENABLED",
-            "ROLLBACK_ENABLED",
         ]
         assert all("unused" in sentence and "hush" not in sentence for sentence in unused)
 

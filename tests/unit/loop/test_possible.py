@@ -15,14 +15,16 @@ from everup.runtimes.processes.manifest import MANIFEST
 from tests.unit.builders import service, stack
 from tests.unit.loop.small_world import World
 
-POSSIBLE = "possible for a are: restart, graceful_restart, container_restart, dependency_recovery"
+POSSIBLE = (
+    "possible for a are: restart, graceful_restart, container_restart, dependency_recovery, "
+    "emergency_rollback"
+)
 
 
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [
         (ActionKind.SCALE_OUT, "scale_out is not part of this version"),
-        (ActionKind.EMERGENCY_ROLLBACK, "emergency_rollback is not part of this version"),
         (ActionKind.FAILOVER, "failover is not part of this version"),
         (ActionKind.RECREATE, "a declares no releases, without which recreate is a restart"),
         (ActionKind.ISOLATE, "the processes runtime cannot isolate"),

@@ -19,7 +19,7 @@ from everup.api.shapes.plan import (
 from everup.automated_recovery.ladders import ladder
 from everup.loop.look import Decision
 from everup.model.decision import Hold, HoldReason, Proposal
-from everup.model.kinds import UNKNOWN, ActionKind, Cause, Origin
+from everup.model.kinds import UNKNOWN, ActionKind, Origin
 from everup.model.state import InFlight, Phase
 
 router = APIRouter(tags=["plan"])
@@ -75,7 +75,7 @@ def _after_hold(control: ControlView, hold: Hold) -> tuple[ActionKind, ...]:
     found = None if look is None else look.assessment.relations.findings.get(hold.service)
     if found is None or not found.is_root or hold.reason in NOTHING_FOLLOWS:
         return ()
-    on_running = found.cause not in (Cause.CRASH, Cause.CRASH_LOOP)
+    on_running = not found.is_dead
     is_stateful = control.stack.services[hold.service].is_stateful
     rungs = ladder(found.cause, is_stateful=is_stateful, on_running=on_running)
     incident = control.state.incident_on(hold.service)

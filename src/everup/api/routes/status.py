@@ -18,6 +18,8 @@ from everup.api.shapes.health import (
     HealthScoresShape,
     MonitorShape,
     RecoveryShape,
+    RollbackStatusShape,
+    SafePointShape,
     ServiceHealthShape,
     StatusShape,
 )
@@ -47,6 +49,7 @@ async def status(control: Control) -> StatusShape:
             automated_recovery=_recovery(control),
             dependency_monitor=_dependencies(control),
             auto_scaler=status_of(control),
+            rollback_manager=_rollback(control),
         ),
     )
 
@@ -155,4 +158,17 @@ def _dependencies(control: ControlView) -> DependenciesStatusShape:
         critical_dependencies=sum(edge.is_critical for edge in edges),
         roots=[] if relations is None else list(relations.roots),
         victims=[] if relations is None else sorted(relations.victims),
+    )
+
+
+def _rollback(control: ControlView) -> RollbackStatusShape:
+    known = {n: control.state.service(n) for n in control.stack.services}
+    return RollbackStatusShape(
+        state="running" if control.settings.rollback_enabled else "switched_off",
+        safe_points=tuple(
+            SafePointShape.model_validate(point)
+            for one in known.values()
+            for point in one.safe_points
+        ),
+        unproven=tuple(sorted(n for n, one in known.items() if is_known(one.unproven_since_s))),
     )

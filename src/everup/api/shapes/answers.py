@@ -19,3 +19,11 @@ class AnswerShape(Shape):
     retry_after_s: Known = None
     outcome: ActionStoryShape | None = None
     is_settled: bool = True
+
+
+class RollbackShape(AnswerShape):
+    """With `?dry_run=true`: `back_to` names what it would go back to, `differences` says what would
+    change then, now → then. Values of the environment are not shown."""
+
+    back_to: str | None = None
+    differences: tuple[str, ...] = ()

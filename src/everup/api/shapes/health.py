@@ -90,13 +90,30 @@ class NotBuiltShape(Shape):
     state: Literal["not_built"] = "not_built"
 
 
+class SafePointShape(Shape):
+    """What a service can go back to."""
+
+    service: str
+    version: str
+    title: str
+    kept_at_s: float
+
+
+class RollbackStatusShape(Shape):
+    """`unproven`: services that were changed and were not well for long enough since."""
+
+    state: Literal["running", "switched_off"]
+    safe_points: tuple[SafePointShape, ...] = ()
+    unproven: tuple[str, ...] = ()
+
+
 class ComponentsShape(Shape):
     """All five."""
 
     predictive_monitor: MonitorShape
     automated_recovery: RecoveryShape
     dependency_monitor: DependenciesStatusShape
-    rollback_manager: NotBuiltShape = NotBuiltShape()
+    rollback_manager: RollbackStatusShape
     auto_scaler: ScalingStatusShape
 
 

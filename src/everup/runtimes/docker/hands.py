@@ -53,7 +53,8 @@ class Hands:
             GiveUp: it may not be killed and still runs.
         """
         await self._free(container)
-        if not (await self.look(container.id)).is_running:
+        now = await self.look(container.id)
+        if not now.is_running and now.state is not InstanceState.RESTARTING:
             return ""
         if not may_kill:
             await self._ask_to_end(container, grace_s)

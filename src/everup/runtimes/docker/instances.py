@@ -6,6 +6,7 @@ out: an Instance, with the latest answer of its owner's own check.
 
 from __future__ import annotations
 
+import re
 from itertools import takewhile
 
 from everup.model.kinds import UNKNOWN, InstanceState, ProbeVerdict
@@ -23,6 +24,13 @@ from everup.runtimes.docker.containers import (
 
 TIMED_OUT = -1  # the code that the engine gives a check which it had to end
 DETAIL_CHARS_MOST = 300
+_ANSWERED = re.compile(
+    r"returned error: [45]\d\d\b"  # curl --fail
+    r"|server returned error: HTTP/\S+ [45]\d\d\b|\bERROR [45]\d\d\b"  # both kinds of wget
+    r"|\bHTTP(?:/\d(?:\.\d)?| Error| status(?: code)?:?) [45]\d\d\b",  # others
+    re.IGNORECASE,
+)
+"""How a check says that the service answered, with an error: it is up, and says no itself."""
 
 
 NOTHING_MEASURED = Usage()
@@ -38,6 +46,7 @@ def instance_of(
     near: str | None = None,
     at_s: float,
     failure_threshold: int,
+    version: str = "",
 ) -> Instance:
     """What the engine says of it. `was_witnessed`: did we see it end? `failure_threshold`: how
     many failures in a row count as the owner's final word. `asked`: how somebody else asked this
@@ -63,6 +72,7 @@ def instance_of(
         waited_s=usage.waited_s,
         check=_check(container, lost_network, at_s, failure_threshold),
         cpus=cpus_of(container.document),
+        version=version,
     )
 
 
@@ -102,13 +112,22 @@ def answer_of(check: OwnersCheck, at_s: float, failure_threshold: int) -> ProbeR
         )
     count = max(check.failing_streak, 1)
     is_final = check.status == "unhealthy"
+    failed = list(takewhile(lambda answer: answer.code != 0, reversed(check.answers)))[:count]
     return ProbeResult(
         ProbeVerdict.FAIL,
         last.ended_s,
         detail=_failure(last, detail),
-        heard=Heard.SILENCE if last.code == TIMED_OUT else Heard.CHECK,
+        heard=_heard(last),
         in_a_row=max(count, failure_threshold) if is_final else min(count, failure_threshold - 1),
+        since_s=failed[-1].ended_s if failed else last.ended_s,
     )
+
+
+def _heard(last: Answer) -> Heard:
+    """Who said it: the service itself, where its answer is what the check complains of."""
+    if last.code == TIMED_OUT:
+        return Heard.SILENCE
+    return Heard.ANSWER if _ANSWERED.search(last.output) else Heard.CHECK
 
 
 def exit_of(container: Container, was_witnessed: bool, asked: str) -> Exit:

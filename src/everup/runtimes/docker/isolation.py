@@ -7,7 +7,8 @@ back with the same aliases and fixed addresses.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from everup.model.errors import GiveUp
 from everup.runtimes.docker.blueprint import blueprint_of
@@ -60,6 +61,11 @@ class Isolation:
             if line not in said:
                 said.append(line)
         return said
+
+    def before(self, container: str) -> Mapping[str, Any] | None:
+        """The networks of one that is cut off."""
+        held = self._store.get(ROOM, container)
+        return None if held is None else section(held, "networks")
 
     def held(self) -> frozenset[str]:
         """Ids of the containers that are cut off."""

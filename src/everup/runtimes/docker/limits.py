@@ -83,6 +83,11 @@ class LimitKeeper:
             if wanted:
                 await self._change(container, wanted)
 
+    def before(self, container: str) -> Mapping[str, Any] | None:
+        """What was declared where we hold something else now."""
+        held = self._store.get(ROOM, container)
+        return None if held is None else section(held, "before")
+
     async def release(self, service: str | None) -> Sequence[str]:
         """Give back what was there before, where what was used fits into it."""
         said: list[str] = []

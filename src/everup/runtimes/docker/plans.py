@@ -7,6 +7,7 @@ blueprints. What was applied is kept, also over restarts of Everup.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from everup.runtimes.docker.blueprint import Blueprint, blueprint_of, parse_blueprint
 from everup.runtimes.docker.borrowed import lender_of, pointed, successor
@@ -33,6 +34,17 @@ class Plans:
             GiveUp: the content makes no sense. TryAgain: it was not stored.
         """
         self._store.put(ROOM, service, parse_blueprint(content).content())
+
+    def forget(self, service: str) -> None:
+        """What was applied holds no more."""
+        self._store.remove(ROOM, service)
+
+    def going_back(self, content: Mapping[str, object], image: str, means: str) -> Blueprint:
+        """What was captured, from the very image that ran: by the name that it had while that still
+        leads there, as `means` says."""
+        plan = parse_blueprint(content)
+        named = plan.image if means == image else image
+        return pointed(replace(plan, image=named), self._moved())
 
     async def next_of(self, container: Container) -> Blueprint:
         """What to make the next one from."""

@@ -66,8 +66,16 @@ class Replacer:
         self._hands, self._store = hands, store
         self._proven_s = PROVEN_S * scale
 
-    async def replace(self, old: Container, blueprint: Blueprint, grace_s: float) -> None:
-        """Have a new one in its place.
+    async def replace(
+        self,
+        old: Container,
+        blueprint: Blueprint,
+        grace_s: float,
+        *,
+        may_lose_layer: bool = False,
+    ) -> None:
+        """Have a new one in its place. `may_lose_layer`: what the old one wrote outside of volumes
+        may go, as it went with the one before.
 
         Raises:
             GiveUp, TryAgain: it was not possible; the old one is where it was, and runs if it ran.
@@ -76,6 +84,9 @@ class Replacer:
         async def end() -> None:
             await self._hands.stop(old, grace_s, may_kill=True)
 
+        if not may_lose_layer:
+            _refuse(old)
+            await self._refuse_what_it_wrote(old)
         await self._to_its_end(old, self._exchange(old, blueprint, end, is_kept=False))
 
     async def quarantine(self, old: Container, blueprint: Blueprint, keep_s: float) -> str:
@@ -113,7 +124,8 @@ class Replacer:
         until_s: float = 0.0,
     ) -> None:
         _refuse(old)
-        await self._refuse_what_it_wrote(old)
+        if is_kept:
+            await self._refuse_what_it_wrote(old)
         if self._store.get(ROOM, old.name) is not None:
             await self.settle(old.service)  # one at a time under one name
         networks = blueprint_of(old, "").networks if is_kept else {}
@@ -121,7 +133,7 @@ class Replacer:
             old.service,
             old.name,
             old.id,
-            old.is_running,
+            old.is_running or old.state is InstanceState.RESTARTING,
             is_kept=is_kept,
             until_s=until_s,
             networks=networks,

@@ -25,12 +25,13 @@ from everup.runtimes.docker.accounting import Usage
 from everup.runtimes.docker.asked import Asked
 from everup.runtimes.docker.borrowed import lost_networks
 from everup.runtimes.docker.calls import Calls
-from everup.runtimes.docker.containers import Container
+from everup.runtimes.docker.containers import NUMBER, Container
 from everup.runtimes.docker.copies import INSTANCES_MOST, Copies
 from everup.runtimes.docker.engine import Engine
 from everup.runtimes.docker.events import Events
 from everup.runtimes.docker.guard import Guard
 from everup.runtimes.docker.hands import Hands
+from everup.runtimes.docker.images import Images
 from everup.runtimes.docker.instances import NOTHING_MEASURED, instance_of
 from everup.runtimes.docker.isolation import Isolation
 from everup.runtimes.docker.limits import LimitKeeper
@@ -43,6 +44,8 @@ from everup.runtimes.docker.replace import Replacer
 from everup.runtimes.docker.roster import Roster
 from everup.runtimes.docker.standby import Standby
 from everup.runtimes.docker.store import PINNED, WATCHED, Store
+from everup.runtimes.docker.versioning import Versions, title_of
+from everup.runtimes.docker.versions import image_of
 from everup.runtimes.docker.witness import Witness
 from everup.runtimes.together import levels, together
 
@@ -73,11 +76,13 @@ class DockerRuntime:
         self._hands = Hands(engine, clock, self._calls)
         self._replacer = Replacer(engine, clock, self._calls, self._hands, self._store, scale)
         self._plans = Plans(engine, self._store, self._replacer.moved)
+        self._images = Images(engine)
         self._copies = Copies(engine, self._calls, self._hands, self._replacer)
         self._isolation = Isolation(engine, self._store)
         self._meter, self._nearness = Meter(engine), Nearness(engine)
         self._standby = Standby(engine, self._hands, self._store)
         self._limits = LimitKeeper(engine, self._hands, self._store, self._meter.peak)
+        self._versions = Versions(self._limits, self._isolation)
         self._asked = Asked(
             self._store, known=self._roster.container, is_ours=self._calls.is_acting
         )
@@ -256,12 +261,33 @@ class DockerRuntime:
         if not found:
             raise GiveUp(f"{service} has no container, so that nothing of it can be captured")
         newest = max(found, key=lambda c: str(c.document.get("Created") or ""))
-        return Captured(service, (await self._plans.now(newest)).content())
+        content = (await self._plans.now(newest)).content()
+        version, title = self._versions.of(newest), title_of(newest)
+        return Captured(service, content, version, image_of(newest), title)
 
     async def apply(self, captured: Captured) -> None:
         """Use this from the next restart on, and after restarts of Everup."""
         async with self._turn(captured.service):
             self._plans.apply(captured.service, captured.content)
+
+    async def restore(self, captured: Captured, *, grace_s: float) -> Sequence[str]:
+        """A container of what was captured in place of each that is another one."""
+        told: list[str] = []
+        service = captured.service
+        async with self._turn(service):
+            means = await self._images.means(str(captured.content.get("image") or ""))
+            plan = self._plans.going_back(captured.content, captured.image, means)
+            if means != captured.image and not await self._images.means(captured.image):
+                raise GiveUp(f"the image of {captured.title} is not on this host any more")
+            for container in await self._containers(service, None):
+                if captured.version and self._versions.of(container) == captured.version:
+                    await self._hands.start(container)
+                    continue
+                mine = plan.with_labels({NUMBER: str(container.number)})
+                await self._replacer.replace(container, mine, grace_s, may_lose_layer=True)
+                told.append(f"{container.name} runs from {captured.title} again")
+            self._plans.forget(service)
+        return told
 
     async def pin_image(self, service: str, reference: str) -> str:
         """Tag the image that runs, so that it is not pruned; its id."""
@@ -269,13 +295,16 @@ class DockerRuntime:
             found = await self._containers(service, None)
             if not found:
                 raise GiveUp(f"{service} has no container, so that no image of it runs")
-            image = str(found[-1].document.get("Image") or "")
-            repository, _, tag = reference.partition(":")
+            image = image_of(found[-1])
             self._store.put(PINNED, reference, {"service": service, "image": image})
-            await self._engine.call(
-                "POST", f"images/{image}/tag", params={"repo": repository, "tag": tag or "latest"}
-            )
+            await self._images.pin(image, reference)
             return image
+
+    async def unpin_image(self, service: str, reference: str) -> None:
+        """Take this name away."""
+        async with self._turn(service):
+            await self._images.unpin(reference)
+            self._store.remove(PINNED, reference)
 
     async def isolate(self, service: str, instance: str | None = None) -> None:
         """Take its containers, or the one, off their networks."""
@@ -399,6 +428,7 @@ class DockerRuntime:
             near=self._nearness.of(container),
             at_s=self._clock.now(),
             failure_threshold=self._settings.failure_threshold,
+            version=self._versions.of(container),
         )
 
     async def _log(self, container: Container, lines: int) -> Sequence[str]:

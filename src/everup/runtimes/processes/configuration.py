@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os.path
 import signal
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from everup.model.errors import GiveUp
@@ -19,6 +20,8 @@ from everup.model.kinds import UNKNOWN, is_known
 from everup.model.stack import ServiceSpec
 
 INSTANCES_MOST = 100
+SCHEME = "1"
+"""Of versions: another one when another text is made of the same configuration."""
 GRACE_DIGITS = 6
 """Microseconds: what scaling there and back leaves behind would else be another configuration."""
 _OF_RELEASES = ("releases", "current", "release", "release_over")
@@ -79,6 +82,24 @@ class Configuration:
         """Equal for equal configurations."""
         text = json.dumps(self.content(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def version(self) -> str:
+        """Equal for what is made of the same: the release, and all that its owner chose of how it
+        is run; not how many there are, and not the limit, which Everup may change."""
+        same = replace(
+            self, instances=1, memory_bytes=UNKNOWN, current=None, release_over=None, directory=None
+        )
+        if not self.releases:
+            same = replace(same, directory=self.directory)
+        return f"{SCHEME}:{same.digest}"
+
+    @property
+    def title(self) -> str:
+        """What a person would call it."""
+        if self.release:
+            return f"release {os.path.basename(self.release)}"
+        return f"configuration {self.digest}"
 
     @property
     def signal_number(self) -> signal.Signals:

@@ -23,6 +23,7 @@ def instance_of(life: Life, usage: Usage | None, queues: Mapping[int, int]) -> I
         port=record.port,
         exit=record.exit,
         memory_limit_bytes=record.memory_limit_bytes,
+        version=record.version,
     )
     if not life.is_running or usage is None or usage.process_state is None:
         return seen

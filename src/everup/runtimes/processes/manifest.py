@@ -9,6 +9,7 @@ NAME = "processes"
 NO_NAMES = "a process is found by its port, which nobody else can answer on"
 _REFUSED = {
     Capability.PIN_IMAGE: "a process has no image; its program is a file that its owner installs",
+    Capability.UNPIN_IMAGE: "nothing can have been pinned",
     Capability.ISOLATE: "processes of one host share its network; nothing here can cut one off",
     Capability.REJOIN: "nothing can have been isolated",
     Capability.FAILOVER: NO_NAMES,

@@ -71,6 +71,11 @@ class Record:
         """Its process; pid 0 when none was ever seen."""
         return Identity(self.boot_id, self.pid, self.start_ticks)
 
+    @property
+    def version(self) -> str:
+        """Of what it was started with; "" when that was lost."""
+        return self.configuration.version if self.configuration else ""
+
     def ran_s(self, now_s: float) -> float:
         """How long it ran, or has run until now; 0 where nobody knows."""
         if self.exit is not None and is_known(self.exit.ran_s):

@@ -216,10 +216,10 @@ class ProcessRuntime:
         known = [r.configuration for r in running if r.configuration is not None]
         newest = max(running, key=lambda r: r.started_at_s).configuration if known else None
         if newest is None:
-            return Captured(service, declared.content())
+            return _captured(service, declared)
         limit = max(running, key=lambda r: r.started_at_s).memory_limit_bytes
         runs = replace(newest, instances=declared.instances, memory_bytes=limit)
-        return Captured(service, runs.content())
+        return _captured(service, runs)
 
     async def apply(self, captured: Captured) -> None:
         """Use this configuration from the next start on, and after restarts of Everup."""
@@ -228,9 +228,44 @@ class ProcessRuntime:
             await self._declare(captured.service, releases.applied(configuration))
             await self._limits.forget(captured.service)
 
+    async def restore(self, captured: Captured, *, grace_s: float) -> Sequence[str]:
+        """Applied, and each instance started anew from it in a fresh area. Where one cannot be
+        started, what was declared before is declared again and what ran runs again."""
+        service, told = captured.service, list[str]()
+        async with self._turn(service):
+            before = self._house.declarations.of(service)
+            wanted = replace(Configuration.parse(captured.content), instances=before.instances)
+            await self._declare(service, releases.applied(wanted))
+            try:
+                for index in range(before.instances):
+                    told += await self._go_back(service, index, grace_s)
+            except (GiveUp, TryAgain):
+                await self._declare(service, before)
+                for index in range(before.instances):
+                    await self._start(service, index, Use.KEPT)
+                raise
+            await self._limits.forget(service)
+        return told
+
+    async def _go_back(self, service: str, index: int, grace_s: float) -> Sequence[str]:
+        checked = self._house.prepare(service, index, Use.FRESH).configuration
+        life, name = self._house.roster.get((service, index)), instance_name(service, index)
+        if life is not None and life.is_running and life.record.version == checked.version:
+            return ()
+        told = ""
+        if life is not None:
+            told = await self._house.ending.stop(life, grace_s, may_kill=True)
+        await self._start(service, index, Use.FRESH)
+        back = f"{name} runs from {checked.title} again"
+        return (told, back) if told else (back,)
+
     async def pin_image(self, service: str, reference: str) -> str:
         """Refused."""
         raise self._refusal(Capability.PIN_IMAGE)
+
+    async def unpin_image(self, service: str, reference: str) -> None:
+        """Refused."""
+        raise self._refusal(Capability.UNPIN_IMAGE)
 
     async def isolate(self, service: str, instance: str | None = None) -> None:
         """Refused."""
@@ -364,6 +399,10 @@ class ProcessRuntime:
 
     def _refusal(self, capability: Capability) -> NotSupported:
         return NotSupported(NAME, capability, MANIFEST.why_not[capability])
+
+
+def _captured(service: str, runs: Configuration) -> Captured:
+    return Captured(service, runs.content(), runs.version, title=runs.title)
 
 
 def _no_such_instance(service: str, instance: str, known: set[int]) -> GiveUp:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -25,6 +27,13 @@ def content_of(spec: ServiceSpec, instances: int) -> dict[str, object]:
         "instances": instances,
         "memory_bytes": memory_bytes if is_known(memory_bytes) else None,
     }
+
+
+def version_of(spec: ServiceSpec) -> str:
+    """Equal for what is made of the same; not how many there are, nor the limit."""
+    content = {**content_of(spec, 1), "memory_bytes": None}
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+    return f"1:{digest}"
 
 
 def merged(spec: ServiceSpec, content: Mapping[str, Any]) -> ServiceSpec:

@@ -12,6 +12,7 @@ from enum import StrEnum
 from everup.model.kinds import UNKNOWN, InstanceState
 from everup.model.observation import Exit, Instance
 from everup.model.stack import ServiceSpec
+from everup.runtimes.simulated.configuration import version_of
 
 IDLE_CPU_RATIO = 0.02
 ACCEPT_QUEUE_MOST = 128.0
@@ -109,6 +110,7 @@ class VirtualInstance:
         "truth",
         "truth_since_s",
         "unwell_since_s",
+        "version",
         "warm_t",
         "was_unclean",
     )
@@ -133,6 +135,7 @@ class VirtualInstance:
         self.identity = f"{name}#0"  # another life, another identity
         self.port: int | None = None
         self.seen_dead: Instance | None = None
+        self.version = ""  # of what this life was started from
         self.answer = Answer.REFUSED
         self.latency_s = UNKNOWN
         self.truth = Truth.STOPPED
@@ -177,6 +180,7 @@ class VirtualInstance:
         self.life += 1
         self.identity = f"{self.name}#{self.life}"
         self.spec = spec
+        self.version = version_of(spec)
         base = spec.port
         self.port = None if base is None else base + int(self.name.rpartition("-")[2])
         self.memory_limit_bytes = spec.limits.memory_bytes
@@ -205,6 +209,7 @@ class VirtualInstance:
                     self.started_at_s,
                     self.port,
                     self.exit,
+                    version=self.version,
                 )
             return seen
         silent_s = t - self.silent_since_t
@@ -223,4 +228,5 @@ class VirtualInstance:
             self.memory_bytes(t, base_bytes),
             self.memory_limit_bytes,
             min(ACCEPT_QUEUE_MOST, arriving_rps * silent_s) if silent_s > 0 else 0.0,
+            version=self.version,
         )

@@ -8,12 +8,13 @@ or killed leaves its operation to be finished by the engine, or broken off half-
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from everup.model.errors import GiveUp, TryAgain
 from everup.model.kinds import UNKNOWN, InstanceState
+from everup.runtimes.simulated.configuration import merged, version_of
 from everup.runtimes.simulated.hands import Handling, Mood
 from everup.runtimes.simulated.instance import SICKLY, SILENT, VirtualInstance
 from everup.runtimes.simulated.ledger import Deed, Met
@@ -38,6 +39,7 @@ class Order:
     is_half: bool = False
     keep_s: float = 0.0
     leaving: tuple[str, ...] = ()
+    content: Mapping[str, Any] | None = None
 
 
 Work = Callable[[Order, Deed], Coroutine[Any, Any, None]]
@@ -204,6 +206,20 @@ class Operations:
     async def restart(self, order: Order, deed: Deed) -> None:
         """One instance after the other: end it, start it."""
         for instance in self._world.instances(order.service, order.instance):
+            if instance.state is not InstanceState.EXITED:
+                await self._end(instance, order, deed, is_wished=False)
+            if not order.is_half:
+                self._world.spawn(instance, by=deed.life)
+            self._world.settle()
+
+    async def restore(self, order: Order, deed: Deed) -> None:
+        """Declared as captured, and each instance that is another one started anew from it."""
+        service = self._world.services[order.service]
+        service.spec = merged(service.spec, order.content or {})
+        version = version_of(service.spec)
+        for instance in self._world.instances(order.service):
+            if instance.is_up and instance.version == version:
+                continue
             if instance.state is not InstanceState.EXITED:
                 await self._end(instance, order, deed, is_wished=False)
             if not order.is_half:

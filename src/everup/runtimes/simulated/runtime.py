@@ -23,7 +23,7 @@ from everup.model.runtime import (
     RuntimeManifest,
 )
 from everup.model.stack import HookSpec, Limits
-from everup.runtimes.simulated.configuration import content_of, merged
+from everup.runtimes.simulated.configuration import content_of, merged, version_of
 from everup.runtimes.simulated.operations import Operations, Order
 from everup.runtimes.simulated.senses import EngineTrouble
 from everup.runtimes.simulated.world import World
@@ -237,7 +237,9 @@ class SimulatedRuntime:
         running = [i for i in found.instances.values() if i.is_up]
         newest = max(running, key=lambda i: i.started_at_s, default=None)
         spec = found.spec if newest is None else newest.spec
-        return Captured(service, content_of(spec, len(found.instances)))
+        content = content_of(spec, len(found.instances))
+        version = version_of(spec)
+        return Captured(service, content, version, title=f"version {version}")
 
     async def apply(self, captured: Captured) -> None:
         """Use this from the next start on."""
@@ -246,6 +248,16 @@ class SimulatedRuntime:
         found = self._world.services[captured.service]
         found.spec = merged(found.spec, captured.content)
         found.limits_before = None
+
+    async def restore(self, captured: Captured, *, grace_s: float) -> Sequence[str]:
+        """What was captured runs in place of what does."""
+        self._check(captured.service)
+        service = captured.service
+        merged(self._world.services[service].spec, captured.content)  # can it be read?
+        order = Order("restore", service, grace_s=grace_s, content=captured.content)
+        told = await self._operations.call(self._life, order, self._operations.restore)
+        names = self._world.services[service].instances
+        return [*told, *(f"{name} runs from {captured.title} again" for name in names)]
 
     async def evidence(self, service: str, instance: str | None = None) -> Sequence[str]:
         """A line for each instance."""
@@ -296,6 +308,11 @@ class SimulatedRuntime:
         self._check(service)
         self._need_engine()
         return "sha256:" + hashlib.sha256(reference.encode()).hexdigest()
+
+    async def unpin_image(self, service: str, reference: str) -> None:
+        """There are no images here."""
+        self._check(service)
+        self._need_engine()
 
     async def isolate(self, service: str, instance: str | None = None) -> None:
         """Nobody reaches it, or the one instance, and it reaches nobody."""

@@ -63,6 +63,8 @@ class VirtualService:
     surge: float = 1.0
     slow: float = 1.0
     curse: Curse | None = None
+    bad: dict[str, Curse] = field(default_factory=dict)  # what befalls each life of a version
+    deploys: list[tuple[float, str]] = field(default_factory=list)  # when, to which version
     is_isolated: bool = False
     cut_off: set[str] = field(default_factory=set)  # names of instances that nobody reaches
     is_serving: bool = False

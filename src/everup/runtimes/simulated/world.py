@@ -179,7 +179,7 @@ class World:
             self.later(nature.crashes_after_s, self._end_life, instance, life, nature.crash_code)
         if nature.hangs_after_s:
             self.later(nature.hangs_after_s, self._ail, instance, life, Ailment.STOPPED)
-        curse = service.curse
+        curse = service.bad.get(instance.version, service.curse)
         if curse is not None and curse.times > 0:
             curse.times -= 1
             if curse.ailment is None:

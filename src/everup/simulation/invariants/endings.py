@@ -13,6 +13,7 @@ from everup.model.kinds import FORETOLD, ActionKind, Cause, Mode
 from everup.runtimes.simulated.instance import Truth
 from everup.runtimes.simulated.service import VirtualService
 from everup.simulation.chronicle import Action
+from everup.simulation.invariants import rollbacks
 from everup.simulation.invariants.court import Case, Objection
 
 GOOD = frozenset({Truth.WELL, Truth.DONE, Truth.PAUSING})
@@ -43,6 +44,10 @@ def _own_exemption(case: Case, service: VirtualService) -> str:
         return "a person wants it stopped"
     if service.curse is not None and service.curse.is_for_ever:
         return "it crashes for ever"
+    if any(i.version in service.bad for i in service.instances.values()):
+        reason = rollbacks.why_it_stays(case, service)
+        if reason:
+            return reason
     if case.world.stack.mode_for(spec.name, ActionKind.CONTAINER_RESTART) is not Mode.AUTO:
         return "Everup may not act on it"
     instances = service.instances.values()

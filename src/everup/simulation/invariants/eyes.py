@@ -6,7 +6,7 @@ hangs is given up after ten, a value counts as stale after two intervals.
 
 from __future__ import annotations
 
-from everup.model.kinds import Mode, is_known
+from everup.model.kinds import ActionKind, Mode, is_known
 from everup.runtimes.simulated.instance import Ailment
 from everup.runtimes.simulated.ledger import Deed
 from everup.simulation.chronicle import Action
@@ -49,7 +49,8 @@ def judge_intent(case: Case, action: Action, life: int) -> list[Objection]:
     quiet_s = now_s - case.world.services[action.service].changed_at_s
     least_s = case.settings.change_quiet_s
     if QUIET_ALLOWANCE_S < quiet_s < least_s - QUIET_ALLOWANCE_S:
-        if not case.world.senses.loses_events:
+        is_undoing = action.kind is ActionKind.EMERGENCY_ROLLBACK  # that very change
+        if not case.world.senses.loses_events and not is_undoing:
             found.append(("safety 7", f"{what} {quiet_s:.0f} s after somebody else changed it"))
     return found
 

@@ -15,6 +15,7 @@ VERBS = {
     ActionKind.GRACEFUL_RESTART: {"restart", "quarantine"},
     ActionKind.CONTAINER_RESTART: {"restart", "quarantine"},
     ActionKind.DEPENDENCY_RECOVERY: {"restart"},
+    ActionKind.EMERGENCY_ROLLBACK: {"restore"},
 }
 
 

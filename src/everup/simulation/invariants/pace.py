@@ -6,6 +6,7 @@ bounds are lower ones: jitter at its shortest, and a second of allowance for the
 
 from __future__ import annotations
 
+from everup.model.kinds import ActionKind
 from everup.runtimes.simulated.ledger import Deed
 from everup.simulation.chronicle import Action
 from everup.simulation.invariants.court import Case, Objection, is_own
@@ -22,11 +23,12 @@ def judge_intent(case: Case, action: Action, life: int) -> list[Objection]:
 
 def _backoff(case: Case, action: Action) -> list[Objection]:
     settings = case.settings
+    is_undoing = action.kind is ActionKind.EMERGENCY_ROLLBACK  # other attempts hold it back not
     attempts = 0
     next_start_s = action.at_s
     last_end_s = float("nan")
     for past in reversed(case.chronicle.of_service[action.service]):
-        if past is action:
+        if past is action or (is_undoing and past.kind is not action.kind):
             continue
         end_s = next_start_s if past.is_open else past.ended_at_s
         if not past.is_own or next_start_s - end_s > settings.backoff_reset_s:
@@ -54,7 +56,12 @@ def _budgets(case: Case, action: Action) -> list[Objection]:
         text = f"{len(recent)} actions on {action.service} within {settings.budget_window_s:g} s"
         found.append(("3 budget", text))
     incident = action.intent.incident_id
-    of_it = [a for a in mine if a.intent.incident_id == incident is not None]
+    undoing = ActionKind.EMERGENCY_ROLLBACK  # once for each change, which `rollbacks` judges
+    of_it = [
+        a for a in mine if a.intent.incident_id == incident is not None and a.kind is not undoing
+    ]
+    if action.kind is undoing:
+        return found
     tried = [a for a in of_it if a is action or a.deeds]  # without a call nothing was tried
     alike = [a for a in tried if a.intent.step.instance == action.intent.step.instance]
     in_vain = [a for a in tried if a is action or not a.has_passed]
@@ -82,7 +89,8 @@ def judge_deed(case: Case, deed: Deed, action: Action | None) -> list[Objection]
     everywhere = sum(1 for i in case.world.instances(deed.service) if i.is_up)
     found: list[Objection] = []
     most = max(1, int(case.settings.blast_ratio * everywhere))
-    if len(running) > most:
+    # Replacing what a change has spoilt takes nothing away.
+    if len(running) > most and action.kind is not ActionKind.EMERGENCY_ROLLBACK:
         text = f"{deed.verb} takes {len(running)} of {everywhere} running {deed.service} at once"
         found.append(("3 blast", text))
     if not action.hit_running:

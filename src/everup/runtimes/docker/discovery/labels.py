@@ -39,6 +39,7 @@ class Wishes:
     modes: Mapping[ActionKind, Mode] = field(default_factory=dict)
     is_stateful: bool | None = None
     is_one_shot: bool | None = None
+    rollback_is_safe: bool = False
     priority: int = 0
     edges: tuple[Dependency, ...] = ()
     refused_edges: frozenset[str] = frozenset()
@@ -77,6 +78,7 @@ _SETTERS: Mapping[str, Setter] = {
     "everup.mode": lambda w, t: replace(w, mode=values.mode(t)),
     "everup.stateful": lambda w, t: replace(w, is_stateful=values.flag(t)),
     "everup.one_shot": lambda w, t: replace(w, is_one_shot=values.flag(t)),
+    "everup.rollback_safe": lambda w, t: replace(w, rollback_is_safe=values.flag(t)),
     "everup.priority": lambda w, t: replace(w, priority=values.whole(t, -1000, 1000)),
     "everup.depends_on": _edges,
     "everup.critical": lambda w, t: replace(w, critical=values.names(t)),

@@ -100,6 +100,7 @@ def spec(
         limits=Limits(first.memory_bytes, first.cpus),
         priority=wishes.priority,
         is_stateful=bool(found.stateful_because) if stateful is None else stateful,
+        rollback_is_safe=wishes.rollback_is_safe,
         is_one_shot=bool(found.one_shot_because) if one_shot is None else one_shot,
         start_period_s=check_start_s if wishes.start_period_s is None else wishes.start_period_s,
         stop=stop_spec(first, _grace_s(first, wishes, heals, notes), notes),

@@ -1,0 +1,47 @@
+"""Which safe point a service goes back to, or why there is none. Pure.
+
+Flows in: the service as declared, what is remembered of it. Flows out: a SafePoint, or a NoWayBack
+that a person can read. Called by `propose`, and by whoever explains.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from everup.model.safe_point import SafePoint
+from everup.model.settings import Settings
+from everup.model.stack import ServiceSpec
+from everup.model.state import ServiceState
+
+
+@dataclass(frozen=True, slots=True)
+class NoWayBack:
+    """Nothing is gone back to, and why."""
+
+    reason: str
+
+
+def way_back(
+    spec: ServiceSpec, remembered: ServiceState, settings: Settings
+) -> SafePoint | NoWayBack:
+    """The newest safe point that is another version than the one that runs."""
+    if not settings.rollback_enabled:
+        return NoWayBack(
+            "rollback is switched off: rollback_enabled, or ROLLBACK_ENABLED, is false"
+        )
+    if spec.is_stateful and not spec.rollback_is_safe:
+        return NoWayBack(
+            f"{spec.name} keeps data, which an older version may not be able to read; if it is, "
+            "declare rollback_safe: true, or the label everup.rollback_safe=true"
+        )
+    if not remembered.version:
+        return NoWayBack(f"what {spec.name} runs from was not seen yet")
+    if not remembered.safe_points:
+        return NoWayBack(f"{spec.name} was not seen to be well for long enough yet")
+    for point in reversed(remembered.safe_points):
+        if point.version != remembered.version:
+            return point
+    title = remembered.safe_points[-1].title
+    return NoWayBack(
+        f"nothing has changed: {spec.name} runs from what was last seen to be well ({title})"
+    )

@@ -1,0 +1,149 @@
+"""Going back as a proposal: for a change that never worked, and for a person who asks. Pure.
+
+Flows in: recovery's Want, or a person's Request, and what is remembered. Flows out: a Proposal with
+the versions in its step, or why not. The same change is undone once: when it comes back, somebody
+means it, and a person decides.
+"""
+
+from __future__ import annotations
+
+from everup.model.assessment import Assessment
+from everup.model.decision import (
+    Escalate,
+    Expectation,
+    ParameterValue,
+    Proposal,
+    Step,
+    Want,
+    proposal_key,
+)
+from everup.model.kinds import ActionKind, Cause, Origin
+from everup.model.request import Request
+from everup.model.safe_point import FROM, TITLE, TO, SafePoint
+from everup.model.settings import Settings
+from everup.model.stack import ServiceSpec, Stack
+from everup.model.state import ServiceState, StackState
+from everup.rollback_manager.choose import NoWayBack, way_back
+
+
+def propose(
+    want: Want, stack: Stack, assessment: Assessment, state: StackState, settings: Settings
+) -> Proposal | Escalate:
+    """What recovery wants, filled in."""
+    spec, remembered = stack.services[want.service], state.service(want.service)
+    found = assessment.relations.findings.get(want.service)
+    point = way_back(spec, remembered, settings)
+    if isinstance(point, NoWayBack):
+        return _told(want, f"It cannot go back: {point.reason}.")
+    if remembered.version in remembered.undone:
+        return _told(want, _came_back(remembered, point))
+    incident = state.incident_on(want.service)
+    steps = (_step(spec, remembered, point, settings),)
+    ask = f"{want.reason}; {spec.name} keeps data: go back to {point.title}?"
+    return Proposal(
+        key=proposal_key(stack.name, spec.name, want.cause, steps),
+        origin=Origin.ROLLBACK,
+        service=spec.name,
+        cause=want.cause,
+        steps=steps,
+        reason=f"{want.reason}; back to what was well before, {point.title}",
+        expectation=_expectation(spec, point, assessment, stack, settings),
+        incident_id=incident.id if incident is not None else None,
+        on_running=found is None or not found.is_dead,
+        must_ask=ask if spec.is_stateful else "",
+    )
+
+
+def proposal_for(
+    request: Request,
+    stack: Stack,
+    assessment: Assessment,
+    state: StackState,
+    settings: Settings,
+    *,
+    is_running: bool,
+    incident_id: str | None,
+) -> Proposal | NoWayBack:
+    """What a person asked for."""
+    spec, remembered = stack.services[request.service], state.service(request.service)
+    point = way_back(spec, remembered, settings)
+    if isinstance(point, NoWayBack):
+        return point
+    steps = (_step(spec, remembered, point, settings),)
+    return Proposal(
+        key=proposal_key(stack.name, spec.name, Cause.REQUESTED, steps),
+        origin=Origin.PERSON,
+        service=spec.name,
+        cause=Cause.REQUESTED,
+        steps=steps,
+        reason=request.reason or f"{request.by} asked to go back to {point.title}",
+        expectation=_expectation(spec, point, assessment, stack, settings),
+        incident_id=incident_id,
+        by=request.by,
+        overrides=dict(request.overrides),
+        on_running=is_running,
+    )
+
+
+def _step(
+    spec: ServiceSpec, remembered: ServiceState, point: SafePoint, settings: Settings
+) -> Step:
+    grace_s = spec.stop.grace_s
+    if spec.is_stateful:
+        grace_s = max(grace_s, settings.stateful_grace_s)
+    parameters: dict[str, ParameterValue] = {
+        "grace_s": grace_s,
+        FROM: remembered.version,
+        TO: point.version,
+        TITLE: point.title,
+    }
+    return Step(ActionKind.EMERGENCY_ROLLBACK, spec.name, parameters)
+
+
+def _expectation(
+    spec: ServiceSpec,
+    point: SafePoint,
+    assessment: Assessment,
+    stack: Stack,
+    settings: Settings,
+) -> Expectation:
+    """What ran before runs again, and is well."""
+    threshold = spec.health_threshold
+    start_s = spec.start_period_s or settings.start_period_unknown_s
+    is_slow = spec.probe is not None and spec.probe.is_owners  # it answers at its own pace
+    answers_s = settings.verify_probes * spec.probe.interval_s if spec.probe and is_slow else 0.0
+    window_s = settings.verify_window_s
+    return Expectation(
+        service=spec.name,
+        deadline_s=settings.verify_deadline_s + window_s + start_s + answers_s,
+        window_s=window_s,
+        probes=settings.verify_probes,
+        score_least=settings.health_threshold if threshold is None else threshold,
+        settling_most_s=spec.recovery_most_s or settings.recovery_most_s,
+        dependents_before={
+            name: assessment.own.score(name) for name in stack.dependents_of(spec.name)
+        },
+        version=point.version,
+    )
+
+
+def _came_back(remembered: ServiceState, point: SafePoint) -> str:
+    """It was undone, and is here all the same: it did not help, or somebody brought it back."""
+    last = next(
+        (p for p in reversed(remembered.past) if p.kind is ActionKind.EMERGENCY_ROLLBACK), None
+    )
+    if last is not None and not last.has_passed:
+        return f"Going back to {point.title} was tried once and did not help."
+    return (
+        f"It went back to {point.title} once, and the same change came back: somebody, or "
+        "something that deploys, means it."
+    )
+
+
+def _told(want: Want, why: str) -> Escalate:
+    text = (
+        f"{want.service}: {want.cause}. {want.reason}. {why} Nothing more will be tried. After "
+        f"mending it: everup heal {want.service}; to go back by hand: "
+        f"everup rollback {want.service}"
+    )
+    return Escalate(want.service, want.cause, text)

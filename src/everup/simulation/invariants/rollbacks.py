@@ -1,0 +1,59 @@
+"""Going back: only from what somebody brought, once, to what was well. Safety 1, 7 and promise 8.
+
+Judged by what the world knows of deploys: when which version came, and which can never work.
+"""
+
+from __future__ import annotations
+
+from everup.model.entries import SafePointKept
+from everup.model.kinds import ActionKind
+from everup.model.safe_point import FROM, TO
+from everup.runtimes.simulated.ledger import Deed
+from everup.runtimes.simulated.service import VirtualService
+from everup.simulation.chronicle import Action
+from everup.simulation.invariants.court import Case, Objection, is_own
+
+TIME_TO_ACT_S = 600.0
+
+
+def judge_deed(case: Case, deed: Deed, action: Action | None) -> list[Objection]:
+    """By Everup itself: a deploy in its window, the same one once, never a stateful service."""
+    if action is None or action.kind is not ActionKind.EMERGENCY_ROLLBACK or not is_own(action):
+        return []
+    service = case.world.services[deed.service]
+    found: list[Objection] = []
+    frm, to = (str(action.intent.step.parameters.get(name, "")) for name in (FROM, TO))
+    since_s = deed.at_s - case.settings.rollback_window_s
+    if not any(version == frm and at_s >= since_s for at_s, version in service.deploys):
+        found.append(("safety 1", f"{deed.service} goes back, though nobody changed it"))
+    for past in case.chronicle.own_before(action):
+        is_same = past.kind is action.kind and past.intent.step.parameters.get(FROM) == frm
+        if is_same and past.deeds and not (past.finished and not past.finished.has_happened):
+            found.append(("safety 7", f"{deed.service} goes back from {frm} a second time"))
+    if to in service.bad:
+        found.append(("8", f"{deed.service} goes back to {to}, which was never well"))
+    if service.spec.is_stateful:
+        found.append(("safety 21", f"stateful {deed.service} goes back unasked"))
+    return found
+
+
+def why_it_stays(case: Case, service: VirtualService) -> str:
+    """Why a service may be left with a version that can never work; "" when it may not."""
+    if service.spec.is_stateful:
+        return "it keeps data, and somebody brought it a version that never works"
+    bad = {i.version for i in service.instances.values() if i.version in service.bad}
+    past = case.chronicle.of_service.get(service.name, ())
+    gone_back_from = {a.intent.step.parameters.get(FROM) for a in past if a.deeds}
+    if bad <= gone_back_from:
+        return "it went back once, and somebody brought the same again"
+    brought_s = max((at_s for at_s, version in service.deploys if version in bad), default=0.0)
+    incidents = case.chronicle.incidents.values()
+    own = [x.at_s for x in incidents if x.service == service.name and x.at_s >= brought_s]
+    if own and min(own) - brought_s > case.settings.rollback_window_s - TIME_TO_ACT_S:
+        return "it was somebody's victim until the window was over"
+    kept = {
+        entry.version
+        for _, _, entry in case.chronicle.entries
+        if isinstance(entry, SafePointKept) and entry.service == service.name
+    }
+    return "" if kept - bad else "it was never seen to be well before"
