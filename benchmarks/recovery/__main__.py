@@ -4,6 +4,7 @@
 --faults A,B       only these                  --controls A,B only these (`none` for none)
 --healers A,B      only these                  --parts A,B    faults, controls, mix, overhead
 --side-by-side N   cells at a time             --clean        remove what a killed run left
+    --verbose              what Everup wrote down in each cell, too
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--controls", default="")
     parser.add_argument("--healers", default="")
     parser.add_argument("--parts", default=",".join(PARTS))
+    parser.add_argument("--verbose", action="store_true")
     parser.add_argument("--clean", action="store_true")
     return parser.parse_args(arguments)
 

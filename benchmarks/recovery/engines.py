@@ -77,7 +77,7 @@ class Engine:
             try:
                 self.enter()
                 found.append(call())
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001 - raised again in the thread that asked
                 failed.append(error)
 
         thread = threading.Thread(target=inside, daemon=True)

@@ -1,7 +1,7 @@
 """Who heals: nothing, the engine's restart policy, autoheal, Swarm, Everup.
 
 A healer is started for one stack and watches nothing else. All but `nothing` have the restart
-policy as well, since that is how they are used; `everup alone` has none, to see what it does itself.
+policy as well, since that is how they are used; `everup alone` has none: what it does by itself.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A seeded mix of incidents on twelve services that need each other, one after the other.
 
 The owner's healthchecks are those of a careful Compose file, 30 s and three tries, with every time
-divided by five so that a run ends today: 6 s here, and Everup at `--time-scale 0.2`. What nobody has
-healed after five such minutes is repaired by hand, and counts as never.
+divided by five so that a run ends today: 6 s here, and Everup at `--time-scale 0.2`. What nobody
+has healed after five such minutes is repaired by hand, and counts as never.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What watching fifty containers costs: Everup's share of a core, and the engine's with and without.
+"""What watching fifty containers costs: Everup's share of a core, the engine's with and without.
 
 On an engine of our own, since the common one does other people's work as well.
 """

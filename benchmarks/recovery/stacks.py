@@ -10,7 +10,6 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from benchmarks.recovery.engines import Engine
 from benchmarks.recovery.images import GOOD, SMALL

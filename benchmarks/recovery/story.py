@@ -14,9 +14,10 @@ from typing import TypeVar
 
 from benchmarks.recovery import mix, overhead, shared_controls
 from benchmarks.recovery.cells import Engines, Recovery, measure
-from benchmarks.recovery.control_cells import keep
+from benchmarks.recovery.control_cells import Kept, keep
 from benchmarks.recovery.controls import CONTROLS, applies
 from benchmarks.recovery.engines import Engine, EngineError, OwnEngine
+from benchmarks.recovery.everup_log import Told
 from benchmarks.recovery.faults import FAULTS, Fault
 from benchmarks.recovery.figures import spread
 from benchmarks.recovery.healers import ALONE, AUTOHEAL, EVERUP, HEALERS, POLICY, Healer
@@ -51,7 +52,7 @@ def tell(run: Run, chosen: argparse.Namespace, found: Results) -> None:
             own.begin_swarm()
             engines = Engines(Engine(), own.engine)
         if "faults" in parts:
-            _faults(run, engines, healers, chosen, found)
+            _faults_once(run, engines, healers, chosen, found)
         if "controls" in parts:
             _controls(run, engines, healers, chosen, found)
         if "mix" in parts:
@@ -59,12 +60,14 @@ def tell(run: Run, chosen: argparse.Namespace, found: Results) -> None:
         if "overhead" in parts:
             found.overhead = overhead.measure(run, OVERHEAD_S[chosen.quick])
             say(f"overhead: {found.overhead}")
+        if "faults" in parts and not chosen.quick:
+            _faults_again(run, engines, healers, chosen, found)
     finally:
         if own is not None:
             own.close()
 
 
-def _faults(
+def _faults_once(
     run: Run,
     engines: Engines,
     healers: Sequence[Healer],
@@ -73,16 +76,24 @@ def _faults(
 ) -> None:
     wanted = _named(FAULTS, chosen.faults)
     jobs = [(h, f, 1) for f in wanted for h in healers if h is not ALONE or f.name in ALONE_IN]
-    _measure(run, engines, jobs, chosen.side_by_side, found)
-    if chosen.quick:
-        return
-    again = [
+    _measure(run, engines, jobs, chosen, found)
+
+
+def _faults_again(
+    run: Run,
+    engines: Engines,
+    healers: Sequence[Healer],
+    chosen: argparse.Namespace,
+    found: Results,
+) -> None:
+    """What read *never* once is not asked again."""
+    jobs = [
         (h, f, number)
         for number in range(2, chosen.runs + 1)
-        for f in wanted
+        for f in _named(FAULTS, chosen.faults)
         for h in _again(healers, f, found.recoveries)
     ]
-    _measure(run, engines, again, chosen.side_by_side, found)
+    _measure(run, engines, jobs, chosen, found)
 
 
 def _again(healers: Sequence[Healer], fault: Fault, rows: Iterable[Recovery]) -> list[Healer]:
@@ -99,16 +110,18 @@ def _measure(
     run: Run,
     engines: Engines,
     jobs: Sequence[tuple[Healer, Fault, int]],
-    many: int,
+    chosen: argparse.Namespace,
     found: Results,
 ) -> None:
     calls = [_call(measure, run, engines, *job) for job in jobs]
-    for row, entries in _together(run, calls, many):
+    for row, entries in _together(run, calls, chosen.side_by_side):
         found.recoveries.append(row)
         found.logs.append(entries)
         what = row.note or (f"{row.recovered_s:.1f} s" if row.recovered_s else row.result)
         wrong = f", {row.on_victims} on victims, {row.again} again"
         say(f"{row.fault}, {row.healer}, run {row.run}: {what}; {row.acts} acts{wrong}")
+        if chosen.verbose:
+            _retell(entries)
 
 
 def _controls(
@@ -122,15 +135,23 @@ def _controls(
     wanted = _named(CONTROLS, chosen.controls)
     jobs = [(h, c) for c in wanted for h in healers if applies(c, h)]
     calls = [_call(keep, run, engines, h, c, 1) for h, c in jobs]
-    rows = list(_together(run, calls, chosen.side_by_side * 2))  # they mostly wait
+    for row, entries in _together(run, calls, chosen.side_by_side + 3):  # they mostly wait
+        _keep(found, row, entries)
+        if chosen.verbose:
+            _retell(entries)
     names = chosen.controls.split(",") if chosen.controls else []
     if not names or shared_controls.SATURATED in names:
-        rows += shared_controls.saturate(run, engines, healers)
+        for row, entries in shared_controls.saturate(run, engines, healers):
+            _keep(found, row, entries)
     if not names or shared_controls.RESTARTED in names:
-        rows += shared_controls.restart_engine(run, healers)
-    for row, entries in rows:
-        found.controls.append(row)
-        found.logs.append(entries)
+        for row, entries in shared_controls.restart_engine(run, healers):
+            _keep(found, row, entries)
+
+
+def _keep(found: Results, row: Kept, entries: list[Told]) -> None:
+    found.controls.append(row)
+    found.logs.append(entries)
+    say(f"{row.control}, {row.healer}: {row.note or f'{row.wrong} wrong'} {row.by_service or ''}")
 
 
 def _mix(
@@ -147,7 +168,16 @@ def _mix(
         found.lived += lived
         found.logs.append(entries)
         times = spread(one.recovered_s for one in lived)
+        if chosen.verbose:
+            for one in lived:
+                say(f"    {one}")
+            _retell(entries)
         say(f"mix, {lived[0].healer if lived else ''}: {times}")
+
+
+def _retell(entries: Iterable[Told]) -> None:
+    for entry in entries:
+        say(f"    {entry.at_s % 1000:.1f} {entry.text[:160]}")
 
 
 def _named(all_: Sequence[T], names: str) -> list[T]:

@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from benchmarks.recovery.counting import Row
 from benchmarks.recovery.engines import Engine
@@ -33,7 +34,7 @@ def ask(port: int, path: str = "/", timeout_s: float = ANSWER_WITHIN_S) -> int:
 
 
 class Events:
-    """The engine's events of the containers of one cell; from `since_s` on as far as it remembers."""
+    """The engine's events of one cell; from `since_s` on as far as it remembers."""
 
     def __init__(self, engine: Engine, cell: str, since_s: float | None = None) -> None:
         self.rows: list[Row] = []
@@ -42,33 +43,42 @@ class Events:
             filters += ["--since", f"{since_s:.3f}"]
         command = ["docker", "-H", engine.address, "events", *filters, "--format", "{{json .}}"]
         self._process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, start_new_session=True, env=os.environ
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            env=os.environ,
         )
-        threading.Thread(target=self._read, daemon=True).start()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
         time.sleep(LISTENS_WITHIN_S)
 
     def _read(self) -> None:
         assert self._process.stdout is not None
-        for line in self._process.stdout:
-            event = json.loads(line)
-            about = event["Actor"]["Attributes"]
-            action = event.get("Action") or event.get("status", "")
-            if action.startswith(("exec_", "attach", "top")):
-                continue
-            service = about.get("com.docker.compose.service") or about.get("name", "")
-            self.rows.append(
-                Row(
-                    event["timeNano"] / 1e9,
-                    action,
-                    service,
-                    event["Actor"]["ID"],
-                    about.get("signal", ""),
-                )
+        with self._process.stdout as stream:
+            for line in stream:
+                self._take(json.loads(line))
+
+    def _take(self, event: dict[str, Any]) -> None:
+        about = event["Actor"]["Attributes"]
+        action = event.get("Action") or event.get("status", "")
+        if action.startswith(("exec_", "attach", "top")):
+            return
+        service = about.get("com.docker.compose.service") or about.get("name", "")
+        self.rows.append(
+            Row(
+                event["timeNano"] / 1e9,
+                action,
+                service,
+                event["Actor"]["ID"],
+                about.get("signal", ""),
             )
+        )
 
     def stop(self) -> list[Row]:
         """No more of them; what there was."""
         end(self._process)
+        self._thread.join(LISTENS_WITHIN_S * 4)
         return self.rows
 
 

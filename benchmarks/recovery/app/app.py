@@ -12,11 +12,11 @@ import http.server
 import json
 import os
 import signal
+import socket
 import socketserver
+import struct
 import threading
 import time
-
-import speaks
 
 BEGAN_S = time.monotonic()
 RECOVER_S = float(os.environ.get("RECOVER_S", "0"))
@@ -24,14 +24,14 @@ BACKENDS = [name for name in os.environ.get("BACKENDS", "").split(",") if name]
 CONFIG, DATA, BAD = (os.environ.get(name, "") for name in ("CONFIG", "DATA", "BAD"))
 SPEAKS = os.environ.get("SPEAKS", "http")
 CHUNK_BYTES = 64 * 1024
-KEPT = []
+KEPT: list[bytearray] = []
 
 
-def is_ready():
+def is_ready() -> bool:
     return time.monotonic() - BEGAN_S >= RECOVER_S
 
 
-def wrong():
+def wrong() -> str:
     """Why this service is not well by itself; empty when it is."""
     if BAD:
         return "bad build"
@@ -53,7 +53,7 @@ def wrong():
     return ""
 
 
-def first_that_fails():
+def first_that_fails() -> str:
     """The backend that does not answer well, with what it said."""
     for name in BACKENDS:
         line = http.client.HTTPConnection(name, 8000, timeout=1)
@@ -69,13 +69,13 @@ def first_that_fails():
     return ""
 
 
-def leak():
+def leak() -> None:
     while True:
         KEPT.append(bytearray(b"\1" * (4 << 20)))
         time.sleep(0.05)
 
 
-def fill():
+def fill() -> None:
     try:
         with open(f"{DATA}/cache.bin", "ab") as file:
             while True:
@@ -85,7 +85,7 @@ def fill():
         return
 
 
-def work():
+def work() -> None:
     """What a replay or a migration does: reads, computes, writes; about a twentieth of a core."""
     while not is_ready():
         with open("/tmp/work.bin", "wb") as file:
@@ -95,16 +95,60 @@ def work():
         time.sleep(0.1)
 
 
+PORTS = {"postgres": 5432, "redis": 6379}
+SSL_REQUEST = 80877103
+
+
+def _postgres(line: socket.socket) -> None:
+    head = line.recv(8)
+    if len(head) == 8 and struct.unpack("!ii", head)[1] == SSL_REQUEST:
+        line.sendall(b"N")
+        head = line.recv(8)
+    line.recv(4096)
+    if is_ready():
+        line.sendall(b"R" + struct.pack("!ii", 8, 0) + b"Z" + struct.pack("!i", 5) + b"I")
+        return
+    text = b"SFATAL\0VFATAL\0C57P03\0Mthe database system is starting up\0\0"
+    line.sendall(b"E" + struct.pack("!i", len(text) + 4) + text)
+
+
+def _redis(line: socket.socket) -> None:
+    line.recv(4096)
+    line.sendall(
+        b"+PONG\r\n" if is_ready() else b"-LOADING Redis is loading the dataset in memory\r\n"
+    )
+
+
+SERVERS = {"postgres": _postgres, "redis": _redis}
+
+
+def serve(language: str) -> None:
+    """For ever."""
+    with socket.create_server(("0.0.0.0", PORTS[language]), backlog=64) as door:
+        while True:
+            line, _ = door.accept()
+            threading.Thread(target=_one, args=(line, language), daemon=True).start()
+
+
+def _one(line: socket.socket, language: str) -> None:
+    with line:
+        line.settimeout(2)
+        try:
+            SERVERS[language](line)
+        except OSError:
+            return
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
-    def log_message(self, *_):
+    def log_message(self, *_: object) -> None:
         pass
 
-    def say(self, status, text):
+    def say(self, status: int, text: str) -> None:
         self.send_response(status)
         self.end_headers()
         self.wfile.write(text.encode())
 
-    def do_GET(self):
+    def do_GET(self) -> None:
         if self.path == "/crash":
             os._exit(3)
         if self.path == "/end":
@@ -131,7 +175,7 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     request_queue_size = 64
 
 
-def main():
+def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     print("started", SPEAKS, flush=True)
     if "END_S" in os.environ:
@@ -141,8 +185,8 @@ def main():
         work()
     elif RECOVER_S:
         threading.Thread(target=work, daemon=True).start()
-    if SPEAKS in speaks.SERVERS:
-        speaks.serve(SPEAKS, is_ready)
+    if SPEAKS in SERVERS:
+        serve(SPEAKS)
     Server(("0.0.0.0", 8000), Handler).serve_forever()
 
 

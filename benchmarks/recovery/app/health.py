@@ -15,7 +15,7 @@ ASK = {
 }
 
 
-def main(what):
+def main(what: str) -> int:
     http = f"GET {what} HTTP/1.0\r\n\r\n".encode()
     port, question, wanted = ASK.get(what, (8000, http, b"HTTP/1.0 200"))
     try:
