@@ -161,7 +161,7 @@ def _until_recovered(run: Run, user: User, began_s: float) -> float | None:
     """When the first good answer came of those that lasted; None at the cap."""
     while time.time() - began_s < CAP_S:
         answers = user.answers
-        if answers.has_recovered and answers.good_since_s is not None:
+        if answers.has_recovered() and answers.good_since_s is not None:
             return answers.good_since_s - began_s
         if answers.down_at_s is None and time.time() - began_s > NO_OUTAGE_S:
             return None

@@ -135,7 +135,7 @@ def _one(
     recovered_s = None
     while time.time() - began_s < CAP_S and recovered_s is None:
         run.wait(0.5)
-        if user.answers.has_recovered and user.answers.good_since_s and stack.is_ready():
+        if user.answers.has_recovered() and user.answers.good_since_s and stack.is_ready():
             recovered_s = user.answers.good_since_s - began_s
     acts = acts_of(list(events.rows), began_s)
     entries = [e for e in watcher.told() if e.at_s >= began_s]

@@ -104,7 +104,6 @@ class Answers:
         self.last_bad_s = began_s
         self.good_since_s = None
 
-    @property
     def has_recovered(self) -> bool:
         """It failed, and has been good for as long as counts."""
         return (

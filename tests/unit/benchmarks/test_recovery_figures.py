@@ -79,14 +79,14 @@ def test_no_log_is_no_entries(tmp_path: Path) -> None:
 def test_a_good_answer_counts_once_it_has_lasted() -> None:
     answers = Answers()
     answers.take(0.0, is_good=True)
-    assert not answers.has_recovered, "nothing was wrong yet"
+    assert not answers.has_recovered(), "nothing was wrong yet"
     answers.take(0.2, is_good=False)
     assert answers.good_since_s is None
     answers.take(0.4, is_good=True)
-    assert not answers.has_recovered
+    assert not answers.has_recovered()
     assert answers.good_since_s is not None
     answers.good_since_s -= 3.0
-    assert answers.has_recovered
+    assert answers.has_recovered()
     assert (answers.asked, answers.failed, answers.down_at_s) == (3, 1, 0.2)
 
 
