@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from benchmarks.recovery.counting import acts_of, reaction, wrong_in_fault
 from benchmarks.recovery.engines import Engine, EngineError
-from benchmarks.recovery.everup_log import Told, first_s
+from benchmarks.recovery.everup_log import Told, first_s, unproven
 from benchmarks.recovery.faults import Fault
 from benchmarks.recovery.healers import Healer, Watcher, watch
 from benchmarks.recovery.places import Run
@@ -21,6 +21,7 @@ CAP_S = 60.0
 READY_WITHIN_S = 150.0
 AFTERWARDS_S = 8.0  # whoever acts twice does so soon after it is well again
 NO_OUTAGE_S = 25.0
+PROVEN_WITHIN_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,7 @@ def _watched(
         down_s = answers.down_at_s
         asked, failed = answers.asked, answers.failed
         run.wait(AFTERWARDS_S if recovered_s is not None else 0)
+        _wait_for_proof(run, watcher)
         rows = events.stop()
         entries = watcher.told()
     finally:
@@ -155,6 +157,13 @@ def _watched(
         ),
         entries,
     )
+
+
+def _wait_for_proof(run: Run, watcher: Watcher) -> None:
+    """Everup verifies what it did; whether that passed belongs to the figures."""
+    deadline_s = time.monotonic() + PROVEN_WITHIN_S
+    while unproven(watcher.told()) and time.monotonic() < deadline_s:
+        run.wait(1.0)
 
 
 def _until_recovered(run: Run, user: User, began_s: float) -> float | None:

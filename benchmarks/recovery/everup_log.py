@@ -70,6 +70,13 @@ def messages(entries: Iterable[Told]) -> int:
     return sum(e.event in {"IncidentEscalated", "PersonAnswered"} for e in entries)
 
 
+def unproven(entries: Iterable[Told]) -> set[str]:
+    """Actions that were begun and of which it is not said yet whether they helped."""
+    found = list(entries)
+    begun = {e.action for e in found if e.event == "Intended"}
+    return begun - {e.action for e in found if e.event == "Verified"}
+
+
 @dataclass(frozen=True, slots=True)
 class Achieved:
     """Verified actions of one kind. `done` are those whose verification has ended."""

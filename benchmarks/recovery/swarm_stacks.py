@@ -56,10 +56,19 @@ class SwarmStack(Stack):
         return found[0]
 
     def replace(self, service: str, image: str) -> None:
-        """An update of the service to another image."""
+        """An update of the service to another image; it is done when the new task has begun, so
+        that what the owner did is not counted as somebody's act."""
+        before = self.container(service)
         self.engine.docker("tag", image, f"{self.image}-next")
         options = ["-d", "--no-resolve-image", "--image", f"{self.image}-next"]
         self.engine.docker("service", "update", *options, f"{self.name}_{service}")
+        deadline_s = time.monotonic() + GONE_WITHIN_S
+        while time.monotonic() < deadline_s:
+            name = f"label={SERVICE}={self.name}_{service}"
+            running = self.engine.tried("ps", "-q", "--filter", name).split()
+            if running and running != [before]:
+                return
+            time.sleep(0.2)
 
     def down(self) -> None:
         for service in self.services:

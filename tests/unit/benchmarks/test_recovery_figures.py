@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.recovery.cells import Recovery
 from benchmarks.recovery.control_cells import Kept
-from benchmarks.recovery.everup_log import LOG, Told, achieved, first_s, messages, told
+from benchmarks.recovery.everup_log import LOG, Told, achieved, first_s, messages, told, unproven
 from benchmarks.recovery.figures import percentile, share_of, spread
 from benchmarks.recovery.mix import NEEDS, incidents
 from benchmarks.recovery.plot import plot
@@ -70,6 +70,7 @@ def test_actions_are_counted_by_kind_when_their_proof_is_there(tmp_path: Path) -
     assert found["graceful_restart"] == (0, 0, 0.95)
     assert first_s(entries, "IncidentEscalated", 5.0) == 2.0
     assert messages(entries) == 1
+    assert unproven(entries) == {"c"}
 
 
 def test_no_log_is_no_entries(tmp_path: Path) -> None:
@@ -81,7 +82,7 @@ def test_a_good_answer_counts_once_it_has_lasted() -> None:
     answers.take(0.0, is_good=True)
     assert not answers.has_recovered(), "nothing was wrong yet"
     answers.take(0.2, is_good=False)
-    assert answers.good_since_s is None
+    assert answers.failed == 1
     answers.take(0.4, is_good=True)
     assert not answers.has_recovered()
     assert answers.good_since_s is not None
