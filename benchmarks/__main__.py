@@ -1,7 +1,8 @@
 """Runs every case and prints a table, then a short `cycle` and a short `footprint`.
 
 `python -m benchmarks journal` narrows it by name; the words `cycle` and `footprint` stand for these
-two.
+two. How fast what heals containers does so is `python -m benchmarks.recovery`, which takes an hour
+and a Docker engine, and is never run from here.
 """
 
 from __future__ import annotations
