@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from everup.app.engine import JOURNAL_FILE
@@ -17,6 +17,7 @@ from everup.logbook.book import FILE_NAME
 
 EVIDENCE = (JOURNAL_FILE, HISTORY_FOLDER, LOGS_FOLDER, FILE_NAME)
 DOCKER = "docker"
+SHOWN_MOST = 5
 PROCESSES = ("instances", "declared", "held")
 OF_SERVICES = ("output", "areas")
 """What services that go on running write into."""
@@ -33,6 +34,18 @@ WORDS = {
     "output": "what the services wrote",
     "areas": "the services' working areas",
 }
+_INSIDE = {
+    HISTORY_FOLDER: r"\d{13}\.history",
+    LOGS_FOLDER: r"everup\.log(\.\d+)?",
+    DOCKER: r"[^/]+/[^/]+\.(json|new|bad)",
+    "instances": r"[^/]+\.(json|new|bad)",
+    "declared": r"[^/]+\.(json|new|bad)",
+    "held": r"(aside/)?[^/]+\.(json|new|bad)",
+    "output": r"[^/]+\.(log|before)",
+    "areas": r".*",
+}
+"""What Everup makes in each of its folders; a folder of this name may be somebody else's."""
+
 _KNOWN = re.compile(
     rf"({re.escape(JOURNAL_FILE)}(-wal|-shm|-journal)?|{re.escape(FILE_NAME)}(\.\d+)?"
     r"|everup\.pid|everup\.\d+|lock)$"
@@ -72,11 +85,14 @@ def remove(folder: Path, keep: Sequence[str]) -> list[str]:
         if entry.name in keep:
             continue
         try:
-            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+            if entry.is_dir():
+                strange += _emptied(entry)
+            else:
+                entry.unlink()
         except OSError as error:
             stays.append(f"{entry}: {error.strerror}; rm -r {entry}")
     if strange:
-        names = ", ".join(entry.name for entry in strange[:5])
+        names = ", ".join(str(entry.relative_to(folder)) for entry in strange[:SHOWN_MOST])
         stays.append(f"{folder}: it holds what Everup did not make ({names})")
         return stays
     try:
@@ -84,3 +100,28 @@ def remove(folder: Path, keep: Sequence[str]) -> list[str]:
     except OSError:
         return stays  # something was kept, which is said where it was decided
     return stays
+
+
+def _emptied(folder: Path) -> list[Path]:
+    """Take away what is ours in one of our folders, and the folder if that was all; what is not."""
+    if folder.name == "areas":
+        shutil.rmtree(folder)
+        return []
+    strange = []
+    for path in list(_files(folder)):
+        if re.fullmatch(_INSIDE[folder.name], str(path.relative_to(folder))):
+            path.unlink()
+        else:
+            strange.append(path)
+    if not strange:
+        shutil.rmtree(folder)  # empty folders are left
+    return strange
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Everything below it that is no folder; links are not followed."""
+    for entry in sorted(folder.iterdir()):
+        if entry.is_dir() and not entry.is_symlink():
+            yield from _files(entry)
+        else:
+            yield entry
