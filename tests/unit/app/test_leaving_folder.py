@@ -36,10 +36,11 @@ def test_what_is_a_strangers_stays_and_is_named(tmp_path: Path) -> None:
     (tmp_path / "logs" / "everup.log.1").unlink()
     (tmp_path / "logs").rmdir()
     (tmp_path / "logs").symlink_to("/etc")
-    (stays,) = files.remove(tmp_path, ())
+    lock, stays = files.remove(tmp_path, ())
+    assert "lock: whether it is Everup's cannot be seen" in lock
     assert "thesis.txt" in stays
     assert "history/of-rome.txt" in stays
-    kept = ["history", "logs", "thesis.txt"]
+    kept = ["history", "lock", "logs", "thesis.txt"]
     assert sorted(path.name for path in tmp_path.iterdir()) == kept
     assert [path.name for path in (tmp_path / "history").iterdir()] == ["of-rome.txt"]
 

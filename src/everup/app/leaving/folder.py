@@ -6,6 +6,7 @@ what is not known by its name stays, and is named. The folder itself goes once i
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Iterator, Sequence
@@ -17,11 +18,18 @@ from everup.logbook.book import FILE_NAME
 
 EVIDENCE = (JOURNAL_FILE, HISTORY_FOLDER, LOGS_FOLDER, FILE_NAME)
 DOCKER = "docker"
+ROOMS = (
+    *("aside", "moved", "isolated", "limits", "applied", "asked", "witnessed", "watched", "pinned"),
+)
+UNMARKED = ("areas", "lock")
+"""Nothing in them says whose they are; beside a stranger's files they are left."""
+
 SHOWN_MOST = 5
 PROCESSES = ("instances", "declared", "held")
 OF_SERVICES = ("output", "areas")
 """What services that go on running write into."""
 
+IN_USE = "services that run on write into it"
 WORDS = {
     JOURNAL_FILE: "the journal",
     HISTORY_FOLDER: "the history",
@@ -37,7 +45,7 @@ WORDS = {
 _INSIDE = {
     HISTORY_FOLDER: r"\d{13}\.history",
     LOGS_FOLDER: r"everup\.log(\.\d+)?",
-    DOCKER: r"[^/]+/[^/]+\.(json|new|bad)",
+    DOCKER: rf"({'|'.join(ROOMS)})/[^/]+\.(json|new|bad)",
     "instances": r"[^/]+\.(json|new|bad)",
     "declared": r"[^/]+\.(json|new|bad)",
     "held": r"(aside/)?[^/]+\.(json|new|bad)",
@@ -84,6 +92,12 @@ def remove(folder: Path, keep: Sequence[str]) -> list[str]:
     for entry in ours:
         if entry.name in keep:
             continue
+        if entry.name in OF_SERVICES and is_in_use(entry):
+            stays.append(f"{entry}: {IN_USE}; rm -r it when they have ended")
+            continue
+        if strange and entry.name in UNMARKED:
+            stays.append(f"{entry}: whether it is Everup's cannot be seen; rm -r {entry}")
+            continue
         try:
             if entry.is_dir():
                 strange += _emptied(entry)
@@ -100,6 +114,23 @@ def remove(folder: Path, keep: Sequence[str]) -> list[str]:
     except OSError:
         return stays  # something was kept, which is said where it was decided
     return stays
+
+
+def is_in_use(folder: Path) -> bool:
+    """Has a process that we may look at a file of it open, or lives in it?"""
+    inside = f"{folder.resolve()}/"
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            links = [process / "cwd", *(process / "fd").iterdir()]
+        except OSError:
+            continue  # another account's, or gone
+        for link in links:
+            try:
+                if f"{os.readlink(link)}/".startswith(inside):
+                    return True
+            except OSError:
+                continue
+    return False
 
 
 def _emptied(folder: Path) -> list[Path]:
