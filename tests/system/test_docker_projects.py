@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from tests.system.docker_stack import Shop, actions, condition, until, watched
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(150)]
 
+ASKED_MOST = 3
 PROJECTS = Path(__file__).parent / "projects"
 
 
@@ -43,8 +44,11 @@ def running(docker: Docker, folder: Path, word: str) -> Iterator[Shop]:
 
 
 def drawn(shop: Shop) -> dict[str, Any]:
-    """What `everup check` shows of it."""
-    result = CliRunner().invoke(app, ["check", "--project", shop.name, "--json"])
+    """What `everup check` shows of it. The engine has tests beside this one to serve."""
+    for _ in range(ASKED_MOST):
+        result = CliRunner().invoke(app, ["check", "--project", shop.name, "--json"])
+        if "gave no answer" not in result.output:
+            break
     assert result.exit_code == 0, result.output
     found: dict[str, Any] = json.loads(result.output)
     return found
@@ -84,10 +88,15 @@ def left_as_before(shop: Shop, folder: Path, before: Mapping[str, Any]) -> None:
     assert shapes(shop) == before
 
 
-async def story_of(engine: Engine) -> list[str]:
-    """What the journal tells, for whoever reads a failure."""
-    told = await engine.control.journal.entries(limit=1000)
-    return [said for _, _, entry in told if (said := line(entry))]
+@asynccontextmanager
+async def told(engine: Engine) -> AsyncIterator[None]:
+    """A failure comes with what the journal tells."""
+    try:
+        yield
+    except AssertionError as error:
+        entries = await engine.control.journal.entries(limit=1000)
+        lines = [said for _, _, entry in entries if (said := line(entry))]
+        raise AssertionError("\n".join([str(error), *lines])) from error
 
 
 def are_reachable(shop: Shop, *tenants: str) -> bool:
@@ -110,15 +119,16 @@ def test_a_tunnel_and_who_lives_on_its_network(docker: Docker, tmp_path: Path) -
         assert summary["one_shots"] == []
 
         async def story() -> None:
-            async with watched(shop, tmp_path) as engine:
-                await until(lambda: condition(engine, "torrent") is Condition.HEALTHY, "all well")
+            async with watched(shop, tmp_path) as engine, told(engine):
+                await until(
+                    lambda: condition(engine, "torrent") is Condition.HEALTHY, "all well", 60
+                )
                 shop.crash("vpn")  # its policy brings it back, and its tenants are cut off
 
                 await until(lambda: shop.state("vpn")["Running"], "the tunnel is back")
                 began_s = asyncio.get_running_loop().time()
                 while not await asyncio.to_thread(are_reachable, shop, "torrent", "indexer"):
-                    is_late = asyncio.get_running_loop().time() > began_s + 80
-                    assert not is_late, f"still cut off: {await story_of(engine)}"
+                    assert asyncio.get_running_loop().time() < began_s + 80, "still cut off"
                     await asyncio.sleep(0.5)
                 targets = [action.step.target for action in await actions(engine)]
                 assert sorted(targets) == ["indexer", "torrent"]
@@ -145,14 +155,18 @@ def test_a_shop_with_a_database_a_cache_and_a_migration(docker: Docker, tmp_path
         assert summary["coverage"] == {"judged": 3, "lasting": 4}
 
         async def story() -> None:
-            async with watched(shop, tmp_path) as engine:
-                await until(lambda: condition(engine, "web") is Condition.HEALTHY, "all well")
+            async with watched(shop, tmp_path) as engine, told(engine):
+                await until(lambda: condition(engine, "web") is Condition.HEALTHY, "all well", 60)
                 shop.crash("db")
-                await until(lambda: shop.state("db")["Running"], "the database is started", 10)
-                await until(lambda: condition(engine, "web") is Condition.HEALTHY, "web is well")
+                await until(lambda: shop.state("db")["Running"], "the database is started", 20)
+                await until(
+                    lambda: condition(engine, "web") is Condition.HEALTHY, "web is well", 60
+                )
                 shop.do("kill", "cache", "-s", "STOP")
                 await until(lambda: condition(engine, "cache") is not Condition.HEALTHY, "it hangs")
-                await until(lambda: condition(engine, "cache") is Condition.HEALTHY, "it is healed")
+                await until(
+                    lambda: condition(engine, "cache") is Condition.HEALTHY, "it is healed", 60
+                )
                 done = [(a.step.target, a.step.kind) for a in await actions(engine)]
                 assert [target for target, _ in done] == ["db", "cache"], "a victim was touched"
                 assert done[0][1] is ActionKind.CONTAINER_RESTART
@@ -172,15 +186,19 @@ def test_a_media_stack_whose_labels_are_autoheals(docker: Docker, tmp_path: Path
         sonarr = f"{shop.name}-sonarr"
 
         async def story() -> None:
-            async with watched(shop, tmp_path, mode="observe") as engine:
-                await until(lambda: condition(engine, "sonarr") is Condition.HEALTHY, "all well")
+            async with watched(shop, tmp_path, mode="observe") as engine, told(engine):
+                await until(
+                    lambda: condition(engine, "sonarr") is Condition.HEALTHY, "all well", 60
+                )
                 call("exec", sonarr, "rm", "/www/health")  # it runs, and its check fails
                 started = docker.inspect(sonarr)["State"]["StartedAt"]
                 await until(
                     lambda: docker.inspect(sonarr)["State"]["StartedAt"] != started,
                     "the label is the consent to restart it",
                 )
-                await until(lambda: condition(engine, "sonarr") is Condition.HEALTHY, "it is well")
+                await until(
+                    lambda: condition(engine, "sonarr") is Condition.HEALTHY, "it is well", 60
+                )
                 targets = [action.step.target for action in await actions(engine)]
                 assert targets == ["sonarr"]
 
