@@ -9,8 +9,10 @@ before and after, and never touched. Called by `everup try`.
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,8 +34,10 @@ from everup.runtimes.docker.containers import TRY, section
 from everup.runtimes.docker.discovery import Discovered
 from everup.runtimes.docker.engine import Engine
 from everup.runtimes.docker.rehearsal import Fault, Part, Stage, can_be_copied
+from everup.runtimes.docker.rehearsal.marks import is_over
 
 CARE = (Check.STATEFUL_CARE, Check.APPROVAL)
+OWNER = "owner"
 CALM_S = 60.0
 POLL_S = 0.2
 CLEAR_S = 60.0
@@ -74,11 +78,13 @@ async def rehearse(
     _refuse(spec, fault)
     door = Engine()
     await door.open()
+    await asyncio.to_thread(tidy_folders)
     folder = Path(tempfile.mkdtemp(prefix=TRY))
     container = seen.traits[service].container_ids[0]
     try:
         before = await door.get(f"containers/{container}/json")
         stage = Stage(door, service, before)
+        (folder / OWNER).write_text(stage.names.mark, "utf-8")
         try:
             await stage.clear()  # what an earlier one left
             await stage.build()
@@ -93,6 +99,20 @@ async def rehearse(
     refused = seen.traits[service].no_recreate
     not_dared = (*done.not_dared, *(f"recreate: {why}" for why in refused))
     return replace(done, is_untouched=is_same(before, after), not_dared=not_dared)
+
+
+def tidy_folders() -> list[Path]:
+    """Remove the notes of rehearsals of this account whose process is gone. Blocks."""
+    gone = []
+    for folder in Path(tempfile.gettempdir()).glob(f"{TRY}*"):
+        try:
+            is_ours = folder.lstat().st_uid == os.geteuid() and not folder.is_symlink()
+            if is_ours and is_over((folder / OWNER).read_text("utf-8"), time.time()):
+                shutil.rmtree(folder)
+                gone.append(folder)
+        except OSError:
+            continue
+    return gone
 
 
 def is_same(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from everup.app import leaving
 from everup.app.leaving import Home
+from everup.app.rehearse import tidy_folders
 from everup.cli import runfile, show
 from everup.cli.exits import OK, UNWELL, USAGE, Stop
 from everup.cli.finding import CHOSEN_FILE
@@ -54,6 +55,7 @@ def uninstall(
     for file in files:
         file.unlink(missing_ok=True)
         _put("", [str(file)], "green")
+    _put("", [str(folder) for folder in tidy_folders()], "green")
     if homes and not any(state_base().glob("*")):
         _remove_empty(state_base())
     print(

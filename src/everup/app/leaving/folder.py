@@ -6,9 +6,10 @@ what is not known by its name stays, and is named. The folder itself goes once i
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from everup.app.engine import JOURNAL_FILE
@@ -17,10 +18,18 @@ from everup.logbook.book import FILE_NAME
 
 EVIDENCE = (JOURNAL_FILE, HISTORY_FOLDER, LOGS_FOLDER, FILE_NAME)
 DOCKER = "docker"
+ROOMS = (
+    *("aside", "moved", "isolated", "limits", "applied", "asked", "witnessed", "watched", "pinned"),
+)
+UNMARKED = ("areas", "lock")
+"""Nothing in them says whose they are; beside a stranger's files they are left."""
+
+SHOWN_MOST = 5
 PROCESSES = ("instances", "declared", "held")
 OF_SERVICES = ("output", "areas")
 """What services that go on running write into."""
 
+IN_USE = "services that run on write into it"
 WORDS = {
     JOURNAL_FILE: "the journal",
     HISTORY_FOLDER: "the history",
@@ -33,6 +42,18 @@ WORDS = {
     "output": "what the services wrote",
     "areas": "the services' working areas",
 }
+_INSIDE = {
+    HISTORY_FOLDER: r"\d{13}\.history",
+    LOGS_FOLDER: r"everup\.log(\.\d+)?",
+    DOCKER: rf"({'|'.join(ROOMS)})/[^/]+\.(json|new|bad)",
+    "instances": r"[^/]+\.(json|new|bad)",
+    "declared": r"[^/]+\.(json|new|bad)",
+    "held": r"(aside/)?[^/]+\.(json|new|bad)",
+    "output": r"[^/]+\.(log|before)",
+    "areas": r".*",
+}
+"""What Everup makes in each of its folders; a folder of this name may be somebody else's."""
+
 _KNOWN = re.compile(
     rf"({re.escape(JOURNAL_FILE)}(-wal|-shm|-journal)?|{re.escape(FILE_NAME)}(\.\d+)?"
     r"|everup\.pid|everup\.\d+|lock)$"
@@ -71,12 +92,21 @@ def remove(folder: Path, keep: Sequence[str]) -> list[str]:
     for entry in ours:
         if entry.name in keep:
             continue
+        if entry.name in OF_SERVICES and is_in_use(entry):
+            stays.append(f"{entry}: {IN_USE}; rm -r it when they have ended")
+            continue
+        if strange and entry.name in UNMARKED:
+            stays.append(f"{entry}: whether it is Everup's cannot be seen; rm -r {entry}")
+            continue
         try:
-            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+            if entry.is_dir():
+                strange += _emptied(entry)
+            else:
+                entry.unlink()
         except OSError as error:
             stays.append(f"{entry}: {error.strerror}; rm -r {entry}")
     if strange:
-        names = ", ".join(entry.name for entry in strange[:5])
+        names = ", ".join(str(entry.relative_to(folder)) for entry in strange[:SHOWN_MOST])
         stays.append(f"{folder}: it holds what Everup did not make ({names})")
         return stays
     try:
@@ -84,3 +114,45 @@ def remove(folder: Path, keep: Sequence[str]) -> list[str]:
     except OSError:
         return stays  # something was kept, which is said where it was decided
     return stays
+
+
+def is_in_use(folder: Path) -> bool:
+    """Has a process that we may look at a file of it open, or lives in it?"""
+    inside = f"{folder.resolve()}/"
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            links = [process / "cwd", *(process / "fd").iterdir()]
+        except OSError:
+            continue  # another account's, or gone
+        for link in links:
+            try:
+                if f"{os.readlink(link)}/".startswith(inside):
+                    return True
+            except OSError:
+                continue
+    return False
+
+
+def _emptied(folder: Path) -> list[Path]:
+    """Take away what is ours in one of our folders, and the folder if that was all; what is not."""
+    if folder.name == "areas":
+        shutil.rmtree(folder)
+        return []
+    strange = []
+    for path in list(_files(folder)):
+        if re.fullmatch(_INSIDE[folder.name], str(path.relative_to(folder))):
+            path.unlink()
+        else:
+            strange.append(path)
+    if not strange:
+        shutil.rmtree(folder)  # empty folders are left
+    return strange
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Everything below it that is no folder; links are not followed."""
+    for entry in sorted(folder.iterdir()):
+        if entry.is_dir() and not entry.is_symlink():
+            yield from _files(entry)
+        else:
+            yield entry

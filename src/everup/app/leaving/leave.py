@@ -86,7 +86,8 @@ async def leave(home: Home, *, keeps_evidence: bool) -> Parting:
     if going:
         parting.gone.append(f"{home.folder}: {files.said(going)}")
     parting.stays += not_gone
-    parting.is_whole = parting.is_whole and not not_gone
+    left = [line for line in not_gone if files.IN_USE not in line]  # that is as it should be
+    parting.is_whole = parting.is_whole and not left
     return parting
 
 
