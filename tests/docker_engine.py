@@ -119,11 +119,17 @@ class Docker:
     def volume(self, word: str, *options: str) -> str:
         return call("volume", "create", "--label", self.label, *options, self.name(word))
 
-    def compose(self, project: str, *arguments: str, **environment: str) -> str:
+    def compose(
+        self,
+        project: str,
+        *arguments: str,
+        timeout_s: float = ANSWERS_WITHIN_S * 2,
+        **environment: str,
+    ) -> str:
         """docker-compose, for a project of this session: `name(project)`."""
         self._projects[self.name(project)] = None
         command = ["docker-compose", "-p", self.name(project), *arguments]
-        return _output(command, ANSWERS_WITHIN_S * 2, more=environment)
+        return _output(command, timeout_s, more=environment)
 
     def inspect(self, container: str) -> dict[str, Any]:
         status, document = api("GET", f"/containers/{container}/json")
