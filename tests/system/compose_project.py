@@ -58,7 +58,7 @@ class Project:
 def ask(
     url: str, method: str = "GET", headers: Mapping[str, str] | None = None
 ) -> tuple[int, dict[str, Any]]:
-    """Status and body; (0, {}) while nobody answers."""
+    """Status and body; 0 and the reason while nobody answers."""
     request = urllib.request.Request(url, method=method, headers=dict(headers or {}))
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
@@ -66,11 +66,11 @@ def ask(
             return answer.status, json.loads(answer.read())
     except urllib.error.HTTPError as error:
         return error.code, json.loads(error.read() or b"{}")
-    except OSError:
-        return 0, {}
+    except OSError as error:
+        return 0, {"nobody": str(error)}
 
 
-def answers(url: str, within_s: float = 60.0) -> None:
+def answers(url: str, within_s: float = UP_WITHIN_S) -> None:
     """Wait until /health there is 200."""
     wait_until(lambda: ask(f"{url}/health")[0] == 200, within_s, f"an answer at {url}")
 

@@ -37,7 +37,7 @@ services:
       test: wget -qO- http://127.0.0.1:8080/i
       interval: 1s
 """
-HEALTHY_WITHIN_S = 90.0  # the owner asks every 30 s
+HEALTHY_WITHIN_S = 180.0  # the owner asks every 30 s
 READS = ("/status", "/health-scores", "/predictions/web", "/dependencies")
 
 
@@ -89,14 +89,15 @@ def test_it_is_healthy_asks_for_the_token_and_says_how_to_do_without(
     # What it says is what helps: the header, from this host and from elsewhere …
     header = re.search(r'-H "[^"]*"', refused["fix"])
     assert header is not None
-    assert "web" in shell(f"curl -sf {header[0]} {here}/status {here}/health-scores")
-    elsewhere = f"http://{_gateway(project)}:{port}"
-    assert ask(f"{elsewhere}/status")[0] == 401
-    assert ask(f"{elsewhere}/health")[0] == 200
     shown = {"Authorization": f"Bearer {token}"}
-    assert ask(f"{elsewhere}/status", headers=shown)[1]["stack"] == project.name
-    watched = ask(f"{here}/health-scores", headers=shown)[1]["services"]
-    assert set(watched) == {"web"}, "its own project, without itself"
+    wait_until(
+        lambda: watched(here, shown) == {"web"}, HEALTHY_WITHIN_S, "its own project, without itself"
+    )
+    assert '"web"' in shell(f"curl -sf {header[0]} {here}/health-scores")
+    elsewhere = f"http://{_gateway(project)}:{port}"
+    assert status_of(f"{elsewhere}/status") == 401
+    assert status_of(f"{elsewhere}/health") == 200
+    assert status_of(f"{header[0]} {elsewhere}/status") == 200
     assert "web" in call("exec", name, "sh", "-c", "everup status || true")
 
     wait_until(lambda: project.is_healthy(SERVICE), HEALTHY_WITHIN_S, "the healthy state")
@@ -111,11 +112,20 @@ def test_it_is_healthy_asks_for_the_token_and_says_how_to_do_without(
     for path in READS:
         shell(f"curl -sf {here}{path}")
     shell(f"curl -sf -X POST '{here}/recovery/manual/web?recovery_type=restart'")
-    assert ask(f"{elsewhere}/health")[0] == 0, "nobody else can reach it"
+    assert status_of(f"{elsewhere}/health") == 0, "nobody else can reach it"
     beside = project.container("web")
     from_a_container = f"wget -qO- http://{SERVICE}:8010/status 2>&1 || true"
     assert "401" in call("exec", beside, "sh", "-c", from_a_container)
     assert call("exec", name, "everup", "token") == token, "it is kept"
+
+
+def status_of(address: str) -> int:
+    """As curl sees it; 0 while nobody answers."""
+    return int(shell(f"curl -s -m 10 -o /dev/null -w '%{{http_code}}' {address} || true"))
+
+
+def watched(url: str, headers: dict[str, str]) -> set[str]:
+    return set(ask(f"{url}/health-scores", headers=headers)[1].get("services", ()))
 
 
 def _gateway(project: Project) -> str:

@@ -23,8 +23,9 @@ from tests.system.compose_project import (
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]  # the first one builds the images
 
-ALL_SEEN_WITHIN_S = 90.0
-HEALED_WITHIN_S = 60.0
+# Some 35 and 8 s on a quiet machine.
+ALL_SEEN_WITHIN_S = 240.0
+HEALED_WITHIN_S = 120.0
 
 
 @pytest.fixture
@@ -40,6 +41,7 @@ def environment(everup_image: str, stack_image: str, port: int) -> dict[str, str
         "STACK_IMAGE": stack_image,
         "EVERUP_PUBLISH": f"127.0.0.1:{port}",
         "CHECK_INTERVAL": "3s",
+        "CHECK_START_PERIOD": "120s",
     }
 
 
