@@ -66,9 +66,11 @@ def project(docker: Docker, everup_image: str, tmp_path: Path, port: int) -> Ite
     snippet = SNIPPET if port == 8010 else SNIPPET.replace('"8010:', f'"{port}:')
     (tmp_path / "docker-compose.yml").write_text(WEB + snippet)
     made = Project(docker, "pasted", [tmp_path / "docker-compose.yml"], {})
-    made.up()
-    yield made
-    made.compose("down", "-v", "-t", "0", "--rmi", "local")
+    try:
+        made.up()
+        yield made
+    finally:
+        made.compose("down", "-v", "-t", "0", "--rmi", "local")
 
 
 def test_it_is_healthy_asks_for_the_token_and_says_how_to_do_without(

@@ -40,7 +40,7 @@ def environment(everup_image: str, stack_image: str, port: int) -> dict[str, str
         "EVERUP_IMAGE": everup_image,
         "STACK_IMAGE": stack_image,
         "EVERUP_PUBLISH": f"127.0.0.1:{port}",
-        "CHECK_INTERVAL": "3s",
+        "CHECK_INTERVAL": "5s",
         "CHECK_START_PERIOD": "120s",
     }
 
@@ -49,9 +49,11 @@ def environment(everup_image: str, stack_image: str, port: int) -> dict[str, str
 def stack(docker: Docker, environment: dict[str, str]) -> Iterator[Project]:
     files = [DEPLOY / "compose.yaml"]
     made = Project(docker, "reference", files, {**environment, "EVERUP_MODE": "auto"})
-    made.up()
-    yield made
-    made.compose("down", "-v", "-t", "0")
+    try:
+        made.up()
+        yield made
+    finally:
+        made.compose("down", "-v", "-t", "0")
 
 
 def test_all_of_it_is_seen_works_and_a_crash_is_healed(stack: Project, port: int) -> None:
@@ -98,9 +100,11 @@ def test_all_of_it_is_seen_works_and_a_crash_is_healed(stack: Project, port: int
 def observing(docker: Docker, environment: dict[str, str]) -> Iterator[Project]:
     files = [DEPLOY / "compose.yaml", DEPLOY / "compose.observe.yaml"]
     made = Project(docker, "observing", files, {**environment, "EVERUP_MODE": "auto"})
-    made.up(SERVICE)
-    yield made
-    made.compose("down", "-v", "-t", "0")
+    try:
+        made.up(SERVICE)
+        yield made
+    finally:
+        made.compose("down", "-v", "-t", "0")
 
 
 def test_behind_the_observing_door_it_stands_alone_and_may_only_look(
