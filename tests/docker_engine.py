@@ -138,11 +138,17 @@ class Docker:
             for pool in json.loads(call("network", "inspect", network))[0]["IPAM"]["Config"]:
                 TALKED_TO.add(ip_network(pool["Subnet"]))
 
-    def compose(self, project: str, *arguments: str, **environment: str) -> str:
+    def compose(
+        self,
+        project: str,
+        *arguments: str,
+        timeout_s: float = ANSWERS_WITHIN_S * 2,
+        **environment: str,
+    ) -> str:
         """docker-compose, for a project of this session: `name(project)`."""
         self._projects[self.name(project)] = None
         command = ["docker-compose", "-p", self.name(project), *arguments]
-        return _output(command, ANSWERS_WITHIN_S * 2, more=environment)
+        return _output(command, timeout_s, more=environment)
 
     def inspect(self, container: str) -> dict[str, Any]:
         status, document = api("GET", f"/containers/{container}/json")

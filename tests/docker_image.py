@@ -14,7 +14,9 @@ import pytest
 
 from tests.docker_engine import PYTHON, Docker, api
 
-EVERUP = "everup-test/everup"
+PREFIX = os.environ.get("TEST_IMAGE_PREFIX", "everup-test")
+"""Two checkouts that test at once on one engine want names of their own."""
+EVERUP, STACK = f"{PREFIX}/everup", f"{PREFIX}/stack"
 ROOT = Path(__file__).resolve().parent.parent
 BUILT_WITHIN_S = 480.0  # about 80 s from nothing; two lanes share the cores
 
@@ -22,11 +24,21 @@ BUILT_WITHIN_S = 480.0  # about 80 s from nothing; two lanes share the cores
 @pytest.fixture(scope="session")
 def everup_image(docker: Docker, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Its tag. The second worker waits for the first, and finds every layer made."""
-    with (tmp_path_factory.getbasetemp().parent / "image.lock").open("w") as lock:
+    return _built(EVERUP, [], tmp_path_factory.getbasetemp().parent)
+
+
+@pytest.fixture(scope="session")
+def stack_image(everup_image: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The same of the reference stack's services; its layers are made by then."""
+    return _built(STACK, ["stack"], tmp_path_factory.getbasetemp().parent)
+
+
+def _built(tag: str, stage: list[str], folder: Path) -> str:
+    with (folder / "image.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        before = api("GET", f"/images/{EVERUP}:latest/json")[1]
+        before = api("GET", f"/images/{tag}:latest/json")[1]
         built = subprocess.run(
-            ["scripts/image", EVERUP],
+            ["scripts/image", tag, *stage],
             cwd=ROOT,
             env={**os.environ, "BASE_IMAGE": PYTHON},
             capture_output=True,
@@ -34,7 +46,7 @@ def everup_image(docker: Docker, tmp_path_factory: pytest.TempPathFactory) -> st
             timeout=BUILT_WITHIN_S,
         )
         assert built.returncode == 0, built.stdout[-3000:] + built.stderr[-3000:]
-        now = api("GET", f"/images/{EVERUP}:latest/json")[1]
+        now = api("GET", f"/images/{tag}:latest/json")[1]
         if before.get("Id", now["Id"]) != now["Id"]:
             api("DELETE", f"/images/{before['Id']}")  # it stays where something uses it
-    return EVERUP
+    return tag

@@ -11,17 +11,22 @@ import pytest
 import yaml
 
 from tests.docker_engine import BUSYBOX, HAPROXY, Docker, wait_until
+from tests.system.compose_project import DEPLOY, SERVICE
 
 pytestmark = pytest.mark.system
-DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
-FILES = sorted(DEPLOY.glob("compose*.yaml"))
-SERVICE = "infrastructure-recovery-service"
+BASE = DEPLOY / "compose.yaml"
+LAYERS = sorted(path for path in DEPLOY.glob("compose.*.yaml"))
 SOCKET_MOUNT = "/var/run/docker.sock:/var/run/docker.sock:ro"
+
+
+def over(path: Path) -> list[str]:
+    """The base file, and what is laid over it."""
+    return [part for file in dict.fromkeys((BASE, path)) for part in ("-f", str(file))]
 
 
 def read(path: Path) -> dict[str, Any]:
     said = subprocess.run(
-        ["docker-compose", "-f", str(path), "config"], capture_output=True, text=True, timeout=60
+        ["docker-compose", *over(path), "config"], capture_output=True, text=True, timeout=60
     )
     assert said.returncode == 0, said.stderr
     assert said.stderr == ""
@@ -29,7 +34,7 @@ def read(path: Path) -> dict[str, Any]:
     return document
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [BASE, *LAYERS], ids=lambda path: path.name)
 def test_everup_is_asked_on_8010_and_drops_what_it_does_not_need(path: Path) -> None:
     service = read(path)["services"][SERVICE]
     assert service["ports"] == ["127.0.0.1:8010:8010/tcp"]
@@ -41,23 +46,23 @@ def test_everup_is_asked_on_8010_and_drops_what_it_does_not_need(path: Path) -> 
     assert service["labels"]["everup.own"] == "true"
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [BASE, *LAYERS], ids=lambda path: path.name)
 def test_it_is_written_for_both_generations_of_compose(path: Path) -> None:
     """The newer one warns of `version`; the older one reads it as the newest it knows without."""
-    assert set(yaml.safe_load(path.read_text())) <= {"services", "volumes", "networks"}
+    fields = {name for name in yaml.safe_load(path.read_text()) if not name.startswith("x-")}
+    assert fields <= {"services", "volumes", "networks"}
 
 
 def test_there_are_the_three_ways_to_the_socket() -> None:
-    names = [path.name for path in FILES]
-    assert names == ["compose.heal.yaml", "compose.observe.yaml", "compose.yaml"]
-    direct = read(DEPLOY / "compose.yaml")["services"]
-    assert SOCKET_MOUNT in direct[SERVICE]["volumes"]
-    for name in ("compose.observe.yaml", "compose.heal.yaml"):
-        services = read(DEPLOY / name)["services"]
-        assert not any("docker.sock" in volume for volume in services[SERVICE]["volumes"])
+    assert [path.name for path in LAYERS] == ["compose.observe.yaml", "compose.proxy.yaml"]
+    assert SOCKET_MOUNT in read(BASE)["services"][SERVICE]["volumes"]
+    for path in LAYERS:
+        services = read(path)["services"]
+        mounts = [v for v in services[SERVICE]["volumes"] if "docker.sock" in v]
+        assert mounts == ["/dev/null:/var/run/docker.sock:ro"]
         assert services[SERVICE]["environment"]["DOCKER_HOST"] == "tcp://engine-door:2375"
         assert SOCKET_MOUNT in services["engine-door"]["volumes"]
-        assert services["engine-door"]["networks"] == {"engine-door": None}
+        assert set(services["engine-door"]["networks"]) == {"engine-door"}
         assert "ports" not in services["engine-door"]
         assert services["engine-door"]["labels"]["everup.own"] == "true"
 
@@ -68,12 +73,10 @@ def test_only_looking_is_not_a_matter_of_everup_s_mode() -> None:
     assert observing["networks"]["engine-door"] == {"internal": True}
 
 
-@pytest.mark.parametrize("name", ["compose.observe.yaml", "compose.heal.yaml"])
-def test_the_door_is_put_up_without_any_power_and_refuses(docker: Docker, name: str) -> None:
-    project = name.split(".")[1]
-    docker.compose(
-        project, "-f", str(DEPLOY / name), "up", "-d", "engine-door", DOOR_IMAGE=f"{HAPROXY}:latest"
-    )
+@pytest.mark.parametrize("path", LAYERS, ids=lambda path: path.name)
+def test_the_door_is_put_up_without_any_power_and_refuses(docker: Docker, path: Path) -> None:
+    project = path.name.split(".")[1]
+    docker.compose(project, *over(path), "up", "-d", "engine-door", DOOR_IMAGE=f"{HAPROXY}:latest")
     beside = docker.run(
         BUSYBOX, "sleep", "120", options=["--network", f"{docker.name(project)}_engine-door"]
     )

@@ -1,8 +1,8 @@
 """Everup in the place of the usual autoheal tool: what its variables change here. Pure.
 
 Flows in: what was loaded, and what the tool's variables say. Flows out: the same with them taken
-in, and a sentence for each that is deliberately not honoured. What somebody said in Everup's own words
-goes first. Called by `discover`; labels and stop times are read where containers are.
+in, and a sentence for each that is deliberately not honoured. What somebody said in Everup's own
+words goes first. Called by `discover`; labels and stop times are read where containers are.
 """
 
 from __future__ import annotations

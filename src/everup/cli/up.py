@@ -58,26 +58,30 @@ def up(
                 "Stop it with: everup down     or use another --state-dir",
             )
         now: Loaded | None = loaded
-        while now is not None:
-            now = _once(now, allowed_hosts, voice.say, is_found=is_found)
+        with take_address(loaded) as sock:
+            while now is not None:
+                now = _once(now, sock, allowed_hosts, voice.say, is_found=is_found)
         return OK
     finally:
         voice.finish()
 
 
 def _once(
-    loaded: Loaded, allowed_hosts: list[str], say: Callable[[str], None], *, is_found: bool
+    loaded: Loaded,
+    sock: socket.socket,
+    allowed_hosts: list[str],
+    say: Callable[[str], None],
+    *,
+    is_found: bool,
 ) -> Loaded | None:
-    """Over one stack; what to begin anew over, when there are further services, or None."""
-    sock = take_address(loaded)
+    """Over one stack; what to begin anew over, when there are further services, or None. Whoever
+    calls in between waits at `sock`, which stays open."""
     try:
-        return asyncio.run(_run(loaded, sock, allowed_hosts, say, is_found=is_found))
+        return asyncio.run(_run(loaded, sock.dup(), allowed_hosts, say, is_found=is_found))
     except TooManyMishaps as error:
         raise Stop(UNWELL, f"gives up, so that a supervisor starts it anew: {error}") from None
     except EverupError as error:
         raise Stop(UNWELL, f"cannot start: {error}") from None
-    finally:
-        sock.close()
 
 
 def take_address(loaded: Loaded) -> socket.socket:

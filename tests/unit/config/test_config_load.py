@@ -330,3 +330,37 @@ class TestCareful:
         assert loaded.stack.services["a"].frozen_by_label == "label everup.freeze"
         (problem,) = refused_service("labels: {everup.freze: x}")
         assert "did you mean 'everup.freeze'?" in problem
+
+
+def test_a_token_comes_from_a_variable_or_a_file_and_is_in_no_repr(tmp_path: Path) -> None:
+    (tmp_path / "everup.yaml").write_text(
+        "stack: a\nservices: {web: http://127.0.0.1:1}\ntoken_file: secret\n"
+    )
+    (tmp_path / "secret").write_text("in-a-file-of-its-own\n")
+    loaded = load_stack(tmp_path, {})
+    assert loaded.options.token == "in-a-file-of-its-own"
+    assert loaded.options.token_source == str(tmp_path / "secret")
+    assert "in-a-file" not in repr(loaded)
+    given = load_stack(tmp_path, {"EVERUP_TOKEN": "in-a-variable-given"})
+    assert (given.options.token, given.options.token_source) == (
+        "in-a-variable-given",
+        "EVERUP_TOKEN",
+    )
+
+
+@pytest.mark.parametrize(
+    ("environ", "said"),
+    [
+        ({"EVERUP_TOKEN": "short"}, "EVERUP_TOKEN: is no token; write 16 to 512"),
+        ({"EVERUP_TOKEN": "with a blank in its middle"}, "EVERUP_TOKEN: is no token"),
+        ({"EVERUP_TOKEN_FILE": "/nowhere/at/all"}, "cannot be read: No such file"),
+    ],
+)
+def test_a_token_that_is_none_is_said_and_not_shown(
+    tmp_path: Path, environ: dict[str, str], said: str
+) -> None:
+    (tmp_path / "everup.yaml").write_text("stack: a\nservices: {web: http://127.0.0.1:1}\n")
+    with pytest.raises(ConfigError) as raised:
+        load_stack(tmp_path, environ)
+    assert said in str(raised.value)
+    assert environ.get("EVERUP_TOKEN", "-none-") not in str(raised.value)

@@ -61,3 +61,16 @@ def test_no_socket_and_no_file_instead_of_one(tmp_path: Path) -> None:
     assert entrypoint.group_for(str(tmp_path / "none")) is None
     (tmp_path / "file").touch()
     assert entrypoint.group_for(str(tmp_path / "file")) is None
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({}, None),
+        ({"DOCKER_SOCK": "/tmp/docker.sock"}, "unix:///tmp/docker.sock"),
+        ({"DOCKER_SOCK": "tcp://proxy:2375"}, "tcp://proxy:2375"),
+        ({"DOCKER_SOCK": "/tmp/docker.sock", "DOCKER_HOST": "tcp://engine-door:2375"}, None),
+    ],
+)
+def test_the_socket_of_autoheals_variable(environ: dict[str, str], expected: str | None) -> None:
+    assert entrypoint.address_of_autoheal(environ) == expected

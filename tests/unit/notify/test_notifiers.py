@@ -51,6 +51,26 @@ def test_a_webhook_gets_the_message_and_its_key() -> None:
 
 
 @pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ((("text", "all"),), {"text": f"{MESSAGE.title}\n{MESSAGE.text}"}),
+        ((("title", "title"), ("body", "text")), {"title": MESSAGE.title, "body": MESSAGE.text}),
+    ],
+)
+def test_a_webhook_may_want_a_form_of_its_own(
+    keys: tuple[tuple[str, str], ...], expected: dict[str, str]
+) -> None:
+    async def story() -> None:
+        async with web(OK) as there:
+            notifier = WebhookNotifier(NotifierSpec("webhook", "w", url=there.url, keys=keys))
+            await notifier.send(MESSAGE)
+            await notifier.close()
+            assert json.loads(there.requests[0][2]) == expected
+
+    told(story())
+
+
+@pytest.mark.parametrize(
     ("status", "error"),
     [
         ("500 Oops", TryAgain),
@@ -112,6 +132,14 @@ def script(tmp_path: Path, text: str) -> tuple[str, str]:
     file = tmp_path / "told.py"
     file.write_text(text)
     return sys.executable, str(file)
+
+
+def test_a_command_may_be_told_the_service_as_its_last_word(tmp_path: Path) -> None:
+    words = script(tmp_path, "import sys\nopen(sys.argv[1], 'w').write(repr(sys.argv[2:]))\n")
+    out = tmp_path / "out"
+    spec = NotifierSpec("command", "c", command=(*words, str(out)), names_service=True)
+    told(CommandNotifier(spec, {"PATH": "/usr/bin:/bin"}).send(MESSAGE))
+    assert out.read_text() == repr([MESSAGE.service])
 
 
 def test_a_command_gets_json_and_variables_and_no_shell(tmp_path: Path) -> None:

@@ -100,13 +100,14 @@ class Context:
 
     async def check(self, name: str) -> None:
         """Raises Unavailable unless the named dependency is well."""
+        stateful = BY_NAME[name].stateful
+        timeout_s = health.STORE_TIMEOUT_S if stateful else health.SERVICE_TIMEOUT_S
+        timeout_s *= float(self.environment.get("PATIENCE", "1"))
         if name == "postgres":
-            await self.postgres.check(health.STORE_TIMEOUT_S)
+            await self.postgres.check(timeout_s)
         elif name == "redis":
-            await self.redis.check(health.STORE_TIMEOUT_S)
+            await self.redis.check(timeout_s)
         else:
-            stateful = BY_NAME[name].stateful
-            timeout_s = health.STORE_TIMEOUT_S if stateful else health.SERVICE_TIMEOUT_S
             await self.peer(name).check(CHECK_PATHS.get(name, "/health"), timeout_s)
 
     async def reconnect(self) -> int:

@@ -1,7 +1,8 @@
 """The life of one service process: read the environment, serve, end on SIGTERM with 0.
 
 Environment: ``PORT``, ``HOST`` (loopback without it), ``EVERUP_SERVICE``, ``EVERUP_INSTANCE``,
-``EVERUP_KNOBS``, ``EVERUP_KNOBS_DIR``, ``DATA_DIR``, and the addresses of the dependencies.
+``EVERUP_KNOBS``, ``EVERUP_KNOBS_DIR``, ``DATA_DIR``, ``PATIENCE`` (how many times as long a health
+check waits for its neighbours), and the addresses of the dependencies.
 """
 
 from __future__ import annotations

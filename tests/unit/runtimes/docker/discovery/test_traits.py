@@ -127,9 +127,8 @@ def test_variables_of_autoheal() -> None:
     assert (found.interval_s, found.only_running, found.is_given) == (None, True, True)
     assert found.webhook_url == "https://hooks.example.com/secret"
     assert "hooks.example.com" not in repr(found)
-    assert {note.about for note in found.notes} == {
-        *("AUTOHEAL_INTERVAL", "AUTOHEAL_DEBUG", "POST_RESTART_SCRIPT"),
-    }
+    assert (found.script, found.webhook_key) == ("/x.sh", "text")
+    assert {note.about for note in found.notes} == {"AUTOHEAL_INTERVAL", "AUTOHEAL_DEBUG"}
     assert not read_environment({}).is_given
 
 
