@@ -117,7 +117,7 @@ def load(found: Found, project: Project, loaded: Loaded) -> tuple[Loaded, Discov
     stack: Stack = replace(seen.stack, services=services)
     is_managed = bool(project.managed_by)  # by an orchestrator, and then only observed
     loaded = replace(loaded, stack=stack) if is_managed else loaded.with_stack(stack)
-    notes = tuple(str(note) for note in seen.notes if note.is_mistake)
+    notes = tuple(str(note) for note in seen.notes if note.is_mistake or note.holds_back)
     return replace(loaded, warnings=(*loaded.warnings, *notes)), seen
 
 
