@@ -21,14 +21,14 @@ TIME_SCALE = 0.3
 PATIENCE_S = 40.0
 
 ASK = "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 1 {host} 8080 | grep -q 200"
-_SERVE = "mkdir -p /www; echo hi >/www/index.html; exec httpd -f -p 8080 -h /www"
+SERVE = "mkdir -p /www; echo hi >/www/index.html; exec httpd -f -p 8080 -h /www"
 COMPOSE = f"""
 version: "2.4"
 x-check: &check {{interval: 1s, timeout: 1s, retries: 3}}
 services:
   db:
     image: {BUSYBOX}
-    command: ["sh", "-c", "{_SERVE}"]
+    command: ["sh", "-c", "{SERVE}"]
     healthcheck:
       <<: *check
       test: ["CMD-SHELL", "{ASK.format(host="127.0.0.1").replace(chr(92), chr(92) * 2)}"]
@@ -80,6 +80,18 @@ class Shop:
     def do(self, verb: str, service: str, *options: str) -> None:
         """`docker VERB` with the container."""
         call(verb, *options, self.container(service))
+
+
+async def crash_is_healed(shop: Shop, service: str, patience_s: float = 30.0) -> None:
+    """Its main process dies, and it is started by whoever sees to it."""
+    life = shop.state(service)["StartedAt"]
+    shop.crash(service)
+
+    def is_anew() -> bool:
+        state = shop.state(service)
+        return bool(state["Running"]) and state["StartedAt"] != life
+
+    await until(is_anew, f"{service} is started anew", patience_s)
 
 
 @asynccontextmanager

@@ -20,6 +20,7 @@ from tests.system.docker_stack import (
     actions,
     all_healthy,
     condition,
+    crash_is_healed,
     resolved,
     until,
     watched,
@@ -196,8 +197,7 @@ def test_who_is_called_by_a_url_is_asked_by_it(make: Make, tmp_path: Path) -> No
             assert set(_targets([*await actions(engine)])) == {"backend"}
             assert condition(engine, "quiet") is Condition.HEALTHY
 
-            shop.crash("quiet")
-            await until(lambda: shop.state("quiet")["Running"], "what is dead is started", 20)
+            await crash_is_healed(shop, "quiet")
 
     asyncio.run(story())
 

@@ -16,7 +16,7 @@ from everup.loop.ports import Clock, Runtime
 from everup.loop.still import goes_on
 from everup.model.decision import Step
 from everup.model.entries import Finished, Intended
-from everup.model.errors import EverupError, GiveUp, NotKept, NotSupported
+from everup.model.errors import EverupError, GiveUp, NoAnswer, NotKept, NotSupported
 from everup.model.evidence import ENDED, KEPT, OutcomeState
 from everup.model.kinds import UNKNOWN, ActionKind
 from everup.model.runtime import Captured
@@ -89,6 +89,8 @@ async def perform(
         state, error = OutcomeState.DONE, ""
     except TimeoutError:
         state, error = OutcomeState.UNKNOWN, f"no answer within {deadline_s:g} s"
+    except NoAnswer as silence:
+        state, error = OutcomeState.UNKNOWN, str(silence)
     except (NotBegun, NotKept, NotSupported) as refusal:
         state, error, has_happened = OutcomeState.FAILED, str(refusal), False
     except EverupError as failure:

@@ -2,6 +2,7 @@
 
 EverupError
 ├── TryAgain        it may work later; says when
+│   └── NoAnswer       nobody said whether it happened; look before anything else
 ├── GiveUp          it will not work; the next rung, please
 │   ├── NotSupported   this runtime cannot do that, by name
 │   ├── HookFailed     an owner's command ended with a code of its own
@@ -25,6 +26,10 @@ class TryAgain(EverupError):
     def __init__(self, message: str, retry_after_s: float = 1.0) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class NoAnswer(TryAgain):
+    """The call was sent, and its answer did not come in time: it may still happen."""
 
 
 class GiveUp(EverupError):

@@ -54,6 +54,12 @@ def _mass_failure(context: Context) -> str:
             f"({total} need no other), which looks like our fault or the host's; "
             "ends when fewer are, or when it lasts longer than that"
         )
+    silent = context.silent_checks
+    if silent >= settings.mass_failure_least and silent / total > settings.mass_failure_ratio:
+        return (
+            f"the checks of {silent} services have no answer in time ({total} need no other), and "
+            "none is proven to hang, which looks like the host's fault; ends when fewer are"
+        )
     return ""
 
 

@@ -20,8 +20,8 @@ from everup.model.decision import (
 )
 from everup.model.evidence import Sighting
 from everup.model.kinds import ActionKind, Cause, Mode, Origin
-from everup.model.observation import InstanceObservation, MonitorObservation, Observation
-from everup.model.stack import Stack, Window
+from everup.model.observation import Heard, InstanceObservation, MonitorObservation, Observation
+from everup.model.stack import ProbeSpec, Stack, Window
 from everup.model.state import (
     Freeze,
     InFlight,
@@ -136,6 +136,19 @@ def test_a_mass_failure_is_our_fault_but_reported_deaths_are_seen() -> None:
     assert verdict.check is Check.MONITOR_SANE
     gone = seen(*(dead(n) for n in names))
     assert isinstance(judge(proposal(what, gone), context(what, gone)), Allowed)
+
+
+def test_checks_that_all_fall_silent_are_the_hosts_fault_for_as_long_as_it_lasts() -> None:
+    """Longer than one moment's fault; but not where the kernel proves each hang."""
+    names = ["a", "b", "c", "d"]
+    what = stack(*(service(n, probe=ProbeSpec(is_owners=True)) for n in names))
+    silent = seen(*(failing(n, for_s=900, times=50, heard=Heard.SILENCE) for n in names))
+    verdict = judge(proposal(what, silent), context(what, silent))
+    assert isinstance(verdict, Delayed)
+    assert verdict.check is Check.MONITOR_SANE
+    assert "checks of 4 services have no answer in time" in verdict.reason
+    hung = seen(*(failing(n, letter="T", for_s=900, heard=Heard.SILENCE) for n in names))
+    assert isinstance(judge(proposal(what, hung), context(what, hung)), Allowed)
 
 
 def test_maintenance_window() -> None:

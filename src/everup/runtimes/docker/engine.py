@@ -22,7 +22,7 @@ import aiohttp
 from aiodocker.exceptions import DockerError
 from aiodocker.multiplexed import multiplexed_result_stream
 
-from everup.model.errors import EverupError, GiveUp, TryAgain
+from everup.model.errors import EverupError, GiveUp, NoAnswer, TryAgain
 
 CALL_DEADLINE_S = 10.0
 CALLS_MOST = 16
@@ -109,7 +109,7 @@ class Engine:
         """One call. The deadline counts from the moment at which it is sent.
 
         Raises:
-            TryAgain, GiveUp, Gone: see above. A call that ran out of time may still be under way.
+            TryAgain, GiveUp, Gone: see above. NoAnswer: it may still be under way.
         """
         docker = self._open()
         async with self._turns:
@@ -124,7 +124,7 @@ class Engine:
                         versioned_api=is_versioned,
                     )
             except TimeoutError:
-                raise TryAgain(f"the engine gave no answer to {path} in {deadline_s:g} s") from None
+                raise NoAnswer(f"the engine gave no answer to {path} in {deadline_s:g} s") from None
             except (DockerError, aiohttp.ClientError, OSError, ValueError) as error:
                 raise translated(error, path) from error
 

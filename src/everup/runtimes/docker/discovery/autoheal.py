@@ -28,6 +28,8 @@ DEFAULT_JSON_KEY = "text"
 _NOT_APPLICABLE = {"CURL_TIMEOUT": "each call to the engine has its own deadline"}
 _BESIDE = (_WEBHOOK, _APPRISE, _SCRIPT)
 _NAMES = frozenset({"autoheal", "docker-autoheal"})
+_SOCKET = "docker.sock"
+_OWN_LABEL = "everup.own"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ def read_environment(environ: Mapping[str, str]) -> AutohealSettings:
 
 
 def find_beside(containers: Iterable[Container]) -> tuple[AutohealBeside, ...]:
-    """Every autoheal that runs, by its image, its program or its name."""
+    """Every autoheal that runs, by its image, its program, its name, or its variables."""
     return tuple(
         AutohealBeside(one.name, one.id, read_environment(one.env))
         for one in containers
@@ -101,7 +103,15 @@ def is_autoheal(one: Container) -> bool:
     """Is this container the autoheal tool?"""
     if split_image(one.image).name in _NAMES or one.service in _NAMES or one.name in _NAMES:
         return True
-    return any(word.rpartition("/")[2] in _NAMES for word in one.command[:3])
+    if any(word.rpartition("/")[2] in _NAMES for word in one.command[:3]):
+        return True
+    return _OWN_LABEL not in one.labels and _is_one_by_another_name(one)
+
+
+def _is_one_by_another_name(one: Container) -> bool:
+    """In an image of somebody's own it still has its variables, and the engine's socket."""
+    has_socket = any(mount.target.endswith(_SOCKET) for mount in one.mounts)
+    return has_socket and any(name.startswith(_PREFIX) for name in one.env)
 
 
 def stop_timeout_s(one: Container, notes: list[Note]) -> float | None:

@@ -20,12 +20,14 @@ class Note:
     """One remark. `about` is a service, a container, a file or "" for the whole project.
 
     `is_mistake`: somebody wrote what cannot be understood, and `fix` says what would be.
+    `holds_back`: because of it Everup does less than its mode says.
     """
 
     about: str
     text: str
     fix: str = ""
     is_mistake: bool = False
+    holds_back: bool = False
 
     def __str__(self) -> str:
         start = f"{self.about}: " if self.about else ""

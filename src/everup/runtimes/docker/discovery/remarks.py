@@ -22,6 +22,7 @@ def project_notes(project: Project, around: Around, left_out: Sequence[str]) -> 
             "",
             f"{project.managed_by} manages it, so it is only observed: two that act would undo "
             "each other",
+            holds_back=True,
         )
     if project.own:
         names = ", ".join(one.name for one in project.own)
@@ -43,6 +44,7 @@ def project_notes(project: Project, around: Around, left_out: Sequence[str]) -> 
                 f"autoheal runs as {healer.container} and restarts {', '.join(handled)}; Everup "
                 "leaves restarts of them to it",
                 f"stop {healer.container} to have Everup do it; their labels are understood",
+                holds_back=True,
             )
 
 
