@@ -15,15 +15,17 @@ from everup.runtimes.processes.manifest import MANIFEST
 from tests.unit.builders import service, stack
 from tests.unit.loop.small_world import World
 
-POSSIBLE = "possible for a are: restart, graceful_restart, container_restart, dependency_recovery"
+POSSIBLE = (
+    "possible for a are: restart, graceful_restart, container_restart, dependency_recovery, "
+    "scale_out, scale_up, scale_in, scale_down"
+)
 
 
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [
-        (ActionKind.SCALE_OUT, "scale_out is not part of this version"),
         (ActionKind.EMERGENCY_ROLLBACK, "emergency_rollback is not part of this version"),
-        (ActionKind.FAILOVER, "failover is not part of this version"),
+        (ActionKind.FAILOVER, "the processes runtime cannot failover"),
         (ActionKind.RECREATE, "a declares no releases, without which recreate is a restart"),
         (ActionKind.ISOLATE, "the processes runtime cannot isolate"),
         (ActionKind.REJOIN, "the processes runtime cannot rejoin"),
