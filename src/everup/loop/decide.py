@@ -14,7 +14,7 @@ from everup.loop import episodes, incidents, scaling, wishes
 from everup.loop.context import gate_context
 from everup.loop.foretold import follow_predictions
 from everup.loop.look import Decision, Look
-from everup.model.decision import Allowed, Escalate, Hold, Proposal, Verdict, Want
+from everup.model.decision import Allowed, Check, Escalate, Hold, Proposal, Verdict, Want
 from everup.model.entries import Entry, MonitorFaultOver, MonitorFaultSeen
 from everup.model.kinds import is_known
 from everup.safety import Context, judge
@@ -22,6 +22,10 @@ from everup.safety.sanity import monitor_fault
 
 if TYPE_CHECKING:
     from everup.loop.control import Control
+
+
+GIVES_WAY = frozenset({Check.MODE, Check.HEADROOM, Check.APPROVAL})
+"""Checks for which a rung of another's trade is passed over; what only delays is waited for."""
 
 
 async def decide(control: Control, look: Look) -> Look:
@@ -97,7 +101,7 @@ def _filled_in(control: Control, look: Look, want: Want, context: Context) -> De
         proposal = scaling.filled(want, control.stack, *seen)
         if proposal is not None:
             verdict = judge(proposal, context)
-            if isinstance(verdict, Allowed):
+            if getattr(verdict, "check", None) not in GIVES_WAY:
                 return Decision(want.service, proposal=proposal, verdict=verdict)
     verdict = judge(want.otherwise, context)
     return Decision(want.service, proposal=want.otherwise, verdict=verdict)

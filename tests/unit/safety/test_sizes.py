@@ -52,11 +52,15 @@ def test_a_larger_limit_needs_what_it_adds_for_each() -> None:
 
 def test_short_of_cpu_only_a_person_grows_anything() -> None:
     host = replace(ROOMY, pressure_ratio=0.95)
-    parameters = {MEMORY: 1100 * MIB, MEMORY_BEFORE: 1000 * MIB}
+    parameters = {INSTANCES: 2, BEFORE: 1}
     observation = replace(seen(up("a")), host=host)
-    assert said(proposal(ActionKind.SCALE_UP, parameters), observation) == Allowed()
-    own = replace(proposal(ActionKind.SCALE_UP, parameters, Origin.RECOVERY), on_running=False)
-    assert said(own, observation) is Check.HEADROOM
+    asked = proposal(ActionKind.SCALE_OUT, parameters)
+    assert said(asked, observation, max_instances=2) == Allowed()
+    own = proposal(ActionKind.SCALE_OUT, parameters, Origin.SCALING)
+    assert said(own, observation, max_instances=2) is Check.HEADROOM
+    memory = {MEMORY: 1100 * MIB, MEMORY_BEFORE: 1000 * MIB}
+    own = replace(proposal(ActionKind.SCALE_UP, memory, Origin.RECOVERY), on_running=False)
+    assert said(own, observation) == Allowed(), "memory is no CPU"
 
 
 @pytest.mark.parametrize(
