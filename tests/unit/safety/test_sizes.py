@@ -31,7 +31,7 @@ def proposal(
 def said(asked: Proposal, observation: Observation, **changes: object) -> object:
     spec = service("a", limits=Limits(1000 * MIB), **changes)
     verdict = judge(asked, context(stack(spec, mode=Mode.AUTO), observation))
-    return verdict if isinstance(verdict, Allowed) else verdict.check  # type: ignore[union-attr]
+    return verdict if isinstance(verdict, Allowed) else verdict.check
 
 
 @pytest.mark.parametrize(("added", "is_allowed"), [(1, True), (2, False)])
