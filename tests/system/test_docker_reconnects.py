@@ -1,4 +1,4 @@
-"""Who stays sick after what it needs was healed: its owner's hook, or a restart, on real containers."""
+"""Who stays sick after what it needs was healed: its hook, or a restart, on real containers."""
 
 from __future__ import annotations
 
