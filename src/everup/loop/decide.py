@@ -14,7 +14,16 @@ from everup.loop import episodes, incidents, scaling, wishes
 from everup.loop.context import gate_context
 from everup.loop.foretold import follow_predictions
 from everup.loop.look import Decision, Look
-from everup.model.decision import Allowed, Escalate, Hold, HoldReason, Proposal, Verdict, Want
+from everup.model.decision import (
+    Allowed,
+    Check,
+    Escalate,
+    Hold,
+    HoldReason,
+    Proposal,
+    Verdict,
+    Want,
+)
 from everup.model.entries import Entry, MonitorFaultOver, MonitorFaultSeen
 from everup.model.kinds import ActionKind, is_known
 from everup.rollback_manager import propose as propose_rollback
@@ -23,6 +32,10 @@ from everup.safety.sanity import monitor_fault
 
 if TYPE_CHECKING:
     from everup.loop.control import Control
+
+
+GIVES_WAY = frozenset({Check.MODE, Check.HEADROOM, Check.APPROVAL})
+"""Checks for which a rung of another's trade is passed over; what only delays is waited for."""
 
 
 async def decide(control: Control, look: Look) -> Look:
@@ -102,7 +115,7 @@ def _filled_in(control: Control, look: Look, want: Want, context: Context) -> De
         proposal = scaling.filled(want, control.stack, *seen)
         if proposal is not None:
             verdict = judge(proposal, context)
-            if isinstance(verdict, Allowed):
+            if getattr(verdict, "check", None) not in GIVES_WAY:
                 return Decision(want.service, proposal=proposal, verdict=verdict)
     if want.otherwise is None:
         hold = Hold(want.service, HoldReason.NOT_POSSIBLE, f"{want.kind}: {want.reason}")

@@ -24,7 +24,8 @@ from everup.model.state import StackState
 
 NEEDS: Mapping[ActionKind, Capability] = {
     kind: Capability.SET_INSTANCES if kind in COUNTS else Capability.SET_LIMITS
-    for kind in SCALING_KINDS
+    for kind in ActionKind
+    if kind in SCALING_KINDS
 }
 
 

@@ -75,7 +75,7 @@ def as_it_is(
 ) -> ServiceSpec:
     """The declaration with as many instances as there are, or are wanted since it was scaled."""
     there = 0 if seen is None else len(seen.instances)
-    count = max(known.instances_wanted or spec.instances, there)
+    count = max(known.count_of(spec.instances), there)
     return spec if count == spec.instances else replace(spec, instances=count)
 
 
@@ -146,6 +146,11 @@ class ServiceState:
         if self.with_a_person is None:
             return False
         return self.escalated_cause not in FORETOLD or cause in FORETOLD
+
+    def count_of(self, declared: int) -> int:
+        """How many instances should answer: as scaled, without those that are cut off."""
+        cut = sum(1 for name in self.isolated if name)
+        return max(1, (self.instances_wanted or declared) - cut) if declared else declared
 
     @property
     def is_wanted(self) -> bool:

@@ -70,7 +70,7 @@ def _score_service(
                 factors[signal] = (value, factor)
         total += own
         is_whole = is_whole and own == 1.0
-    wanted = state.service(spec.name).instances_wanted or spec.instances
+    wanted = state.service(spec.name).count_of(spec.instances)
     judged = max(wanted, len(seen.instances)) - unread
     value = total / judged if judged else UNKNOWN
     condition = _condition(spec, settled, value, settings)

@@ -13,7 +13,7 @@ from everup.model.kinds import (
     is_known,
 )
 from everup.model.observation import ServiceObservation
-from everup.model.scaling import BEFORE, INSTANCES, LEAVING, MEMORY, MEMORY_BEFORE
+from everup.model.scaling import BEFORE, CPUS, INSTANCES, LEAVING, MEMORY, MEMORY_BEFORE
 from everup.model.stack import ServiceSpec
 from everup.safety.context import Context
 
@@ -94,8 +94,8 @@ def _fewer(
 
 
 def headroom(proposal: Proposal, context: Context) -> Verdict | None:
-    """No growth that leaves the host short of memory. Of its own accord Everup does not grow
-    anything either while the host is short of CPU: more of it would be the wrong answer."""
+    """No growth that leaves the host short of memory. Of its own accord Everup takes no more
+    CPU either while the host is short of it: more load would be the wrong answer."""
     needs = sum(_needs_bytes(step, context) for step in proposal.steps)
     if proposal.kind not in GROWS or any(step.undoes for step in proposal.steps):
         return None
@@ -110,7 +110,8 @@ def headroom(proposal: Proposal, context: Context) -> Verdict | None:
         )
         return Refused(Check.HEADROOM, text)
     is_pressed = host.pressure_ratio >= settings.host_pressure_ratio
-    if is_pressed and proposal.origin is not Origin.PERSON:
+    takes_cpu = proposal.kind is ActionKind.SCALE_OUT or CPUS in proposal.steps[0].parameters
+    if is_pressed and takes_cpu and proposal.origin is not Origin.PERSON:
         return Delayed(Check.HEADROOM, "the host is short of CPU")
     return None
 

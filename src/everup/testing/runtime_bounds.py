@@ -47,6 +47,8 @@ CALLS: dict[Capability, Call] = {
     Capability.UNPIN_IMAGE: lambda r, s: r.unpin_image(s, "image-of-nobody"),
     Capability.ISOLATE: lambda r, s: r.isolate(s),
     Capability.REJOIN: lambda r, s: r.rejoin(s),
+    Capability.FAILOVER: lambda r, s: r.failover(s, "steady", grace_s=GRACE_S),
+    Capability.FAILBACK: lambda r, s: r.failback(s),
 }
 """Every verb on one service, with arguments that a runtime which has the verb accepts."""
 
@@ -160,6 +162,34 @@ async def the_count_is_what_was_set(lab: RuntimeLab) -> None:
         assert {n: i.identity for n, i in after.items()} == {
             n: i.identity for n, i in before.items()
         }, "the highest-numbered ones leave, the others stay as they are"
+
+
+async def who_is_named_leaves_first(lab: RuntimeLab) -> None:
+    async with opened(lab) as runtime:
+        await runtime.start("steady")
+        await runtime.set_instances("steady", 3)
+        before = await instances_of(runtime, "steady")
+        first, *others = sorted(before)
+        await runtime.set_instances("steady", 2, leaving=[first])
+        after = await instances_of(runtime, "steady")
+        assert {n: i.identity for n, i in after.items()} == {
+            n: before[n].identity for n in others
+        }, "the one that was named goes, the others stay as they are"
+        await runtime.set_instances("steady", 3)
+        again = await instances_of(runtime, "steady")
+        assert len(again) == 3
+        assert all(is_up(i) for i in again.values())
+
+
+async def a_limit_can_be_taken_away(lab: RuntimeLab) -> None:
+    async with opened(lab) as runtime:
+        await runtime.start("idle")
+        before = await the_only(runtime, "idle")
+        await runtime.set_limits("idle", Limits(memory_bytes=700.0 * _MIB))
+        await runtime.set_limits("idle", Limits(memory_bytes=float("inf")))
+        after = await the_only(runtime, "idle")
+        assert not after.memory_limit_bytes > 0
+        assert after.identity == before.identity
 
 
 async def a_senseless_count_is_refused(lab: RuntimeLab) -> None:

@@ -79,6 +79,19 @@ async def what_a_lost_controller_held_is_given_back(lab: RuntimeLab) -> None:
         assert after.identity == before.identity
 
 
+async def one_instance_is_isolated_alone(lab: RuntimeLab) -> None:
+    async with opened(lab) as runtime:
+        await runtime.start("steady")
+        before = await instances_of(runtime, "steady")
+        await runtime.isolate("steady", min(before))
+        assert any("steady" in line for line in await runtime.release("steady"))
+        await runtime.isolate("steady", min(before))
+        await runtime.rejoin("steady")
+        assert not await runtime.release("steady"), "it was given back before"
+        after = await instances_of(runtime, "steady")
+        assert {i.identity for i in after.values()} == {i.identity for i in before.values()}
+
+
 async def isolation_is_given_back(lab: RuntimeLab) -> None:
     async with opened(lab) as runtime:
         await runtime.start("idle")

@@ -57,5 +57,8 @@ def test_every_endpoint_is_there_and_no_other() -> None:
         "/services/{name}/stop",
         "/services/{name}/start",
         "/recovery/manual/{service}",
+        "/scaling",
+        "/scaling/decisions",
+        "/scaling/manual/{service}",
         "/metrics",
     }

@@ -17,15 +17,14 @@ from tests.unit.loop.small_world import World
 
 POSSIBLE = (
     "possible for a are: restart, graceful_restart, container_restart, dependency_recovery, "
-    "emergency_rollback"
+    "emergency_rollback, scale_out, scale_up, scale_in, scale_down"
 )
 
 
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [
-        (ActionKind.SCALE_OUT, "scale_out is not part of this version"),
-        (ActionKind.FAILOVER, "failover is not part of this version"),
+        (ActionKind.FAILOVER, "the processes runtime cannot failover"),
         (ActionKind.RECREATE, "a declares no releases, without which recreate is a restart"),
         (ActionKind.ISOLATE, "the processes runtime cannot isolate"),
         (ActionKind.REJOIN, "the processes runtime cannot rejoin"),

@@ -138,6 +138,7 @@ def test_but_for_the_mode() -> None:
 @pytest.mark.parametrize("kind", ActionKind)
 def test_what_is_called_not_built_is_what_perform_has_no_hands_for(kind: ActionKind) -> None:
     spec = service("a", hooks={"cache_clear": HookSpec(command=("x",))})
-    call = perform._call(AsyncMock(), spec, Step(kind, "a"), 1.0)
+    parameters: dict[str, str | int | float | bool] = {"instances": 2, "standby": "b"}
+    call = perform._call(AsyncMock(), spec, Step(kind, "a", parameters), 1.0)
     asyncio.run(call)
     assert kind in NEEDS

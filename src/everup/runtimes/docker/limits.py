@@ -35,6 +35,7 @@ class LimitKeeper:
     def __init__(self, engine: Engine, hands: Hands, store: Store, peak: Peak) -> None:
         self._engine, self._hands, self._store, self._seen = engine, hands, store, peak
         self._ran_out: dict[str, float] = {}
+        self._whole_bytes = self._whole_nano_cpus = 0  # of the machine; 0: not asked yet
 
     def ran_out(self, container: Container) -> None:
         """The kernel ended something in it for lack of memory: it has used all that it had."""
@@ -97,20 +98,23 @@ class LimitKeeper:
         return said
 
     async def _change(self, container: Container, wanted: Mapping[str, Any]) -> None:
-        before = _of(container, wanted)
-        if self._store.get(ROOM, container.id) is None:
+        await self._measure()
+        before = self._of(container, wanted)
+        held = self._store.get(ROOM, container.id) or {}
+        known = section(held, "before")
+        if before.keys() - known.keys():
             self._store.put(
                 ROOM,
                 container.id,
                 {
                     "service": container.service,
                     "name": container.name,
-                    "before": before,
+                    "before": {**before, **known},
                     "peak": _or_none(self._peak(container)),
                 },
             )
         await self._update(container.id, wanted)
-        now = _of(await self._hands.look(container.id), wanted)
+        now = self._of(await self._hands.look(container.id), wanted)
         if now != dict(wanted):
             raise GiveUp(f"{container.name}: the engine took {dict(wanted)} and has {now}")
 
@@ -121,7 +125,8 @@ class LimitKeeper:
         except GiveUp:
             self._store.remove(ROOM, container)
             return ()
-        if _of(now, before) == dict(before):
+        await self._measure()
+        if self._of(now, before) == dict(before):
             self._store.remove(ROOM, container)
             return ()
         limit = before.get("Memory")
@@ -136,10 +141,34 @@ class LimitKeeper:
         return (f"{service}: the limits of {now.name} are as declared again",)
 
     async def _update(self, container: str, wanted: Mapping[str, Any]) -> None:
+        """The engine takes 0 for "leave it" and no number for "none": what is not limited may have
+        all of the machine."""
         body = dict(wanted)
-        if body.get("Memory") == 0:  # the engine takes 0 for "leave it"; -1 lifts a limit
-            body |= {"Memory": -1, "MemorySwap": -1}
+        if body.get("Memory") == 0:
+            body |= {"Memory": self._whole_bytes, "MemorySwap": 2 * self._whole_bytes}
+        if body.get("NanoCpus") == 0:
+            body["NanoCpus"] = self._whole_nano_cpus
         await self._engine.call("POST", f"containers/{container}/update", body=body)
+
+    async def _measure(self) -> None:
+        if not self._whole_bytes:
+            info = await self._engine.get("info")
+            self._whole_nano_cpus = int(info.get("NCPU") or 0) * NANOSECONDS
+            self._whole_bytes = int(info.get("MemTotal") or 0)
+
+    def limits_much(self, limit_bytes: float) -> bool:
+        """Is it less than all of the machine? Before anything was changed: any is."""
+        return not self._whole_bytes or limit_bytes < self._whole_bytes
+
+    def _of(self, container: Container, names: Mapping[str, Any]) -> dict[str, int]:
+        """What it has; all of the machine is no limit."""
+        host = section(container.document, "HostConfig")
+        found = {name: int(host.get(name) or 0) for name in names}
+        if found.get("Memory", 0) >= self._whole_bytes > 0:
+            found |= {name: 0 for name in ("Memory", "MemorySwap") if name in found}
+        if found.get("NanoCpus", 0) >= self._whole_nano_cpus > 0:
+            found["NanoCpus"] = 0
+        return found
 
 
 def _or_none(value: float) -> float | None:
@@ -156,11 +185,6 @@ def _memory(container: Container, limit: float) -> dict[str, int]:
         return {"Memory": wanted, "MemorySwap": -1}
     swap = both - memory if both > memory > 0 else wanted if not memory else 0
     return {"Memory": wanted, "MemorySwap": wanted + swap}
-
-
-def _of(container: Container, names: Mapping[str, Any]) -> dict[str, int]:
-    host = section(container.document, "HostConfig")
-    return {name: int(host.get(name) or 0) for name in names}
 
 
 def _mib(value: float) -> str:

@@ -11,11 +11,13 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from everup.loop.ports import Clock
 from everup.model.errors import EverupError, GiveUp, TryAgain
+from everup.model.kinds import UNKNOWN, is_known
 from everup.model.observation import Instance
 from everup.model.runtime import Captured, Listing, ProcessSight, RuntimeEvent
 from everup.model.settings import Settings
@@ -419,7 +421,7 @@ class DockerRuntime:
     def _instance(self, container: Container, usage: Usage | None, lost: str = "") -> Instance:
         has_ended = not container.is_running
         was_witnessed = has_ended and self._witness.saw(container)
-        return instance_of(
+        instance = instance_of(
             container,
             usage or NOTHING_MEASURED,
             was_witnessed=was_witnessed,
@@ -430,6 +432,10 @@ class DockerRuntime:
             failure_threshold=self._settings.failure_threshold,
             version=self._versions.of(container),
         )
+        limit = instance.memory_limit_bytes
+        if not is_known(limit) or self._limits.limits_much(limit):
+            return instance
+        return replace(instance, memory_limit_bytes=UNKNOWN)
 
     async def _log(self, container: Container, lines: int) -> Sequence[str]:
         try:

@@ -25,6 +25,9 @@ MANIFEST = RuntimeManifest(
     capabilities=frozenset(Capability) - _REFUSED.keys(),
     why_not=_REFUSED,
     needs_declared={Capability.RECREATE: "releases"},
+    exempt={
+        "who_is_named_leaves_first": "ports go by number, so the highest one always leaves first"
+    },
     notes={
         "set_instances": "Instances leave from the highest number, also where another one is sick: "
         "ports go by it.",

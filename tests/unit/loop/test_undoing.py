@@ -1,0 +1,141 @@
+"""What was not proven is owed to be taken back, until it was or somebody wants something else."""
+
+from __future__ import annotations
+
+from everup.loop.counts import Counts
+from everup.loop.fold import fold_all
+from everup.loop.settle import settle
+from everup.model import entries as e
+from everup.model.decision import Expectation, Step
+from everup.model.evidence import Evidence, OutcomeState, Sighting
+from everup.model.kinds import ActionKind, Cause, Origin, Purpose
+from everup.model.observation import Observation
+from everup.model.scaling import BEFORE, INSTANCES
+from everup.model.state import StackState
+from tests.unit.builders import NOW_S, assess, seen, service, stack, up
+
+Parameters = dict[str, str | int | float | bool]
+SEEN = Sighting(NOW_S)
+
+
+def intended(
+    action_id: str, kind: ActionKind, parameters: Parameters, undoes: str | None = None
+) -> e.Intended:
+    step = Step(kind, "a", parameters, undoes)
+    expectation = Expectation("a", 60.0)
+    return e.Intended(
+        NOW_S, action_id, None, "k", Origin.PERSON, Cause.REQUESTED, step, "", SEEN, expectation
+    )
+
+
+def done(action_id: str) -> e.Finished:
+    return e.Finished(NOW_S, action_id, "a", OutcomeState.DONE)
+
+
+def verified(action_id: str, *, has_passed: bool) -> e.Verified:
+    return e.Verified(NOW_S, action_id, "a", has_passed, "", Evidence(SEEN))
+
+
+OUT: Parameters = {INSTANCES: 3, BEFORE: 1}
+BACK: Parameters = {INSTANCES: 1, BEFORE: 3}
+NOT_PROVEN: tuple[e.Entry, ...] = (
+    intended("act-1", ActionKind.SCALE_OUT, OUT),
+    done("act-1"),
+    verified("act-1", has_passed=False),
+)
+
+
+def after(*entries: e.Entry) -> StackState:
+    return fold_all(StackState(), entries)
+
+
+def test_copies_that_were_not_proven_are_owed_to_go() -> None:
+    known = after(*NOT_PROVEN).service("a")
+    assert known.instances_wanted == 3
+    assert known.owed_undo is not None
+    assert (known.owed_undo.kind, known.owed_undo.undoes) == (ActionKind.SCALE_IN, "act-1")
+    assert known.owed_undo.parameters[INSTANCES] == 1
+
+
+def test_an_undo_is_owed_until_it_has_helped() -> None:
+    back = intended("act-2", ActionKind.SCALE_IN, BACK, undoes="act-1")
+    failed = e.Finished(NOW_S, "act-2", "a", OutcomeState.FAILED, error="the engine refuses")
+    assert after(*NOT_PROVEN, back, failed).service("a").owed_undo is not None
+    passed = after(*NOT_PROVEN, back, done("act-2"), verified("act-2", has_passed=True))
+    assert passed.service("a").owed_undo is None
+    assert passed.service("a").instances_wanted == 1
+
+
+def test_what_never_happened_is_not_taken_back() -> None:
+    never = e.Finished(NOW_S, "act-1", "a", OutcomeState.FAILED, has_happened=False)
+    state = after(NOT_PROVEN[0], never)
+    assert state.service("a").owed_undo is None
+
+
+def test_what_somebody_wants_anew_makes_it_moot() -> None:
+    two = intended("act-3", ActionKind.SCALE_OUT, {INSTANCES: 2, BEFORE: 3})
+    state = after(*NOT_PROVEN, two, done("act-3"), verified("act-3", has_passed=True))
+    assert state.service("a").owed_undo is None
+
+
+def test_an_undo_clears_no_escalation() -> None:
+    handed = (
+        e.IncidentOpened(NOW_S, "inc-1", "a", Cause.CRASH, ""),
+        e.IncidentEscalated(NOW_S, "inc-1", "a", "look at it"),
+    )
+    back = intended("act-2", ActionKind.SCALE_IN, BACK, undoes="act-1")
+    assert after(*NOT_PROVEN, *handed, back).service("a").with_a_person == "inc-1"
+
+
+def test_somebody_elses_number_is_the_one_that_is_wanted() -> None:
+    state = after(*NOT_PROVEN[:2], verified("act-1", has_passed=True))
+    counts, one = Counts(), seen(up("a"))
+    assert counts.follow(state, one, 10.0) == []
+    later = Observation(NOW_S + 11.0, one.services)
+    (entry,) = counts.follow(state, later, 10.0)
+    assert (entry.service, entry.count) == ("a", 1)
+    assert after(*NOT_PROVEN, entry).service("a").owed_undo is None
+
+
+def test_who_is_gone_already_is_not_taken_back_later() -> None:
+    (entry,) = Counts().follow(after(*NOT_PROVEN), seen(up("a")), 10.0)
+    assert (entry.count, entry.by) == (1, "everup")
+
+
+def test_a_scaled_service_is_well_with_as_many_as_are_wanted() -> None:
+    what = stack(service("a", instances=3))
+    fewer = after(intended("act-1", ActionKind.SCALE_IN, {INSTANCES: 2, BEFORE: 3}), done("act-1"))
+    two = seen(up("a"), up("a", 1))
+    assert assess(what, two).own.score("a") < 0.7
+    assert assess(what, two, fewer).own.score("a") == 1.0
+
+
+def test_interrupted_half_way_is_told_by_the_number() -> None:
+    flight = after(NOT_PROVEN[0]).in_flight["a"]
+    two = seen(up("a"), up("a", 1)).services["a"]
+    assert settle(flight, two, NOW_S + 1, 10.0) is None, "it may go on still"
+    ended = settle(flight, two, NOW_S + 11, 10.0)
+    assert ended is not None
+    assert (ended.outcome, ended.has_happened) == (OutcomeState.FAILED, True)
+    three = seen(up("a"), up("a", 1), up("a", 2)).services["a"]
+    settled = settle(flight, three, NOW_S + 1, 10.0)
+    assert settled is not None
+    assert settled.outcome is OutcomeState.DONE
+
+
+def test_a_failover_stays_and_is_given_back_by_rejoin() -> None:
+    over = (intended("act-1", ActionKind.FAILOVER, {"standby": "b"}), done("act-1"))
+    known = after(*over).service("a")
+    assert (known.stands_in, known.purpose) == ("b", Purpose.STOPPED)
+    given = e.GivenBack(NOW_S, "", ("a: b stays in its place",), "everup")
+    assert after(*over, given).service("a").stands_in == "b"
+    back = intended("act-2", ActionKind.REJOIN, {"standby": "b"})
+    known = after(*over, verified("act-1", has_passed=True), back, done("act-2")).service("a")
+    assert (known.stands_in, known.purpose) == ("", Purpose.RUN)
+
+
+def test_nobody_is_cut_off_after_it_was_given_back() -> None:
+    cut = (intended("act-1", ActionKind.ISOLATE, {"instance": "a-1"}), done("act-1"))
+    assert after(*cut).service("a").isolated == ("a-1",)
+    given = e.GivenBack(NOW_S, "", ("a: it is connected to its networks again",), "everup")
+    assert after(*cut, given).service("a").isolated == ()
