@@ -48,6 +48,8 @@ def rows(text: str) -> dict[str, tuple[str, ...]]:
 
 def as_written(name: str, value: float) -> str:
     """A default the way settings.md writes it."""
+    if isinstance(value, bool):
+        return str(value).lower()
     if name.endswith("_s"):
         return f"{value:g} s"
     return f"{value / MIB:g} MiB" if name.endswith("_bytes") else f"{value:g}"

@@ -57,5 +57,6 @@ def test_every_endpoint_is_there_and_no_other() -> None:
         "/services/{name}/stop",
         "/services/{name}/start",
         "/recovery/manual/{service}",
+        "/rollback/manual/{service}",
         "/metrics",
     }
