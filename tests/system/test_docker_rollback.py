@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -177,7 +178,7 @@ def test_no_crash_without_a_change_goes_back(shop: Shelves, tmp_path: Path) -> N
             for _ in range(2):
                 pid = shop.state("web")["Pid"]
                 shop.crash("web")
-                await until(lambda pid=pid: _is_another(shop, pid), "it is started", 60)
+                await until(partial(_is_another, shop, pid), "it is started", SLOW_S)
                 await all_healthy(engine)
             assert {a.step.kind for a in await actions(engine)} == {ActionKind.CONTAINER_RESTART}
             assert shop.runs() == before

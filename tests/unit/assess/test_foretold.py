@@ -93,7 +93,7 @@ def decide(
     return propose(what, observation, assessment, state, settled_memory(what), SETTINGS, quiet)
 
 
-def leaking(**changes: object) -> list[Proposal | Hold | Escalate]:
+def leaking(**changes: object) -> list[Proposal | Hold | Escalate | Want]:
     what = stack_of(limited("a", **changes))
     count = what.services["a"].instances
     instances = [full("a", 0.7 if n == count - 1 else 0.2, n) for n in range(count)]

@@ -170,7 +170,7 @@ def answer_for(
     return answer
 
 
-def kind_of(answer: Proposal | Hold | Escalate) -> ActionKind:
+def kind_of(answer: Proposal | Hold | Escalate | Want) -> ActionKind:
     assert isinstance(answer, Proposal), answer
     return answer.kind
 
