@@ -16,7 +16,7 @@ from everup.loop.ports import Clock, Runtime
 from everup.loop.still import goes_on
 from everup.model.decision import Step
 from everup.model.entries import Finished, Intended
-from everup.model.errors import EverupError, GiveUp, NoAnswer, NotKept, NotSupported
+from everup.model.errors import EverupError, GiveUp, NoAnswer, NotKept, NotSupported, TryAgain
 from everup.model.evidence import ENDED, KEPT, OutcomeState
 from everup.model.kinds import UNKNOWN, ActionKind
 from everup.model.runtime import Captured
@@ -45,6 +45,10 @@ UTF8_BYTES_MOST = 4
 
 Kept = Callable[[str, str], Awaitable[Captured]]
 """Service and version → what was kept of it. Raises GiveUp where it is gone."""
+
+
+class NotNow(EverupError):
+    """What was there is there again, and another try may succeed."""
 
 
 class NotBegun(EverupError):
@@ -91,7 +95,7 @@ async def perform(
         state, error = OutcomeState.UNKNOWN, f"no answer within {deadline_s:g} s"
     except NoAnswer as silence:
         state, error = OutcomeState.UNKNOWN, str(silence)
-    except (NotBegun, NotKept, NotSupported) as refusal:
+    except (NotBegun, NotKept, NotNow, NotSupported) as refusal:
         state, error, has_happened = OutcomeState.FAILED, str(refusal), False
     except EverupError as failure:
         state, error = OutcomeState.FAILED, str(failure)
@@ -130,8 +134,11 @@ async def _go_back(
     """What was well before runs again; where it cannot, what was there is there again."""
     if kept is None:
         raise GiveUp("nothing is kept here to go back to")
-    captured = await kept(spec.name, str(step.parameters.get(TO, "")))
-    return await runtime.restore(captured, grace_s=grace_s)
+    try:
+        captured = await kept(spec.name, str(step.parameters.get(TO, "")))
+        return await runtime.restore(captured, grace_s=grace_s)
+    except TryAgain as error:
+        raise NotNow(str(error)) from error
 
 
 def _forced(told: Sequence[str] | None) -> list[str]:

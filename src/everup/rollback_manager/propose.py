@@ -22,7 +22,7 @@ from everup.model.request import Request
 from everup.model.safe_point import FROM, TITLE, TO, SafePoint
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec, Stack
-from everup.model.state import ServiceState, StackState
+from everup.model.state import PastAction, ServiceState, StackState
 from everup.rollback_manager.choose import NoWayBack, way_back
 
 
@@ -37,6 +37,9 @@ def propose(
         return _told(want, f"It cannot go back: {point.reason}.")
     if remembered.version in remembered.undone:
         return _told(want, _came_back(remembered, point))
+    failed = [p for p in remembered.past if _is_in_vain(p, remembered)]
+    if len(failed) >= settings.budget_per_incident:
+        return _told(want, f"Going back to {point.title} was tried {len(failed)} times in vain.")
     incident = state.incident_on(want.service)
     steps = (_step(spec, remembered, point, settings),)
     ask = f"{want.reason}; {spec.name} keeps data: go back to {point.title}?"
@@ -125,6 +128,11 @@ def _expectation(
         },
         version=point.version,
     )
+
+
+def _is_in_vain(past: PastAction, remembered: ServiceState) -> bool:
+    is_rollback = past.kind is ActionKind.EMERGENCY_ROLLBACK and not past.has_passed
+    return is_rollback and past.started_at_s >= remembered.changed_at_s
 
 
 def _came_back(remembered: ServiceState, point: SafePoint) -> str:

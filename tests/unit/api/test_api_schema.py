@@ -60,5 +60,6 @@ def test_every_endpoint_is_there_and_no_other() -> None:
         "/scaling",
         "/scaling/decisions",
         "/scaling/manual/{service}",
+        "/rollback/manual/{service}",
         "/metrics",
     }

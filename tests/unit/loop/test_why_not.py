@@ -108,7 +108,7 @@ def test_what_cannot_be_done_says_what_is_lacking() -> None:
     states = {kind: found[kind].own.state for kind in ActionKind}
     assert states[ActionKind.RECREATE] is KindState.CANNOT
     assert "nothing to be made anew" in found[ActionKind.RECREATE].own.reason
-    assert "rollback_manager" in found[ActionKind.EMERGENCY_ROLLBACK].own.reason
+    assert "cannot restore" in found[ActionKind.EMERGENCY_ROLLBACK].own.reason
     clear = found[ActionKind.CACHE_CLEAR]
     assert (clear.own.state, ways(clear)) == (KindState.CANNOT, [Way.DECLARE_HOOK])
     hooked = stack(service("a", hooks={"cache_clear": HookSpec(command=("x",))}))
@@ -137,6 +137,9 @@ def test_but_for_the_mode() -> None:
 
 @pytest.mark.parametrize("kind", ActionKind)
 def test_what_is_called_not_built_is_what_perform_has_no_hands_for(kind: ActionKind) -> None:
+    if kind is ActionKind.EMERGENCY_ROLLBACK:  # done with what was kept: see test_going_back
+        assert kind in NEEDS
+        return
     spec = service("a", hooks={"cache_clear": HookSpec(command=("x",))})
     parameters: dict[str, str | int | float | bool] = {"instances": 2, "standby": "b"}
     call = perform._call(AsyncMock(), spec, Step(kind, "a", parameters), 1.0)

@@ -22,6 +22,7 @@ from everup.config.schema.parts import (
     choice,
     described,
     duration,
+    flag,
     name,
     number,
     size,
@@ -31,7 +32,13 @@ from everup.config.schema.parts import (
 from everup.config.schema.service import MODES, modes, service, service_name
 from everup.config.schema.windows import maintenance, quiet_hours
 from everup.config.service import NAME, NAME_LENGTH_MOST
-from everup.config.settings_rules import NAMES, THRESHOLD_NAMES, THRESHOLD_TEXTS, bounds_of
+from everup.config.settings_rules import (
+    NAMES,
+    THRESHOLD_NAMES,
+    THRESHOLD_TEXTS,
+    bounds_of,
+    is_switch,
+)
 from everup.model.settings import Settings
 
 DIALECT = "http://json-schema.org/draft-07/schema#"
@@ -153,8 +160,10 @@ def _services() -> Part:
 
 
 def _setting(field: str, said: str) -> Part:
-    low, high = bounds_of(field)
     default: Any = _DEFAULTS[field]
+    if is_switch(field):
+        return described(flag(), said, default, default=default)
+    low, high = bounds_of(field)
     if field.endswith("_bytes"):
         return described(size(low, high), said, "512MiB", default=default)
     if field.endswith("_s"):

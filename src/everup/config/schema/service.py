@@ -138,6 +138,12 @@ def _how_it_is_handled() -> dict[str, Part]:
         "stateful": described(
             flag(), "Holds data, and is handled with care; guessed from the program without.", True
         ),
+        "rollback_safe": described(
+            flag(),
+            "It keeps data, and an older version can read it: it may go back, when asked.",
+            True,
+            default=False,
+        ),
         "one_shot": described(
             flag(), "Runs once and ends; its end with 0 is no fault.", True, default=False
         ),

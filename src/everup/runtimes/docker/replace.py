@@ -87,6 +87,8 @@ class Replacer:
         if not may_lose_layer:
             _refuse(old)
             await self._refuse_what_it_wrote(old)
+        if old.state is InstanceState.RESTARTING:  # engines cannot rename it in this state
+            await self._hands.stop(old, 0.0, may_kill=True)
         await self._to_its_end(old, self._exchange(old, blueprint, end, is_kept=False))
 
     async def quarantine(self, old: Container, blueprint: Blueprint, keep_s: float) -> str:
