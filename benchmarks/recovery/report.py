@@ -41,13 +41,15 @@ class Results:
         self.side_by_side, self.seed = side_by_side, seed
 
     def keep(self, earlier: Mapping[str, Any]) -> None:
-        """Rows of an earlier run, for what was not measured anew."""
-        faults = {row.fault for row in self.recoveries}
-        controls = {row.control for row in self.controls}
-        old = [Recovery(**row) for row in earlier["recoveries"]]
-        self.recoveries = [*(r for r in old if r.fault not in faults), *self.recoveries]
+        """Rows of an earlier run, for what was not measured anew with the same healer."""
+        faults = {(row.fault, row.healer) for row in self.recoveries}
+        controls = {(row.control, row.healer) for row in self.controls}
+        rows = [Recovery(**row) for row in earlier["recoveries"]]
+        old = [row for row in rows if (row.fault, row.healer) not in faults]
+        self.recoveries = [*old, *self.recoveries]
         kept = [Kept(**row | {"intended": tuple(row["intended"])}) for row in earlier["controls"]]
-        self.controls = [*(r for r in kept if r.control not in controls), *self.controls]
+        old_ = [row for row in kept if (row.control, row.healer) not in controls]
+        self.controls = [*old_, *self.controls]
         self.lived = self.lived or [Lived(**row) for row in earlier["mix"]]
         if self.overhead is None and earlier["overhead"] is not None:
             self.overhead = Overhead(**earlier["overhead"])

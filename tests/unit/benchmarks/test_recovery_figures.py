@@ -130,8 +130,8 @@ def test_rows_of_an_earlier_run_stay_for_what_was_not_measured_anew() -> None:
     anew = Results()
     anew.recoveries = [Recovery("everup", "crash", 1, "recovered", 3.0)]
     anew.keep(json.loads(json.dumps(some().as_json())))
-    crashes = [row.recovered_s for row in anew.recoveries if row.fault == "crash"]
-    assert crashes == [3.0]
-    assert [row.fault for row in anew.recoveries] == ["config", "crash"]
+    crashes = {r.healer: r.recovered_s for r in anew.recoveries if r.fault == "crash"}
+    assert crashes == {"nothing": None, "swarm": None, "everup": 3.0}
+    assert [row.fault for row in anew.recoveries if row.healer == "everup"] == ["config", "crash"]
     assert anew.controls == some().controls
     assert markdown(anew).index("docker stop") > 0
