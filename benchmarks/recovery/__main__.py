@@ -4,6 +4,7 @@
 --faults A,B       only these                  --controls A,B only these (`none` for none)
 --healers A,B      only these                  --parts A,B    faults, controls, mix, overhead
 --side-by-side N   cells at a time             --clean        remove what a killed run left
+    --keep FILE            rows of an earlier run's JSON for what is not measured now
     --verbose              what Everup wrote down in each cell, too
 """
 
@@ -27,6 +28,7 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--json", type=Path, help="write the figures here")
     parser.add_argument("--markdown", type=Path, help="and the tables here")
     parser.add_argument("--plot", type=Path, help="and a plot (SVG) here")
+    parser.add_argument("--keep", type=Path, help="JSON of an earlier run")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--side-by-side", type=int, default=5)
@@ -67,6 +69,8 @@ def main(arguments: list[str] | None = None) -> int:
         print("stopped; what there is so far:", file=sys.stderr)
     finally:
         run.close()
+        if chosen.keep is not None:
+            found.keep(json.loads(chosen.keep.read_text(encoding="utf-8")))
         write(found, chosen)
     return 130 if run.stopping.is_set() else 0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from benchmarks.recovery.cells import READY_WITHIN_S, Engines, standing
@@ -46,10 +46,9 @@ def _kept(
 ) -> tuple[Kept, list[Told]]:
     watcher, events = Watcher(), None
     try:
+        _wait_until(run, stack, stack.has_begun if control.at_once else stack.is_ready)
         since_s = time.time()
         events = Events(stack.engine, stack.name)
-        if not control.at_once:
-            _wait_until_ready(run, stack)
         watcher = watch(healer, stack, is_apart=control.is_apart)
         if not control.at_once:
             run.wait(control.watches_s)
@@ -70,9 +69,9 @@ def _kept(
     )
 
 
-def _wait_until_ready(run: Run, stack: Stack) -> None:
+def _wait_until(run: Run, stack: Stack, is_so: Callable[[], bool]) -> None:
     deadline_s = time.monotonic() + READY_WITHIN_S
-    while not stack.is_ready():
+    while not is_so():
         if time.monotonic() > deadline_s:
-            raise EngineError("the stack did not get ready")
+            raise EngineError(f"{stack.name} did not get ready")
         run.wait(0.5)

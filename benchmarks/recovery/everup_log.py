@@ -101,3 +101,13 @@ def achieved(runs: Iterable[Iterable[Told]]) -> list[Achieved]:
                 passed[kinds[entry.action]] += entry.has_passed
     names = sorted({*done, *REPORTED})
     return [Achieved(name, passed[name], done[name], REPORTED.get(name)) for name in names]
+
+
+def added(*sums: Iterable[Achieved]) -> list[Achieved]:
+    """Several of them in one."""
+    found: dict[str, Achieved] = {}
+    for one in (one for many in sums for one in many):
+        before = found.get(one.kind, Achieved(one.kind, 0, 0, one.reported))
+        passed, done = before.passed + one.passed, before.done + one.done
+        found[one.kind] = Achieved(one.kind, passed, done, one.reported)
+    return [found[kind] for kind in sorted(found)]

@@ -81,6 +81,7 @@ def _hang_backend(stack: Stack) -> float:
 
 WEB = Service("web")
 FRONT = Service("web", needs=("backend",))
+DEEP_FRONT = Service("web", needs=("backend",), check=Check("/"))  # ill when its backend is
 FAULTS = (
     Fault("crash", (WEB,), _crash),
     Fault("oom", (Service("web", memory="64m"),), _leak),
@@ -91,17 +92,14 @@ FAULTS = (
     Fault("diskfull", (Service("web", data="volume"),), _fill),
     Fault(
         "dependency exits 0",
-        (Service("backend", policy="on-failure"), FRONT),
+        (Service("backend", policy="on-failure"), DEEP_FRONT),
         _end_backend,
         root="backend",
         watches_s=ONE_SHOT_S,
     ),
     Fault(
         "dependency hangs",
-        (
-            Service("backend", check=Check("")),
-            Service("web", needs=("backend",), check=Check("/")),
-        ),
+        (Service("backend", check=Check("")), DEEP_FRONT),
         _hang_backend,
         root="backend",
     ),

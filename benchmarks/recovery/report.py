@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from benchmarks.recovery.cells import Recovery
 from benchmarks.recovery.control_cells import Kept
-from benchmarks.recovery.everup_log import Told, achieved
+from benchmarks.recovery.everup_log import Achieved, Told, achieved, added
 from benchmarks.recovery.figures import percentile, share_of, spread
 from benchmarks.recovery.healers import HEALERS
 from benchmarks.recovery.mix import SCALE, Lived
@@ -32,11 +33,31 @@ class Results:
     lived: list[Lived] = field(default_factory=list)
     logs: list[list[Told]] = field(default_factory=list)
     overhead: Overhead | None = None
+    earlier: list[Achieved] = field(default_factory=list)
 
     def began(self, side_by_side: int, seed: int) -> None:
         """Where and when."""
         self.at, self.load = time.strftime("%Y-%m-%d %H:%M"), os.getloadavg()[0]
         self.side_by_side, self.seed = side_by_side, seed
+
+    def keep(self, earlier: Mapping[str, Any]) -> None:
+        """Rows of an earlier run, for what was not measured anew with the same healer."""
+        faults = {(row.fault, row.healer) for row in self.recoveries}
+        controls = {(row.control, row.healer) for row in self.controls}
+        rows = [Recovery(**row) for row in earlier["recoveries"]]
+        old = [row for row in rows if (row.fault, row.healer) not in faults]
+        self.recoveries = [*old, *self.recoveries]
+        kept = [Kept(**row | {"intended": tuple(row["intended"])}) for row in earlier["controls"]]
+        old_ = [row for row in kept if (row.control, row.healer) not in controls]
+        self.controls = [*old_, *self.controls]
+        self.lived = self.lived or [Lived(**row) for row in earlier["mix"]]
+        if self.overhead is None and earlier["overhead"] is not None:
+            self.overhead = Overhead(**earlier["overhead"])
+        self.earlier = [Achieved(**row) for row in earlier["actions"]]
+
+    def actions(self) -> list[Achieved]:
+        """Of this run, and of the one that is kept."""
+        return added(achieved(self.logs), self.earlier)
 
     def as_json(self) -> dict[str, object]:
         """All of it but the logs, of which the actions are kept."""
@@ -48,7 +69,7 @@ class Results:
             "controls": [asdict(row) for row in self.controls],
             "recoveries": [asdict(row) for row in self.recoveries],
             "mix": [asdict(row) for row in self.lived],
-            "actions": [asdict(row) for row in achieved(self.logs)],
+            "actions": [asdict(row) for row in self.actions()],
             "overhead": None if self.overhead is None else asdict(self.overhead),
         }
 
@@ -183,7 +204,7 @@ def _mixed(lived: Sequence[Lived]) -> list[str]:
 
 def _actions(found: Results) -> list[str]:
     rows = []
-    for one in achieved(found.logs):
+    for one in found.actions():
         share = share_of(one.passed, one.done)
         rows.append(
             [
@@ -193,7 +214,7 @@ def _actions(found: Results) -> list[str]:
                 "–" if one.reported is None else f"{one.reported:.0%}",
             ]
         )
-    if not any(found.logs):
+    if not any(one.done for one in found.actions()):
         return []
     head = ["Everup's actions", "verified", "of those that ended", "reported elsewhere"]
     return table(head, rows)

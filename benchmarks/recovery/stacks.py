@@ -175,6 +175,13 @@ class Stack:
         ).splitlines()
         return bool(shown) and not any("starting" in s or "unhealthy" in s for s in shown)
 
+    def has_begun(self) -> bool:
+        """Every service has a container that was started."""
+        shown = self.engine.tried(
+            "ps", "-a", "--filter", f"label={self.mark[3]}", "--format", "{{.Status}}"
+        ).splitlines()
+        return sum(status.startswith(("Up", "Exited")) for status in shown) >= len(self.services)
+
     def down(self) -> None:
         """Everything of it goes."""
         for found in self.engine.tried("ps", "-aq", "--filter", f"label={self.mark[3]}").split():

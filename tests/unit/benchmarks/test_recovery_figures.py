@@ -124,3 +124,14 @@ def test_the_plot_is_a_picture_with_every_healer() -> None:
     root = ET.fromstring(plot(some().recoveries))
     said = [node.text for node in root.iter() if node.text]
     assert {"nothing", "everup", "crash", "config", "never"} <= set(said)
+
+
+def test_rows_of_an_earlier_run_stay_for_what_was_not_measured_anew() -> None:
+    anew = Results()
+    anew.recoveries = [Recovery("everup", "crash", 1, "recovered", 3.0)]
+    anew.keep(json.loads(json.dumps(some().as_json())))
+    crashes = {r.healer: r.recovered_s for r in anew.recoveries if r.fault == "crash"}
+    assert crashes == {"nothing": None, "swarm": None, "everup": 3.0}
+    assert [row.fault for row in anew.recoveries if row.healer == "everup"] == ["config", "crash"]
+    assert anew.controls == some().controls
+    assert markdown(anew).index("docker stop") > 0
