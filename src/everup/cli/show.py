@@ -113,11 +113,7 @@ def status(health: Mapping[str, Any], state: Mapping[str, Any], scores: Mapping[
     put_table(
         "Components",
         ("component", "state"),
-        [
-            (name, part["state"])
-            for name, part in state["components"].items()
-            if part["state"] != "not_built"
-        ],
+        [(name, part["state"]) for name, part in state["components"].items()],
     )
 
 

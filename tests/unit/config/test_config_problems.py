@@ -157,7 +157,7 @@ def test_problems_of_settings(refused: Refused, text: str, words: str) -> None:
         ("limits: {cpus: 0}", "write a number from 0.01 to 1024"),
         ("stop: {signal: SIGTREM}", "did you mean 'SIGTERM'?"),
         ("stop: {signal: SIGKILL}", "does not ask a process to end"),
-        ("hooks: {busy: {}}", "exactly one of http and exec"),
+        ("hooks: {busy: {}}", "exactly one of http, exec and recipe"),
         ("hooks: {busy: 'POST ftp://x'}", "has a scheme that is not one of http, https"),
         ("hooks: {busy: {http: 'LOOK http://x'}}", "has no known method"),
         ("hooks: {busy: 'POST http://x:{port}/'}", "hooks: uses {port}"),
@@ -248,7 +248,6 @@ class TestEnvironment:
                 "DATABASE_URL": "postgresql://app_user:hush@postgres:5432/ai_workflow_db",
                 "REDIS_URL": "redis://lwe-app:hush@redis:6379/4",
                 "PROMETHEUS_URL": "http://prometheus:9090",
-                "AUTO_SCALING_ENABLED": "true",
             },
         )
         unused = loaded.unused  # type: ignore[attr-defined]
@@ -256,7 +255,6 @@ class TestEnvironment:
             "DATABASE_URL",
             "REDIS_URL",
             "PROMETHEUS_URL",
-            "AUTO_SCALING_ENABLED",
         ]
         assert all("unused" in sentence and "hush" not in sentence for sentence in unused)
 

@@ -84,12 +84,6 @@ class ScalingStatusShape(Shape):
     changed: list[str]
 
 
-class NotBuiltShape(Shape):
-    """A component that this version does not have."""
-
-    state: Literal["not_built"] = "not_built"
-
-
 class SafePointShape(Shape):
     """What a service can go back to."""
 
