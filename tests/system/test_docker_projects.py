@@ -162,8 +162,11 @@ def test_a_shop_with_a_database_a_cache_and_a_migration(docker: Docker, tmp_path
                 await until(
                     lambda: condition(engine, "web") is Condition.HEALTHY, "web is well", 60
                 )
+                started = shop.state("cache")["StartedAt"]
                 shop.do("kill", "cache", "-s", "STOP")
-                await until(lambda: condition(engine, "cache") is not Condition.HEALTHY, "it hangs")
+                await until(
+                    lambda: shop.state("cache")["StartedAt"] != started, "a hang is ended", 60
+                )
                 await until(
                     lambda: condition(engine, "cache") is Condition.HEALTHY, "it is healed", 60
                 )
