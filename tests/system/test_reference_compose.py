@@ -90,10 +90,9 @@ def test_all_of_it_is_seen_works_and_a_crash_is_healed(stack: Project, port: int
         HEALED_WITHIN_S,
         f"{victim} is well again",
     )
-    done = ask(f"{here}/actions")[1]["actions"]
-    assert [(one["service"], one["kind"]) for one in done] == [
-        ("perception-service", "container_restart")
-    ]
+    # Of this one alone: where the host is saturated, others' own healthchecks may fail too.
+    done = ask(f"{here}/actions?service=perception-service")[1]["actions"]
+    assert [one["kind"] for one in done] == ["container_restart"]
 
 
 @pytest.fixture
