@@ -248,7 +248,6 @@ class TestEnvironment:
                 "DATABASE_URL": "postgresql://app_user:hush@postgres:5432/ai_workflow_db",
                 "REDIS_URL": "redis://lwe-app:hush@redis:6379/4",
                 "PROMETHEUS_URL": "http://prometheus:9090",
-                "AUTO_SCALING_ENABLED": "true",
                 "ROLLBACK_ENABLED": "False",
             },
         )
@@ -257,7 +256,6 @@ class TestEnvironment:
             "DATABASE_URL",
             "REDIS_URL",
             "PROMETHEUS_URL",
-            "AUTO_SCALING_ENABLED",
             "ROLLBACK_ENABLED",
         ]
         assert all("unused" in sentence and "hush" not in sentence for sentence in unused)
