@@ -23,8 +23,8 @@ services:
     image: {BUSYBOX}
     mem_limit: 24m
     memswap_limit: 24m
-    tmpfs: [/work]
-    command: ["sh", "-c", "sleep 3; dd if=/dev/zero of=/work/x bs=1M count=60 2>/dev/null || exit 1; sleep 100000"]
+    tmpfs: [/ram]
+    command: ["sh", "-c", "sleep 3; dd if=/dev/zero of=/ram/x bs=1M count=60 2>/dev/null || exit 1; sleep 100000"]
 """
 
 

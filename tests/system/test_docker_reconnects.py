@@ -14,6 +14,7 @@ from tests.system.docker_stack import Shop, actions, all_healthy, condition, unt
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 
+HANGS_S = 3.0
 # Loses its connection for good when the database is gone for a moment.
 _LOSES = (
     "rm -f /tmp/lost; while true; do wget -q -O /dev/null http://db:8080/ || touch /tmp/lost;"
@@ -55,8 +56,12 @@ def test_the_hook_or_a_restart_after_the_root_is_healed(shop: Shop, tmp_path: Pa
             await all_healthy(engine)
             lives = {name: shop.state(name)["StartedAt"] for name in ("asks", "restarts")}
             await asyncio.to_thread(shop.do, "kill", "db", "-s", "STOP")
+            await asyncio.sleep(HANGS_S)  # their next question waits, and is cut off by the crash
             shop.crash("db")
-            await until(lambda: shop.state("db")["Running"], "db is started", 30)
+            await until(
+                lambda: all(condition(engine, n) is not Condition.HEALTHY for n in lives),
+                "both have lost their connection",
+            )
             await until(
                 lambda: all(condition(engine, n) is Condition.HEALTHY for n in lives),
                 "both are well again",

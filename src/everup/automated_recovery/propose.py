@@ -140,6 +140,9 @@ def _somebody_has_it(case: _Case) -> Decided | None:
     escalated = case.state.service(name).with_a_person
     if case.state.service(name).is_with_a_person_for(case.found.cause):
         return case.hold(HoldReason.WITH_A_PERSON, f"escalated as {escalated}; a person decides")
+    if case.state.service(name).is_cut_off:
+        text = f"it is cut off by an action; connect it: everup heal {name} --type rejoin"
+        return case.hold(HoldReason.ISOLATED, text)
     flight = case.state.in_flight.get(name)
     if flight is not None:
         return case.hold(HoldReason.IN_FLIGHT, f"{flight.step.kind} {flight.action_id} runs")

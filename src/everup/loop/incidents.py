@@ -62,7 +62,7 @@ def _deserves_one(finding: Finding, assessment: Assessment, state: StackState) -
     if not finding.is_confirmed or finding.service in state.in_flight:
         return False
     remembered = state.service(finding.service)
-    if remembered.is_with_a_person_for(finding.cause):
+    if remembered.is_with_a_person_for(finding.cause) or remembered.is_cut_off:
         return False
     if finding.cause is Cause.STOPPED_ON_PURPOSE:
         return bool(assessment.relations.victims_of(finding.service))

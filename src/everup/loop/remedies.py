@@ -15,7 +15,9 @@ BY_WAITING = frozenset(
     }
 )
 NEEDS_MENDING = frozenset({Check.LEADERSHIP, Check.HEADROOM})
-A_PERSON_DECIDES = frozenset({HoldReason.WITH_A_PERSON, HoldReason.STOPPED_ON_PURPOSE})
+A_PERSON_DECIDES = frozenset(
+    {HoldReason.WITH_A_PERSON, HoldReason.STOPPED_ON_PURPOSE, HoldReason.ISOLATED}
+)
 
 
 def for_check(

@@ -147,6 +147,11 @@ class ServiceState:
             return False
         return self.escalated_cause not in FORETOLD or cause in FORETOLD
 
+    @property
+    def is_cut_off(self) -> bool:
+        """Is all of it off its networks, by an action of ours?"""
+        return "" in self.isolated
+
     def count_of(self, declared: int) -> int:
         """How many instances should answer: as scaled, without those that are cut off."""
         cut = sum(1 for name in self.isolated if name)

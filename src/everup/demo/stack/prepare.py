@@ -178,6 +178,8 @@ def _declared(profile: Profile) -> Section:
         "start_period_s": profile.start_period_s,
         "stop": {"signal": stop_signal, "grace_s": profile.stop_grace_s},
     }
+    if profile.name == "worker":
+        declared["spread"] = "queue"  # each one fetches its jobs from Redis
     if profile.needs:
         declared["depends_on"] = {need.target: _edge(need) for need in profile.needs}
     return declared
