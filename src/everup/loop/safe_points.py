@@ -86,7 +86,8 @@ class SafePoints:
             for service, version in found
             if not look.at_s < self._not_before_s.get(service, 0.0)
         ]
-        if due or not self._is_swept:
+        is_sweep_due = not self._is_swept and not look.at_s < self._not_before_s.get("", 0.0)
+        if due or is_sweep_due:
             self._task = asyncio.create_task(self._work(control, due), name="safe points")
 
     async def close(self) -> None:
@@ -112,14 +113,15 @@ class SafePoints:
             try:
                 await self._sweep(control)
                 self._is_swept = True
-            except (EverupError, TimeoutError) as error:
+            except Exception as error:  # noqa: BLE001 - a stranger's runtime may raise anything
+                self._not_before_s[""] = control.clock.now() + AGAIN_S
                 log.warning("safe_points_not_swept", text=str(error))
         for service, version in due:
             before = control.state.service(service).safe_points
             try:
                 async with asyncio.timeout(control.settings.action_deadline_s):
                     entry = await self._keep(control, service, version)
-            except (EverupError, TimeoutError) as error:
+            except Exception as error:  # noqa: BLE001 - a stranger's runtime may raise anything
                 self._not_before_s[service] = control.clock.now() + AGAIN_S
                 log.warning("safe_point_not_kept", service=service, text=str(error))
                 continue
