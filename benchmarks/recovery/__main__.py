@@ -59,6 +59,9 @@ def main(arguments: list[str] | None = None) -> int:
     if chosen.clean:
         print(clean_orphans())
         return 0
+    earlier = None  # read first: an hour would be lost by a wrong name
+    if chosen.keep is not None:
+        earlier = json.loads(chosen.keep.read_text(encoding="utf-8"))
     run = Run()
     signal.signal(signal.SIGINT, lambda *_: run.stopping.set())
     signal.signal(signal.SIGTERM, lambda *_: run.stopping.set())
@@ -69,8 +72,8 @@ def main(arguments: list[str] | None = None) -> int:
         print("stopped; what there is so far:", file=sys.stderr)
     finally:
         run.close()
-        if chosen.keep is not None:
-            found.keep(json.loads(chosen.keep.read_text(encoding="utf-8")))
+        if earlier is not None:
+            found.keep(earlier)
         write(found, chosen)
     return 130 if run.stopping.is_set() else 0
 

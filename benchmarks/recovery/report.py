@@ -41,15 +41,17 @@ class Results:
         self.side_by_side, self.seed = side_by_side, seed
 
     def keep(self, earlier: Mapping[str, Any]) -> None:
-        """Rows of an earlier run, for what was not measured anew with the same healer."""
-        faults = {(row.fault, row.healer) for row in self.recoveries}
-        controls = {(row.control, row.healer) for row in self.controls}
+        """Rows of an earlier run, for what this one has not measured with the same healer."""
+        new = [row for row in self.recoveries if row.result != "error"]
+        faults = {(row.fault, row.healer) for row in new}
         rows = [Recovery(**row) for row in earlier["recoveries"]]
         old = [row for row in rows if (row.fault, row.healer) not in faults]
-        self.recoveries = [*old, *self.recoveries]
+        self.recoveries = [*old, *new]
+        found = [row for row in self.controls if not row.note]
+        controls = {(row.control, row.healer) for row in found}
         kept = [Kept(**row | {"intended": tuple(row["intended"])}) for row in earlier["controls"]]
-        old_ = [row for row in kept if (row.control, row.healer) not in controls]
-        self.controls = [*old_, *self.controls]
+        before = [row for row in kept if (row.control, row.healer) not in controls]
+        self.controls = [*before, *found]
         self.lived = self.lived or [Lived(**row) for row in earlier["mix"]]
         if self.overhead is None and earlier["overhead"] is not None:
             self.overhead = Overhead(**earlier["overhead"])
