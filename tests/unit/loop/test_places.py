@@ -92,4 +92,5 @@ def test_only_a_loop_for_lack_of_memory_alone_wants_more_of_it(
     assert isinstance(answer, Want) is is_wanted
     if isinstance(answer, Want):
         assert (answer.kind, answer.cause) == (ActionKind.SCALE_UP, Cause.CRASH_LOOP)
+        assert answer.otherwise is not None
         assert answer.otherwise.kind is ActionKind.CONTAINER_RESTART
