@@ -14,6 +14,7 @@ from everup.app import Engine, build_app, discover
 from everup.config import load_without_file
 from everup.model import entries as e
 from everup.model.kinds import Condition
+from everup.model.request import Request, Verb
 from tests.docker_engine import BUSYBOX, Docker, call
 
 TIME_SCALE = 0.3
@@ -92,6 +93,7 @@ async def watched(shop: Shop, folder: Path, *, mode: str = "auto") -> AsyncItera
     try:
         yield engine
     finally:
+        await engine.control.request(Request(Verb.RELEASE, by="the test"))  # names on images
         await engine.stop()
 
 
