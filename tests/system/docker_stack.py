@@ -14,6 +14,7 @@ from everup.app import Engine, build_app, discover
 from everup.config import load_without_file
 from everup.model import entries as e
 from everup.model.kinds import Condition
+from everup.model.request import Request, Verb
 from tests.docker_engine import BUSYBOX, Docker, call
 
 Entry = TypeVar("Entry", bound=e.Entry)
@@ -107,6 +108,7 @@ async def watched(
     try:
         yield engine
     finally:
+        await engine.control.request(Request(Verb.RELEASE, by="the test"))  # names on images
         await engine.stop()
 
 

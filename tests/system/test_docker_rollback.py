@@ -80,9 +80,8 @@ class Shelves(Shop):
     def remove(self) -> None:
         """All of it."""
         self.compose("down", "-v", "-t", "0")
-        for name in _kept():
-            if call("image", "inspect", "--format", "{{.Id}}", name) in self.built:
-                call("rmi", name)
+        kept = [call("image", "inspect", "--format", "{{.Id}}", name) for name in _kept()]
+        assert not set(kept) & set(self.built), "everything that Everup named was given back"
         for image in self.built:
             call("rmi", "-f", image)
 
