@@ -50,6 +50,10 @@ class Watcher:
         self.fault_at_s = time.time()
         self._screen.begin()
 
+    def forget(self) -> None:
+        """What was seen is of another life of Everup's: nothing is known until the next look."""
+        self.conditions = {}
+
     def look(self) -> None:
         """One poll. An unanswered one is skipped: the next comes soon."""
         try:

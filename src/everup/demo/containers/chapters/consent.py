@@ -24,6 +24,7 @@ def tell_consent(stage: Stage, lab: ContainerLab, number: int) -> Row:
         "would be done; a person does it.",
     )
     lab.start_again("observe")
+    watcher.forget()
     missed = [] if watcher.until(watcher.is_calm, READY_S) else ["Everup did not start again"]
     watcher.rest(stage.scaled(20.0))
     watcher.begin()
