@@ -237,8 +237,10 @@ def _judge_instance(
     often = probe.failures_in_a_row >= settings.failure_threshold
     nobody_let_in = is_idle and queue_s >= settings.hang_lasts_s
     if is_stuck or (nobody_let_in and probe.heard is Heard.SILENCE):
-        is_long = read_s - probe.since_s >= settings.hang_lasts_s
-        return Cause.HANG, probe.since_s, is_long, True
+        # The kernel's word is read more often than an owner's check is made, so that its time
+        # counts where it is known: a check that failed before a short stop is no part of a hang.
+        since_s = observed.stuck_since_s if is_known(observed.stuck_since_s) else probe.since_s
+        return Cause.HANG, probe.since_s, read_s - since_s >= settings.hang_lasts_s, True
     if spec.probe.is_inferred or (not is_idle and probe.heard not in (Heard.ANSWER, Heard.CHECK)):
         is_long = lasted_s >= settings.busy_lasts_s
     if probe.heard in (Heard.ANSWER, Heard.CHECK):

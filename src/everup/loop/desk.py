@@ -100,7 +100,7 @@ class Desk:
             known = self._kept[instance.service].get(instance.name)
             if known is None or known.instance.identity != instance.identity:
                 changed = True
-                of_service[instance.name] = Kept(instance, at_s, first_usage(instance))
+                of_service[instance.name] = Kept(instance, at_s, first_usage(instance, at_s))
             else:
                 changed = changed or known.instance.state is not instance.state
                 known.usage = fold_usage(known.usage, known.instance, known.at_s, instance, at_s)
@@ -172,7 +172,7 @@ class Desk:
         """The clock jumped, or nobody looked for long: what lasted until then begins anew."""
         self.see_again(at_s)
         for kept in (k for instances in self._kept.values() for k in instances.values()):
-            kept.usage = first_usage(kept.instance)
+            kept.usage = first_usage(kept.instance, at_s)
             kept.at_s = at_s  # nobody knows what went on in between
         self.listed_at_s = min(self.listed_at_s, at_s)
 
@@ -302,4 +302,5 @@ class Desk:
             kept.at_s,
             kept.usage.queue_since_s,
             kept.usage.starved_at_s,
+            kept.usage.stuck_since_s,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from everup.model.kinds import UNKNOWN, InstanceState, ProbeVerdict, is_known
+from everup.model.kinds import CANNOT_HEAR, UNKNOWN, InstanceState, ProbeVerdict, is_known
 from everup.model.observation import Instance, ProbeReading, ProbeResult
 
 IDLE_CPU_RATIO = 0.005
@@ -69,11 +69,19 @@ class Usage:
     idle_since_s: float = UNKNOWN
     queue_since_s: float = UNKNOWN
     starved_at_s: float = UNKNOWN
+    stuck_since_s: float = UNKNOWN
 
 
-def first_usage(now: Instance) -> Usage:
-    """What the first listing of a life says: memory against its limit."""
-    return Usage(memory_ratio=_memory_ratio(now))
+def first_usage(now: Instance, at_s: float) -> Usage:
+    """What the first listing of a life says: memory against its limit, and whether it can hear."""
+    return Usage(memory_ratio=_memory_ratio(now), stuck_since_s=_stuck_since_s(UNKNOWN, now, at_s))
+
+
+def _stuck_since_s(known_s: float, now: Instance, at_s: float) -> float:
+    """Since when every sight found it unable to go on."""
+    if (now.process_state or "?") not in CANNOT_HEAR:
+        return UNKNOWN
+    return known_s if is_known(known_s) else at_s
 
 
 def _memory_ratio(now: Instance) -> float:
@@ -90,7 +98,7 @@ def fold_usage(
     memory = _memory_ratio(now)
     span_s = at_s - before_at_s
     if not span_s > 0:
-        return Usage(memory_ratio=memory)
+        return Usage(memory_ratio=memory, stuck_since_s=_stuck_since_s(UNKNOWN, now, at_s))
     cpu = (now.cpu_seconds - before.cpu_seconds) / span_s
     io_bytes = now.io_bytes - before.io_bytes
     waited = (now.waited_s - before.waited_s) / span_s
@@ -99,10 +107,11 @@ def fold_usage(
     idle_ratio = IDLE_CPU_RATIO if is_known(io_bytes) else IDLE_BLIND_CPU_RATIO
     works = cpu > idle_ratio or io_bytes > 0 or is_starved
     queue_s = _queue_since_s(known, before, before_at_s, now, at_s)
+    stuck_s = _stuck_since_s(UNKNOWN if works else known.stuck_since_s, now, at_s)
     if now.state is not InstanceState.RUNNING or not is_known(cpu) or works:
-        return Usage(cpu, memory, UNKNOWN, queue_s, starved_s)
+        return Usage(cpu, memory, UNKNOWN, queue_s, starved_s, stuck_s)
     since_s = known.idle_since_s if is_known(known.idle_since_s) else before_at_s
-    return Usage(cpu, memory, since_s, queue_s, starved_s)
+    return Usage(cpu, memory, since_s, queue_s, starved_s, stuck_s)
 
 
 def _queue_since_s(

@@ -161,6 +161,8 @@ def _factors(
             quick_s = HARMLESS_LATENCY * spec.probe.timeout_s
             late = (probe.latency_s - quick_s) / max(1e-9, spec.probe.timeout_s - quick_s)
             _add(found, "response_time", probe.latency_s, late, LATENCY_WEIGHT)
+        if probe.verdict is ProbeVerdict.FAIL and _cannot_progress(observed, settings):
+            _add(found, "progress", 0.0, 1.0, PROBE_WEIGHT)  # a second proof beside the first
     elif (spec.probe is None or observed.goes_unasked) and _cannot_progress(observed, settings):
         _add(found, "progress", 0.0, 1.0, PROBE_WEIGHT)
     full = (observed.memory_ratio - MEMORY_COMFORT) / (1.0 - MEMORY_COMFORT)

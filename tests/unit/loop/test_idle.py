@@ -33,5 +33,5 @@ def _instance(cpu_seconds: float, io_bytes: float) -> Instance:
 )
 def test_idle(cpu_seconds: float, io_before: float, io_after: float, is_idle: bool) -> None:
     before, now = _instance(0.0, io_before), _instance(cpu_seconds, io_after)
-    usage = fold_usage(first_usage(before), before, 0.0, now, SPAN_S)
+    usage = fold_usage(first_usage(before, 0.0), before, 0.0, now, SPAN_S)
     assert (usage.idle_since_s == 0.0) is is_idle
