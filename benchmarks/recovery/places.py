@@ -41,9 +41,10 @@ class Run:
     """One run of the benchmark."""
 
     def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}-"))
-        self.token = secrets.token_hex(2)
         self.mark = f"{os.getpid()}.{int(psutil.Process().create_time())}"
+        self.word = secrets.token_hex(2)
+        self.token = f"{self.mark}.{self.word}"
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}-{self.mark}."))
         os.environ[MARK] = self.mark
         self.stopping = threading.Event()
         self._lock = threading.Lock()
@@ -54,7 +55,7 @@ class Run:
         """A project's name that nobody else has."""
         with self._lock:
             self._count += 1
-            return f"{PREFIX}-{self.token}-{self._count}"
+            return f"{PREFIX}-{self.word}-{self._count}"
 
     def port(self) -> int:
         """A loopback port that this run has not given before, and nobody listens on."""
@@ -146,7 +147,7 @@ def end_processes(marks: set[str], but: int) -> int:
 
 
 def clean_orphans() -> str:
-    """What killed runs left: processes whose run is no more, and everything with the label."""
+    """What killed runs left: processes, containers and folders whose run is no more."""
     marks: set[str] = set()
     for process in psutil.process_iter():
         try:
@@ -157,11 +158,20 @@ def clean_orphans() -> str:
             marks.add(mark)
     ended = end_processes(marks, os.getpid())
     time.sleep(0.5 if ended else 0.0)
-    removed = clean(Engine(), LABEL)
+    removed = 0
+    shown = f'{{{{.Label "{LABEL}"}}}}'
+    for listing, _ in KINDS.values():
+        words = [word for word in listing if word not in ("-q", "-aq")]
+        every = ["-a"] if words[0] == "ps" else []
+        told = Engine().tried(*words, *every, "--filter", f"label={LABEL}", "--format", shown)
+        for token in {token for token in told.split() if not _lives(token)}:
+            removed += clean(Engine(), f"{LABEL}={token}")
     for found in set(Engine().tried("images", "-q", "--filter", f"label={LABEL}=image").split()):
-        Engine().tried("rmi", "-f", found)
+        Engine().tried("rmi", found)  # what a run uses stays
     folders = 0
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}-*"):
+        if _lives(folder.name.removeprefix(f"{PREFIX}-")):
+            continue
         for line in Path("/proc/mounts").read_text().splitlines():
             if (where := line.split()[1]).startswith(f"{folder}/"):
                 subprocess.run(["umount", "-l", where], capture_output=True, check=False)
@@ -171,7 +181,7 @@ def clean_orphans() -> str:
 
 
 def _lives(mark: str) -> bool:
-    pid, _, began = mark.partition(".")
+    pid, began, *_ = [*mark.split("."), "", ""]
     try:
         return abs(int(psutil.Process(int(pid)).create_time()) - int(began)) <= 1
     except (psutil.Error, ValueError):
