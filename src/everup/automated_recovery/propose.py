@@ -158,6 +158,10 @@ def _purpose(case: _Case) -> Decided | None:
     victims = case.assessment.relations.victims_of(found.service)
     if not victims:
         return case.hold(HoldReason.STOPPED_ON_PURPOSE, f"{found.reason}; nobody suffers")
+    told_s = found.since_s + case.settings.change_quiet_s
+    if case.now_s < told_s:
+        text = f"{found.reason}; whoever replaces it stops it first"
+        return case.hold(HoldReason.STOPPED_ON_PURPOSE, text, told_s)
     return Escalate(
         found.service,
         found.cause,

@@ -42,7 +42,7 @@ def follow(
             hard_closure.get(service, ()), finding, state, memory, settings, now_s
         ):
             continue
-        if service not in open_on and _deserves_one(finding, assessment, state):
+        if service not in open_on and _deserves_one(finding, assessment, state, settings, now_s):
             found.append(
                 e.IncidentOpened(
                     now_s,
@@ -58,13 +58,17 @@ def follow(
     return found
 
 
-def _deserves_one(finding: Finding, assessment: Assessment, state: StackState) -> bool:
+def _deserves_one(
+    finding: Finding, assessment: Assessment, state: StackState, settings: Settings, now_s: float
+) -> bool:
     if not finding.is_confirmed or finding.service in state.in_flight:
         return False
     remembered = state.service(finding.service)
     if remembered.is_with_a_person_for(finding.cause) or remembered.is_cut_off:
         return False
     if finding.cause is Cause.STOPPED_ON_PURPOSE:
+        if now_s - finding.since_s < settings.change_quiet_s:
+            return False  # who replaces it stops it first
         return bool(assessment.relations.victims_of(finding.service))
     return remembered.purpose is Purpose.RUN
 
