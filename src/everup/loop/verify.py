@@ -18,6 +18,7 @@ from everup.loop.settle import patience_s, settle
 from everup.loop.sighting import sight
 from everup.model.assessment import Assessment
 from everup.model.decision import Expectation
+from everup.model.disk import fullest
 from everup.model.entries import Entry, Verified
 from everup.model.evidence import (
     Evidence,
@@ -178,8 +179,7 @@ def _missing(flight: InFlight, observation: Observation, assessment: Assessment)
             return f"{expected.probes} good answers in a row of {instance.instance.name}"
         if observation.at_s - max(probe.since_s, flight.done_at_s) < expected.window_s:
             return f"good answers of {instance.instance.name} for {expected.window_s:g} s"
-    too_full = _too_full(watched, expected.memory_most)
-    if too_full:
+    if too_full := _too_full(watched, expected):
         return too_full
     score = assessment.own.score(expected.service)
     if target is None and not score >= expected.score_least:
@@ -230,8 +230,11 @@ def _worse(expected: Expectation, assessment: Assessment) -> str:
     return ""
 
 
-def _too_full(watched: list[InstanceObservation], most: float) -> str:
-    """Has the memory come down as expected? Unknown is not."""
+def _too_full(watched: list[InstanceObservation], expected: Expectation) -> str:
+    """Has the memory come down, or has the disk room, as expected? Unknown is not."""
+    most = expected.memory_most
+    if expected.has_room:
+        return _without_room(watched)
     if not is_known(most):
         return ""
     for one in watched:
@@ -239,6 +242,23 @@ def _too_full(watched: list[InstanceObservation], most: float) -> str:
             now = f"it is {one.memory_ratio:.0%}" if is_known(one.memory_ratio) else "unknown"
             return f"memory of {one.instance.name} at most {most:.0%} of its limit, {now}"
     return ""
+
+
+def _without_room(watched: list[InstanceObservation]) -> str:
+    """Whose disk is full still? One that was never seen again is not proven to have room."""
+    for one in watched:
+        disk = one.instance.disk
+        if disk is None:
+            return f"a sight of the disk of {one.instance.name}"
+        if disk.is_full:
+            return f"room on the disk of {one.instance.name}: {disk.text}"
+    return ""
+
+
+def _room(flight: InFlight, observation: Observation) -> str:
+    seen = observation.services[flight.expectation.service].instances
+    disk = fullest([i.instance.disk for i in seen if i.instance.disk is not None])
+    return disk.text if disk is not None else ""
 
 
 def _fullest(flight: InFlight, observation: Observation) -> float:
@@ -271,6 +291,8 @@ def _proof(flight: InFlight, observation: Observation, assessment: Assessment) -
         parts.append(f"score {score:.2f}")
     if is_known(expected.memory_most):
         parts.insert(0, f"memory down to {_fullest(flight, observation):.0%} of its limit")
+    if expected.has_room:
+        parts.insert(0, _room(flight, observation))
     if expected.instances:
         parts.insert(0, f"{expected.instances} instances")
     if is_known(expected.memory_limit_bytes):
