@@ -115,6 +115,8 @@ def writable(document: Mapping[str, Any]) -> tuple[Mount, ...]:
     listed = document.get("Mounts")
     found: list[Mount] = []
     for mount in listed if isinstance(listed, Sequence) else ():
+        if not isinstance(mount, Mapping):
+            continue
         where = str(mount.get("Destination") or "").rstrip("/")
         if mount.get("Type") not in ("volume", "bind") or not mount.get("RW"):
             continue
