@@ -31,11 +31,14 @@ SHARERS_NAMED_MOST = 8
 
 
 def make_room(case: _Case) -> Proposal | Escalate:
-    """The hook, as long as it helps and within the budget; else a person."""
+    """The hook, as long as it helps for longer than its cooldown, and within the budget; else a
+    person."""
     found, settings = case.found, case.settings
     remembered = case.state.service(found.service)
     before = lately(case.incident, remembered, settings, case.now_s)
-    is_spent = len(before) >= settings.budget_per_incident
+    is_spent = len(before) >= settings.budget_per_incident or any(
+        case.now_s - past.ended_at_s < settings.cache_clear_cooldown_s for past in before
+    )
     has_failed = any(not past.has_passed for past in before) or _has_failed(case.incident)
     rungs = ladder(Cause.DISK_FULL, is_stateful=case.spec.is_stateful, on_running=case.on_running)
     has_hook = FREE_SPACE_HOOK in case.spec.hooks and case.on_running

@@ -154,18 +154,32 @@ def test_a_hook_that_did_not_help_is_not_run_again() -> None:
     assert "declare a hook" not in answer.text
 
 
-@pytest.mark.parametrize(("runs", "kind"), [(1, Proposal), (3, Escalate)])
-def test_a_hook_that_helps_is_run_again_within_its_budget(runs: int, kind: type) -> None:
+@pytest.mark.parametrize(
+    ("runs", "ago_s", "kind"), [(1, 300.0, Proposal), (1, 100.0, Escalate), (3, 300.0, Escalate)]
+)
+def test_a_hook_that_helps_for_a_while_is_run_again_within_its_budget(
+    runs: int, ago_s: float, kind: type
+) -> None:
+    ends = [NOW_S - ago_s - 100.0 * n for n in reversed(range(runs))]
     past = tuple(
         PastAction(
-            f"act-{n}", "db", ActionKind.CACHE_CLEAR, Origin.RECOVERY, Cause.DISK_FULL,
-            NOW_S - 500 + 100 * n, NOW_S - 480 + 100 * n, True, True,
+            f"act-{n}",
+            "db",
+            ActionKind.CACHE_CLEAR,
+            Origin.RECOVERY,
+            Cause.DISK_FULL,
+            end_s - 20.0,
+            end_s,
+            has_passed=True,
+            on_running=True,
         )
-        for n in range(runs)
-    )  # fmt: skip
+        for n, end_s in enumerate(ends)
+    )
     state = StackState(services={"db": ServiceState(past=past)})
     answer = decided(stack(HOOKED), on(failing("db"), FULL), state=state)["db"]
     assert isinstance(answer, kind)
+    if isinstance(answer, Escalate):
+        assert "its hook free_space helped for a while" in answer.text
 
 
 def test_what_died_of_it_is_told_and_started_only_where_a_hook_can_help_it_then() -> None:

@@ -60,11 +60,9 @@ class Disks:
         )
 
     def _place(self, life: Life) -> Place:
-        folder, pid, clock = (
-            life.record.configuration.directory or ".",
-            life.record.pid,
-            self._clock,
-        )
+        declared = life.record.configuration
+        folder = (declared.directory if declared is not None else None) or "."
+        pid, clock = life.record.pid, self._clock
 
         def look() -> Disk | None:
             is_root = os.stat(f"/proc/{pid}").st_uid == 0
