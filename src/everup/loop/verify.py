@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from everup.auto_scaler.sizes import mib
 from everup.loop.look import Look
-from everup.loop.settle import patience_s, settle
+from everup.loop.settle import ENDS_AND_STARTS, patience_s, settle
 from everup.loop.sighting import sight
 from everup.model.assessment import Assessment
 from everup.model.decision import Expectation
@@ -119,10 +119,33 @@ def judge_expectation(
     died = [e for e in seen.exits if e.at_s > flight.done_at_s and _is_of(flight, e)]
     if died:
         return Failed(f"it {died[-1].text} again after {died[-1].at_s - flight.done_at_s:.1f} s")
+    if sick := _ill_again(flight, observation, assessment, settings):
+        return Failed(sick)
     missing = _missing(flight, observation, assessment)
     if not missing:
         return Passed(_proof(flight, observation, assessment))
     return Failed(f"not in time: {missing}") if is_late else Pending(missing)
+
+
+def _ill_again(
+    flight: InFlight, observation: Observation, assessment: Assessment, settings: Settings
+) -> str:
+    """Its start is over, and it says no itself, all of it in its new life: what is left of the
+    time would not mend it. One that comes slowly, or is silent, has all of its time."""
+    expected = flight.expectation
+    if flight.step.kind not in ENDS_AND_STARTS or not is_known(flight.done_at_s):
+        return ""
+    found = assessment.relations.findings.get(expected.service)
+    if found is None or found.cause is not Cause.UNHEALTHY or not found.is_confirmed:
+        return ""
+    if not found.is_root or not found.since_s > flight.done_at_s:
+        return ""
+    if observation.at_s < flight.done_at_s + expected.deadline_s - settings.verify_deadline_s:
+        return ""
+    if flight.step.instance and flight.step.instance not in found.instances:
+        return ""
+    lasts_s = observation.at_s - found.since_s
+    return f"it is unhealthy again, for {lasts_s:.0f} s: {found.reason}"
 
 
 def _is_of(flight: InFlight, death: Exit) -> bool:
