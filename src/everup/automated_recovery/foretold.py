@@ -33,13 +33,12 @@ from everup.model.incident import Incident
 from everup.model.kinds import FORETOLD, ActionKind, Cause, Origin, is_known
 from everup.model.observation import ServiceObservation
 from everup.model.settings import Settings
-from everup.model.stack import ServiceSpec
+from everup.model.stack import CACHE_CLEAR_HOOK, ServiceSpec
 from everup.model.state import ServiceState, streak
 
 if TYPE_CHECKING:
     from everup.automated_recovery.propose import _Case
 
-CACHE_CLEAR_HOOK = "cache_clear"
 CAME_DOWN = 0.05
 """Memory has come down when it is so much less of its limit than before."""
 PATIENCE_SHARE = 0.5

@@ -29,6 +29,8 @@ LADDERS: Mapping[Cause, tuple[ActionKind, ...]] = {
     Cause.LEAK: (ActionKind.CACHE_CLEAR, ActionKind.GRACEFUL_RESTART),
     Cause.MEMORY_PRESSURE: (ActionKind.CACHE_CLEAR, ActionKind.GRACEFUL_RESTART),
     Cause.SLOW: (),
+    # The hook that its owner declared for it, see `disks`: a restart makes no room.
+    Cause.DISK_FULL: (ActionKind.CACHE_CLEAR,),
 }
 
 STATEFUL_RUNNING: tuple[ActionKind, ...] = (ActionKind.GRACEFUL_RESTART,)
@@ -37,6 +39,8 @@ STATEFUL_RUNNING: tuple[ActionKind, ...] = (ActionKind.GRACEFUL_RESTART,)
 def ladder(cause: Cause, *, is_stateful: bool, on_running: bool) -> tuple[ActionKind, ...]:
     """The rungs for this cause; a running stateful instance only ever gets the graceful one."""
     rungs = LADDERS.get(cause, ())
+    if cause is Cause.DISK_FULL:
+        return rungs if on_running else ()
     if cause in FORETOLD:
         return rungs[:1] if is_stateful else rungs
     if is_stateful and on_running and cause is not Cause.BAD_DEPLOY:

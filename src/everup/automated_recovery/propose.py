@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from everup.automated_recovery import foretold
+from everup.automated_recovery.disks import make_room
 from everup.automated_recovery.ladders import ladder, score_limit
 from everup.automated_recovery.patience import patience_s
 from everup.automated_recovery.sizes import offers, too_small
@@ -100,6 +101,7 @@ class _Case:
         self.settings = settings
         self.found = found
         self.now_s = observation.at_s
+        self.observed = observation.services
         self.incident = incident
         self.on_running = not found.is_dead
         seen = self.seen = observation.services.get(found.service)
@@ -116,6 +118,7 @@ class _Case:
 
 def _decide(case: _Case) -> Decided:
     is_foretold = case.found.cause in FORETOLD
+    is_full = case.found.cause is Cause.DISK_FULL  # its hook ends nothing, a person is told at once
     for rule in (
         _somebody_has_it,
         _purpose,
@@ -127,11 +130,13 @@ def _decide(case: _Case) -> Decided:
         _busy,
     ):
         is_for_the_sick = rule in (_stateful_wait, _may_heal, _busy)
-        answer = None if is_foretold and is_for_the_sick else rule(case)
+        answer = None if (is_foretold or is_full) and is_for_the_sick else rule(case)
         if answer is not None:
             return answer
     if is_foretold:
         return foretold.climb_gently(case, case_text)
+    if is_full:
+        return make_room(case)
     return _undo(case) if case.found.cause is Cause.BAD_DEPLOY else _climb(case)
 
 

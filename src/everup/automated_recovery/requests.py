@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from everup.automated_recovery.steps import expectation_for
+from everup.automated_recovery.steps import expectation_for, hook_of
 from everup.model.assessment import Assessment, Finding
-from everup.model.decision import ParameterValue, Proposal, Step, proposal_key
+from everup.model.decision import HOOK, ParameterValue, Proposal, Step, proposal_key
 from everup.model.kinds import ActionKind, Cause, Origin
 from everup.model.observation import ServiceObservation
 from everup.model.request import Request, Verb
 from everup.model.settings import Settings
-from everup.model.stack import ServiceSpec, Stack
+from everup.model.stack import FREE_SPACE_HOOK, ServiceSpec, Stack
 from everup.model.state import ServiceState, as_it_is
 
 NOTHING_KNOWN = ServiceState()
@@ -45,12 +45,17 @@ def proposal_for(
         may_kill = is_hung or is_sure or not spec.is_stateful
         parameters = {"grace_s": grace_s, "may_kill": may_kill}
     parameters |= _where(kind, request, as_it_is(spec, seen, remembered), found, remembered)
+    makes_room = kind is ActionKind.CACHE_CLEAR and hook_of(spec, found) == FREE_SPACE_HOOK
+    if makes_room:
+        parameters[HOOK] = FREE_SPACE_HOOK
     following = None
     if request.verb is Verb.HEAL and request.kind is None:
         following = ActionKind.CONTAINER_RESTART
         parameters["then"] = following.value
     steps = (Step(kind, spec.name, parameters, request.undoes or None),)
     expectation = expectation_for(spec, Cause.REQUESTED, assessment, stack, settings, kind)
+    if makes_room and found is not None and found.cause is Cause.DISK_FULL:
+        expectation = replace(expectation, has_room=True)
     if kind is ActionKind.STOP:
         expectation = replace(expectation, is_up=False, dependents_before={})
     if kind is ActionKind.ISOLATE:

@@ -6,7 +6,7 @@ from everup.model.assessment import Assessment, Finding
 from everup.model.decision import STUCK, Expectation, ParameterValue, Step
 from everup.model.kinds import CANNOT_HEAR, ActionKind, Cause
 from everup.model.settings import Settings
-from everup.model.stack import ServiceSpec, Stack
+from everup.model.stack import CACHE_CLEAR_HOOK, FREE_SPACE_HOOK, ServiceSpec, Stack
 
 RESTARTS = (
     ActionKind.GRACEFUL_RESTART,
@@ -46,6 +46,15 @@ def step_for(
         if (found.process_state or "?") in CANNOT_HEAR:
             parameters[STUCK] = str(found.process_state)
     return Step(kind, spec.name, parameters, is_repeatable=not on_running)
+
+
+def hook_of(spec: ServiceSpec, found: Finding | None) -> str:
+    """Which hook clears for this service: when its disk is full the one for that, which also
+    stands in where it is the only one."""
+    is_full = found is not None and found.cause is Cause.DISK_FULL
+    has_other = CACHE_CLEAR_HOOK in spec.hooks
+    wants_room = is_full or not has_other
+    return FREE_SPACE_HOOK if wants_room and FREE_SPACE_HOOK in spec.hooks else CACHE_CLEAR_HOOK
 
 
 def behind(kind: ActionKind, name: str, stack: Stack) -> tuple[str, ...]:

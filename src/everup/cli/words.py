@@ -40,6 +40,7 @@ BEHIND = {
     "host_pressure": "a busy machine",
     "bad_deploy": "a change",
     "dependency_down": "a dependency",
+    "disk_full": "a full disk",
     "unknown": "something unknown",
 }
 DOES = {
@@ -186,6 +187,8 @@ def did(action: Mapping[str, Any]) -> str:
     """What an action was, as a verb: a dead service is started, a running one restarted."""
     if action["kind"] in STARTS_WHAT_IS_DOWN and was_down(action):
         return "started it again"
+    if action["kind"] == "cache_clear" and action.get("cause") == "disk_full":
+        return "ran its hook that frees space"
     return DOES.get(action["kind"], f"did {clean(action['kind'])}")
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with one service by its own symptoms: crash, crash loop, hang, or failing check.
+"""What is wrong with one service by its own symptoms: crash, hang, failing check, full disk.
 
 Flows in: one service's observation and health. Flows out: a Finding, or None. Whether another
 service explains it is decided in `relate`; what may be done about it is decided elsewhere.
@@ -18,7 +18,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from everup.dependency_monitor.disks import full_disk, has_lasted, of_the_dead, with_disk
 from everup.model.assessment import Finding, ServiceHealth
+from everup.model.disk import Disk
 from everup.model.kinds import CANNOT_HEAR, Cause, Condition, InstanceState, ProbeVerdict, is_known
 from everup.model.observation import Exit, Heard, InstanceObservation, ServiceObservation
 from everup.model.settings import Settings
@@ -102,8 +104,11 @@ def _dead(
     recent = [e for e in seen.exits if around.now_s - e.at_s <= settings.crash_loop_window_s]
     if len(recent) >= settings.crash_loop_exits:
         text = _deaths(recent, settings.crash_loop_window_s)
-        return Finding(spec.name, Cause.CRASH_LOOP, text, since_s, 0.0, instances=names)
-    return Finding(spec.name, Cause.CRASH, how, since_s, 0.0, instances=names)
+        found = Finding(spec.name, Cause.CRASH_LOOP, text, since_s, 0.0, instances=names)
+    else:
+        found = Finding(spec.name, Cause.CRASH, how, since_s, 0.0, instances=names)
+    disk = of_the_dead(spec, dead, last, settings)
+    return found if disk is None else with_disk(found, disk)
 
 
 def _deaths(recent: Sequence[Exit], window_s: float) -> str:
@@ -184,10 +189,16 @@ def _not_answering(
     settings: Settings,
 ) -> Finding | None:
     sick: list[tuple[InstanceObservation, Cause, float, bool, bool]] = []
+    full: dict[str, Disk] = {}
     for observed in seen.instances:
         if observed.instance.state is not InstanceState.RUNNING:
             continue
         judged = _judge_instance(spec, observed, around, settings)
+        disk = full_disk(observed, settings)
+        if judged is not None and disk is not None and not judged[3]:
+            is_certain = judged[2] or has_lasted(observed, disk, settings)
+            judged = (Cause.DISK_FULL, judged[1], is_certain, False)
+            full[observed.instance.name] = disk
         if judged is not None:
             sick.append((observed, *judged))
     if not sick:
@@ -202,6 +213,8 @@ def _not_answering(
     if cause is Cause.HANG and not is_proven:
         short = _short_of_cpu(first, around, settings)
         late = f"; {short}, so that a late answer proves nothing" if short else ""
+    if cause is Cause.DISK_FULL:
+        late = f"; {full[first.instance.name].text}"
     text = f"{first.instance.name}: {detail or 'its check fails'}{stuck}{late}"
     return Finding(
         spec.name,

@@ -80,6 +80,8 @@ def _itself(found: Finding, observation: Observation, settings: Settings) -> Can
         strength = PROVEN if found.is_proven else SILENCE
         proof = "it is silent and its process cannot go on" if found.is_proven else "it is silent"
         text = f"{proof}: {found.reason}"
+    elif found.cause is Cause.DISK_FULL:
+        strength, text = PROVEN, f"there is no room on the disk that it writes to: {found.reason}"
     elif found.cause in FORETOLD:
         strength, text = OWN_WORD, f"its check passes still, but {found.reason}"
     else:

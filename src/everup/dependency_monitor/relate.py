@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from everup.dependency_monitor.causes import TOLD, Surroundings, find
 from everup.dependency_monitor.changed import by_a_change
+from everup.dependency_monitor.disks import shared
 from everup.dependency_monitor.foretold import foretell
 from everup.dependency_monitor.graph import Graph
 from everup.dependency_monitor.rank import rank_causes
@@ -76,6 +77,8 @@ def relate(
     findings = {
         n: replace(f, explained_by=explained[n]) if explained[n] else f for n, f in findings.items()
     }
+    for name, roots in shared(findings, stack, observation, state).items():
+        findings[name] = replace(findings[name], explained_by=roots)
     for name, found in findings.items():
         if found.is_root:
             ranked = rank_causes(found, stack, observation, own, findings, state, settings)

@@ -57,7 +57,8 @@ from everup.model.state import InFlight, Memory, Phase, StackState
 ANSWERS_KEPT = 1000
 SHORTEST_WAIT_S = 0.01
 ON_RUNNING = frozenset(Cause) - {
-    *(Cause.CRASH, Cause.CRASH_LOOP, Cause.STOPPED_ON_PURPOSE, Cause.RECOVERING, Cause.REQUESTED)
+    *(Cause.CRASH, Cause.CRASH_LOOP, Cause.STOPPED_ON_PURPOSE, Cause.RECOVERING, Cause.REQUESTED),
+    Cause.DISK_FULL,  # nothing is ended for it
 }
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from everup.loop.readings import Usage, doubted, first_usage, fold_probe, fold_usage
+from everup.loop.readings import Usage, doubted, first_usage, fold_probe, fold_usage, full_since_s
 from everup.model.kinds import UNKNOWN, InstanceState, ProbeVerdict, is_known
 from everup.model.observation import (
     Busy,
@@ -103,7 +103,9 @@ class Desk:
                 of_service[instance.name] = Kept(instance, at_s, first_usage(instance, at_s))
             else:
                 changed = changed or known.instance.state is not instance.state
-                known.usage = fold_usage(known.usage, known.instance, known.at_s, instance, at_s)
+                full_s = full_since_s(known.usage.full_since_s, instance, at_s)
+                usage = fold_usage(known.usage, known.instance, known.at_s, instance, at_s)
+                known.usage = replace(usage, full_since_s=full_s)
                 known.instance, known.at_s = instance, at_s
                 of_service[instance.name] = known
             if instance.state in (InstanceState.EXITED, InstanceState.RESTARTING):
@@ -303,4 +305,5 @@ class Desk:
             kept.usage.queue_since_s,
             kept.usage.starved_at_s,
             kept.usage.stuck_since_s,
+            kept.usage.full_since_s,
         )

@@ -14,7 +14,7 @@ from everup.loop.aside import KeepAside
 from everup.loop.last_words import last_words
 from everup.loop.ports import Clock, Runtime
 from everup.loop.still import goes_on
-from everup.model.decision import Step
+from everup.model.decision import HOOK, Step
 from everup.model.entries import Finished, Intended
 from everup.model.errors import EverupError, GiveUp, NoAnswer, NotKept, NotSupported, TryAgain
 from everup.model.evidence import ENDED, KEPT, OutcomeState
@@ -23,7 +23,7 @@ from everup.model.runtime import Captured
 from everup.model.safe_point import TO
 from everup.model.scaling import CPUS, INSTANCES, LEAVING, MEMORY, STARTS
 from everup.model.settings import Settings
-from everup.model.stack import Limits, ServiceSpec
+from everup.model.stack import CACHE_CLEAR_HOOK, Limits, ServiceSpec
 
 KILLS = frozenset(
     {
@@ -38,7 +38,6 @@ KILLS = frozenset(
     }
 )
 RECONNECT_HOOK = "reconnect"
-CACHE_CLEAR_HOOK = "cache_clear"
 ERROR_CHARS_MOST = 4000
 UTF8_BYTES_MOST = 4
 
@@ -193,10 +192,11 @@ async def _call(runtime: Runtime, spec: ServiceSpec, step: Step, grace_s: float)
         case ActionKind.RECREATE:
             await runtime.recreate(name, instance, grace_s=grace_s)
         case ActionKind.CACHE_CLEAR:
-            hook = spec.hooks.get(CACHE_CLEAR_HOOK)
+            wanted = str(step.parameters.get(HOOK, CACHE_CLEAR_HOOK))
+            hook = spec.hooks.get(wanted)
             if hook is None:
-                raise EverupError(f"{name} declares no {CACHE_CLEAR_HOOK} hook")
-            return _heard(await runtime.run_hook(name, CACHE_CLEAR_HOOK, hook))
+                raise EverupError(f"{name} declares no {wanted} hook")
+            return _heard(await runtime.run_hook(name, wanted, hook))
         case _:
             return await _change(runtime, name, step, instance, grace_s)
     return ()

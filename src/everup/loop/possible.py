@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from everup.automated_recovery.steps import hook_of
 from everup.loop import scaling
-from everup.loop.perform import CACHE_CLEAR_HOOK
 from everup.model.kinds import ActionKind
 from everup.model.runtime import Capability, RuntimeManifest
 from everup.model.stack import ServiceSpec
@@ -52,8 +52,8 @@ def _reason(kind: ActionKind, spec: ServiceSpec, manifest: RuntimeManifest) -> s
     declared = manifest.needs_declared.get(needed)
     if declared is not None and not getattr(spec, declared):
         return f"{spec.name} declares no {declared}, without which {kind} is a restart"
-    if kind is ActionKind.CACHE_CLEAR and CACHE_CLEAR_HOOK not in spec.hooks:
-        return f"{spec.name} declares no {CACHE_CLEAR_HOOK} hook"
+    if kind is ActionKind.CACHE_CLEAR and (hook := hook_of(spec, None)) not in spec.hooks:
+        return f"{spec.name} declares no {hook} hook"
     if kind is ActionKind.FAILOVER and not spec.standby:
         return f"{spec.name} declares no standby"
     return ""

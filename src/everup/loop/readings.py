@@ -70,11 +70,25 @@ class Usage:
     queue_since_s: float = UNKNOWN
     starved_at_s: float = UNKNOWN
     stuck_since_s: float = UNKNOWN
+    full_since_s: float = UNKNOWN
 
 
 def first_usage(now: Instance, at_s: float) -> Usage:
-    """What the first listing of a life says: memory against its limit, and whether it can hear."""
-    return Usage(memory_ratio=_memory_ratio(now), stuck_since_s=_stuck_since_s(UNKNOWN, now, at_s))
+    """What the first listing of a life says: memory against its limit, whether it can hear, and
+    whether its disk is full."""
+    return Usage(
+        memory_ratio=_memory_ratio(now),
+        stuck_since_s=_stuck_since_s(UNKNOWN, now, at_s),
+        full_since_s=full_since_s(UNKNOWN, now, at_s),
+    )
+
+
+def full_since_s(known_s: float, now: Instance, at_s: float) -> float:
+    """Since when every sight found its disk full; the same sight listed again adds no time."""
+    if now.disk is None or not now.disk.is_full:
+        return UNKNOWN
+    seen_s = min(now.disk.at_s, at_s)
+    return known_s if is_known(known_s) else seen_s
 
 
 def _stuck_since_s(known_s: float, now: Instance, at_s: float) -> float:

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 
 from everup.auto_scaler.sizes import mib
 from everup.loop.look import Look
-from everup.loop.settle import patience_s, settle
+from everup.loop.settle import ENDS_AND_STARTS, patience_s, settle
 from everup.loop.sighting import sight
 from everup.model.assessment import Assessment
 from everup.model.decision import Expectation
+from everup.model.disk import fullest
 from everup.model.entries import Entry, Verified
 from everup.model.evidence import (
     Evidence,
@@ -118,10 +119,33 @@ def judge_expectation(
     died = [e for e in seen.exits if e.at_s > flight.done_at_s and _is_of(flight, e)]
     if died:
         return Failed(f"it {died[-1].text} again after {died[-1].at_s - flight.done_at_s:.1f} s")
+    if sick := _ill_again(flight, observation, assessment, settings):
+        return Failed(sick)
     missing = _missing(flight, observation, assessment)
     if not missing:
         return Passed(_proof(flight, observation, assessment))
     return Failed(f"not in time: {missing}") if is_late else Pending(missing)
+
+
+def _ill_again(
+    flight: InFlight, observation: Observation, assessment: Assessment, settings: Settings
+) -> str:
+    """Its start is over, and it says no itself, all of it in its new life: what is left of the
+    time would not mend it. One that comes slowly, or is silent, has all of its time."""
+    expected = flight.expectation
+    if flight.step.kind not in ENDS_AND_STARTS or not is_known(flight.done_at_s):
+        return ""
+    found = assessment.relations.findings.get(expected.service)
+    if found is None or found.cause is not Cause.UNHEALTHY or not found.is_confirmed:
+        return ""
+    if not found.is_root or not found.since_s > flight.done_at_s:
+        return ""
+    if observation.at_s < flight.done_at_s + expected.deadline_s - settings.verify_deadline_s:
+        return ""
+    if flight.step.instance and flight.step.instance not in found.instances:
+        return ""
+    lasts_s = observation.at_s - found.since_s
+    return f"it is unhealthy again, for {lasts_s:.0f} s: {found.reason}"
 
 
 def _is_of(flight: InFlight, death: Exit) -> bool:
@@ -178,8 +202,7 @@ def _missing(flight: InFlight, observation: Observation, assessment: Assessment)
             return f"{expected.probes} good answers in a row of {instance.instance.name}"
         if observation.at_s - max(probe.since_s, flight.done_at_s) < expected.window_s:
             return f"good answers of {instance.instance.name} for {expected.window_s:g} s"
-    too_full = _too_full(watched, expected.memory_most)
-    if too_full:
+    if too_full := _too_full(watched, expected):
         return too_full
     score = assessment.own.score(expected.service)
     if target is None and not score >= expected.score_least:
@@ -230,8 +253,11 @@ def _worse(expected: Expectation, assessment: Assessment) -> str:
     return ""
 
 
-def _too_full(watched: list[InstanceObservation], most: float) -> str:
-    """Has the memory come down as expected? Unknown is not."""
+def _too_full(watched: list[InstanceObservation], expected: Expectation) -> str:
+    """Has the memory come down, or has the disk room, as expected? Unknown is not."""
+    most = expected.memory_most
+    if expected.has_room:
+        return _without_room(watched)
     if not is_known(most):
         return ""
     for one in watched:
@@ -239,6 +265,23 @@ def _too_full(watched: list[InstanceObservation], most: float) -> str:
             now = f"it is {one.memory_ratio:.0%}" if is_known(one.memory_ratio) else "unknown"
             return f"memory of {one.instance.name} at most {most:.0%} of its limit, {now}"
     return ""
+
+
+def _without_room(watched: list[InstanceObservation]) -> str:
+    """Whose disk is full still? One that was never seen again is not proven to have room."""
+    for one in watched:
+        disk = one.instance.disk
+        if disk is None:
+            return f"a sight of the disk of {one.instance.name}"
+        if disk.is_full:
+            return f"room on the disk of {one.instance.name}: {disk.text}"
+    return ""
+
+
+def _room(flight: InFlight, observation: Observation) -> str:
+    seen = observation.services[flight.expectation.service].instances
+    disk = fullest([i.instance.disk for i in seen if i.instance.disk is not None])
+    return disk.text if disk is not None else ""
 
 
 def _fullest(flight: InFlight, observation: Observation) -> float:
@@ -271,6 +314,8 @@ def _proof(flight: InFlight, observation: Observation, assessment: Assessment) -
         parts.append(f"score {score:.2f}")
     if is_known(expected.memory_most):
         parts.insert(0, f"memory down to {_fullest(flight, observation):.0%} of its limit")
+    if expected.has_room:
+        parts.insert(0, _room(flight, observation))
     if expected.instances:
         parts.insert(0, f"{expected.instances} instances")
     if is_known(expected.memory_limit_bytes):

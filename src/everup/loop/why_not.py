@@ -13,10 +13,10 @@ from itertools import groupby
 
 from everup.automated_recovery import proposal_for
 from everup.automated_recovery.ladders import ladder
-from everup.automated_recovery.steps import expectation_for, step_for
+from everup.automated_recovery.steps import expectation_for, hook_of, step_for
 from everup.loop import possible, remedies, scaling
 from everup.loop.look import Decision
-from everup.loop.perform import CACHE_CLEAR_HOOK, RECONNECT_HOOK
+from everup.loop.perform import RECONNECT_HOOK
 from everup.model.assessment import Finding
 from everup.model.decision import (
     Allowed,
@@ -33,7 +33,7 @@ from everup.model.kinds import ActionKind, Cause, InstanceState, Origin
 from everup.model.request import Request, Verb
 from everup.model.runtime import Capability, RuntimeManifest
 from everup.model.scaling import SCALING_KINDS, Obstacle, Refusal
-from everup.model.stack import ServiceSpec
+from everup.model.stack import FREE_SPACE_HOOK, ServiceSpec
 from everup.model.state import as_it_is
 from everup.rollback_manager import NoWayBack, way_back
 from everup.rollback_manager import proposal_for as rollback_for
@@ -96,7 +96,7 @@ def answers(question: Question) -> tuple[KindAnswer, ...]:
 
 
 def _answer(question: Question, kind: ActionKind) -> KindAnswer:
-    lacking = cannot(question.spec, question.manifest, kind)
+    lacking = cannot(question.spec, question.manifest, kind, question.found)
     if lacking is not None:
         said, ways = lacking
         return KindAnswer(kind, said, said, remedies=ways)
@@ -132,12 +132,17 @@ def _answer(question: Question, kind: ActionKind) -> KindAnswer:
 
 
 def cannot(
-    spec: ServiceSpec, manifest: RuntimeManifest, kind: ActionKind
+    spec: ServiceSpec,
+    manifest: RuntimeManifest,
+    kind: ActionKind,
+    found: Finding | None = None,
 ) -> tuple[Said, tuple[Remedy, ...]] | None:
     """What is lacking for it to be done at all; None when nothing is."""
-    if kind is ActionKind.CACHE_CLEAR and CACHE_CLEAR_HOOK not in spec.hooks:
-        text = f"{spec.name} declares no {CACHE_CLEAR_HOOK} hook, and only its owner knows how"
-        ways = (Remedy(Way.DECLARE_HOOK, spec.name, hook=CACHE_CLEAR_HOOK),)
+    if kind is ActionKind.CACHE_CLEAR and (hook := hook_of(spec, found)) not in spec.hooks:
+        is_full = found is not None and found.cause is Cause.DISK_FULL
+        hook = FREE_SPACE_HOOK if is_full else hook
+        text = f"{spec.name} declares no {hook} hook, and only its owner knows how"
+        ways = (Remedy(Way.DECLARE_HOOK, spec.name, hook=hook),)
         return Said(KindState.CANNOT, text), ways
     if kind is ActionKind.FAILOVER and not spec.standby:
         text = f"{spec.name} declares no standby that could take its place"

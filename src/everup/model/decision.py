@@ -15,6 +15,8 @@ from enum import StrEnum
 from everup.model.kinds import UNKNOWN, ActionKind, Cause, Origin
 
 ParameterValue = str | int | float | bool
+HOOK = "hook"
+"""A step's parameter: which of the owner's hooks it runs, where that is not the kind's own."""
 STUCK = "stuck"
 """A step's parameter: the kernel's letter on which the proof rests that the target stands still."""
 
@@ -56,6 +58,7 @@ class Expectation:
     memory_limit_bytes: float = UNKNOWN  # each must be seen to have it; infinite: none
     is_cut: bool = False  # it, or its one instance, is cut off: nothing is asked of that
     version: str = ""  # what must run then; "": any
+    has_room: bool = False  # the disk that it writes to must be seen with room
 
 
 @dataclass(frozen=True, slots=True)

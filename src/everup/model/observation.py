@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from everup.model.disk import Disk
 from everup.model.kinds import UNKNOWN, BusyState, InstanceState, ProbeVerdict
 
 
@@ -67,6 +68,7 @@ class Instance:
     check: ProbeResult | None = None  # the latest answer of the owner's own check, if it has one
     cpus: float = UNKNOWN  # what it may use of them; NaN: no limit, or unknown
     version: str = ""
+    disk: Disk | None = None  # the fullest that it may write to; None: unknown, or it has none
 
 
 class Heard(StrEnum):
@@ -122,6 +124,7 @@ class InstanceObservation:
     queue_since_s: float = UNKNOWN  # its accept queue waits and never shrank since then
     starved_at_s: float = UNKNOWN  # last seen to want the processor and hardly get it
     stuck_since_s: float = UNKNOWN  # stopped or a zombie in each sight since then, and no CPU
+    full_since_s: float = UNKNOWN  # its disk was full in each sight since then
     goes_unasked: bool = False  # nobody declared how to ask it, and what we try has never passed
 
 

@@ -76,6 +76,10 @@ class ProbeSpec:
         return (*(target for target in named if target), *self.command)
 
 
+CACHE_CLEAR_HOOK = "cache_clear"
+FREE_SPACE_HOOK = "free_space"
+
+
 @dataclass(frozen=True, slots=True)
 class HookSpec:
     """An owner's own way of doing something: a command, an HTTP call `"POST http://…"`, or a recipe

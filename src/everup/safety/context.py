@@ -12,8 +12,16 @@ from everup.model.settings import Settings
 from everup.model.stack import Stack
 from everup.model.state import Memory, StackState
 
-SEEN = frozenset({Cause.CRASH, Cause.CRASH_LOOP, Cause.STOPPED_ON_PURPOSE, Cause.RECOVERING})
-"""Deaths that the engine reported, wishes, and what a service says of itself."""
+SEEN = frozenset(
+    {
+        Cause.CRASH,
+        Cause.CRASH_LOOP,
+        Cause.STOPPED_ON_PURPOSE,
+        Cause.RECOVERING,
+        Cause.DISK_FULL,
+    }
+)
+"""Deaths that the engine reported, wishes, what a service says of itself, what its disk shows."""
 NO_SIGN_OF_US = SEEN | FORETOLD
 
 

@@ -94,3 +94,33 @@ def test_it_is_done_by_the_declared_hook_or_not_at_all(
     assert finished.outcome == outcome
     assert said in f"{finished.error} {' '.join(finished.during)}"
     assert hands.ran == (["cache cache_clear ./clear"] if hooks else [])
+
+
+@pytest.mark.parametrize(
+    ("declared", "ran"), [(("free_space",), "free_space"), (("free_space", "cache_clear"), "")]
+)
+def test_a_person_may_have_space_freed_where_no_cache_is_declared(
+    declared: tuple[str, ...], ran: str
+) -> None:
+    spec = service("db", hooks={name: HookSpec(command=(name,)) for name in declared})
+    calm = seen(up("db"))
+    request = Request(Verb.HEAL, by="Ann", service="db", kind=ActionKind.CACHE_CLEAR)
+    proposal = proposal_for(
+        request,
+        stack(spec),
+        assess(stack(spec), calm),
+        SETTINGS,
+        is_running=True,
+        incident_id=None,
+    )
+    (step,) = proposal.steps
+    assert step.parameters.get("hook", "") == ran
+    hands = Hands()
+    intent = Intended(
+        *(NOW_S, "act-1", None, proposal.key, proposal.origin, proposal.cause, step, "asked"),
+        before=Sighting(NOW_S),
+        expectation=proposal.expectation,
+    )
+    asyncio.run(perform(cast(Runtime, hands), cast(Clock, hands), SETTINGS, spec, intent))
+    wanted = ran or "cache_clear"
+    assert hands.ran == [f"db {wanted} {wanted}"]

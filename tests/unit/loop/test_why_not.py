@@ -13,6 +13,7 @@ from everup.loop import perform
 from everup.loop.look import Decision
 from everup.loop.why_not import NEEDS, Question, answers, but_for_the_mode
 from everup.model.decision import Allowed, Check, Hold, Proposal, Step
+from everup.model.disk import Disk
 from everup.model.explanation import KindAnswer, KindState, Way
 from everup.model.kinds import ActionKind, Mode
 from everup.model.observation import Observation
@@ -113,6 +114,22 @@ def test_what_cannot_be_done_says_what_is_lacking() -> None:
     assert (clear.own.state, ways(clear)) == (KindState.CANNOT, [Way.DECLARE_HOOK])
     hooked = stack(service("a", hooks={"cache_clear": HookSpec(command=("x",))}))
     assert ask(hooked, seen(up("a")))[ActionKind.CACHE_CLEAR].person.state is KindState.ALLOWED
+
+
+def test_a_full_disk_asks_for_the_hook_that_frees_space() -> None:
+    full = Disk("/data", "v", "0:52", 8e6, 0.0, 9.0, NOW_S)
+    one = failing("a")
+    one = replace(one, instance=replace(one.instance, disk=full), full_since_s=NOW_S - 20)
+    bare = ask(stack(service("a", is_stateful=True)), seen(one))
+    clear = bare[ActionKind.CACHE_CLEAR]
+    assert (clear.own.state, clear.remedies[0].hook) == (KindState.CANNOT, "free_space")
+    restart = bare[ActionKind.GRACEFUL_RESTART].own
+    assert restart.state is KindState.NOT_ON_LADDER
+    assert restart.reason == "the ladder of disk_full is cache_clear"
+    hooks = {"free_space": HookSpec(command=("x",))}
+    hooked = ask(stack(service("a", is_stateful=True, hooks=hooks)), seen(one))
+    assert hooked[ActionKind.CACHE_CLEAR].own.state is KindState.ALLOWED
+    assert hooked[ActionKind.CACHE_CLEAR].person.state is KindState.ALLOWED
 
 
 def test_a_victim_is_held_back_by_its_root() -> None:

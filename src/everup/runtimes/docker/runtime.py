@@ -29,6 +29,7 @@ from everup.runtimes.docker.borrowed import lost_networks
 from everup.runtimes.docker.calls import Calls
 from everup.runtimes.docker.containers import NUMBER, Container
 from everup.runtimes.docker.copies import INSTANCES_MOST, Copies
+from everup.runtimes.docker.disks import Disks
 from everup.runtimes.docker.engine import Engine
 from everup.runtimes.docker.events import Events
 from everup.runtimes.docker.guard import Guard
@@ -82,6 +83,7 @@ class DockerRuntime:
         self._copies = Copies(engine, self._calls, self._hands, self._replacer)
         self._isolation = Isolation(engine, self._store)
         self._meter, self._nearness = Meter(engine), Nearness(engine)
+        self._disks = Disks(clock, scale)
         self._standby = Standby(engine, self._hands, self._store)
         self._limits = LimitKeeper(engine, self._hands, self._store, self._meter.peak)
         self._versions = Versions(self._limits, self._isolation)
@@ -138,6 +140,7 @@ class DockerRuntime:
         except EverupError as error:
             return Listing(at_s, (), fault=str(error))
         used = await self._meter.read(containers)
+        await self._disks.read(containers)
         lost = lost_networks(containers, self._replacer.moved())
         known = [c for c in containers if c.was_ever_started]
         shown = [self._instance(c, used.get(c.id), lost.get(c.id, "")) for c in known]
@@ -432,6 +435,7 @@ class DockerRuntime:
             failure_threshold=self._settings.failure_threshold,
             version=self._versions.of(container),
         )
+        instance = replace(instance, disk=self._disks.of(container))
         limit = instance.memory_limit_bytes
         if not is_known(limit) or self._limits.limits_much(limit):
             return instance

@@ -35,6 +35,7 @@ from everup.runtimes.processes import (
 from everup.runtimes.processes.accounting import Accounting, Usage
 from everup.runtimes.processes.configuration import Configuration
 from everup.runtimes.processes.declared import Declarations
+from everup.runtimes.processes.disks import Disks
 from everup.runtimes.processes.ending import Ending
 from everup.runtimes.processes.identity import Handle, Identity, Mark, home_of
 from everup.runtimes.processes.kept import Kept, KeptFolder, taken_up
@@ -93,6 +94,7 @@ class House:
         self.declarations = Declarations(stack, state_dir / "declared", settings.time_scale)
         self._lock = FolderLock(state_dir / "lock")
         self._accounting = Accounting()
+        self._disks = Disks(clock, settings.time_scale)
         self._home = ""
         self._launching: dict[Key, asyncio.Task[Any]] = {}
         self.kept_folder = KeptFolder(state_dir / "held" / "aside")
@@ -337,7 +339,11 @@ class House:
         order_of = {name: place for place, name in enumerate(self.stack.services)}
         lives = [life for life in self.roster if life.record.service in order_of]
         lives.sort(key=lambda life: (order_of[life.record.service], life.record.index))
-        return tuple(instance_of(life, usage.get(life.record.key), queues) for life in lives)
+        disks = await self._disks.read(lives)
+        return tuple(
+            instance_of(life, usage.get(life.record.key), queues, disks.get(life.record.key))
+            for life in lives
+        )
 
     def mismatches(self) -> tuple[Mismatch, ...]:
         """Where what runs is not what is declared."""

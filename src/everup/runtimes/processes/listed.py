@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from everup.model.disk import Disk
 from everup.model.kinds import UNKNOWN, InstanceState, is_known
 from everup.model.observation import Instance
 from everup.runtimes.processes.accounting import Usage
 from everup.runtimes.processes.roster import Life
 
 
-def instance_of(life: Life, usage: Usage | None, queues: Mapping[int, int]) -> Instance:
-    """As it runs, or as it ended. `queues`: waiting connections by port."""
+def instance_of(
+    life: Life, usage: Usage | None, queues: Mapping[int, int], disk: Disk | None = None
+) -> Instance:
+    """As it runs, or as it ended. `queues`: waiting connections by port. `disk`: as last seen."""
     record = life.record
     seen = Instance(
         service=record.service,
@@ -24,6 +27,7 @@ def instance_of(life: Life, usage: Usage | None, queues: Mapping[int, int]) -> I
         exit=record.exit,
         memory_limit_bytes=record.memory_limit_bytes,
         version=record.version,
+        disk=disk,
     )
     if not life.is_running or usage is None or usage.process_state is None:
         return seen
