@@ -180,6 +180,12 @@ def _how_it_is_handled() -> dict[str, Part]:
             text(), "The service that takes its place by failover, once a person agrees.", "db-2"
         ),
         "releases": _releases(),
+        **_what_may_be_done(),
+    }
+
+
+def _what_may_be_done() -> dict[str, Part]:
+    return {
         "mode": mode(),
         "modes": {"$ref": MODES},
         "thresholds": described(
