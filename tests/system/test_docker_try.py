@@ -136,7 +136,7 @@ def test_after_ctrl_c_nothing_is_left_and_after_a_kill_the_next_one_sweeps(
     killed = project.everup("web")
     wait_until(lambda: len(names_of(killed.pid)) == 2, 60, "the copy on its network")
     killed.kill()
-    killed.wait(10)
+    killed.communicate(timeout=10)
     # Any Everup on this engine may be the next one, also one of another test.
     last = project.everup("web", "--within", "10")
     wait_until(lambda: names_of(killed.pid) == [], 60, "the next one sweeps")

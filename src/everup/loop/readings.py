@@ -92,7 +92,8 @@ def full_since_s(known_s: float, now: Instance, at_s: float) -> float:
 
 
 def _stuck_since_s(known_s: float, now: Instance, at_s: float) -> float:
-    """Since when every sight found it unable to go on."""
+    """Since when every sight found it unable to go on. What its container uses meanwhile says
+    nothing: the owner's check runs in there too."""
     if (now.process_state or "?") not in CANNOT_HEAR:
         return UNKNOWN
     return known_s if is_known(known_s) else at_s
@@ -121,7 +122,7 @@ def fold_usage(
     idle_ratio = IDLE_CPU_RATIO if is_known(io_bytes) else IDLE_BLIND_CPU_RATIO
     works = cpu > idle_ratio or io_bytes > 0 or is_starved
     queue_s = _queue_since_s(known, before, before_at_s, now, at_s)
-    stuck_s = _stuck_since_s(UNKNOWN if works else known.stuck_since_s, now, at_s)
+    stuck_s = _stuck_since_s(known.stuck_since_s, now, at_s)
     if now.state is not InstanceState.RUNNING or not is_known(cpu) or works:
         return Usage(cpu, memory, UNKNOWN, queue_s, starved_s, stuck_s)
     since_s = known.idle_since_s if is_known(known.idle_since_s) else before_at_s

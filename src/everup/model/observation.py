@@ -123,7 +123,7 @@ class InstanceObservation:
     read_at_s: float = UNKNOWN
     queue_since_s: float = UNKNOWN  # its accept queue waits and never shrank since then
     starved_at_s: float = UNKNOWN  # last seen to want the processor and hardly get it
-    stuck_since_s: float = UNKNOWN  # stopped or a zombie in each sight since then, and no CPU
+    stuck_since_s: float = UNKNOWN  # stopped or a zombie in each sight since then
     full_since_s: float = UNKNOWN  # its disk was full in each sight since then
     goes_unasked: bool = False  # nobody declared how to ask it, and what we try has never passed
 

@@ -36,8 +36,8 @@ def test_it_counts_from_the_first_sight_of_an_unbroken_row(letters: str, since_s
     assert stuck_s == since_s or not (is_known(stuck_s) or is_known(since_s))
 
 
-def test_who_worked_between_two_sights_was_not_stuck_then() -> None:
-    assert usage_of("TTTT", (1.0, 1.0, 3.0, 3.0)).stuck_since_s == 10.0
+def test_what_the_checks_in_its_container_use_breaks_no_row() -> None:
+    assert usage_of("TTTT", (1.0, 1.5, 2.0, 2.5)).stuck_since_s == 0.0
 
 
 @pytest.mark.parametrize(("stuck_for_s", "is_hung"), [(7.5, False), (8.0, True)])

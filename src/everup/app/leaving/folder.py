@@ -12,14 +12,25 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from everup.app.engine import JOURNAL_FILE
+from everup.app.engine import JOURNAL_FILE, SAFE_POINTS_FOLDER
 from everup.app.rooms import HISTORY_FOLDER, LOGS_FOLDER
 from everup.logbook.book import FILE_NAME
 
 EVIDENCE = (JOURNAL_FILE, HISTORY_FOLDER, LOGS_FOLDER, FILE_NAME)
 DOCKER = "docker"
 ROOMS = (
-    *("aside", "moved", "isolated", "limits", "applied", "asked", "witnessed", "watched", "pinned"),
+    *(
+        "aside",
+        "moved",
+        "isolated",
+        "limits",
+        "applied",
+        "asked",
+        "witnessed",
+        "watched",
+        "pinned",
+        "failover",
+    ),
 )
 UNMARKED = ("areas", "lock")
 """Nothing in them says whose they are; beside a stranger's files they are left."""
@@ -36,6 +47,7 @@ WORDS = {
     LOGS_FOLDER: "the log",
     FILE_NAME: "the output of everup up --detach",
     DOCKER: "notes on containers",
+    SAFE_POINTS_FOLDER: "what was kept to go back to",
     "instances": "notes on processes",
     "declared": "notes on processes",
     "held": "notes on what is held",
@@ -46,6 +58,7 @@ _INSIDE = {
     HISTORY_FOLDER: r"\d{13}\.history",
     LOGS_FOLDER: r"everup\.log(\.\d+)?",
     DOCKER: rf"({'|'.join(ROOMS)})/[^/]+\.(json|new|bad)",
+    SAFE_POINTS_FOLDER: r"[^/]+\.(json|new)",
     "instances": r"[^/]+\.(json|new|bad)",
     "declared": r"[^/]+\.(json|new|bad)",
     "held": r"(aside/)?[^/]+\.(json|new|bad)",
