@@ -29,8 +29,8 @@ def test_simulated_can_everything() -> None:
     assert len(cases_for(SIMULATED)) == len(all_cases())
 
 
-def test_processes_exempts_itself_of_nothing() -> None:
-    assert PROCESSES.exempt == {}
+def test_processes_exempts_itself_of_whom_a_port_belongs_to_alone() -> None:
+    assert set(PROCESSES.exempt) == {"who_is_named_leaves_first"}
     assert unfounded_exemptions(PROCESSES) == []
 
 

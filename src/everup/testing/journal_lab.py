@@ -137,6 +137,9 @@ def story() -> list[e.Entry]:
         e.GivenBack(16.0, "db", ("db: its memory limit is 64 MiB again",), "Ann"),
         e.CameUp(16.0, "db", "db-0", "db-0#2", 1.5),
         e.InstancesCounted(16.5, "db", 2, "somebody beside Everup"),
+        e.VersionSeen(16.5, "db", "sha256:a+1", "sha256:b+1"),
+        e.SafePointKept(16.6, "db", "sha256:a+1", "db:2", "sha256:a", "everup-kept:a"),
+        e.SafePointForgotten(16.7, "db", "sha256:a+1", "a newer one is there"),
         e.PredictionMade(
             16.1, "pre-1", "db", Cause.LEAK, 0.8, 300.0, 400.0, ("it climbs",), "trend-prior-1"
         ),
