@@ -53,6 +53,7 @@ class ContainerLab:
         """Makes the project. Raises `NoDocker` where that cannot be."""
         self.folder.chmod(0o755)  # its knobs are mounted, and read by whoever the container is
         self.project.open()
+        self.port = free_port(self.port)  # that took its time, and somebody may have it now
 
     def start(self, mode: str = "auto") -> None:
         """Starts Everup over the project; without a file."""
