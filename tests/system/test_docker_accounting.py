@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from secrets import token_hex
 from typing import Any
 
 import pytest
@@ -51,11 +50,6 @@ def accounting() -> Iterator[Accounting]:
     one.close()
 
 
-def run(docker: Docker, *words: str) -> str:
-    """The id of a new container; the words follow `docker run`."""
-    return call("run", "-d", "--label", docker.label, "--name", docker.name(token_hex(3)), *words)
-
-
 def target(container: str) -> Target:
     """As the engine names it now."""
     return Target(container, int(call("inspect", "-f", "{{.State.Pid}}", container)))
@@ -79,8 +73,9 @@ def until(look: Callable[[], Usage], holds: Callable[[Usage], bool], within_s: f
 
 def test_the_working_set_leaves_out_the_file_cache(docker: Docker, accounting: Accounting) -> None:
     fill = "dd if=/dev/zero of=/ram/x bs=1M count=10; dd if=/dev/zero of=/cached bs=1M count=30"
-    words = ("--memory", "64m", "--tmpfs", "/ram", BUSYBOX, "sh", "-c")
-    one = target(run(docker, *words, f"{fill}; touch /ram/ready; exec sleep 600"))
+    script = f"{fill}; touch /ram/ready; exec sleep 600"
+    options = ["--memory", "64m", "--tmpfs", "/ram"]
+    one = target(docker.run(BUSYBOX, "sh", "-c", script, options=options))
     call("exec", one.id, "sh", "-c", "until [ -e /ram/ready ]; do sleep 0.1; done")
     seen = accounting.read([one])[one.id]
     document = stats(one)
@@ -94,7 +89,7 @@ def test_the_working_set_leaves_out_the_file_cache(docker: Docker, accounting: A
 
 
 def test_processor_time_grows_by_what_is_used(docker: Docker, accounting: Accounting) -> None:
-    one = target(run(docker, BUSYBOX, *SLEEP))
+    one = target(docker.run(BUSYBOX, *SLEEP))
     before = accounting.read([one])[one.id]
     assert math.isnan(before.memory_limit_bytes)
     call("exec", one.id, "sh", "-c", "timeout 1 sh -c 'while :; do :; done' || true")
@@ -105,7 +100,7 @@ def test_processor_time_grows_by_what_is_used(docker: Docker, accounting: Accoun
 
 
 def test_a_stopped_main_process_and_a_restart(docker: Docker, accounting: Accounting) -> None:
-    one = target(run(docker, "--stop-timeout", "1", BUSYBOX, *SLEEP))
+    one = target(docker.run(BUSYBOX, *SLEEP, options=["--stop-timeout", "1"]))
     call("kill", "--signal", "STOP", one.id)
     until(lambda: accounting.read([one])[one.id], lambda seen: seen.process_state == "T")
     call("kill", "--signal", "CONT", one.id)
@@ -120,14 +115,15 @@ def test_a_stopped_main_process_and_a_restart(docker: Docker, accounting: Accoun
 
 
 def test_connections_that_nobody_lets_in(docker: Docker, accounting: Accounting) -> None:
-    one = target(run(docker, PYTHON, "python", "-u", "-c", LISTENER))
+    one = target(docker.run(PYTHON, "python", "-u", "-c", LISTENER))
     until(lambda: accounting.read([one])[one.id], lambda seen: seen.accept_queue == 3)
     process = open_process("/proc", one.pid, one.id, keeps=False)
     assert process is not None
     assert sum_of_tables(process) == 3, "the tables say the same as the diagnostics"
     process.close()
-    guest = target(run(docker, "--network", f"container:{one.id}", BUSYBOX, *SLEEP))
-    host = target(run(docker, "--network", "host", BUSYBOX, *SLEEP))
+    shared = ["--network", f"container:{one.id}"]
+    guest = target(docker.run(BUSYBOX, *SLEEP, options=shared))
+    host = target(docker.run(BUSYBOX, *SLEEP, options=["--network", "host"]))
     seen = accounting.read([one, guest, host])
     assert len(seen) == 3
     for usage in seen.values():
@@ -136,10 +132,10 @@ def test_connections_that_nobody_lets_in(docker: Docker, accounting: Accounting)
 
 
 def test_traffic_between_two_containers(docker: Docker, accounting: Accounting) -> None:
-    network = docker.network("accounting", "--internal")
+    inside = ["--network", docker.network("accounting", "--internal")]
     serve = "mkdir /w; dd if=/dev/zero of=/w/x bs=1k count=512; exec httpd -f -p 80 -h /w"
-    server = target(run(docker, "--network", network, BUSYBOX, "sh", "-c", serve))
-    client = target(run(docker, "--network", network, BUSYBOX, *SLEEP))
+    server = target(docker.run(BUSYBOX, "sh", "-c", serve, options=inside))
+    client = target(docker.run(BUSYBOX, *SLEEP, options=inside))
     address = call(
         "inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", server.id
     )
@@ -156,8 +152,8 @@ def test_traffic_between_two_containers(docker: Docker, accounting: Accounting) 
 def test_kills_for_memory_and_throttling_are_counted(
     docker: Docker, accounting: Accounting
 ) -> None:
-    words = ("--memory", "16m", "--memory-swap", "16m", "--cpus", "0.2", BUSYBOX, *SLEEP)
-    one = target(run(docker, *words))
+    options = ["--memory", "16m", "--memory-swap", "16m", "--cpus", "0.2"]
+    one = target(docker.run(BUSYBOX, *SLEEP, options=options))
     before = accounting.read([one])[one.id]
     assert before.oom_kills == 0
     call("exec", one.id, "sh", "-c", "tail /dev/zero || true")
@@ -170,7 +166,7 @@ def test_kills_for_memory_and_throttling_are_counted(
 
 def test_the_tree_of_version_2_beside_version_1(docker: Docker) -> None:
     """Where a host has both, the other one's real files are read too, as far as they go."""
-    one = target(run(docker, BUSYBOX, *SLEEP))
+    one = target(docker.run(BUSYBOX, *SLEEP))
     first = Accounting()
     if first.reach([one]).version is Version.HYBRID:
         second = Accounting(roots=Roots(cgroup="/sys/fs/cgroup/unified"))
@@ -186,12 +182,12 @@ def test_the_tree_of_version_2_beside_version_1(docker: Docker) -> None:
 
 @pytest.mark.parametrize("mounts", [False, True])
 def test_from_inside_a_container(docker: Docker, mounts: bool) -> None:
-    one = target(run(docker, BUSYBOX, *SLEEP))
-    words = ["--network", "none", "--user", "1000", "-v", f"{SOURCE}:/src:ro"]
+    one = target(docker.run(BUSYBOX, *SLEEP))
+    options = ["--network", "none", "--user", "1000", "-v", f"{SOURCE}:/src:ro"]
     if mounts:
-        words += ["--pid", "host", "-v", "/sys/fs/cgroup:/host/sys/fs/cgroup:ro"]
+        options += ["--pid", "host", "-v", "/sys/fs/cgroup:/host/sys/fs/cgroup:ro"]
     look = ("python", "-B", "-c", INSIDE, one.id, str(one.pid))
-    looker = run(docker, *words, PYTHON, *look)
+    looker = docker.run(PYTHON, *look, options=options)
     assert call("wait", looker) == "0", call("logs", looker)
     seen, why_not, fix = json.loads(call("logs", looker))
     if mounts:
@@ -205,7 +201,7 @@ def test_from_inside_a_container(docker: Docker, mounts: bool) -> None:
 
 
 def test_fifty_reads_of_one_container_cost_little(docker: Docker, accounting: Accounting) -> None:
-    one = target(run(docker, BUSYBOX, *SLEEP))
+    one = target(docker.run(BUSYBOX, *SLEEP))
     accounting.read([one])
     before_s = time.process_time()
     for _ in range(50):

@@ -48,7 +48,6 @@ print("ready", flush=True)
 signal.pause()
 """
 )
-
 """Listens and never accepts."""
 
 
