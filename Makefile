@@ -54,6 +54,7 @@ test: $(DEV) engine
 engine: $(DEV) # some images hold programs that came with it
 	@scripts/engine start
 	@scripts/engine images
+	@scripts/engine tools
 
 image:
 	@scripts/image $(TAG)

@@ -6,7 +6,8 @@ service explains it is decided in `relate`; what may be done about it is decided
 Hung means proven: a failing probe *and* a process that cannot progress, for `hang_lasts_s`. A
 process that uses CPU or I/O is busy, and a busy one gets `busy_lasts_s` before its owner's own
 check alone is believed. While the host, or the process, is short of CPU, silence without that proof
-says nothing. Trouble lasted until it was last seen, not until now: we may have been held up.
+says nothing, and once a process has the processor again its time counts anew. Trouble lasted until
+it was last seen, not until now: we may have been held up.
 
 A probe that nobody declared is believed like a busy one's, `busy_lasts_s` long, unless the kernel
 proves the hang: that is not its word alone.
@@ -245,8 +246,6 @@ def _judge_instance(
         return None
     if probe.verdict is not ProbeVerdict.FAIL:
         return None
-    lasted_s = probe.at_s - probe.since_s
-    is_long = lasted_s >= settings.hang_lasts_s
     often = probe.failures_in_a_row >= settings.failure_threshold
     nobody_let_in = is_idle and queue_s >= settings.hang_lasts_s
     if is_stuck or (nobody_let_in and probe.heard is Heard.SILENCE):
@@ -254,13 +253,20 @@ def _judge_instance(
         # counts where it is known: a check that failed before a short stop is no part of a hang.
         since_s = observed.stuck_since_s if is_known(observed.stuck_since_s) else probe.since_s
         return Cause.HANG, probe.since_s, read_s - since_s >= settings.hang_lasts_s, True
-    if spec.probe.is_inferred or (not is_idle and probe.heard not in (Heard.ANSWER, Heard.CHECK)):
-        is_long = lasted_s >= settings.busy_lasts_s
-    if probe.heard in (Heard.ANSWER, Heard.CHECK):
-        return Cause.UNHEALTHY, probe.since_s, often and is_long, False
-    is_late = bool(_short_of_cpu(observed, around, settings))
+    is_told = probe.heard in (Heard.ANSWER, Heard.CHECK)
+    is_quick = not spec.probe.is_inferred and (is_idle or is_told)
+    needed_s = settings.hang_lasts_s if is_quick else settings.busy_lasts_s
+    if is_told:
+        is_confirmed = often and probe.at_s - probe.since_s >= needed_s
+        return Cause.UNHEALTHY, probe.since_s, is_confirmed, False
+    from_s = probe.since_s
+    if is_known(observed.starved_at_s):
+        # What queued up meanwhile is answered first, to askers who left: all its time once more.
+        from_s = max(from_s, observed.starved_at_s)
+    is_confirmed = often and probe.at_s - from_s >= needed_s
+    is_confirmed = is_confirmed and not _short_of_cpu(observed, around, settings)
     cause = Cause.UNHEALTHY if probe.heard is Heard.REFUSAL else Cause.HANG
-    return cause, probe.since_s, often and is_long and not is_late, False
+    return cause, probe.since_s, is_confirmed, False
 
 
 def _short_of_cpu(observed: InstanceObservation, around: Surroundings, settings: Settings) -> str:

@@ -27,6 +27,9 @@ from everup.model.errors import EverupError, GiveUp, NoAnswer, TryAgain
 CALL_DEADLINE_S = 10.0
 CALLS_MOST = 16
 """At once; an engine that is slow is not to be buried."""
+CALLS_MOST_OVER_SSH = 6
+"""Each is a session of the one connection: sshd allows ten unless told otherwise, and events and
+output take some for themselves."""
 
 API_LEAST = (1, 41)
 API_MOST = (1, 51)
@@ -82,7 +85,9 @@ class Engine:
             raise GiveUp(_no_address(error)) from error
         self._found = str(getattr(self._docker, "_connection_info", ""))
         self.is_encrypted = str(self._docker.docker_host).startswith("https:")
-        self.is_socket = str(self._docker.docker_host).startswith("unix:")
+        self.is_socket = self._found.startswith("unix:")
+        if self._found.startswith("ssh:"):
+            self._turns = asyncio.Semaphore(CALLS_MOST_OVER_SSH)
         try:
             self.version = await self.call("GET", "version", is_versioned=False)
             self._docker.api_version = f"v{self.api_version}"
