@@ -44,7 +44,7 @@ def make(tmp_path: Path) -> Iterator[Make]:
         yield made
 
 
-REPLAY_S = 14.0
+REPLAY_S = 26.0
 ARCHIVE = """#!/bin/sh
 # Fetches slowly, and works for it; in the end there is nothing more.
 ends=$(( $(date +%s) + {lasts_s:.0f} ))
@@ -73,7 +73,7 @@ def to_be_replayed(home: PreparedPostgres, archive: Path) -> list[str]:
 def test_a_database_that_replays_its_log_behind_a_check_that_says_no(
     tmp_path: Path, free_port: int, make: Make
 ) -> None:
-    """At a twentieth of the time: a start has 3 s, `up` sees it fail after 8, it lasts 14."""
+    """At a tenth of the time: a start has 6 s, `up` sees it fail after 16, it lasts 26."""
     with postgres_home(tmp_path / "stack", free_port) as home:
         ask = [*home.probe]
         db = {
@@ -84,7 +84,7 @@ def test_a_database_that_replays_its_log_behind_a_check_that_says_no(
             "stop": {"signal": "SIGINT"},
             **({"user": home.user} if home.user else {}),
         }
-        world = make({"db": db}, 0.05)
+        world = make({"db": db}, 0.1)
         world.up()
         world.watch_until(lambda: world.condition("db") == "recovering", 30.0, "it recovers")
         lives = world.lives()

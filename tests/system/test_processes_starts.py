@@ -89,10 +89,11 @@ def test_a_service_has_a_life_of_its_own(tmp_path: Path) -> None:
 def test_everups_own_lowered_limit_is_not_inherited(tmp_path: Path) -> None:
     at_start = inherited.AT_START.limits[resource.RLIMIT_NOFILE]
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (128, before[1]))
+    lowered = max(map(int, os.listdir("/proc/self/fd"))) + 128
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowered, before[1]))
     try:
         facts = told(tmp_path, ServiceSpec("it", python(TELL)))
-        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (128, before[1])
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (lowered, before[1])
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
     assert tuple(facts["limit"]) == at_start

@@ -6,7 +6,8 @@ service explains it is decided in `relate`; what may be done about it is decided
 Hung means proven: a failing probe *and* a process that cannot progress, for `hang_lasts_s`. A
 process that uses CPU or I/O is busy, and a busy one gets `busy_lasts_s` before its owner's own
 check alone is believed. While the host, or the process, is short of CPU, silence without that proof
-says nothing. Trouble lasted until it was last seen, not until now: we may have been held up.
+says nothing, and once a process has the processor again its time counts anew. Trouble lasted until
+it was last seen, not until now: we may have been held up.
 """
 
 from __future__ import annotations
@@ -229,20 +230,23 @@ def _judge_instance(
         return None
     if probe.verdict is not ProbeVerdict.FAIL:
         return None
-    lasted_s = probe.at_s - probe.since_s
-    is_long = lasted_s >= settings.hang_lasts_s
     often = probe.failures_in_a_row >= settings.failure_threshold
     nobody_let_in = is_idle and queue_s >= settings.hang_lasts_s
     if is_stuck or (nobody_let_in and probe.heard is Heard.SILENCE):
-        is_long = read_s - probe.since_s >= settings.hang_lasts_s
-        return Cause.HANG, probe.since_s, is_long, True
-    if probe.heard in (Heard.ANSWER, Heard.CHECK):
-        return Cause.UNHEALTHY, probe.since_s, often and is_long, False
-    if not is_idle:
-        is_long = lasted_s >= settings.busy_lasts_s
-    is_late = bool(_short_of_cpu(observed, around, settings))
+        return Cause.HANG, probe.since_s, read_s - probe.since_s >= settings.hang_lasts_s, True
+    is_told = probe.heard in (Heard.ANSWER, Heard.CHECK)
+    needed_s = settings.hang_lasts_s if is_idle or is_told else settings.busy_lasts_s
+    if is_told:
+        is_confirmed = often and probe.at_s - probe.since_s >= needed_s
+        return Cause.UNHEALTHY, probe.since_s, is_confirmed, False
+    from_s = probe.since_s
+    if is_known(observed.starved_at_s):
+        # What queued up meanwhile is answered first, to askers who left: all its time once more.
+        from_s = max(from_s, observed.starved_at_s)
+    is_confirmed = often and probe.at_s - from_s >= needed_s
+    is_confirmed = is_confirmed and not _short_of_cpu(observed, around, settings)
     cause = Cause.UNHEALTHY if probe.heard is Heard.REFUSAL else Cause.HANG
-    return cause, probe.since_s, often and is_long and not is_late, False
+    return cause, probe.since_s, is_confirmed, False
 
 
 def _short_of_cpu(observed: InstanceObservation, around: Surroundings, settings: Settings) -> str:

@@ -50,8 +50,15 @@ def test_silence_of_a_starved_process_proves_nothing_until_it_has_been_served_fo
     starved = finding(replace(silent, starved_at_s=NOW_S - 1))
     assert (starved.cause, starved.is_confirmed) == (Cause.HANG, False)
     assert starved.reason.endswith("it waits for a processor, so that a late answer proves nothing")
-    assert finding(replace(silent, starved_at_s=NOW_S - 9)).is_confirmed
+    assert not finding(replace(silent, starved_at_s=NOW_S - 59)).is_confirmed
+    assert finding(replace(silent, starved_at_s=NOW_S - 61)).is_confirmed
     assert finding(silent).is_confirmed
+
+
+def test_an_idle_one_was_starved_until_it_is_silent_for_the_time_of_a_hang() -> None:
+    silent = failing("a", heard=SILENT, for_s=70, idle=True)
+    assert not finding(replace(silent, starved_at_s=NOW_S - 7)).is_confirmed
+    assert finding(replace(silent, starved_at_s=NOW_S - 9)).is_confirmed
 
 
 def test_a_stopped_one_is_proven_however_starved_it_was() -> None:

@@ -164,7 +164,7 @@ def test_the_calm_before_a_leak_does_not_water_it_down(seed: int, calm: int) -> 
     random = default_rng(seed)
     at = times(calm + 60)
     grown = 0.35 + np.maximum(0.0, at - at[calm]) * 0.001
-    made = line((at, grown + 0.004 * random.standard_normal(len(at))))
+    made = line((at, grown + 0.002 * random.standard_normal(len(at))))
     assert made is not None
     assert made.per_s == pytest.approx(0.001, rel=0.4)
 
