@@ -99,6 +99,17 @@ def test_processor_time_grows_by_what_is_used(docker: Docker, accounting: Accoun
     assert said_s == pytest.approx(accounting.read([one])[one.id].cpu_seconds, abs=0.2)
 
 
+def test_a_check_is_not_the_containers_own_work(docker: Docker, accounting: Accounting) -> None:
+    spin = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done"
+    check = ["--health-cmd", spin, "--health-interval", "200ms"]
+    idle = replace(target(docker.run(BUSYBOX, *SLEEP, options=check)), is_checked=True)
+    until(lambda: accounting.read([idle])[idle.id], lambda seen: seen.cpu_seconds > 0.5)
+    assert accounting.read([idle])[idle.id].own_cpu_seconds < 0.1
+    works = ("sh", "-c", f"while true; do sh -c '{spin}'; done")
+    busy = replace(target(docker.run(BUSYBOX, *works)), is_checked=True)
+    until(lambda: accounting.read([busy])[busy.id], lambda seen: seen.own_cpu_seconds > 0.5)
+
+
 def test_a_stopped_main_process_and_a_restart(docker: Docker, accounting: Accounting) -> None:
     one = target(docker.run(BUSYBOX, *SLEEP, options=["--stop-timeout", "1"]))
     call("kill", "--signal", "STOP", one.id)

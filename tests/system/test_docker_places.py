@@ -50,9 +50,12 @@ def shop(docker: Docker, tmp_path: Path) -> Iterator[Shop]:
 
 
 async def heal(engine: Engine, service: str, kind: ActionKind, instance: str = "") -> Answer:
-    return await engine.control.request(
-        Request(Verb.HEAL, "ann", service, kind=kind, instance=instance)
-    )
+    wish = Request(Verb.HEAL, "ann", service, kind=kind, instance=instance)
+    while True:
+        answer = await engine.control.request(wish)
+        if answer.text != "no complete observation yet":  # it has just begun
+            return answer
+        await asyncio.sleep(0.5)
 
 
 def says(shop: Shop, name: str) -> str:

@@ -25,10 +25,10 @@ from everup.model.decision import (
     Want,
 )
 from everup.model.entries import Entry, MonitorFaultOver, MonitorFaultSeen
-from everup.model.kinds import ActionKind, is_known
+from everup.model.kinds import UNKNOWN, ActionKind, is_known
 from everup.rollback_manager import propose as propose_rollback
 from everup.safety import Context, judge
-from everup.safety.sanity import monitor_fault
+from everup.safety.sanity import is_mass, monitor_fault
 
 if TYPE_CHECKING:
     from everup.loop.control import Control
@@ -138,9 +138,16 @@ def _again(decided: list[Decision], foresight_s: float) -> float:
     return min((t for t in times if is_known(t)), default=float("nan"))
 
 
+def _begin_anew(control: Control) -> None:
+    """Who is still sick when a fault of all is over may only be the last one to come back."""
+    control.desk.doubt_failures()
+    control.memory = replace(control.memory, complete_since_s=UNKNOWN)  # until the next look
+
+
 async def _own_eyes(control: Control, look: Look) -> str:
     """Say it when we cannot trust our own eyes, and say it when we can again."""
-    fault = monitor_fault(gate_context(control, look))
+    context = gate_context(control, look)
+    fault = monitor_fault(context)
     fault = fault or control.mishaps.why_not_act(look.at_s)
     known = control.state.monitor_fault
     entries: list[Entry] = []
@@ -149,6 +156,8 @@ async def _own_eyes(control: Control, look: Look) -> str:
     elif known and not fault:
         lasted_s = look.at_s - control.state.monitor_fault_since_s
         entries.append(MonitorFaultOver(look.at_s, known, lasted_s))
+        if not is_mass(context.sick_roots, context):  # else it is no fault of ours after all
+            _begin_anew(control)
     if entries:
         await control.write(entries)
     return fault

@@ -166,6 +166,10 @@ class Desk:
         """Our own senses are back. Failures that they reported while they were not are no evidence
         against anybody, and nothing is complete before everything was asked once more."""
         self._sighted_at_s = at_s
+        self.doubt_failures()
+
+    def doubt_failures(self) -> None:
+        """What failed until now may have been the host's fault or ours: it is counted anew."""
         for kept in (k for instances in self._kept.values() for k in instances.values()):
             if kept.probe is not None and kept.probe.failures_in_a_row:
                 kept.probe = doubted(kept.probe)

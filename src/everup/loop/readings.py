@@ -9,6 +9,7 @@ from everup.model.observation import Instance, ProbeReading, ProbeResult
 
 IDLE_CPU_RATIO = 0.005
 IDLE_BLIND_CPU_RATIO = 0.0005  # where nobody can see its I/O: whoever does I/O needs a little CPU
+CLOCK_TICK_S = 0.01  # what a process has used is told in these
 STARVED_LEAST_RATIO = 0.1  # of the time it must have waited for a processor, to be starved
 STARVED_SHARE = 0.8  # of the processor time that it wanted, it did not get
 ERROR_MEMORY = 20  # answers over which the error ratio is smoothed
@@ -29,18 +30,22 @@ def fold_probe(known: ProbeReading | None, result: ProbeResult) -> ProbeReading:
     elif result.verdict is ProbeVerdict.RECOVERING and not is_known(coming_s):
         coming_s = result.at_s
     ratio = known.error_ratio if is_known(known.error_ratio) else 0.0
+    is_doubted = known.is_doubted and not passed
+    counted = 0 if is_doubted else result.in_a_row  # whoever counts does not know of the doubt
+    began_s = result.at_s if is_doubted else _began(result)
     return ProbeReading(
         verdict=result.verdict,
         at_s=result.at_s,
         latency_s=result.latency_s,
         detail=result.detail,
-        failures_in_a_row=(result.in_a_row or known.failures_in_a_row + 1) if failed else 0,
+        failures_in_a_row=(counted or known.failures_in_a_row + 1) if failed else 0,
         successes_in_a_row=(result.in_a_row or known.successes_in_a_row + 1) if passed else 0,
-        since_s=known.since_s if is_same else _began(result),
+        since_s=known.since_s if is_same else began_s,
         error_ratio=ratio + (float(failed) - ratio) / ERROR_MEMORY,
         has_ever_passed=known.has_ever_passed or passed,
         heard=result.heard,
         recovering_since_s=coming_s,
+        is_doubted=is_doubted,
     )
 
 
@@ -57,6 +62,7 @@ def doubted(known: ProbeReading) -> ProbeReading:
         detail="asked while our own senses failed",
         failures_in_a_row=0,
         since_s=known.at_s,
+        is_doubted=True,
     )
 
 
@@ -120,7 +126,11 @@ def fold_usage(
     is_starved = waited > STARVED_LEAST_RATIO and waited > STARVED_SHARE * (waited + cpu)
     starved_s = at_s if is_starved else known.starved_at_s
     idle_ratio = IDLE_CPU_RATIO if is_known(io_bytes) else IDLE_BLIND_CPU_RATIO
-    works = cpu > idle_ratio or io_bytes > 0 or is_starved
+    own_s = now.own_cpu_seconds - before.own_cpu_seconds
+    uses_cpu = cpu > idle_ratio
+    if is_known(own_s):  # less than nothing: a child ended that nobody waited for
+        uses_cpu = not 0.0 <= own_s <= idle_ratio * span_s + CLOCK_TICK_S
+    works = uses_cpu or io_bytes > 0 or is_starved
     queue_s = _queue_since_s(known, before, before_at_s, now, at_s)
     stuck_s = _stuck_since_s(known.stuck_since_s, now, at_s)
     if now.state is not InstanceState.RUNNING or not is_known(cpu) or works:

@@ -101,8 +101,11 @@ def _went_back(
         return None
     if back:
         return _half(flight, now_s, "interrupted half-way: some instances went back")
-    if all(i.state is InstanceState.RUNNING for i in there) and there:
-        return _not(flight, now_s, "did not happen: it runs from the same as before")
+    is_untouched = all(
+        flight.before.instances.get(i.name) == f"{i.identity}|{i.state}" for i in there
+    )
+    if there and (is_untouched or all(i.state is InstanceState.RUNNING for i in there)):
+        return _not(flight, now_s, "did not happen: it is the same as before")
     return _half(flight, now_s, "interrupted half-way: it is down")
 
 

@@ -69,6 +69,7 @@ class Instance:
     cpus: float = UNKNOWN  # what it may use of them; NaN: no limit, or unknown
     version: str = ""
     disk: Disk | None = None  # the fullest that it may write to; None: unknown, or it has none
+    own_cpu_seconds: float = UNKNOWN  # without what is run into it from outside, as a check is
 
 
 class Heard(StrEnum):
@@ -109,6 +110,7 @@ class ProbeReading:
     has_ever_passed: bool = False
     heard: Heard = Heard.ANSWER
     recovering_since_s: float = UNKNOWN  # it says that it is coming since then, and never passed
+    is_doubted: bool = False  # failures from before our senses came back are no part of this run
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,21 +43,25 @@ class Context:
     fresh_roots: int = field(init=False)
     """Roots that fell ill lately, without a death that the engine reported: counted once for all
     that is judged in a look."""
+    sick_roots: int = field(init=False)
+    """The same however long ago it began."""
     silent_checks: int = field(init=False)
     """Roots whose own check, a process that the engine starts, has no answer in time, however long
     it lasts, with no proof that they hang: a host without breath looks like this."""
 
     def __post_init__(self) -> None:
         relations, window_s = self.assessment.relations, self.settings.mass_failure_window_s
-        fresh = silent = 0
+        fresh = sick = silent = 0
         for name in relations.roots:
             found = relations.findings[name]
-            if found.shows not in NO_SIGN_OF_US and self.now_s - found.since_s <= window_s:
-                fresh += 1
+            if found.shows not in NO_SIGN_OF_US:
+                sick += 1
+                fresh += self.now_s - found.since_s <= window_s
             probe = self.stack.services[name].probe
             if found.cause is Cause.HANG and not found.is_proven:
                 silent += probe is not None and probe.is_owners
         object.__setattr__(self, "fresh_roots", fresh)
+        object.__setattr__(self, "sick_roots", sick)
         object.__setattr__(self, "silent_checks", silent)
 
     def is_quiet(self, service: str) -> bool:

@@ -46,21 +46,26 @@ def monitor_fault(context: Context) -> str:
 
 def _mass_failure(context: Context) -> str:
     """Too many independent roots at once, none of them a death that the engine reported."""
-    settings = context.settings
-    fresh, total = context.fresh_roots, max(1, context.stack.independent)
-    if fresh >= settings.mass_failure_least and fresh / total > settings.mass_failure_ratio:
+    settings, total = context.settings, max(1, context.stack.independent)
+    fresh, silent = context.fresh_roots, context.silent_checks
+    if is_mass(fresh, context):
         return (
             f"{fresh} services fell ill by themselves within {settings.mass_failure_window_s:g} s "
             f"({total} need no other), which looks like our fault or the host's; "
             "ends when fewer are, or when it lasts longer than that"
         )
-    silent = context.silent_checks
-    if silent >= settings.mass_failure_least and silent / total > settings.mass_failure_ratio:
+    if is_mass(silent, context):
         return (
             f"the checks of {silent} services have no answer in time ({total} need no other), and "
             "none is proven to hang, which looks like the host's fault; ends when fewer are"
         )
     return ""
+
+
+def is_mass(many: int, context: Context) -> bool:
+    """Are so many of those that need no other too many at once?"""
+    settings, total = context.settings, max(1, context.stack.independent)
+    return many >= settings.mass_failure_least and many / total > settings.mass_failure_ratio
 
 
 def someone_elses_change(proposal: Proposal, context: Context) -> Verdict | None:

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from everup.loop.readings import Usage, fold_usage
+from everup.loop.readings import Usage, doubted, fold_probe, fold_usage
 from everup.model.assessment import Finding
-from everup.model.kinds import Cause, InstanceState, is_known
-from everup.model.observation import Heard, Instance, InstanceObservation
+from everup.model.kinds import Cause, InstanceState, ProbeVerdict, is_known
+from everup.model.observation import Heard, Instance, InstanceObservation, ProbeResult
 from tests.unit.builders import NOW_S, assess, failing, seen, service, stack
 
 ONE = stack(service("a"))
@@ -45,6 +45,16 @@ def test_others_are_not_starved(cpu_s: float, waited_s: float) -> None:
     assert is_known(usage.idle_since_s) == (cpu_s < 0.02)
 
 
+@pytest.mark.parametrize(
+    ("own_s", "is_idle"), [(0.0, True), (0.02, True), (0.5, False), (-1.0, False)]
+)
+def test_a_check_that_runs_inside_is_no_work_of_the_process(own_s: float, is_idle: bool) -> None:
+    before = Instance("a", "a-0", "a!1", InstanceState.RUNNING, cpu_seconds=0.0, io_bytes=0.0)
+    before = replace(before, own_cpu_seconds=1.0)
+    now = replace(before, cpu_seconds=0.6, own_cpu_seconds=1.0 + own_s)
+    assert is_known(fold_usage(Usage(), before, 0.0, now, 5.0).idle_since_s) is is_idle
+
+
 def test_silence_of_a_starved_process_proves_nothing_until_it_has_been_served_for_long() -> None:
     silent = failing("a", heard=SILENT, for_s=70)
     starved = finding(replace(silent, starved_at_s=NOW_S - 1))
@@ -59,6 +69,25 @@ def test_an_idle_one_was_starved_until_it_is_silent_for_the_time_of_a_hang() -> 
     silent = failing("a", heard=SILENT, for_s=70, idle=True)
     assert not finding(replace(silent, starved_at_s=NOW_S - 7)).is_confirmed
     assert finding(replace(silent, starved_at_s=NOW_S - 9)).is_confirmed
+
+
+def test_failures_from_before_a_doubt_are_not_counted_by_whoever_counts() -> None:
+    """The engine goes on counting what it saw while nothing could be believed."""
+
+    def failed(at_s: float, in_a_row: int) -> ProbeResult:
+        return ProbeResult(
+            ProbeVerdict.FAIL, at_s, heard=Heard.CHECK, in_a_row=in_a_row, since_s=1.0
+        )
+
+    long = fold_probe(None, failed(30.0, 9))
+    assert (long.failures_in_a_row, long.since_s) == (9, 1.0)
+    once = fold_probe(doubted(long), failed(32.0, 10))
+    twice = fold_probe(once, failed(34.0, 11))
+    assert (once.failures_in_a_row, once.since_s) == (1, 32.0)
+    assert (twice.failures_in_a_row, twice.since_s) == (2, 32.0)
+    well = fold_probe(twice, ProbeResult(ProbeVerdict.PASS, 36.0, in_a_row=1))
+    again = fold_probe(well, failed(38.0, 2))
+    assert again.failures_in_a_row == 2
 
 
 def test_a_stopped_one_is_proven_however_starved_it_was() -> None:

@@ -138,3 +138,18 @@ def test_what_did_not_happen_was_no_attempt_and_costs_no_rung() -> None:
     assert isinstance(again, Proposal)
     assert again.kind is ActionKind.GRACEFUL_RESTART
     assert isinstance(decided(_after(has_happened=True)), Escalate)
+
+
+def test_a_rollback_of_the_dead_that_changed_nothing_was_no_attempt() -> None:
+    """Nothing runs before it and nothing after: only their lives tell whether it was begun."""
+    lost = dead("a")
+    before = Sighting(NOW_S, instances={"a-0": f"{lost.instance.identity}|exited"})
+    step = Step(ActionKind.EMERGENCY_ROLLBACK, "a", {"from": "bad", "to": "good"})
+    going = replace(flight(ActionKind.EMERGENCY_ROLLBACK), before=before, step=step)
+    found = settled(going, lost)
+    assert found is not None
+    assert (found.outcome, found.has_happened) == (OutcomeState.FAILED, False)
+    begun = replace(lost, instance=replace(lost.instance, identity="another"))
+    found = settled(going, begun)
+    assert found is not None
+    assert (found.outcome, found.has_happened) == (OutcomeState.FAILED, True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,30 @@ def test_state_waiting_and_network_of_the_main_process(tmp_path: Path) -> None:
     assert seen.waited_s == pytest.approx(2.0)
     assert (seen.rx_bytes, seen.tx_bytes) == (1_000_000_200, 100), "loopback is not traffic"
     assert seen.accept_queue == 2 * (12 + 3), "listening rows of both tables"
+    accounting.close()
+
+
+def stat(pid: int, parent: int, ticks: str) -> str:
+    return f"{pid} (a ) b) S {parent} 1 1 0 -1 4194560 963 0 2 0 {ticks} 20 0 1 0 12\n"
+
+
+def test_what_is_run_into_it_from_outside_is_no_work_of_its_own(tmp_path: Path) -> None:
+    child, grandchild, check = trees.PID + 1, trees.PID + 2, trees.PID + 3
+    pids = "".join(f"{pid}\n" for pid in (trees.PID, child, grandchild, check))
+    trees.make_v2(tmp_path, PATH, {**trees.V2_FILES, "cgroup.procs": pids})
+    spent = {
+        trees.PID: (1, "2 1 10 5"),  # with what its ended children used
+        child: (trees.PID, "100 0 0 0"),
+        grandchild: (child, "0 200 0 0"),
+        check: (77, "400 0 0 0"),  # begun by the engine's shim
+    }
+    for pid, (parent, ticks) in spent.items():
+        folder = trees.make_process(tmp_path, f"/{PATH}", pid=pid)
+        (folder / "stat").write_text(stat(pid, parent, ticks))
+    accounting = Accounting(roots=trees.roots(tmp_path))
+    apart = replace(TARGET, is_checked=True)
+    assert accounting.read([apart])[trees.ID].own_cpu_seconds == pytest.approx(3.18)
+    assert math.isnan(accounting.read([TARGET])[trees.ID].own_cpu_seconds), "nobody asked for it"
     accounting.close()
 
 

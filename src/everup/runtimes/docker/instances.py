@@ -70,6 +70,7 @@ def instance_of(
         memory_limit_bytes=container.memory_limit_bytes,
         accept_queue=usage.accept_queue,
         waited_s=usage.waited_s,
+        own_cpu_seconds=usage.own_cpu_seconds,
         check=_check(container, lost_network, at_s, failure_threshold),
         cpus=cpus_of(container.document),
         version=version,

@@ -103,4 +103,9 @@ class Meter:
 
 def _target(container: Container) -> Target:
     mode = str(section(container.document, "HostConfig").get("NetworkMode") or "")
-    return Target(container.id, container.pid, shares_network=mode.startswith(SHARED_NETWORKS))
+    return Target(
+        container.id,
+        container.pid,
+        shares_network=mode.startswith(SHARED_NETWORKS),
+        is_checked=container.check is not None,
+    )

@@ -104,7 +104,7 @@ def judge_end(case: Case) -> list[Objection]:
     for incident_id, opened in chronicle.incidents.items():
         tried = actions_for.get(incident_id, [])
         if incident_id in chronicle.escalations:
-            tried = tried or _tried_shortly_before(case, opened)
+            tried = tried or _tried_before(case, opened)
             if not tried and chronicle.causes[incident_id] not in NOTHING_TO_TRY:
                 text = f"{incident_id} ({opened.cause} on {opened.service}) with nothing tried"
                 found.append(("11 escalated", text))
@@ -116,11 +116,15 @@ def judge_end(case: Case) -> list[Objection]:
     return found
 
 
-def _tried_shortly_before(case: Case, opened: IncidentOpened) -> list[Action]:
-    """What keeps coming back may be handed over at once: it was acted upon before."""
+def _tried_before(case: Case, opened: IncidentOpened) -> list[Action]:
+    """What keeps coming back may be handed over at once: it was acted upon a while ago. A change
+    that was undone at any time, and that somebody made again, is his."""
     since_s = opened.at_s - case.settings.backoff_reset_s
     past = case.chronicle.of_service.get(opened.service, ())
-    return [a for a in past if a.is_own and since_s <= a.ended_at_s <= opened.at_s]
+    own = [a for a in past if a.is_own and a.ended_at_s <= opened.at_s]
+    if case.chronicle.causes[opened.incident_id] is Cause.BAD_DEPLOY:
+        return [a for a in own if a.intent.step.kind is ActionKind.EMERGENCY_ROLLBACK]
+    return [a for a in own if a.ended_at_s >= since_s]
 
 
 def _churn(case: Case) -> list[Objection]:

@@ -37,6 +37,7 @@ class _Look(NamedTuple):
     state: str | None
     figures: Figures
     members: list[int] | None
+    own_cpu_s: float
 
 
 class Accounting:
@@ -103,7 +104,9 @@ class Accounting:
                 members = None
         if process is None and figures is None:
             return None
-        return _Look(process, state, figures or Figures(), members)
+        is_apart = process is not None and life.target.is_checked
+        own_cpu_s = process.own_cpu_s(members) if process is not None and is_apart else UNKNOWN
+        return _Look(process, state, figures or Figures(), members, own_cpu_s)
 
     def _with_own_network(self, lives: Mapping[str, Life]) -> dict[str, MainProcess]:
         processes = {key: life.process for key, life in lives.items() if life.process is not None}
@@ -140,4 +143,5 @@ def _usage(look: _Look, network_of: MainProcess | None, accept_queue: float) -> 
         pids=figures.pids,
         rx_bytes=traffic.rx_bytes,
         tx_bytes=traffic.tx_bytes,
+        own_cpu_seconds=look.own_cpu_s,
     )

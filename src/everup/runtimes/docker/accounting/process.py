@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from everup.model.kinds import UNKNOWN
 from everup.runtimes.docker.accounting.files import Files, read_short, value_of
@@ -17,6 +18,7 @@ from everup.runtimes.docker.accounting.hierarchy import said_path
 
 _FILES = ("stat", "schedstat", "io", "net/dev")
 ENDED_STATES = frozenset("Xx")
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,13 @@ class Traffic:
 
     rx_bytes: float = UNKNOWN
     tx_bytes: float = UNKNOWN
+
+
+class _Spent(NamedTuple):
+    """What one process used, with its children that have ended, and whose child it is."""
+
+    parent: int = 0
+    seconds: float = 0.0
 
 
 class MainProcess:
@@ -63,6 +72,24 @@ class MainProcess:
                 total += seconds if seconds == seconds else 0.0
         return total
 
+    def own_cpu_s(self, members: list[int] | None) -> float:
+        """Of itself and what it began; what was run into the container from outside, as a check
+        is, is left out. NaN where the members are not to be seen."""
+        if members is None or self.pid not in members:
+            return UNKNOWN
+        seen = {pid: _spent(read_short(f"{self.root}/{pid}/stat")) for pid in members}
+        seen[self.pid] = _spent(self.read("stat"))
+        return sum(spent.seconds for pid, spent in seen.items() if self._began(pid, seen))
+
+    def _began(self, pid: int, seen: dict[int, _Spent]) -> bool:
+        for _ in range(len(seen)):
+            if pid == self.pid:
+                return True
+            if pid not in seen:
+                break
+            pid = seen[pid].parent
+        return False
+
     def io_bytes(self, members: list[int] | None) -> float:
         """What its processes have moved from and to block devices; NaN unless all can be read."""
         if members is None or self.pid not in members:
@@ -100,6 +127,14 @@ def host_networks(root: str) -> frozenset[int | None]:
     """Namespaces that are the host's: of its first process, and of the kernel's, which can be read
     where the first one hides. Empty where neither is ours to see."""
     return frozenset(_inode(f"{root}/{pid}/ns/net", None) for pid in (1, 2)) - {None}
+
+
+def _spent(stat: bytes) -> _Spent:
+    columns = stat.rpartition(b")")[2].split()
+    if len(columns) < 15:
+        return _Spent()
+    ticks = sum(int(column) for column in columns[11:15])
+    return _Spent(int(columns[1]), ticks / TICKS_PER_S)
 
 
 def waited_of(schedstat: bytes) -> float:

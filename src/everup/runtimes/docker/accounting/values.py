@@ -32,11 +32,13 @@ class Roots:
 class Target:
     """A running container: its whole id, and its main process's pid on the host, as the engine
     says. `shares_network`: it has no network of its own (the host's, another container's),
-    so that what is seen there is not known to be its own."""
+    so that what is seen there is not known to be its own. `is_checked`: the engine runs a check in
+    there from outside, which is no work of its own."""
 
     id: str
     pid: int
     shares_network: bool = False
+    is_checked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Usage:
     `memory_bytes` is the working set: what is used less what the kernel would drop first.
     `memory_limit_bytes` is the tightest of its own and those of the groups that hold it; NaN: none.
     `waited_s`: its processes' main threads were ready to run and had no processor.
+    `own_cpu_seconds`: of the main process and what it began, where a check is run into it.
     `accept_queue`: connections that wait to be let in, over all its listening TCP sockets.
     """
 
@@ -61,6 +64,7 @@ class Usage:
     pids: float = UNKNOWN
     rx_bytes: float = UNKNOWN
     tx_bytes: float = UNKNOWN
+    own_cpu_seconds: float = UNKNOWN
 
     @property
     def is_enough(self) -> bool:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,7 @@ class Stage:
             "CheckDuplicate": True,
             "Labels": labels(self._mark),
         }
-        await self._engine.call("POST", "networks/create", body=body, deadline_s=30.0)
+        await _to_its_end(self._engine.call("POST", "networks/create", body=body, deadline_s=30.0))
 
     async def play(self, part: Part, fault: Fault) -> str:
         """Have the copy or the stand-in run; "" once it is well, else why it is not."""
@@ -79,12 +80,14 @@ class Stage:
             if fault is Fault.CRASH and self._kills_itself:
                 body["HostConfig"]["Init"] = True
         try:
-            made = await self._engine.call(
-                "POST",
-                "containers/create",
-                params={"name": self.names.container},
-                body=body,
-                deadline_s=30.0,
+            made = await _to_its_end(
+                self._engine.call(
+                    "POST",
+                    "containers/create",
+                    params={"name": self.names.container},
+                    body=body,
+                    deadline_s=30.0,
+                )
             )
             self._container = str(made["Id"])
             await self._engine.call("POST", f"containers/{self._container}/start", deadline_s=30.0)
@@ -176,6 +179,17 @@ class Stage:
             path = f"containers/{self._container}"
             await self._engine.call("DELETE", path, params=params, deadline_s=30.0)
             self._container = ""
+
+
+async def _to_its_end(call: Coroutine[Any, Any, Any]) -> Any:
+    """What the engine makes although nobody waits any more could not be cleared: be there first."""
+    task = asyncio.ensure_future(call)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        with suppress(EverupError):
+            await task
+        raise
 
 
 def patience(check: Mapping[str, Any]) -> float:
