@@ -54,7 +54,7 @@ def test_no_container_name_alias_volume_or_write_is_lost(
     assert "shop" in document["NetworkSettings"]["Networks"][network]["Aliases"]
     assert [mount["Name"] for mount in document["Mounts"]] == [volume]
     kept = call("exec", name, "sh", "-c", "cat /data/file 2>/dev/null || true").split()
-    assert kept[-1:] == written[-1:], "the last acknowledged write is there"
+    assert set(written) <= set(kept), "a write that was acknowledged is gone"
     call("rm", "-f", name)
     call("network", "rm", network)  # the engine has addresses for some thirty of them
 
@@ -72,7 +72,7 @@ def _write_while_it_is_killed(project: str, name: str, folder: Path, chance: Ran
         try:
             call("exec", name, "sh", "-c", f"echo {line} >>/data/file && sync")
         except AssertionError:
-            continue  # it is being replaced: not acknowledged
+            continue  # it is being replaced: it may be written, but nobody was told so
         written.append(line)
     os.kill(process.pid, signal.SIGKILL)
     process.wait(10)
