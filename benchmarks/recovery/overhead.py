@@ -1,22 +1,27 @@
 """What watching fifty containers costs: Everup's share of a core, the engine's with and without.
 
-On an engine of our own, since the common one does other people's work as well.
+On an engine of our own, since the common one does other people's work as well. Everup runs as a
+process of the host; as a container that has the engine's socket alone; and as one that also sees
+the host's control groups and processes, so that it need not ask the engine for what each uses.
 """
 
 from __future__ import annotations
 
+import os
+import subprocess
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
-from benchmarks.recovery.engines import OwnEngine
-from benchmarks.recovery.healers import EVERUP, watch
-from benchmarks.recovery.images import SMALL
-from benchmarks.recovery.places import Run
+from benchmarks.recovery.engines import Engine, EngineError, OwnEngine
+from benchmarks.recovery.healers import EVERUP, ROOT, UP_WITHIN_S, watch
+from benchmarks.recovery.images import BASE, SMALL
+from benchmarks.recovery.places import PREFIX, Run
 from benchmarks.recovery.stacks import Check, Service, Stack
 from benchmarks.resting import TICKS_PER_S, use_of
 
@@ -25,20 +30,39 @@ WARM_UP_S = 30.0
 CHECK = ["--health-cmd", "true", "--health-interval", "30s"]
 
 
+MOUNTS = ("/proc:/host/proc:ro", "/sys/fs/cgroup:/host/sys/fs/cgroup:ro")
+BUILT_WITHIN_S = 600.0
+FORMS = ("process", "container", "container that sees the host")
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Shares of one core, of Everup and of the engine beside it."""
+
+    everup: float
+    engine: float
+
+
 @dataclass(frozen=True, slots=True)
 class Overhead:
-    """Shares of one core."""
+    """Shares of one core. `engine_without`: before the first form and after the last one."""
 
     containers: int
     seconds: float
-    everup: float
-    engine_without: float
-    engine_with: float
+    engine_without: tuple[float, float]
+    forms: dict[str, Cost]
 
     @property
-    def extra(self) -> float:
-        """What the engine does more."""
-        return self.engine_with - self.engine_without
+    def usual(self) -> float:
+        """What the engine does by itself."""
+        return sum(self.engine_without) / 2
+
+
+def overhead_of(document: dict[str, Any]) -> Overhead:
+    """As it was written to JSON."""
+    forms = {form: Cost(**cost) for form, cost in document["forms"].items()}
+    without = tuple(document["engine_without"])
+    return Overhead(document["containers"], document["seconds"], without, forms)
 
 
 class Many(Stack):
@@ -55,27 +79,74 @@ class Many(Stack):
 
 
 def measure(run: Run, seconds: float) -> Overhead:
-    """Without Everup, then with it, on the same containers."""
+    """Without Everup, then with it in each form, then without, on the same containers."""
     own = OwnEngine(run.folder / "many")
-    stack = None
     try:
         own.start()
-        own.take(SMALL)
+        image = _image(run)
+        own.take(SMALL, image)
+        Engine().tried("rmi", image)
         names = (f"service-{number:02d}" for number in range(CONTAINERS))
         many = tuple(Service(name, check=Check("")) for name in names)
         stack = Many(run, own.engine, many, has_policy=True)
         stack.up()
         run.wait(WARM_UP_S)
-        without, _ = _shares(run, own.folder, None, seconds)
+        before, _ = _shares(run, own.folder, None, seconds)
+        forms: dict[str, Cost] = {}
         watcher = watch(EVERUP, stack)
         try:
-            run.wait(WARM_UP_S)
-            with_it, ours = _shares(run, own.folder, watcher.pid, seconds)
+            forms[FORMS[0]] = _cost(run, own.folder, watcher.pid, seconds)
         finally:
             watcher.close()
-        return Overhead(CONTAINERS, seconds, ours, without, with_it)
+        for form, mounts in ((FORMS[1], ()), (FORMS[2], MOUNTS)):
+            container = _contained(stack, image, mounts)
+            pid = int(own.engine.docker("inspect", "-f", "{{.State.Pid}}", container))
+            forms[form] = _cost(run, own.folder, pid, seconds)
+            own.engine.docker("rm", "-fv", container)
+        run.wait(WARM_UP_S)
+        after, _ = _shares(run, own.folder, None, seconds)
+        return Overhead(CONTAINERS, seconds, (before, after), forms)
     finally:
         own.close()
+
+
+def _image(run: Run) -> str:
+    """Everup's own image, built on the common engine."""
+    tag = f"{PREFIX}/{run.name()}:everup"
+    environment = {**os.environ, "BASE_IMAGE": BASE}
+    done = subprocess.run(
+        ["scripts/image", tag],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=BUILT_WITHIN_S,
+    )
+    if done.returncode:
+        raise EngineError(f"Everup's image: {done.stderr[-800:]}")
+    return tag
+
+
+def _contained(stack: Stack, image: str, mounts: Sequence[str]) -> str:
+    """Everup in a container of the same engine, once it looks; its id."""
+    engine = stack.engine
+    socket = f"{engine.address.removeprefix('unix://')}:/var/run/docker.sock:ro"
+    options = [part for mount in (socket, *mounts) for part in ("-v", mount)]
+    where = ["-e", f"EVERUP_PROJECT={stack.name}", "--network", "none"]
+    container = engine.docker("run", "-d", *stack.mark, *options, *where, image)
+    deadline_s = time.monotonic() + UP_WITHIN_S
+    ask = ("exec", container, "curl", "-fsS", "http://localhost:8010/health")
+    while not engine.tried(*ask):
+        if time.monotonic() > deadline_s:
+            raise EngineError(f"everup: {engine.tried('logs', container)[-800:]}")
+        time.sleep(0.5)
+    return container
+
+
+def _cost(run: Run, folder: Path, pid: int | None, seconds: float) -> Cost:
+    run.wait(WARM_UP_S)
+    engine, ours = _shares(run, folder, pid, seconds)
+    return Cost(ours, engine)
 
 
 def _shares(run: Run, folder: Path, pid: int | None, seconds: float) -> tuple[float, float]:

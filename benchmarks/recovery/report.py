@@ -17,7 +17,7 @@ from benchmarks.recovery.everup_log import Achieved, Told, achieved, added
 from benchmarks.recovery.figures import percentile, share_of, spread
 from benchmarks.recovery.healers import HEALERS
 from benchmarks.recovery.mix import SCALE, Lived
-from benchmarks.recovery.overhead import Overhead
+from benchmarks.recovery.overhead import Overhead, overhead_of
 
 
 @dataclass(slots=True)
@@ -54,7 +54,7 @@ class Results:
         self.controls = [*before, *found]
         self.lived = self.lived or [Lived(**row) for row in earlier["mix"]]
         if self.overhead is None and earlier["overhead"] is not None:
-            self.overhead = Overhead(**earlier["overhead"])
+            self.overhead = overhead_of(earlier["overhead"])
         self.earlier = [Achieved(**row) for row in earlier["actions"]]
 
     def actions(self) -> list[Achieved]:
@@ -225,11 +225,9 @@ def _actions(found: Results) -> list[str]:
 def _overhead(found: Overhead | None) -> list[str]:
     if found is None:
         return []
-    head = [f"{found.containers} containers, {found.seconds:.0f} s", "of one core"]
-    rows = [
-        ["Everup", f"{found.everup:.2%}"],
-        ["engine without Everup", f"{found.engine_without:.2%}"],
-        ["engine with Everup", f"{found.engine_with:.2%}"],
-        ["extra", f"{found.extra:+.2%}"],
-    ]
-    return table(head, rows)
+    head = [f"{found.containers} containers, {found.seconds:.0f} s", "Everup", "engine", "more"]
+    rows = [["without Everup", "–", " and ".join(f"{x:.2%}" for x in found.engine_without), "–"]]
+    for form, cost in found.forms.items():
+        more = f"{cost.engine - found.usual:+.2%}"
+        rows.append([form, f"{cost.everup:.2%}", f"{cost.engine:.2%}", more])
+    return ["Shares of one core:", "", *table(head, rows)]
