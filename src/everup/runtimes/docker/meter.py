@@ -1,14 +1,16 @@
 """What the running containers use: from the kernel's files in one pass, else from the engine.
 
 Flows in: containers. Flows out: a `Usage` for each of which anything is known. The pass runs in one
-thread of its own; what it cannot reach the engine is asked for, a bounded number at a time, each
-with a short deadline: late is unknown. Remembers the most memory that each was seen to use.
+thread of its own; for what it cannot reach the engine is asked, in turns, a bounded number at a
+time, each with a short deadline: late is unknown. Remembers the most memory that each was seen to
+use.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from everup.model.errors import EverupError
@@ -16,6 +18,7 @@ from everup.model.kinds import UNKNOWN, is_known
 from everup.runtimes.docker.accounting import Accounting, Reach, Target, Usage, usage_of_stats
 from everup.runtimes.docker.containers import Container, section
 from everup.runtimes.docker.engine import Engine
+from everup.runtimes.docker.turns import Turns, fails
 
 STATISTICS_DEADLINE_S = 2.0
 PASS_DEADLINE_S = 5.0
@@ -25,11 +28,13 @@ SHARED_NETWORKS = ("host", "container:")
 class Meter:
     """Measures; `close` it at the end."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, clock_s: Callable[[], float] = time.monotonic) -> None:
         self._engine = engine
         self._accounting = Accounting()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="docker-accounting")
         self._peaks: dict[str, float] = {}
+        self._clock_s = clock_s
+        self._turns = Turns()
         self._host_memory_bytes = UNKNOWN
         self._pass: asyncio.Future[dict[str, Usage]] | None = None
 
@@ -38,12 +43,15 @@ class Meter:
         running = [c for c in containers if c.is_running]
         found = dict(await self._in_one_pass(running))
         missing = [c for c in running if c.id not in found or not found[c.id].is_enough]
-        if missing:
-            asked = await asyncio.gather(*map(self._statistics, missing))
-            for container, usage in zip(missing, asked, strict=True):
-                if usage is not None:
-                    known = found.get(container.id)
-                    found[container.id] = usage if known is None else known.filled_from(usage)
+        now_s = self._clock_s()
+        due = self._turns.due(missing, now_s)
+        asked = await asyncio.gather(*map(self._statistics, due))
+        for container, answer in zip(due, asked, strict=True):
+            self._turns.take(container, answer, now_s)
+        for container in missing:
+            usage, known = self._turns.usage(container, now_s), found.get(container.id)
+            found[container.id] = usage if known is None else known.filled_from(usage)
+        self._turns.keep_only(missing)
         self._remember(found)
         return found
 
@@ -66,7 +74,7 @@ class Meter:
     async def _in_one_pass(self, running: Sequence[Container]) -> Mapping[str, Usage]:
         """A pass that hangs is waited for by the next one, never doubled."""
         if self._pass is None or self._pass.done():
-            suspects = [c.id for c in running if c.check is not None and c.check.failing_streak]
+            suspects = [c.id for c in running if fails(c)]
             loop = asyncio.get_running_loop()
             self._pass = loop.run_in_executor(
                 self._thread, self._accounting.read, [_target(c) for c in running], suspects
