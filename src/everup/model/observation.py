@@ -99,6 +99,7 @@ class ProbeReading:
     has_ever_passed: bool = False
     heard: Heard = Heard.ANSWER
     recovering_since_s: float = UNKNOWN  # it says that it is coming since then, and never passed
+    told_since_s: float = UNKNOWN  # in each answer since then it, or its owner's check, says no
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from everup.loop.readings import Usage, fold_usage
+from everup.loop.readings import Usage, fold_probe, fold_usage
 from everup.model.assessment import Finding
-from everup.model.kinds import Cause, InstanceState, is_known
-from everup.model.observation import Heard, Instance, InstanceObservation
+from everup.model.kinds import Cause, InstanceState, ProbeVerdict, is_known
+from everup.model.observation import Heard, Instance, InstanceObservation, ProbeResult
 from tests.unit.builders import NOW_S, assess, failing, seen, service, stack
 
 ONE = stack(service("a"))
@@ -59,6 +59,24 @@ def test_an_idle_one_was_starved_until_it_is_silent_for_the_time_of_a_hang() -> 
     silent = failing("a", heard=SILENT, for_s=70, idle=True)
     assert not finding(replace(silent, starved_at_s=NOW_S - 7)).is_confirmed
     assert finding(replace(silent, starved_at_s=NOW_S - 9)).is_confirmed
+
+
+def test_a_pause_before_it_says_no_is_no_part_of_saying_no() -> None:
+    def failed(at_s: float, heard: Heard) -> ProbeResult:
+        return ProbeResult(ProbeVerdict.FAIL, at_s, heard=heard)
+
+    kept = None
+    for at_s in (-8.0, -5.0):
+        kept = fold_probe(kept, failed(NOW_S + at_s, Heard.SILENCE))
+    for at_s in (-4.0, -2.0, 0.0):
+        kept = fold_probe(kept, failed(NOW_S + at_s, Heard.ANSWER))
+    assert kept is not None
+    assert kept.since_s == NOW_S - 8.0
+    assert kept.told_since_s == NOW_S - 4.0
+    sick = replace(failing("a", for_s=8), probe=replace(kept, has_ever_passed=True))
+    assert not finding(sick).is_confirmed
+    long = replace(kept, told_since_s=NOW_S - 8.0)
+    assert finding(replace(sick, probe=replace(long, has_ever_passed=True))).is_confirmed
 
 
 def test_a_stopped_one_is_proven_however_starved_it_was() -> None:
