@@ -257,7 +257,9 @@ def _judge_instance(
     is_quick = not spec.probe.is_inferred and (is_idle or is_told)
     needed_s = settings.hang_lasts_s if is_quick else settings.busy_lasts_s
     if is_told:
-        is_confirmed = often and probe.at_s - probe.since_s >= needed_s
+        # A pause before its first no is another thing: what says no must say so all the time.
+        told_s = probe.told_since_s if is_known(probe.told_since_s) else probe.since_s
+        is_confirmed = often and probe.at_s - told_s >= needed_s
         return Cause.UNHEALTHY, probe.since_s, is_confirmed, False
     from_s = probe.since_s
     if is_known(observed.starved_at_s):

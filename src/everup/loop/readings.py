@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from everup.model.kinds import CANNOT_HEAR, UNKNOWN, InstanceState, ProbeVerdict, is_known
-from everup.model.observation import Instance, ProbeReading, ProbeResult
+from everup.model.observation import Heard, Instance, ProbeReading, ProbeResult
 
 IDLE_CPU_RATIO = 0.005
 IDLE_BLIND_CPU_RATIO = 0.0005  # where nobody can see its I/O: whoever does I/O needs a little CPU
@@ -33,6 +33,10 @@ def fold_probe(known: ProbeReading | None, result: ProbeResult) -> ProbeReading:
     is_doubted = known.is_doubted and not passed
     counted = 0 if is_doubted else result.in_a_row  # whoever counts does not know of the doubt
     began_s = result.at_s if is_doubted else _began(result)
+    told_s = UNKNOWN
+    if failed and result.heard in (Heard.ANSWER, Heard.CHECK):
+        told_s = known.told_since_s if is_same else began_s
+        told_s = told_s if is_known(told_s) else result.at_s
     return ProbeReading(
         verdict=result.verdict,
         at_s=result.at_s,
@@ -46,6 +50,7 @@ def fold_probe(known: ProbeReading | None, result: ProbeResult) -> ProbeReading:
         heard=result.heard,
         recovering_since_s=coming_s,
         is_doubted=is_doubted,
+        told_since_s=told_s,
     )
 
 

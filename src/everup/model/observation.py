@@ -111,6 +111,7 @@ class ProbeReading:
     heard: Heard = Heard.ANSWER
     recovering_since_s: float = UNKNOWN  # it says that it is coming since then, and never passed
     is_doubted: bool = False  # failures from before our senses came back are no part of this run
+    told_since_s: float = UNKNOWN  # in each answer since then it, or its owner's check, says no
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from everup.model.decision import Check, Delayed, Proposal, Refused, Verdict
 from everup.model.kinds import (
     FORETOLD,
+    UNKNOWN,
     ActionKind,
+    Cause,
     Condition,
     InstanceState,
     Origin,
@@ -140,13 +142,23 @@ def _is_settled(target: str, service: str, context: Context) -> Verdict | None:
         return Delayed(
             Check.DEPENDENCY_ORDER, f"{service} needs {target}, which is being acted upon"
         )
-    remembered = context.memory.service(target)
     healed_s = context.state.service(target).healed_at_s
-    last_bad_s = max(
-        (s for s in (remembered.trouble_over_s, healed_s) if is_known(s)), default=float("-inf")
-    )
+    over_s = _trouble_over_s(target, context)
+    last_bad_s = max((s for s in (over_s, healed_s) if is_known(s)), default=float("-inf"))
     due_s = last_bad_s + context.settings.two_windows_s
     if context.now_s < due_s:
         text = f"{service} needs {target}, which was sick until a moment ago"
         return Delayed(Check.DEPENDENCY_ORDER, text, due_s)
     return None
+
+
+def _trouble_over_s(target: str, context: Context) -> float:
+    """As looks tell it. Where none since our start saw it sick, but the journal says that it was,
+    and not that it came back: since looks found it well."""
+    remembered = context.memory.service(target)
+    if is_known(remembered.trouble_over_s):
+        return remembered.trouble_over_s
+    incident = context.state.incident_on(target)
+    was_sick = context.state.service(target).is_with_a_person_for(Cause.CRASH)
+    was_sick = was_sick or (incident is not None and incident.cause not in FORETOLD)
+    return remembered.healthy_since_s if was_sick else UNKNOWN

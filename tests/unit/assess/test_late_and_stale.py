@@ -90,6 +90,24 @@ def test_failures_from_before_a_doubt_are_not_counted_by_whoever_counts() -> Non
     assert again.failures_in_a_row == 2
 
 
+def test_a_pause_before_it_says_no_is_no_part_of_saying_no() -> None:
+    def failed(at_s: float, heard: Heard) -> ProbeResult:
+        return ProbeResult(ProbeVerdict.FAIL, at_s, heard=heard)
+
+    kept = None
+    for at_s in (-8.0, -5.0):
+        kept = fold_probe(kept, failed(NOW_S + at_s, Heard.SILENCE))
+    for at_s in (-4.0, -2.0, 0.0):
+        kept = fold_probe(kept, failed(NOW_S + at_s, Heard.ANSWER))
+    assert kept is not None
+    assert kept.since_s == NOW_S - 8.0
+    assert kept.told_since_s == NOW_S - 4.0
+    sick = replace(failing("a", for_s=8), probe=replace(kept, has_ever_passed=True))
+    assert not finding(sick).is_confirmed
+    long = replace(kept, told_since_s=NOW_S - 8.0)
+    assert finding(replace(sick, probe=replace(long, has_ever_passed=True))).is_confirmed
+
+
 def test_a_stopped_one_is_proven_however_starved_it_was() -> None:
     stopped = failing("a", heard=SILENT, for_s=10, letter="T")
     assert finding(replace(stopped, starved_at_s=NOW_S - 5)).is_confirmed

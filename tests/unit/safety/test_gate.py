@@ -201,6 +201,19 @@ def test_dependencies_come_first_and_must_have_held_for_two_windows() -> None:
     assert isinstance(judge(ours, context(what, well, memory=old)), Allowed)
 
 
+def test_what_was_sick_before_our_start_must_be_well_for_as_long_as_anybody() -> None:
+    """No look of this life saw it sick; the journal says that a person has it."""
+    what = stack(service("db"), service("a", "db"))
+    well = seen(up("db"), dead("a"))
+    ours = proposal(what, well)
+    state = StackState({"db": ServiceState(with_a_person="inc-1", escalated_cause=Cause.HANG)})
+    memory = settled_memory(what)
+    for healthy_s, expected in ((5, Delayed), (SETTINGS.two_windows_s + 1, Allowed)):
+        known = ServiceMemory(NOW_S - 500, healthy_since_s=NOW_S - healthy_s)
+        seen_so = replace(memory, services={**memory.services, "db": known})
+        assert isinstance(judge(ours, context(what, well, state, memory=seen_so)), expected)
+
+
 def _last_asked(one: InstanceObservation, ago_s: float) -> InstanceObservation:
     assert one.probe is not None
     return replace(one, probe=replace(one.probe, at_s=NOW_S - ago_s))
