@@ -18,7 +18,13 @@ from itertools import groupby
 
 from everup.model.assessment import Finding, ServiceHealth
 from everup.model.kinds import CANNOT_HEAR, Cause, Condition, InstanceState, ProbeVerdict, is_known
-from everup.model.observation import Exit, Heard, InstanceObservation, ServiceObservation
+from everup.model.observation import (
+    SAYS_NO,
+    Exit,
+    Heard,
+    InstanceObservation,
+    ServiceObservation,
+)
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec
 
@@ -234,20 +240,17 @@ def _judge_instance(
     nobody_let_in = is_idle and queue_s >= settings.hang_lasts_s
     if is_stuck or (nobody_let_in and probe.heard is Heard.SILENCE):
         return Cause.HANG, probe.since_s, read_s - probe.since_s >= settings.hang_lasts_s, True
-    is_told = probe.heard in (Heard.ANSWER, Heard.CHECK)
-    needed_s = settings.hang_lasts_s if is_idle or is_told else settings.busy_lasts_s
-    if is_told:
+    is_told, from_s = probe.heard in SAYS_NO, probe.since_s
+    if is_told and is_known(probe.told_since_s):
         # A pause before its first no is another thing: what says no must say so all the time.
-        told_s = probe.told_since_s if is_known(probe.told_since_s) else probe.since_s
-        is_confirmed = often and probe.at_s - told_s >= needed_s
-        return Cause.UNHEALTHY, probe.since_s, is_confirmed, False
-    from_s = probe.since_s
-    if is_known(observed.starved_at_s):
+        from_s = probe.told_since_s
+    elif not is_told and is_known(observed.starved_at_s):
         # What queued up meanwhile is answered first, to askers who left: all its time once more.
         from_s = max(from_s, observed.starved_at_s)
-    is_confirmed = often and probe.at_s - from_s >= needed_s
-    is_confirmed = is_confirmed and not _short_of_cpu(observed, around, settings)
-    cause = Cause.UNHEALTHY if probe.heard is Heard.REFUSAL else Cause.HANG
+    needed_s = settings.hang_lasts_s if is_idle or is_told else settings.busy_lasts_s
+    is_late = not is_told and bool(_short_of_cpu(observed, around, settings))
+    is_confirmed = often and probe.at_s - from_s >= needed_s and not is_late
+    cause = Cause.HANG if probe.heard is Heard.SILENCE else Cause.UNHEALTHY
     return cause, probe.since_s, is_confirmed, False
 
 

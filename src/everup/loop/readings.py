@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from everup.model.kinds import UNKNOWN, InstanceState, ProbeVerdict, is_known
-from everup.model.observation import Heard, Instance, ProbeReading, ProbeResult
+from everup.model.observation import SAYS_NO, Instance, ProbeReading, ProbeResult
 
 IDLE_CPU_RATIO = 0.005
 IDLE_BLIND_CPU_RATIO = 0.0005  # where nobody can see its I/O: whoever does I/O needs a little CPU
@@ -29,7 +29,7 @@ def fold_probe(known: ProbeReading | None, result: ProbeResult) -> ProbeReading:
     elif result.verdict is ProbeVerdict.RECOVERING and not is_known(coming_s):
         coming_s = result.at_s
     told_s = UNKNOWN
-    if failed and result.heard in (Heard.ANSWER, Heard.CHECK):
+    if failed and result.heard in SAYS_NO:
         goes_on = is_same and is_known(known.told_since_s)
         told_s = known.told_since_s if goes_on else result.at_s
     ratio = known.error_ratio if is_known(known.error_ratio) else 0.0

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from everup.model.assessment import Assessment
+from everup.model.incident import Incident
 from everup.model.kinds import FORETOLD, Cause
 from everup.model.observation import Observation
 from everup.model.settings import Settings
@@ -35,6 +36,8 @@ class Context:
     fresh_roots: int = field(init=False)
     """Roots that fell ill lately, without a death that the engine reported: counted once for all
     that is judged in a look."""
+    open_on: Mapping[str, Incident] = field(init=False)
+    """Service → its open incident; made once as well."""
 
     def __post_init__(self) -> None:
         relations, window_s = self.assessment.relations, self.settings.mass_failure_window_s
@@ -44,6 +47,7 @@ class Context:
             if found.cause not in NO_SIGN_OF_US and self.now_s - found.since_s <= window_s:
                 fresh += 1
         object.__setattr__(self, "fresh_roots", fresh)
+        object.__setattr__(self, "open_on", self.state.by_root())
 
     def is_quiet(self, service: str) -> bool:
         """Is this a declared quiet hour of the service?"""

@@ -151,7 +151,7 @@ def _trouble_over_s(target: str, context: Context) -> float:
     remembered = context.memory.service(target)
     if is_known(remembered.trouble_over_s):
         return remembered.trouble_over_s
-    incident = context.state.incident_on(target)
+    incident = context.open_on.get(target)
     was_sick = context.state.service(target).is_with_a_person_for(Cause.CRASH)
     was_sick = was_sick or (incident is not None and incident.cause not in FORETOLD)
     return remembered.healthy_since_s if was_sick else UNKNOWN

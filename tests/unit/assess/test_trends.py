@@ -161,12 +161,13 @@ def test_the_interval_holds_the_truth(seed: int) -> None:
 @MODEST
 @given(SEEDS, st.integers(20, 200))
 def test_the_calm_before_a_leak_does_not_water_it_down(seed: int, calm: int) -> None:
+    """Of ten noises nine: where a line begins is told by a test, which errs now and then."""
     random = default_rng(seed)
     at = times(calm + 60)
     grown = 0.35 + np.maximum(0.0, at - at[calm]) * 0.001
-    made = line((at, grown + 0.002 * random.standard_normal(len(at))))
-    assert made is not None
-    assert made.per_s == pytest.approx(0.001, rel=0.4)
+    made = [line((at, grown + 0.004 * random.standard_normal(len(at)))) for _ in range(10)]
+    right = [one for one in made if one and one.per_s == pytest.approx(0.001, rel=0.4)]
+    assert len(right) >= 9
 
 
 @MODEST
