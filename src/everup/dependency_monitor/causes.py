@@ -239,7 +239,10 @@ def _judge_instance(
     often = probe.failures_in_a_row >= settings.failure_threshold
     nobody_let_in = is_idle and queue_s >= settings.hang_lasts_s
     if is_stuck or (nobody_let_in and probe.heard is Heard.SILENCE):
-        return Cause.HANG, probe.since_s, read_s - probe.since_s >= settings.hang_lasts_s, True
+        # On a machine short of CPU it may sleep because what it waits for is short of it.
+        is_slow = around.is_host_pressed and not is_stuck
+        needed_s = settings.busy_lasts_s if is_slow else settings.hang_lasts_s
+        return Cause.HANG, probe.since_s, read_s - probe.since_s >= needed_s, True
     is_told, from_s = probe.heard in SAYS_NO, probe.since_s
     if is_told and is_known(probe.told_since_s):
         # A pause before its first no is another thing: what says no must say so all the time.
