@@ -13,7 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from everup.demo.stack.servers.package_files import package_folder
-from everup.demo.stack.servers.postgres import PreparedPostgres, prepare_postgres, remove_home
+from everup.demo.stack.servers.postgres import (
+    DATABASE,
+    ROLE,
+    PreparedPostgres,
+    prepare_postgres,
+    remove_home,
+)
 
 STOPS_WITHIN_S = 20.0
 
@@ -27,6 +33,15 @@ def postgres_home(folder: Path, port: int) -> Iterator[PreparedPostgres]:
         yield prepared
     finally:
         remove_home(folder)
+
+
+def psql(home: PreparedPostgres, sql: str = "SELECT 1") -> list[str]:
+    """The server's own client, in a session of the stack's role."""
+    target = (
+        f"host=127.0.0.1 port={home.port} user={ROLE} dbname={DATABASE}"
+        f" connect_timeout=2 passfile='{home.passfile}'"
+    )
+    return [str(home.binaries / "psql"), "-XAtqw", target, "-c", sql]
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from everup.model.stack import ServiceSpec, Stack
 from everup.runtimes.processes import create
 from everup.signals.probes import redis
 from tests.contract.process_lab import WallClock
-from tests.system.database_servers import postgres_home, redis_server, running
+from tests.system.database_servers import postgres_home, psql, redis_server, running
 from tests.system.engine_lab import engine, own_actions
 from tests.system.test_database_probes import PASS, pg, verdict
 
@@ -107,7 +107,7 @@ def test_postgres_shows_its_copy_without_any_connection_of_ours(
                     while await asyncio.to_thread(verdict, home) is not PASS:
                         await asyncio.sleep(0.05)
                 assert sign_of(await runtime.processes("db")) == ""
-                with running([*home.probe[:-1], copy]):
+                with running(psql(home, copy)):
                     async with asyncio.timeout(10.0):
                         while not sign_of(await runtime.processes("db")):
                             await asyncio.sleep(0.05)

@@ -22,7 +22,7 @@ from everup.demo.stack.servers.postgres import PreparedPostgres
 from everup.model import entries as e
 from tests.ports import free_port
 from tests.system.control_world import ControlWorld, signal_all
-from tests.system.database_servers import postgres_home, redis_server, running, wait_until
+from tests.system.database_servers import postgres_home, psql, redis_server, running, wait_until
 from tests.system.kill_world import small
 from tests.system.test_busy import tell
 from tests.system.test_database_probes import PASS, pg, verdict
@@ -59,7 +59,7 @@ def to_be_replayed(home: PreparedPostgres, archive: Path) -> list[str]:
     with running(pg(home, *options), user=home.user) as server:
         wait_until(lambda: verdict(home) is PASS)
         many = "INSERT INTO memories (text) SELECT repeat('x', 300) FROM generate_series(1, 20000)"
-        subprocess.run([*home.probe[:-1], many], check=True, timeout=60)
+        subprocess.run(psql(home, many), check=True, timeout=60)
         os.killpg(server.pid, signal.SIGKILL)
         server.wait(20)
     (home.data / "postmaster.pid").unlink(missing_ok=True)
@@ -75,7 +75,7 @@ def test_a_database_that_replays_its_log_behind_a_check_that_says_no(
 ) -> None:
     """At a tenth of the time: a start has 6 s, `up` sees it fail after 16, it lasts 26."""
     with postgres_home(tmp_path / "stack", free_port) as home:
-        ask = [*home.probe]
+        ask = psql(home)
         db = {
             "command": to_be_replayed(home, home.home / "archive.sh"),
             "directory": str(home.home),

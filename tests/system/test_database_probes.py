@@ -21,7 +21,7 @@ from everup.model.settings import Settings
 from everup.model.stack import ProbeSpec, ServiceSpec
 from everup.signals.probes import create_prober
 from tests.contract.process_lab import WallClock
-from tests.system.database_servers import postgres_home, redis_server, running, wait_until
+from tests.system.database_servers import postgres_home, psql, redis_server, running, wait_until
 
 pytestmark = pytest.mark.system
 
@@ -101,7 +101,7 @@ def test_a_replay_after_a_kill_is_recovering_and_then_passes(home: PreparedPostg
     with running(pg(home, *loose), user=home.user) as server:
         wait_until(lambda: verdict(home) is PASS)
         many = "INSERT INTO memories (text) SELECT repeat('x', 300) FROM generate_series(1, 250000)"
-        subprocess.run([*home.probe[:-1], many], check=True, timeout=120)
+        subprocess.run(psql(home, many), check=True, timeout=120)
         os.killpg(server.pid, signal.SIGKILL)
         server.wait(20)
     (home.data / "postmaster.pid").unlink(missing_ok=True)
@@ -122,7 +122,7 @@ def test_a_full_postgres_says_so(home: PreparedPostgres) -> None:
     tight = ("max_connections=1", "superuser_reserved_connections=0", "autovacuum=off")
     with running(pg(home, *tight), user=home.user):
         wait_until(lambda: verdict(home) is PASS)
-        sleeper = shlex.join([*home.probe[:-1], "SELECT pg_sleep(60)"])
+        sleeper = shlex.join(psql(home, "SELECT pg_sleep(60)"))
         # Its first tries may find the one place still taken by the question before.
         with running(["sh", "-c", f"until {sleeper}; do sleep 0.1; done"]):
             wait_until(lambda: verdict(home) is FAIL, 10)

@@ -3,12 +3,13 @@ healed, stopped by process id. Nothing of Everup runs here: this tests the patie
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pwd
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ from everup.config import load_stack
 from everup.demo.stack import control
 from everup.demo.stack.prepare import remove_stack, write_stack
 from everup.demo.stack.topology import PORTS_PER_SERVICE
+from everup.model.kinds import ProbeVerdict
+from everup.signals.probes import postgres, redis
+from everup.signals.probes.answer import Answer
 
 pytestmark = [
     pytest.mark.usefixtures("real_servers"),
@@ -28,6 +32,15 @@ pytestmark = [
 ]
 
 READY_MAX_S = 30.0
+ASKED: dict[str, Callable[[str], Awaitable[Answer]]] = {
+    "postgres": postgres.ask,
+    "redis": redis.ask,
+}
+
+
+async def _answer(ask: Callable[[str], Awaitable[Answer]], address: str) -> ProbeVerdict:
+    async with asyncio.timeout(2):
+        return (await ask(address)).verdict
 
 
 class Stack:
@@ -67,12 +80,12 @@ class Stack:
         port = service["port"] + instance
         probe = service["probe"]
         try:
-            if "exec" in probe:
-                subprocess.run(probe["exec"], check=True, capture_output=True, timeout=2)
-                return True
+            for protocol, ask in ASKED.items():
+                if protocol in probe:
+                    return asyncio.run(_answer(ask, probe[protocol])) is ProbeVerdict.PASS
             address = probe["http"].format(port=port)
             return control.ask(port, address.partition(str(port))[2], timeout_s=2)[0] == 200
-        except (OSError, subprocess.SubprocessError):
+        except (OSError, ExceptionGroup):
             return False
 
     def pid(self, name: str, instance: int = 0) -> int:
@@ -347,6 +360,14 @@ def _job(stack: Stack, number: int) -> Any:
 
 def _ask_postgres(stack: Stack, sql: str) -> str:
     """Through the server's own client, not through any service."""
-    command = [*stack.services["postgres"]["probe"]["exec"][:-1], sql]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=5)
+    client = Path(stack.services["postgres"]["command"][0]).with_name("psql")
+    variables = stack.services["api"]["env"]
+    done = subprocess.run(
+        [client, "-XAtqw", variables["DATABASE_URL"], "-c", sql],
+        env={**os.environ, "PGPASSFILE": variables["DATABASE_PASSFILE"]},
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=5,
+    )
     return done.stdout.strip()

@@ -23,7 +23,13 @@ from everup.dependency_monitor.disks import full_disk, has_lasted, of_the_dead, 
 from everup.model.assessment import Finding, ServiceHealth
 from everup.model.disk import Disk
 from everup.model.kinds import CANNOT_HEAR, Cause, Condition, InstanceState, ProbeVerdict, is_known
-from everup.model.observation import Exit, Heard, InstanceObservation, ServiceObservation
+from everup.model.observation import (
+    SAYS_NO,
+    Exit,
+    Heard,
+    InstanceObservation,
+    ServiceObservation,
+)
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec
 
@@ -249,25 +255,25 @@ def _judge_instance(
     often = probe.failures_in_a_row >= settings.failure_threshold
     nobody_let_in = is_idle and queue_s >= settings.hang_lasts_s
     if is_stuck or (nobody_let_in and probe.heard is Heard.SILENCE):
+        # On a machine short of CPU it may sleep because what it waits for is short of it.
+        is_slow = around.is_host_pressed and not is_stuck
+        needed_s = settings.busy_lasts_s if is_slow else settings.hang_lasts_s
         # The kernel's word is read more often than an owner's check is made, so that its time
         # counts where it is known: a check that failed before a short stop is no part of a hang.
         since_s = observed.stuck_since_s if is_known(observed.stuck_since_s) else probe.since_s
-        return Cause.HANG, probe.since_s, read_s - since_s >= settings.hang_lasts_s, True
-    is_told = probe.heard in (Heard.ANSWER, Heard.CHECK)
-    is_quick = not spec.probe.is_inferred and (is_idle or is_told)
-    needed_s = settings.hang_lasts_s if is_quick else settings.busy_lasts_s
-    if is_told:
+        return Cause.HANG, probe.since_s, read_s - since_s >= needed_s, True
+    is_told, from_s = probe.heard in SAYS_NO, probe.since_s
+    if is_told and is_known(probe.told_since_s):
         # A pause before its first no is another thing: what says no must say so all the time.
-        told_s = probe.told_since_s if is_known(probe.told_since_s) else probe.since_s
-        is_confirmed = often and probe.at_s - told_s >= needed_s
-        return Cause.UNHEALTHY, probe.since_s, is_confirmed, False
-    from_s = probe.since_s
-    if is_known(observed.starved_at_s):
+        from_s = probe.told_since_s
+    elif not is_told and is_known(observed.starved_at_s):
         # What queued up meanwhile is answered first, to askers who left: all its time once more.
         from_s = max(from_s, observed.starved_at_s)
-    is_confirmed = often and probe.at_s - from_s >= needed_s
-    is_confirmed = is_confirmed and not _short_of_cpu(observed, around, settings)
-    cause = Cause.UNHEALTHY if probe.heard is Heard.REFUSAL else Cause.HANG
+    is_quick = not spec.probe.is_inferred and (is_idle or is_told)
+    needed_s = settings.hang_lasts_s if is_quick else settings.busy_lasts_s
+    is_late = not is_told and bool(_short_of_cpu(observed, around, settings))
+    is_confirmed = often and probe.at_s - from_s >= needed_s and not is_late
+    cause = Cause.HANG if probe.heard is Heard.SILENCE else Cause.UNHEALTHY
     return cause, probe.since_s, is_confirmed, False
 
 

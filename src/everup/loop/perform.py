@@ -3,6 +3,7 @@
 Flows in: an Intended that is already in the journal. Flows out: a Finished. A step that ran out of
 time is *unknown*: the next listing settles it, and nothing is done on top of it before. A step
 whose intent is older than the lease is not begun: we may have slept, and another may act by now.
+The clock is asked last, so that nothing is waited for between its answer and the call.
 """
 
 from __future__ import annotations
@@ -77,11 +78,11 @@ async def perform(
             target = intent.step.parameters.get("instance")
             instance = str(target) if target is not None else None
             during.extend(await last_words(runtime, settings, spec.name, instance, answers))
+        if why := await goes_on(runtime, spec.name, intent.step):
+            raise NotBegun(why)
         waited_s = clock.now() - intent.at_s
         if waited_s > settings.lease_s:
             raise EverupError(f"not begun: {waited_s:.0f} s have passed since the intent")
-        if why := await goes_on(runtime, spec.name, intent.step):
-            raise NotBegun(why)
         async with asyncio.timeout(deadline_s):
             if intent.step.kind is ActionKind.EMERGENCY_ROLLBACK:
                 during.extend(await _go_back(runtime, spec, intent.step, grace_s, kept))

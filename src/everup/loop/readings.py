@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from everup.model.kinds import CANNOT_HEAR, UNKNOWN, InstanceState, ProbeVerdict, is_known
-from everup.model.observation import Heard, Instance, ProbeReading, ProbeResult
+from everup.model.observation import SAYS_NO, Instance, ProbeReading, ProbeResult
 
 IDLE_CPU_RATIO = 0.005
 IDLE_BLIND_CPU_RATIO = 0.0005  # where nobody can see its I/O: whoever does I/O needs a little CPU
@@ -34,7 +34,7 @@ def fold_probe(known: ProbeReading | None, result: ProbeResult) -> ProbeReading:
     counted = 0 if is_doubted else result.in_a_row  # whoever counts does not know of the doubt
     began_s = result.at_s if is_doubted else _began(result)
     told_s = UNKNOWN
-    if failed and result.heard in (Heard.ANSWER, Heard.CHECK):
+    if failed and result.heard in SAYS_NO:
         told_s = known.told_since_s if is_same else began_s
         told_s = told_s if is_known(told_s) else result.at_s
     return ProbeReading(

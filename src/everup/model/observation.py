@@ -81,6 +81,10 @@ class Heard(StrEnum):
     SILENCE = "silence"  # nothing in time
 
 
+SAYS_NO = frozenset({Heard.ANSWER, Heard.CHECK})
+"""A failure in these words is somebody's own no, and not a lack of an answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
     """One answer. `in_a_row`: how many of its kind whoever asked has counted; 0: nobody counts.

@@ -222,6 +222,8 @@ class Stack:
     preset: str = ""  # the preset that the mode was spelled out from
     independent: int = field(init=False, repr=False, compare=False)
     """How many services have no hard dependency on another one of the stack."""
+    frozen_by_label: Mapping[str, str] = field(init=False, repr=False, compare=False)
+    """Service → why its owner's label says hands off; the others are not in it."""
     _dependents: Mapping[str, tuple[str, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -234,7 +236,9 @@ class Stack:
                 edge.kind is DependencyKind.HARD and edge.target in self.services
                 for edge in spec.depends_on
             )
+        frozen = {n: why for n, spec in self.services.items() if (why := spec.frozen_by_label)}
         object.__setattr__(self, "independent", independent)
+        object.__setattr__(self, "frozen_by_label", frozen)
         object.__setattr__(self, "_dependents", {t: tuple(names) for t, names in found.items()})
 
     def mode_for(self, service: str, kind: ActionKind) -> Mode:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from everup.model.assessment import Assessment
+from everup.model.incident import Incident
 from everup.model.kinds import FORETOLD, Cause
 from everup.model.observation import Observation
 from everup.model.settings import Settings
@@ -48,6 +49,8 @@ class Context:
     silent_checks: int = field(init=False)
     """Roots whose own check, a process that the engine starts, has no answer in time, however long
     it lasts, with no proof that they hang: a host without breath looks like this."""
+    open_on: Mapping[str, Incident] = field(init=False)
+    """Service → its open incident; made once as well."""
 
     def __post_init__(self) -> None:
         relations, window_s = self.assessment.relations, self.settings.mass_failure_window_s
@@ -63,6 +66,7 @@ class Context:
         object.__setattr__(self, "fresh_roots", fresh)
         object.__setattr__(self, "sick_roots", sick)
         object.__setattr__(self, "silent_checks", silent)
+        object.__setattr__(self, "open_on", self.state.by_root())
 
     def is_quiet(self, service: str) -> bool:
         """Is this a declared quiet hour of the service?"""

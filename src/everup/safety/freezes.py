@@ -23,8 +23,6 @@ def freezes_in_force(
         if not scope or scope in stack.services
     ]
     found += [
-        Freeze(name, spec.frozen_by_label, "a label", UNKNOWN)
-        for name, spec in stack.services.items()
-        if spec.frozen_by_label
+        Freeze(name, reason, "a label", UNKNOWN) for name, reason in stack.frozen_by_label.items()
     ]
     return sorted(found, key=lambda f: (f.scope, f.by))

@@ -143,7 +143,7 @@ def _is_settled(target: str, service: str, context: Context) -> Verdict | None:
             Check.DEPENDENCY_ORDER, f"{service} needs {target}, which is being acted upon"
         )
     healed_s = context.state.service(target).healed_at_s
-    over_s = _trouble_over_s(target, context)
+    over_s = _trouble_over_s(target, service, context)
     last_bad_s = max((s for s in (over_s, healed_s) if is_known(s)), default=float("-inf"))
     due_s = last_bad_s + context.settings.two_windows_s
     if context.now_s < due_s:
@@ -152,13 +152,16 @@ def _is_settled(target: str, service: str, context: Context) -> Verdict | None:
     return None
 
 
-def _trouble_over_s(target: str, context: Context) -> float:
+def _trouble_over_s(target: str, service: str, context: Context) -> float:
     """As looks tell it. Where none since our start saw it sick, but the journal says that it was,
-    and not that it came back: since looks found it well."""
+    and not that it came back, or where the dependent's own trouble began before anybody looked,
+    which may be because of it: since looks found it well."""
     remembered = context.memory.service(target)
     if is_known(remembered.trouble_over_s):
         return remembered.trouble_over_s
-    incident = context.state.incident_on(target)
+    incident = context.open_on.get(target)
     was_sick = context.state.service(target).is_with_a_person_for(Cause.CRASH)
     was_sick = was_sick or (incident is not None and incident.cause not in FORETOLD)
-    return remembered.healthy_since_s if was_sick else UNKNOWN
+    found = context.assessment.relations.findings.get(service)
+    is_older = found is not None and found.since_s < context.memory.first_look_s
+    return remembered.healthy_since_s if was_sick or is_older else UNKNOWN

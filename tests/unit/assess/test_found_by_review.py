@@ -82,6 +82,18 @@ class TestSilence:
         assert finding(replace(idle, queue_since_s=NOW_S - 9)).is_proven
         assert not finding(replace(idle, queue_since_s=NOW_S - 2)).is_proven
 
+    def test_on_a_machine_short_of_cpu_a_queue_proves_a_hang_after_a_minute(self) -> None:
+        """It may sleep because what it waits for is short of it."""
+        for for_s, expected in ((30, False), (61, True)):
+            idle = failing("a", heard=SILENT, for_s=for_s, idle=True)
+            looked = seen(replace(idle, queue_since_s=NOW_S - 100))
+            pressed = replace(looked, host=replace(looked.host, pressure_ratio=0.95))
+            found = assess(ONE, pressed).relations.findings["a"]
+            assert (found.is_proven, found.is_confirmed) == (True, expected)
+            stopped = seen(failing("a", letter="T", heard=SILENT, for_s=for_s, idle=True))
+            pressed = replace(stopped, host=replace(stopped.host, pressure_ratio=0.95))
+            assert assess(ONE, pressed).relations.findings["a"].is_confirmed
+
     def test_a_queue_that_shrinks_begins_anew(self) -> None:
         def listed(queue: float) -> Instance:
             return replace(up("a").instance, accept_queue=queue)

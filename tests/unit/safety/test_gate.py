@@ -214,6 +214,27 @@ def test_what_was_sick_before_our_start_must_be_well_for_as_long_as_anybody() ->
         assert isinstance(judge(ours, context(what, well, state, memory=seen_so)), expected)
 
 
+def test_what_fell_ill_before_anybody_looked_may_be_the_victim_of_what_is_well_again() -> None:
+    """The journal knows of no outage: it happened while no Everup was there."""
+    what = stack(service("db"), service("a", "db"))
+    well = seen(up("db"), dead("a"))
+    ours = proposal(what, well)
+    began_s = assess(what, well).relations.findings["a"].since_s
+    for since_start_s, healthy_s, expected in (
+        (-1, 5, Allowed),
+        (1, 5, Delayed),
+        (1, SETTINGS.two_windows_s + 1, Allowed),
+    ):
+        known = ServiceMemory(NOW_S - 500, healthy_since_s=NOW_S - healthy_s)
+        memory = settled_memory(what)
+        memory = replace(
+            memory,
+            first_look_s=began_s + since_start_s,
+            services={**memory.services, "db": known},
+        )
+        assert isinstance(judge(ours, context(what, well, memory=memory)), expected)
+
+
 def _last_asked(one: InstanceObservation, ago_s: float) -> InstanceObservation:
     assert one.probe is not None
     return replace(one, probe=replace(one.probe, at_s=NOW_S - ago_s))

