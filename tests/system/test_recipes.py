@@ -45,12 +45,12 @@ class Server:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
-    binary, client = installed()
+    binary = installed()
     port = free_port()
     options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)]
     process = subprocess.Popen([str(binary), *options], stdout=subprocess.DEVNULL)
     try:
-        made = Server(port, client)
+        made = Server(port, binary.with_name("redis-cli"))
         ends_s = time.monotonic() + 20
         while True:
             try:
