@@ -122,6 +122,7 @@ def _decide(case: _Case) -> Decided:
     for rule in (
         _somebody_has_it,
         _purpose,
+        _is_ending,
         _not_yet,
         _not_the_root,
         _recovering,
@@ -173,6 +174,15 @@ def _purpose(case: _Case) -> Decided | None:
         f"{found.service} was {found.reason}, so it is left alone. Suffering: {', '.join(victims)}."
         f" To bring it back: everup start {found.service}",
     )
+
+
+def _is_ending(case: _Case) -> Decided | None:
+    """Somebody is stopping it: nobody is told of how it looks meanwhile."""
+    for one in (i.instance for i in case.seen.instances) if case.seen is not None else ():
+        if one.ending and (one.name in case.found.instances or not case.found.instances):
+            text = f"somebody is stopping {one.name} ({one.ending})"
+            return case.hold(HoldReason.STOPPED_ON_PURPOSE, text)
+    return None
 
 
 def _not_yet(case: _Case) -> Decided | None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from everup.automated_recovery import propose
-from everup.loop import episodes, incidents, scaling, wishes
+from everup.loop import episodes, incidents, owed_ends, scaling, wishes
 from everup.loop.context import gate_context
 from everup.loop.foretold import follow_predictions
 from everup.loop.look import Decision, Look
@@ -42,6 +42,7 @@ async def decide(control: Control, look: Look) -> Look:
     """Fill in the decisions, strongest first."""
     fault = await _own_eyes(control, look)
     asked = control.desk_of_wishes.services() | control.owed_starts.services()
+    asked |= owed_ends.services(control, look)
     if not fault and is_known(control.memory.complete_since_s):
         entries = incidents.follow(
             control.stack,

@@ -5,6 +5,7 @@ Flows in: the state and an entry. Flows out: the state after it. Called by `fold
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -83,9 +84,21 @@ def finished(state: StackState, entry: e.Finished) -> StackState:
     if entry.outcome == "unknown":
         return state
     happened = entry.has_happened
+    if entry.still_ends:
+        known = state.service(entry.service).still_ends
+        ends = _still_ends(known, flight, entry.still_ends)
+        state = with_service(state, entry.service, still_ends=ends)
     return _end(
         state, flight, entry.at_s, has_passed=False, error=entry.error, has_happened=happened
     )
+
+
+def _still_ends(
+    known: Mapping[str, str], flight: InFlight, names: tuple[str, ...]
+) -> dict[str, str]:
+    """The lives behind these names, and those of instances that are still there from before."""
+    lives = {n: seen.rpartition("|")[0] for n, seen in flight.before.instances.items()}
+    return {n: lives[n] if n in names else known[n] for n in lives if n in names or n in known}
 
 
 def verified(state: StackState, entry: e.Verified) -> StackState:

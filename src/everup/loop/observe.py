@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from everup.loop import owed_ends
 from everup.loop.look import Look
 from everup.loop.meant import SETTLES_S, meant
 from everup.model.entries import CameUp, Entry, ExitSeen, VersionSeen
@@ -34,6 +35,8 @@ async def observe(control: Control, look: Look) -> Look:
     entries: list[Entry] = []
     for service, name, death in control.desk.take_deaths():
         if _is_ours(control, service, name, death) or _is_written(control, service, death.at_s):
+            continue
+        if owed_ends.is_ours(control.state, seen, service, name, death):
             continue
         entries.append(ExitSeen(look.at_s, service, name, death))
     entries += _came_up(control, seen)

@@ -14,10 +14,19 @@ from collections.abc import Awaitable, Callable, Sequence
 from everup.loop.aside import KeepAside
 from everup.loop.last_words import last_words
 from everup.loop.ports import Clock, Runtime
-from everup.loop.still import goes_on
+from everup.loop.still import no_more
 from everup.model.decision import HOOK, Step
 from everup.model.entries import Finished, Intended
-from everup.model.errors import EverupError, GiveUp, NoAnswer, NotKept, NotSupported, TryAgain
+from everup.model.errors import (
+    EverupError,
+    GiveUp,
+    NoAnswer,
+    NotKept,
+    NotSupported,
+    NotWanted,
+    StillEnds,
+    TryAgain,
+)
 from everup.model.evidence import ENDED, KEPT, OutcomeState
 from everup.model.kinds import UNKNOWN, ActionKind
 from everup.model.runtime import Captured
@@ -70,7 +79,7 @@ async def perform(
     `answers`: what the probe was told lately. `aside`: who is kept in place of being ended; None:
     nobody. `kept`: gives what a service can go back to."""
     during: list[str] = []
-    has_happened = True
+    has_happened, still_ends = True, ""
     grace_s = float(intent.step.parameters.get("grace_s", spec.stop.grace_s))
     deadline_s = settings.action_deadline_s + grace_s
     try:
@@ -78,7 +87,7 @@ async def perform(
             target = intent.step.parameters.get("instance")
             instance = str(target) if target is not None else None
             during.extend(await last_words(runtime, settings, spec.name, instance, answers))
-        if why := await goes_on(runtime, spec.name, intent.step):
+        if why := await no_more(runtime, intent):
             raise NotBegun(why)
         waited_s = clock.now() - intent.at_s
         if waited_s > settings.lease_s:
@@ -95,8 +104,10 @@ async def perform(
         state, error = OutcomeState.UNKNOWN, f"no answer within {deadline_s:g} s"
     except NoAnswer as silence:
         state, error = OutcomeState.UNKNOWN, str(silence)
-    except (NotBegun, NotKept, NotNow, NotSupported) as refusal:
+    except (NotBegun, NotKept, NotNow, NotSupported, NotWanted) as refusal:
         state, error, has_happened = OutcomeState.FAILED, str(refusal), False
+    except StillEnds as failure:
+        state, error, still_ends = OutcomeState.FAILED, str(failure), failure.instance
     except EverupError as failure:
         state, error = OutcomeState.FAILED, str(failure)
     except Exception as failure:  # noqa: BLE001 - a foreign error must not leave no outcome
@@ -111,6 +122,7 @@ async def perform(
         error=error,
         during=told,
         has_happened=has_happened,
+        still_ends=(still_ends,) if still_ends else (),
     )
 
 

@@ -3,10 +3,13 @@
 The identities noted before the action tell whether it happened: another life of the same instance
 means done, the same life means that it did not happen, no life means that it stopped half-way. A
 service that got its stop signal may take its grace to end, also when whoever sent it is gone: the
-same life means nothing before that is over.
+same life means nothing before that is over. Where nobody may kill it, the signal may have been
+sent and cannot be taken back: the same life may end of it still.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from everup.model.entries import Finished
 from everup.model.evidence import OutcomeState
@@ -30,6 +33,10 @@ ENDS_AND_STARTS = frozenset(
         ActionKind.RECREATE,
         ActionKind.EMERGENCY_ROLLBACK,
     }
+)
+
+RESTARTS = frozenset(
+    {ActionKind.GRACEFUL_RESTART, ActionKind.CONTAINER_RESTART, ActionKind.DEPENDENCY_RECOVERY}
 )
 
 
@@ -65,10 +72,13 @@ def settle(
     if same and kind is not ActionKind.START:
         if is_early:
             return None
+        names = ", ".join(sorted(same))
         if len(same) == len(watched) and kind is not ActionKind.DEPENDENCY_RECOVERY:
-            names = ", ".join(sorted(same))
-            return _not(flight, now_s, f"did not happen: {names} is the same as before")
-        return _half(flight, now_s, f"interrupted: {', '.join(sorted(same))} is the same as before")
+            found = _not(flight, now_s, f"did not happen: {names} is the same as before")
+        else:
+            found = _half(flight, now_s, f"interrupted: {names} is the same as before")
+        is_asked = kind in RESTARTS and not flight.step.parameters.get("may_kill", True)
+        return replace(found, still_ends=tuple(sorted(same))) if is_asked else found
     if not running or len(running) < len(watched):
         return _half(flight, now_s, "interrupted half-way: it is down")
     return _done(flight, now_s)

@@ -1,40 +1,70 @@
-"""Does what was proven to stand still stand still? Asked in the last moment before its restart.
+"""Is what the look had found still so? Asked in the last moment before the world is touched.
 
-Flows in: the step with the letter that its proof rests on, and a fresh listing. Flows out: why the
-step is not begun, or "". A look is up to a second old: whoever was stopped by a debugger, a backup
-or an overloaded host may have gone on since, and a process that goes on is not hung.
+Flows in: the intent and a fresh listing. Flows out: why the step is not begun, or "". A look is up
+to some seconds old: whoever was stopped by a debugger, a backup or an overloaded host may have gone
+on since, and a process that goes on is not hung; and somebody may have begun to stop what we were
+about to restart or to start, which is then theirs.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from everup.loop.ports import Runtime
-from everup.model.decision import STUCK, Step
-from everup.model.kinds import CANNOT_HEAR, InstanceState
+from everup.model.decision import STUCK, Check
+from everup.model.entries import Intended
+from everup.model.kinds import CANNOT_HEAR, ActionKind, InstanceState, Origin
 from everup.model.observation import Instance
 
 LISTED_WITHIN_S = 2.0
+SAID_BY_A_PERSON = frozenset({ActionKind.START, ActionKind.STOP})
 
 
-async def goes_on(runtime: Runtime, service: str, step: Step) -> str:
-    """Why it is no longer hung; "" while it is, or where nobody can say."""
-    if not step.parameters.get(STUCK):
+async def no_more(runtime: Runtime, intent: Intended) -> str:
+    """Why there is no more reason for it; "" while there is, or where nobody can say."""
+    stuck = bool(intent.step.parameters.get(STUCK))
+    minds_wishes = not _is_a_wish(intent)
+    if not stuck and not minds_wishes:
         return ""
     try:
         async with asyncio.timeout(LISTED_WITHIN_S):
             listing = await runtime.list()
     except Exception:  # noqa: BLE001 - who cannot be asked says nothing against what was proven
         return ""
-    seen = [i for i in listing.instances if _is_meant(i, service, step.instance)]
-    going = [i for i in seen if i.process_state and i.process_state not in CANNOT_HEAR]
-    if listing.fault or not going or len(going) < len(seen):
+    if listing.fault:
+        return ""
+    target, name = intent.step.target, intent.step.instance
+    meant = [i for i in listing.instances if i.service == target and name in ("", i.name)]
+    why = _stopped(meant, intent) if minds_wishes else ""
+    return why or (_goes_on(meant) if stuck else "")
+
+
+def _is_a_wish(intent: Intended) -> bool:
+    """A person says what they want, or that they know of somebody else's change."""
+    if intent.overrides.get(Check.SOMEONE_ELSES_CHANGE):
+        return True
+    return intent.origin is Origin.PERSON and intent.step.kind in SAID_BY_A_PERSON
+
+
+def _stopped(meant: Sequence[Instance], intent: Intended) -> str:
+    """Somebody stops it, or has done so since the look."""
+    for one in meant:
+        how = one.ending
+        death = one.exit
+        known = intent.before.instances.get(one.name)
+        is_news = known != f"{one.identity}|{InstanceState.EXITED}"
+        if death is not None and one.state is InstanceState.EXITED and is_news:
+            how = how or death.asked
+        if how:
+            return f"not begun: somebody stops it ({how}): {one.name}"
+    return ""
+
+
+def _goes_on(meant: Sequence[Instance]) -> str:
+    running = [i for i in meant if i.state is InstanceState.RUNNING]
+    going = [i for i in running if i.process_state and i.process_state not in CANNOT_HEAR]
+    if not going or len(going) < len(running):
         return ""
     names = ", ".join(f"{i.name} (process in state {i.process_state})" for i in going)
     return f"not begun: it goes on again since it was last looked at: {names}"
-
-
-def _is_meant(instance: Instance, service: str, name: str | None) -> bool:
-    if instance.service != service or instance.state is not InstanceState.RUNNING:
-        return False
-    return name in (None, "", instance.name)

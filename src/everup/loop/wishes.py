@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from everup.automated_recovery import proposal_for
-from everup.loop import scaling, undoing
+from everup.loop import owed_ends, scaling, undoing
 from everup.loop.look import Decision, Look
 from everup.loop.possible import why_not
 from everup.model.decision import Check, Delayed, Hold, HoldReason, Proposal, Refused, Verdict
@@ -41,7 +41,7 @@ def decide_requests(control: Control, look: Look, context: Context) -> list[Deci
             decided.append(_decision(control, look, context, request, None))
     asked |= control.owed_starts.services()
     known = control.state.services
-    for request in undoing.owed(control, look):
+    for request in [*owed_ends.starts(control, look), *undoing.owed(control, look)]:
         if request.service not in asked:
             asked.add(request.service)
             decided.append(_decision(control, look, context, request, None))

@@ -157,7 +157,8 @@ class Intended:
 @dataclass(frozen=True, slots=True)
 class Finished:
     """Written after it. `settled`: found by looking at the world after a crash or a time-out.
-    `has_happened` False: it failed before it changed anything."""
+    `has_happened` False: it failed before it changed anything. `still_ends`: instances that it
+    asked to end and that ran on: whenever they end, it is by our hand."""
 
     at_s: float
     action_id: str
@@ -167,6 +168,7 @@ class Finished:
     settled: bool = False
     during: tuple[str, ...] = ()
     has_happened: bool = True
+    still_ends: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,9 @@ EverupError
 ├── GiveUp          it will not work; the next rung, please
 │   ├── NotSupported   this runtime cannot do that, by name
 │   ├── HookFailed     an owner's command ended with a code of its own
-│   └── NotKept        the sick one cannot be kept aside; it is as it was
+│   ├── NotKept        the sick one cannot be kept aside; it is as it was
+│   ├── NotWanted      somebody else stops it; leave it to them
+│   └── StillEnds      asked to end, and it cannot be taken back; start it once it has ended
 ├── AskAHuman       somebody has to decide or repair something
 ├── JournalUnavailable   nothing is known to be written; stop acting, write the same again
 ├── Contradiction   the journal knows better; begin from what it says
@@ -56,6 +58,19 @@ class HookFailed(GiveUp):
 class NotKept(GiveUp):
     """A sick instance cannot be kept aside. Nothing was touched: what would have ended it still
     can."""
+
+
+class NotWanted(GiveUp):
+    """Somebody else stopped it, or is about to, while this was under way: it is left so."""
+
+
+class StillEnds(GiveUp):
+    """It got its stop signal, runs still, and may not be killed. Whenever it ends, it ends by our
+    hand."""
+
+    def __init__(self, message: str, instance: str) -> None:
+        super().__init__(message)
+        self.instance = instance
 
 
 class AskAHuman(EverupError):

@@ -70,6 +70,7 @@ class Instance:
     version: str = ""
     disk: Disk | None = None  # the fullest that it may write to; None: unknown, or it has none
     own_cpu_seconds: float = UNKNOWN  # without what is run into it from outside, as a check is
+    ending: str = ""  # it lives, and somebody else asked it to end: how
 
 
 class Heard(StrEnum):

@@ -132,6 +132,8 @@ class ServiceState:
     changed_at_s: float = UNKNOWN  # when somebody changed it to this one
     safe_points: tuple[SafePoint, ...] = ()  # what it can go back to, newest last, bounded
     undone: tuple[str, ...] = ()  # versions that were gone back from, bounded
+    still_ends: Mapping[str, str] = field(default_factory=dict)
+    """Instance → the life that an action of ours asked to end, and that ran on."""
 
     @property
     def unproven_since_s(self) -> float:

@@ -70,7 +70,9 @@ def is_mass(many: int, context: Context) -> bool:
 
 def someone_elses_change(proposal: Proposal, context: Context) -> Verdict | None:
     """Wait until somebody else's change to this service has been quiet for a while. Undoing that
-    very change does not wait for it."""
+    very change does not wait for it. Whoever stops it has it until it has ended, or lives on."""
+    if ending := _is_being_stopped(proposal, context):
+        return Delayed(Check.SOMEONE_ELSES_CHANGE, ending)
     if proposal.kind is ActionKind.EMERGENCY_ROLLBACK:
         return _undoes_a_change(proposal, context)
     at_s = context.observation.changes.get(proposal.service)
@@ -83,6 +85,17 @@ def someone_elses_change(proposal: Proposal, context: Context) -> Verdict | None
         text = f"somebody else is changing {proposal.service} since {context.now_s - since_s:.0f} s"
         return Delayed(Check.SOMEONE_ELSES_CHANGE, text, due_s)
     return None
+
+
+def _is_being_stopped(proposal: Proposal, context: Context) -> str:
+    if proposal.origin is Origin.PERSON and proposal.kind in PERSONS_OWN:
+        return ""
+    seen = context.observation.services.get(proposal.service)
+    target = proposal.steps[0].instance
+    for one in (i.instance for i in seen.instances) if seen is not None else ():
+        if one.ending and target in ("", one.name):
+            return f"somebody is stopping {one.name} ({one.ending})"
+    return ""
 
 
 def _undoes_a_change(proposal: Proposal, context: Context) -> Verdict | None:

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 
 from everup.loop.ports import Runtime
-from everup.model.errors import GiveUp, TryAgain
+from everup.model.errors import GiveUp, StillEnds, TryAgain
 from everup.model.kinds import is_known
 from everup.testing.runtime_lab import (
     GRACE_S,
@@ -94,6 +94,8 @@ async def does_not_kill_when_it_may_not(lab: RuntimeLab) -> None:
         before = await the_only(runtime, "stubborn")
         for verb in (runtime.stop, runtime.restart):
             error = await _give_up(verb("stubborn", grace_s=SHORT_GRACE_S, may_kill=False))
+            assert isinstance(error, StillEnds), "its signal cannot be taken back, which is said"
+            assert error.instance == before.name
             assert "stubborn" in str(error), f"the refusal must name who still runs: {error}"
             after = await the_only(runtime, "stubborn")
             assert is_up(after)

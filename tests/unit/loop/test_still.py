@@ -1,21 +1,23 @@
-"""A process that goes on since the last look is not restarted as a hung one."""
+"""What was found and is so no more is left alone: a process that goes on, what somebody stops."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
 
 from everup.loop.perform import perform
 from everup.loop.ports import Clock, Runtime
-from everup.loop.still import goes_on
-from everup.model.decision import STUCK, Expectation, Step
+from everup.loop.still import no_more
+from everup.model.decision import STUCK, Check, Expectation, Step
 from everup.model.entries import Intended
 from everup.model.errors import TryAgain
 from everup.model.evidence import Sighting
 from everup.model.kinds import ActionKind, Cause, InstanceState, Origin
-from everup.model.observation import Instance
+from everup.model.observation import Exit, Instance
 from everup.model.runtime import Listing
 from tests.unit.builders import NOW_S, SETTINGS, service
 
@@ -54,8 +56,24 @@ class _Runtime:
 
 
 def _ask(runtime: _Runtime, **parameters: Any) -> str:
-    step = Step(ActionKind.GRACEFUL_RESTART, "db", parameters)
-    return asyncio.run(goes_on(cast(Runtime, runtime), "db", step))
+    return _wish(runtime, parameters=parameters)
+
+
+def _wish(
+    runtime: _Runtime,
+    kind: ActionKind = ActionKind.GRACEFUL_RESTART,
+    before: Mapping[str, str] | None = None,
+    origin: Origin = Origin.RECOVERY,
+    overrides: Mapping[str, str] | None = None,
+    parameters: Mapping[str, Any] | None = None,
+) -> str:
+    intent = Intended(
+        *(1.0, "act-1", None, "key", origin, Cause.HANG, Step(kind, "db", parameters or {}), "why"),
+        Sighting(1.0, instances=before or {}),
+        Expectation("db", 60.0),
+        overrides=overrides or {},
+    )
+    return asyncio.run(no_more(cast(Runtime, runtime), intent))
 
 
 def test_who_goes_on_is_named() -> None:
@@ -83,10 +101,41 @@ def test_of_several_the_meant_one_counts() -> None:
     assert not _ask(runtime, **{STUCK: "T", "instance": "db-0"})
 
 
-def test_a_proof_of_another_kind_is_not_asked_about() -> None:
-    runtime = _Runtime(_one("db-0", "S"))
-    assert _ask(runtime, may_kill=True) == ""
+def test_a_proof_of_another_kind_goes_on_whatever_the_process_does() -> None:
+    assert _ask(_Runtime(_one("db-0", "S")), may_kill=True) == ""
+
+
+def test_somebody_stops_it() -> None:
+    ending = replace(_one("db-0", "S"), ending="docker stop")
+    assert _wish(_Runtime(ending)) == "not begun: somebody stops it (docker stop): db-0"
+    assert _wish(_Runtime(ending), ActionKind.EMERGENCY_ROLLBACK, origin=Origin.PERSON)
+    assert not _wish(_Runtime(ending, _one("db-1", "S")), parameters={"instance": "db-1"})
+
+
+def test_somebody_has_stopped_it_since() -> None:
+    gone = replace(_one("db-0", None), state=InstanceState.EXITED)
+    stopped = replace(gone, exit=Exit(2.0, -15, asked="docker stop"))
+    for was in ("db-0|running", "db-0|restarting", "another|exited"):
+        assert "docker stop" in _wish(_Runtime(stopped), ActionKind.START, {"db-0": was})
+    crashed = replace(gone, exit=Exit(2.0, 1))
+    assert not _wish(_Runtime(crashed), ActionKind.START, {"db-0": "db-0|running"})
+
+
+def test_a_wish_that_was_known_and_decided_upon_is_no_news() -> None:
+    stopped = replace(
+        _one("db-0", None), state=InstanceState.EXITED, exit=Exit(2.0, -15, asked="docker stop")
+    )
+    assert not _wish(_Runtime(stopped), ActionKind.START, {"db-0": "db-0|exited"})
+
+
+def test_a_person_knows_what_they_want() -> None:
+    runtime = _Runtime(replace(_one("db-0", "S"), ending="docker stop"))
+    assert not _wish(runtime, ActionKind.STOP, origin=Origin.PERSON)
+    assert not _wish(runtime, ActionKind.START, origin=Origin.PERSON)
     assert runtime.asked == 0
+    knows = {Check.SOMEONE_ELSES_CHANGE.value: "it was me"}
+    assert not _wish(runtime, origin=Origin.PERSON, overrides=knows)
+    assert _wish(runtime, origin=Origin.PERSON)
 
 
 @pytest.mark.parametrize("takes_s", [1.0, 75.0])

@@ -14,6 +14,8 @@ from everup.model.decision import (
     Check,
     Delayed,
     Expectation,
+    Hold,
+    HoldReason,
     Proposal,
     Refused,
     Step,
@@ -163,6 +165,27 @@ def test_someone_elses_change_is_waited_for() -> None:
     verdict = judge(proposal(ONE, observation), context(ONE, observation))
     assert isinstance(verdict, Delayed)
     assert verdict.check is Check.SOMEONE_ELSES_CHANGE
+
+
+def test_what_somebody_is_stopping_is_theirs_whatever_is_to_be_done() -> None:
+    hung = failing("a", letter="T", for_s=30)
+    stopping = replace(hung, instance=replace(hung.instance, ending="docker stop"))
+    observation, given = seen(stopping), proposal(ONE, HUNG)
+    for kind in (given.kind, ActionKind.EMERGENCY_ROLLBACK, ActionKind.SCALE_UP):
+        asked = replace(given, steps=(Step(kind, "a"),))
+        verdict = judge(asked, context(ONE, observation))
+        assert isinstance(verdict, Delayed)
+        assert verdict.check is Check.SOMEONE_ELSES_CHANGE
+        assert "a-0 (docker stop)" in verdict.reason
+    other = replace(given, steps=(Step(given.kind, "a", {"instance": "a-1"}),))
+    assert isinstance(judge(other, context(ONE, observation)), Allowed)
+    start = replace(given, steps=(Step(ActionKind.START, "a"),), origin=Origin.PERSON)
+    assert isinstance(judge(start, context(ONE, observation)), Allowed)
+    (held,) = propose(
+        ONE, observation, assess(ONE, observation), StackState(), settled_memory(ONE), SETTINGS
+    )
+    assert isinstance(held, Hold)
+    assert held.reason is HoldReason.STOPPED_ON_PURPOSE
 
 
 def test_cooldown_is_per_kind_and_for_running_instances_only() -> None:

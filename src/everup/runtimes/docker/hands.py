@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Callable
 
 from everup.loop.ports import Clock
-from everup.model.errors import GiveUp, TryAgain
+from everup.model.errors import GiveUp, NotWanted, StillEnds, TryAgain
 from everup.model.kinds import InstanceState
 from everup.model.runtime import EventKind
-from everup.runtimes.docker.calls import Calls
+from everup.runtimes.docker.asked import signal_name
+from everup.runtimes.docker.calls import KILL, Calls
 from everup.runtimes.docker.containers import Container, parse
 from everup.runtimes.docker.engine import CALL_DEADLINE_S, Engine, Gone
 
@@ -26,6 +28,14 @@ LEFT_WAIT_S = 5.0
 
 POLL_S = 0.05
 KILLED = 137  # SIGKILL, as the engine says it
+
+Meanwhile = Callable[[str], bool]
+"""Container → did somebody else ask it to end since what is done now was begun?"""
+
+
+def nobody(_container: str) -> bool:
+    """Where nobody can be asked."""
+    return False
 
 
 class Hands:
@@ -62,14 +72,29 @@ class Hands:
         await self._to_its_end(container, "stop", grace_s, EventKind.DIED)
         return await self._told(container, grace_s)
 
-    async def restart(self, container: Container, grace_s: float, *, may_kill: bool) -> str:
-        """End it and start it; what is dead is started."""
+    async def restart(
+        self,
+        container: Container,
+        grace_s: float,
+        *,
+        may_kill: bool,
+        meanwhile: Meanwhile = nobody,
+    ) -> str:
+        """End it and start it; what is dead is started.
+
+        Raises:
+            NotWanted: somebody else stopped it, or is about to, since this was begun.
+            StillEnds: it may not be killed and still runs.
+        """
         await self._free(container)
-        if not (await self.look(container.id)).is_running:
+        is_running = (await self.look(container.id)).is_running
+        self._is_wanted(container, meanwhile)
+        if not is_running:
             await self.start(container)
             return ""
         if not may_kill:
             await self._ask_to_end(container, grace_s)
+            self._is_wanted(container, meanwhile)
             await self.start(container)
             return ""
         began_s = self._clock.now()
@@ -102,28 +127,34 @@ class Hands:
         except Gone:
             return
 
+    def _is_wanted(self, container: Container, meanwhile: Meanwhile) -> None:
+        if meanwhile(container.id):
+            raise NotWanted(f"{container.name}: somebody stops it meanwhile, so it is left to them")
+
     async def _kill_once(self, container: Container) -> None:
         if not (await self.look(container.id)).is_running:
             return
-        with self._calls.claims(container.id, EventKind.DIED):
+        with self._calls.claims(container.id, EventKind.DIED, signal=KILL):
             try:
-                await self._post(container, "kill", {"signal": "SIGKILL"})
+                await self._post(container, "kill", {"signal": KILL})
             except GiveUp:
                 if (await self.look(container.id)).is_running:
                     raise
             await self._until_ended(container, KILL_WAIT_S)
 
     async def _ask_to_end(self, container: Container, grace_s: float) -> None:
-        with self._calls.claims(container.id, EventKind.DIED):
+        name = signal_name(container.signal_of_end)
+        with self._calls.claims(container.id, EventKind.DIED, signal=name):
             try:
                 await self._post(container, "kill", {"signal": container.signal_of_end})
             except GiveUp:
                 if (await self.look(container.id)).is_running:
                     raise
             if not await self._has_ended(container, grace_s):
-                raise GiveUp(
+                raise StillEnds(
                     f"{container.name} still runs {grace_s:g} s after {container.signal_of_end}, "
-                    "and may not be killed"
+                    "and may not be killed",
+                    container.name,
                 )
 
     async def _until_ended(self, container: Container, wait_s: float) -> None:
@@ -155,7 +186,8 @@ class Hands:
             params={"t": math.ceil(grace_s)},
             deadline_s=math.ceil(grace_s) + KILL_WAIT_S + CALL_DEADLINE_S,
         )
-        await self._calls.to_its_end(container.id, work, *kinds)
+        name = signal_name(container.signal_of_end)
+        await self._calls.to_its_end(container.id, work, *kinds, signal=name)
 
     async def _post(
         self, container: Container, verb: str, params: dict[str, str] | None = None

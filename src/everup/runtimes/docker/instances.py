@@ -50,8 +50,8 @@ def instance_of(
 ) -> Instance:
     """What the engine says of it. `was_witnessed`: did we see it end? `failure_threshold`: how
     many failures in a row count as the owner's final word. `asked`: how somebody else asked this
-    life to end. `lost_network`: why the network that it borrows is gone. `near`: its address
-    where that is certain to be its own, as seen from here."""
+    life to end, be it that it lives still. `lost_network`: why the network that it borrows is gone.
+    `near`: its address where that is certain to be its own, as seen from here."""
     return Instance(
         service=container.service,
         name=container.name,
@@ -74,6 +74,7 @@ def instance_of(
         check=_check(container, lost_network, at_s, failure_threshold),
         cpus=cpus_of(container.document),
         version=version,
+        ending=asked if container.is_running else "",
     )
 
 

@@ -87,9 +87,7 @@ class DockerRuntime:
         self._standby = Standby(engine, self._hands, self._store)
         self._limits = LimitKeeper(engine, self._hands, self._store, self._meter.peak)
         self._versions = Versions(self._limits, self._isolation)
-        self._asked = Asked(
-            self._store, known=self._roster.container, is_ours=self._calls.is_acting
-        )
+        self._asked = Asked(self._store, known=self._roster.container, ours=self._calls)
         self._events = Events(
             engine,
             clock,
@@ -187,6 +185,7 @@ class DockerRuntime:
         """One after the other; one call of the engine each, or a new container where a
         configuration was applied."""
         told: list[str] = []
+        mark = self._asked.mark()
         async with self._turn(service):
             for container in await self._containers(service, instance):
                 if await self._plans.is_another(container):
@@ -194,7 +193,13 @@ class DockerRuntime:
                         container, await self._plans.next_of(container), grace_s
                     )
                 else:
-                    told.append(await self._hands.restart(container, grace_s, may_kill=may_kill))
+                    said = await self._hands.restart(
+                        container,
+                        grace_s,
+                        may_kill=may_kill,
+                        meanwhile=lambda made: self._asked.since(made, mark),
+                    )
+                    told.append(said)
         return [text for text in told if text]
 
     async def recreate(self, service: str, instance: str | None = None, *, grace_s: float) -> None:
@@ -422,13 +427,12 @@ class DockerRuntime:
             await together(*(self._hands.stop(c, c.grace_s, may_kill=True) for c in of_level))
 
     def _instance(self, container: Container, usage: Usage | None, lost: str = "") -> Instance:
-        has_ended = not container.is_running
-        was_witnessed = has_ended and self._witness.saw(container)
+        was_witnessed = not container.is_running and self._witness.saw(container)
         instance = instance_of(
             container,
             usage or NOTHING_MEASURED,
             was_witnessed=was_witnessed,
-            asked=self._asked.how(container) if has_ended else "",
+            asked=self._asked.how(container, self._clock.now()),
             lost_network=lost,
             near=self._nearness.of(container),
             at_s=self._clock.now(),

@@ -13,7 +13,7 @@ import signal
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
-from everup.model.errors import GiveUp, TryAgain
+from everup.model.errors import GiveUp, StillEnds, TryAgain
 from everup.runtimes.processes import leftovers
 from everup.runtimes.processes.identity import Identity
 from everup.runtimes.processes.roster import OUR_SIGNAL_LASTS_S, Life
@@ -51,7 +51,8 @@ class Ending:
         """Returns when nothing of it runs any more: what happened if it had to be killed, else "".
 
         Raises:
-            GiveUp: it still runs after the grace and may not be killed; or it may not be signalled.
+            StillEnds: it still runs after the grace and may not be killed.
+            GiveUp: it may not be signalled.
             TryAgain: it was killed, but the kernel has not let it go yet.
         """
         told = ""
@@ -61,9 +62,10 @@ class Ending:
             self._signal(life, number, grace_s)
             if not await ended_within(life, grace_s):
                 if not may_kill:
-                    raise GiveUp(
+                    raise StillEnds(
                         f"{life.record.name} still runs {grace_s:g} s after {number.name} and may "
-                        "not be killed; allow the kill, give it more time, or look at what it does"
+                        "not be killed; allow the kill, give it more time, or look at what it does",
+                        life.record.name,
                     )
                 told = f"{life.record.name} still ran {grace_s:g} s after {number.name}"
                 told += " and was killed"
@@ -89,9 +91,10 @@ class Ending:
             await self._in_thread(leftovers.send, left, signal.SIGTERM)
             left = await self._wait(left, min(grace_s, SWEEP_GRACE_MOST_S))
             if left and not may_kill:
-                raise GiveUp(
+                raise StillEnds(
                     f"{life.record.name} ended but left processes behind that may not be killed: "
-                    f"{_pids(left)}; end them or allow the kill"
+                    f"{_pids(left)}; end them or allow the kill",
+                    life.record.name,
                 )
             await self._in_thread(leftovers.send, left, signal.SIGKILL)
             left = await self._wait(left, KILL_WAIT_S)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from everup.model.errors import GiveUp, TryAgain
+from everup.model.errors import GiveUp, StillEnds, TryAgain
 from everup.model.kinds import UNKNOWN, InstanceState
 from everup.runtimes.simulated.configuration import merged, version_of
 from everup.runtimes.simulated.hands import Handling, Mood
@@ -274,7 +274,8 @@ class Operations:
         else:
             await asyncio.sleep(order.grace_s)
             if not order.may_kill:
-                raise GiveUp(f"{instance.name} still runs after {order.grace_s:g} s of grace")
+                text = f"{instance.name} still runs after {order.grace_s:g} s of grace"
+                raise StillEnds(text, instance.name)
             code = KILLED
             deed.killed.append(instance.name)
         if instance.life == life and not _is_gone(instance):
