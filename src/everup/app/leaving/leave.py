@@ -139,8 +139,9 @@ async def _leave_engine(home: Home, parting: Parting) -> None:
             said += await runtime.release()
     finally:
         await runtime.close()
-    still_aside = [line for line in said if asides.STAYS in line]
-    parting.gone += [line for line in said if line not in still_aside]
+    waits = [line for line in said if asides.STAYS in line]
+    parting.gone += [line for line in said if line not in waits]
+    still_aside = waits if traces.are_aside(store) else []
     parting.stays += still_aside
     door = Engine()
     await door.open()
