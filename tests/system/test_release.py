@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from everup.app import build_app
 from everup.config import load_stack
 from everup.model import entries as e
 from everup.model.kinds import Purpose
@@ -74,6 +75,30 @@ def test_a_limit_is_given_back_at_the_next_start_on_wish_and_at_the_end(tmp_path
             assert await limit(again) == 64, "at the end"
         finally:
             await again.close(stop_services=True)
+
+    asyncio.run(story())
+
+
+def test_one_that_begins_anew_goes_on_holding(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with engine(tmp_path, FILE) as made:
+            runtime = made.control.runtime
+            assert isinstance(runtime, ProcessRuntime)
+            await runtime.set_limits("it", Limits(memory_bytes=100.0 * MIB))
+            await made.stop(gives_back=False)
+            loaded = load_stack(tmp_path / "everup.yaml", {}, {"mode": "auto"})
+            again = build_app(loaded, state_dir=made.state_dir)
+            await again.start(gives_back=False)
+            try:
+                runtime = again.control.runtime
+                assert isinstance(runtime, ProcessRuntime)
+                assert await limit(runtime) == 100
+                assert not [x for x in await told(again) if isinstance(x, e.GivenBack)]
+            finally:
+                await again.stop(stop_services=True)
+        runtime = await runtime_of(tmp_path)
+        assert await limit(runtime) == 64, "at its end it is given back"
+        await runtime.close(stop_services=True)
 
     asyncio.run(story())
 

@@ -39,8 +39,9 @@ class Engine:
         self._overrides = overrides
         self._task: asyncio.Task[None] | None = None
 
-    async def start(self) -> None:
+    async def start(self, *, gives_back: bool = True) -> None:
         """Open everything, adopt what runs, start what should run, and look for the first time.
+        `gives_back`: what an earlier life left held, see `Control.open`.
 
         Raises:
             GiveUp, AskAHuman, JournalUnavailable: with what to do about it.
@@ -74,7 +75,7 @@ class Engine:
             wall_ahead_s=clock.wall_ahead_s if isinstance(clock, BootClock) else lambda: 0.0,
         )
         try:
-            await self.control.open()
+            await self.control.open(gives_back=gives_back)
             await self._bring_up()
         except BaseException:
             await self.control.beside.close()
@@ -110,8 +111,9 @@ class Engine:
         if self._task is not None:
             await asyncio.shield(self._task)
 
-    async def stop(self, *, stop_services: bool = False) -> None:
-        """End the loop and let go; services live on unless asked otherwise."""
+    async def stop(self, *, stop_services: bool = False, gives_back: bool = True) -> None:
+        """End the loop and let go; services live on unless asked otherwise, and what is held is
+        given back unless the next life goes on with it."""
         task, self._task = self._task, None
         if task is None:
             return
@@ -119,7 +121,7 @@ class Engine:
         await asyncio.gather(task, return_exceptions=True)
         await self._prober.close()
         await self._host.close()
-        await self.control.close(stop_services=stop_services)
+        await self.control.close(stop_services=stop_services, gives_back=gives_back)
 
 
 def open_journal_of(state_dir: Path, clock: Clock) -> SqlJournal:

@@ -58,9 +58,13 @@ def up(
                 "Stop it with: everup down     or use another --state-dir",
             )
         now: Loaded | None = loaded
+        is_first = True
         with take_address(loaded) as sock:
             while now is not None:
-                now = _once(now, sock, allowed_hosts, voice.say, is_found=is_found)
+                now = _once(
+                    now, sock, allowed_hosts, voice.say, is_found=is_found, is_first=is_first
+                )
+                is_first = False
         return OK
     finally:
         voice.finish()
@@ -73,11 +77,14 @@ def _once(
     say: Callable[[str], None],
     *,
     is_found: bool,
+    is_first: bool,
 ) -> Loaded | None:
     """Over one stack; what to begin anew over, when there are further services, or None. Whoever
-    calls in between waits at `sock`, which stays open."""
+    calls in between waits at `sock`, which stays open, and what is held in between stays held."""
     try:
-        return asyncio.run(_run(loaded, sock.dup(), allowed_hosts, say, is_found=is_found))
+        return asyncio.run(
+            _run(loaded, sock.dup(), allowed_hosts, say, is_found=is_found, is_first=is_first)
+        )
     except TooManyMishaps as error:
         raise Stop(UNWELL, f"gives up, so that a supervisor starts it anew: {error}") from None
     except EverupError as error:
@@ -108,6 +115,7 @@ async def _run(
     say: Callable[[str], None],
     *,
     is_found: bool,
+    is_first: bool,
 ) -> Loaded | None:
     state_dir = loaded.options.state_dir
     engine = build_app(loaded, state_dir=state_dir)
@@ -119,7 +127,8 @@ async def _run(
     stopped, wanted = asyncio.Event(), Wanted()
     _listen_to_signals(stopped, wanted)
     with runfile.announced(state_dir, runfile.myself(server.address)):
-        await engine.start()
+        await engine.start(gives_back=is_first)
+        now = None
         try:
             await server.start()
             _set_apart_what_stays()
@@ -129,7 +138,7 @@ async def _run(
             now = await _watch(engine, stopped, say, loaded if is_found else None)
         finally:
             await server.stop()
-            await engine.stop(stop_services=wanted.stop_services)
+            await engine.stop(stop_services=wanted.stop_services, gives_back=now is None)
     if now is not None:
         come = clean(", ".join(beyond(now, loaded)))
         say(f"New here: {come}. Everup begins anew with them.")

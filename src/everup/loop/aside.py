@@ -6,7 +6,7 @@ or "" where the action is done as usual. Asked by `perform`; `Control` says what
 What is kept must not keep the service from being healed. Whom the runtime would not keep is ended
 as usual the next time; and where the fresh one could not be proven, what is kept of the service is
 given back before anything else is tried. Both are remembered in memory alone: a restart of Everup
-gives everything back anyhow.
+gives everything back anyhow, but where it begins anew at once, over further services.
 """
 
 from __future__ import annotations

@@ -130,8 +130,9 @@ class Control(ControlViews):
         """The fold of the journal."""
         return self._book.state
 
-    async def open(self) -> None:
-        """Take the journal; intents without outcome wait for the first look to be settled."""
+    async def open(self, *, gives_back: bool = True) -> None:
+        """Take the journal; intents without outcome wait for the first look to be settled.
+        `gives_back`: what an earlier life holds, unless this one goes on where it ended."""
         await self._book.open(self.stack.name, self._holder)
         self._book.state = not_after(self.state, self.clock.now())
         for flight in self.state.in_flight.values():
@@ -146,7 +147,8 @@ class Control(ControlViews):
         await self.write(
             [ControllerStarted(self.clock.now(), self._version, self.stack.digest, self._boot_id)]
         )
-        await self._debts.settle(self)
+        if gives_back:
+            await self._debts.settle(self)
 
     async def run(self) -> None:
         """Look until cancelled. Actions under way end with it; the next start settles them."""
@@ -386,9 +388,11 @@ class Control(ControlViews):
         """Seconds since the last look ended; NaN before the first."""
         return self.clock.now() - self._last_look_s
 
-    async def close(self, *, stop_services: bool = False) -> None:
-        """Say goodbye in the journal and let go of the world."""
-        await self._debts.settle(self)
+    async def close(self, *, stop_services: bool = False, gives_back: bool = True) -> None:
+        """Say goodbye in the journal and let go of the world. `gives_back`: what is held, unless
+        the next life begins at once and holds it on."""
+        if gives_back or self._debts.is_owed:
+            await self._debts.settle(self)
         now_s = self.clock.now()
         await self.write([ControllerStopped(now_s, "asked to", stops_services=stop_services)])
         await self.beside.close()

@@ -24,16 +24,16 @@ class Debts:
     """Does anything of an earlier life have to be given back still?"""
 
     def __init__(self) -> None:
-        self._is_owed = False
+        self.is_owed = False
 
     async def settle(self, control: Control) -> None:
         """Nothing that we hold outlives us. Never raises: what fails is owed from now on."""
         answer = await release(control, Request(Verb.RELEASE, by=OURSELVES))
-        self._is_owed = answer.state is not AnswerState.DONE
+        self.is_owed = answer.state is not AnswerState.DONE
 
     async def keep_settling(self, control: Control) -> None:
         """What could not be given back at the start, because the runtime did not answer."""
-        while self._is_owed:
+        while self.is_owed:
             await control.clock.sleep(control.settings.tick_s)
             await self.settle(control)
 

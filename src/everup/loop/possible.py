@@ -52,6 +52,8 @@ def _reason(kind: ActionKind, spec: ServiceSpec, manifest: RuntimeManifest) -> s
     declared = manifest.needs_declared.get(needed)
     if declared is not None and not getattr(spec, declared):
         return f"{spec.name} declares no {declared}, without which {kind} is a restart"
+    if kind is ActionKind.RECREATE and spec.no_recreate:
+        return f"{spec.name} is not made anew: {'; '.join(spec.no_recreate)}"
     if kind is ActionKind.CACHE_CLEAR and (hook := hook_of(spec, None)) not in spec.hooks:
         return f"{spec.name} declares no {hook} hook"
     if kind is ActionKind.FAILOVER and not spec.standby:

@@ -186,6 +186,7 @@ class ServiceSpec:
     spread: Spread = Spread.NONE
     has_bounds: bool = False  # its owner said how many instances there may be
     no_copies: tuple[Refusal, ...] = ()  # why its runtime can make no further copy of it
+    no_recreate: tuple[str, ...] = ()  # why its runtime should make no fresh one in its place
     standby: str = ""  # the service that takes its place by `failover`
 
     @property

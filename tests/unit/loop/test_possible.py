@@ -11,6 +11,7 @@ from everup.model.entries import Intended
 from everup.model.kinds import ActionKind
 from everup.model.request import Answer, AnswerState, Request, Verb
 from everup.model.stack import HookSpec
+from everup.runtimes.docker.manifest import MANIFEST as DOCKER
 from everup.runtimes.processes.manifest import MANIFEST
 from tests.unit.builders import service, stack
 from tests.unit.loop.small_world import World
@@ -46,6 +47,14 @@ def test_what_can_be_done_is_not_refused() -> None:
     cleared = service("a", hooks={"cache_clear": HookSpec(command=("true",))})
     assert why_not(ActionKind.CACHE_CLEAR, cleared, MANIFEST) == ""
     assert why_not(ActionKind.GRACEFUL_RESTART, service("a"), MANIFEST) == ""
+
+
+def test_a_recreate_that_would_lose_something_says_what() -> None:
+    managed = service("a", no_recreate=("Docker Swarm manages it",))
+    said = why_not(ActionKind.RECREATE, managed, DOCKER)
+    assert said.startswith("a is not made anew: Docker Swarm manages it; possible for a are: ")
+    assert "recreate" not in said.partition("possible")[2]
+    assert why_not(ActionKind.RECREATE, service("a"), DOCKER) == ""
 
 
 def test_it_is_refused_before_anything_is_written() -> None:

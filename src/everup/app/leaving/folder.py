@@ -21,6 +21,7 @@ DOCKER = "docker"
 ROOMS = (
     *(
         "aside",
+        "awaited",
         "moved",
         "isolated",
         "limits",

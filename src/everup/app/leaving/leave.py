@@ -19,11 +19,14 @@ from everup.model.errors import EverupError
 from everup.model.kinds import InstanceState
 from everup.model.settings import Settings
 from everup.model.stack import Stack
-from everup.runtimes.docker import rehearsal, traces
+from everup.runtimes.docker import asides, rehearsal, traces
 from everup.runtimes.docker.engine import Engine
 from everup.runtimes.docker.store import PINNED
 
 ENGINE_ANSWERS_S = 15.0
+PROVEN_WAIT_S, LOOK_AGAIN_S = 40.0, 1.0
+"""How long a replacement may take to prove itself before the old container is left aside."""
+
 SHOWN_MOST = 6
 
 
@@ -124,16 +127,25 @@ async def _leave_engine(home: Home, parting: Parting) -> None:
     Raises:
         EverupError: it does not answer, or another Everup watches.
     """
+    clock, store = BootClock(), traces.store_of(home.folder)
     plugin = load_runtime(FOUND)
-    runtime = await plugin.create(home.stack(), home.folder, BootClock(), Settings())
+    runtime = await plugin.create(home.stack(), home.folder, clock, Settings())
     try:
-        parting.gone += await runtime.release()
+        said = list(await runtime.release())
+        ends_s = clock.now() + PROVEN_WAIT_S
+        while traces.are_aside(store) and clock.now() < ends_s:
+            await clock.sleep(LOOK_AGAIN_S)
+            said = [line for line in said if asides.STAYS not in line]
+            said += await runtime.release()
     finally:
         await runtime.close()
+    waits = [line for line in said if asides.STAYS in line]
+    parting.gone += [line for line in said if line not in waits]
+    still_aside = waits if traces.are_aside(store) else []
+    parting.stays += still_aside
     door = Engine()
     await door.open()
     try:
-        store = traces.store_of(home.folder)
         seen = await traces.find(door, home.name, store)
         gone, stays = await traces.take_away(door, seen, store)
         gone += [f"{name}, left from a rehearsal" for name in await rehearsal.sweep(door)]
@@ -142,7 +154,7 @@ async def _leave_engine(home: Home, parting: Parting) -> None:
     parting.gone += gone
     parting.stays += [*stays, *stray_notes(seen)]
     still = traces.held(store)
-    parting.is_whole = parting.is_whole and not stays
+    parting.is_whole = parting.is_whole and not stays and not still_aside
     parting.stays += [f"{service}: {', '.join(words)}" for service, words in still.items()]
 
 

@@ -7,22 +7,22 @@ the bodies of the engine's create and connect calls.
 The property that matters: the document of a container made from a blueprint equals that of the one
 it was taken from, but for identity. So everything is carried over as it stands, and only what is
 the old one's own is left out: its host name and alias when they are its id, its addresses when the
-engine chose them. Anonymous volumes are attached by their names.
+engine chose them. Anonymous volumes are attached by their names (`volumes`).
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from everup.model.errors import GiveUp
+from everup.runtimes.docker import volumes
 from everup.runtimes.docker.containers import Container, section
 
 ID_CHARS = 12
-_ANONYMOUS = re.compile(r"[0-9a-f]{64}$")
-_ENDPOINT = ("Links", "Aliases", "DriverOpts", "IPAMConfig")
+_ENDPOINT = ("Links", "Aliases", "DriverOpts", "IPAMConfig", "GwPriority")
+_MAC, _CHOSEN_MAC = "MacAddress", "DesiredMacAddress"
 _SHARED = ("host", "none", "container:", "service:")
 _FIELDS = ("image", "env", "config", "host", "networks")
 
@@ -45,6 +45,10 @@ class Blueprint:
         """The same with these labels beside the others."""
         merged = {**section(self.config, "Labels"), **labels}
         return replace(self, config={**self.config, "Labels": merged})
+
+    def in_place_of(self, old: Container) -> Blueprint:
+        """The same with the volumes of the one whose place it takes."""
+        return replace(self, host=volumes.carried(self.host, self.config, old.document))
 
     def body(self) -> dict[str, Any]:
         """For the create call. Older engines take one network there; the rest is connected."""
@@ -81,9 +85,7 @@ def blueprint_of(container: Container, image: str) -> Blueprint:
     is_borrower = str(host.get("NetworkMode") or "").startswith("container:")
     if is_borrower or str(config.get("Hostname") or "") == container.id[:ID_CHARS]:
         config.pop("Hostname", None)  # a borrower has its lender's
-    binds = [*(host.get("Binds") or ()), *_anonymous(document, host)]
-    host["Binds"] = binds or None
-    return Blueprint(image, env, config, host, _networks(container))
+    return Blueprint(image, env, config, volumes.named(host, document), _networks(container))
 
 
 def parse_blueprint(content: Mapping[str, object]) -> Blueprint:
@@ -108,24 +110,13 @@ def _pair(line: str) -> tuple[str, str | None]:
     return name, value if is_set else None
 
 
-def _anonymous(document: Mapping[str, Any], host: Mapping[str, Any]) -> Sequence[str]:
-    """Volumes without a name of their own that nothing declares: they would be made anew."""
-    declared = {str(bind).split(":")[1] for bind in host.get("Binds") or () if ":" in str(bind)}
-    declared |= {str(mount.get("Target")) for mount in host.get("Mounts") or ()}
-    return [
-        f"{mount['Name']}:{mount['Destination']}" + ("" if mount.get("RW", True) else ":ro")
-        for mount in document.get("Mounts") or ()
-        if mount.get("Type") == "volume"
-        and _ANONYMOUS.match(str(mount.get("Name") or ""))
-        and mount.get("Destination") not in declared
-    ]
-
-
 def _networks(container: Container) -> Mapping[str, Mapping[str, Any]]:
     found: dict[str, Mapping[str, Any]] = {}
     networks = section(section(container.document, "NetworkSettings"), "Networks")
     for name, end in networks.items():
         kept = {key: end[key] for key in _ENDPOINT if end.get(key) is not None}
+        if end.get(_CHOSEN_MAC):  # the other one may be the engine's choice, for this life alone
+            kept[_MAC] = end[_CHOSEN_MAC]
         aliases = [a for a in kept.get("Aliases") or () if a != container.id[:ID_CHARS]]
         if aliases:
             kept["Aliases"] = aliases

@@ -70,4 +70,4 @@ class Plans:
 
     def _applied(self, container: Container) -> Blueprint | None:
         content = self._store.get(ROOM, container.service)
-        return None if content is None else parse_blueprint(content)
+        return None if content is None else parse_blueprint(content).in_place_of(container)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from everup.model.errors import EverupError
-from everup.runtimes.docker import isolation, limits, replace
+from everup.runtimes.docker import asides, isolation, limits
 from everup.runtimes.docker.containers import ASIDE, MADE, OWN, PROJECT, SERVICE, TRY, section
 from everup.runtimes.docker.engine import Engine, Gone
 from everup.runtimes.docker.store import PINNED, WATCHED, Store
@@ -21,7 +21,7 @@ from everup.runtimes.docker.store import PINNED, WATCHED, Store
 STOP_S = 10
 YES = "true"
 _HELD = {
-    replace.ROOM: "the container that was replaced is aside",
+    asides.ROOM: "the container that was replaced is aside",
     isolation.ROOM: "it is off its networks",
     limits.ROOM: "its limits are changed",
 }
@@ -59,6 +59,11 @@ def held(store: Store) -> Mapping[str, Sequence[str]]:
     return found
 
 
+def are_aside(store: Store) -> bool:
+    """Is any container moved aside still?"""
+    return bool(store.all(asides.ROOM))
+
+
 async def find(engine: Engine, project: str, store: Store) -> Traces:
     """Look for all of it.
 
@@ -66,7 +71,7 @@ async def find(engine: Engine, project: str, store: Store) -> Traces:
         TryAgain, GiveUp: the engine does not answer.
     """
     lines = await engine.call("GET", "containers/json", params={"all": True})
-    known = {str(value.get("old")) for value in store.all(replace.ROOM).values()}
+    known = {str(v.get(of)) for v in store.all(asides.ROOM).values() for of in ("old", "new")}
     copies: dict[str, str] = {}
     stray: list[str] = []
     own: list[str] = []

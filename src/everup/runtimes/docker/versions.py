@@ -15,6 +15,7 @@ from typing import Any
 from everup.runtimes.docker.blueprint import ID_CHARS, blueprint_of
 from everup.runtimes.docker.borrowed import BORROWS
 from everup.runtimes.docker.containers import MADE, Container, section
+from everup.runtimes.docker.volumes import without_anonymous
 
 SCHEME = "1"
 """Another one when another text is made of the same container: the two cannot be compared."""
@@ -43,11 +44,12 @@ def version_of(
 ) -> str:
     """`limits`, `networks`: as they were before we changed them."""
     made_of = blueprint_of(container, "")
-    host = {name: value for name, value in made_of.host.items() if name not in OWN_HOST}
+    declared = without_anonymous(section(container.document, "HostConfig"))
+    host = {name: value for name, value in declared.items() if name not in OWN_HOST}
     host |= limits or {}
     mode = str(made_of.host.get("NetworkMode") or "")
     host["NetworkMode"] = BORROWS if mode.startswith(BORROWS) else mode
-    host["Binds"] = sorted(str(b) for b in section_list(container.document, "Binds"))
+    host["Binds"] = declared["Binds"]
     config = {name: value for name, value in made_of.config.items() if name not in OWN_CONFIG}
     labels = {
         name: value
@@ -65,19 +67,6 @@ def version_of(
     text = json.dumps(_bare(content), sort_keys=True, default=str)
     digest = hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
     return f"{SCHEME}:{short(image_of(container))}.{digest}"
-
-
-def section_list(document: Mapping[str, Any], name: str) -> list[Any]:
-    """A list of its host's part, as its owner gave it; anonymous volumes are not among them unless
-    we made it, who name them."""
-    found = section(document, "HostConfig").get(name)
-    named = found if isinstance(found, list) else []
-    return [bind for bind in named if not _is_anonymous(str(bind))]
-
-
-def _is_anonymous(bind: str) -> bool:
-    source = bind.partition(":")[0]
-    return len(source) == 64 and all(c in "0123456789abcdef" for c in source)
 
 
 def _end(end: Mapping[str, Any], name: str) -> Mapping[str, Any]:

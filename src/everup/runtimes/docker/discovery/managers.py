@@ -6,6 +6,8 @@ what it does. Portainer, Dockge and the like deploy plain Compose and are no man
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from everup.runtimes.docker.discovery.container import Container
 
 _BY_LABEL = {
@@ -38,14 +40,19 @@ _NO = frozenset({"false", "0", "no"})
 
 def manager_of(container: Container) -> str:
     """The manager's name; "" when its owner runs it."""
-    service = container.labels.get("com.docker.swarm.service.name", "")
+    return manager_by(container.labels)
+
+
+def manager_by(labels: Mapping[str, str]) -> str:
+    """The same by a container's labels alone."""
+    service = labels.get("com.docker.swarm.service.name", "")
     for prefix, manager in _PLATFORM_OF_SWARM_NAME.items():
         if service.startswith(prefix):
             return manager
     for label, manager in _BY_LABEL.items():
-        if container.labels.get(label, "no").lower() not in _NO:
+        if labels.get(label, "no").lower() not in _NO:
             return manager
-    for label in sorted(container.labels):
+    for label in sorted(labels):
         for prefix, manager in _BY_PREFIX.items():
             if label.startswith(prefix):
                 return manager

@@ -114,6 +114,7 @@ def spec(
         spread=wishes.spread or of.spread_of(copies),
         has_bounds=wishes.instances_least is not None or wishes.instances_most is not None,
         no_copies=found.no_scale_out,
+        no_recreate=found.no_recreate,
         standby=wishes.standby,
     ), notes
 
