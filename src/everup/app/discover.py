@@ -139,7 +139,7 @@ def understand(
     return Found(
         address,
         projects(containers, own_id),
-        look_around(containers, environ),
+        look_around(containers, environ, own_id),
         own.project if own is not None else "",
     )
 

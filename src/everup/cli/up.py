@@ -207,8 +207,8 @@ def _summary(
     say: Callable[[str], None],
 ) -> None:
     stack = loaded.stack
-    names = list(stack.services)
-    shown = ", ".join(names[:SERVICES_NAMED_MOST])
+    names = list(stack.services)  # those of containers are whatever somebody called them
+    shown = clean(", ".join(names[:SERVICES_NAMED_MOST]))
     more = (
         f" and {len(names) - SERVICES_NAMED_MOST} more" if len(names) > SERVICES_NAMED_MOST else ""
     )
@@ -217,15 +217,15 @@ def _summary(
         "approve": "it asks before it acts",
         "auto": "it heals",
     }
-    say(f"Everup watches {stack.name}: {len(names)} services ({shown}{more})")
+    say(f"Everup watches {clean(stack.name)}: {len(names)} services ({shown}{more})")
     say(f"  mode     {stack.mode}: {doing[stack.mode]}")
     say(f"  judged   {clean(known.text)}")
     if loaded.options.time_scale != 1:
         say(f"  pace     time_scale {loaded.options.time_scale:g}: all times are scaled")
-    say(f"  address  {address}")
+    say(f"  address  {clean(address)}")
     for text in access:
-        say(f"  access   {text}")
-    say(f"  state    {loaded.options.state_dir}")
+        say(f"  access   {clean(text)}")
+    say(f"  state    {clean(loaded.options.state_dir)}")
     for text in loaded.unused:
         say(f"  unused   {clean(text)}")
     for text in loaded.warnings:

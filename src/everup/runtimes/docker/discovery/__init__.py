@@ -1,7 +1,7 @@
 """What runs on an engine → stacks, from the engine's own JSON: no calls, no files but Compose's.
 
     containers = read_containers(documents of docker inspect)
-    around = look_around(containers, our own environment)
+    around = look_around(containers, our own environment, our own container's id)
     for project in projects(containers, our own container's id):
         files = {path: read_compose_text(path) for path in compose_paths(project)}
         discovered = build_stack(project, around, files)
