@@ -52,6 +52,11 @@ class AutohealSettings:
         """Would it look after this container?"""
         return self.label == EVERYTHING or container.labels.get(self.label) == "true"
 
+    def consents(self, container: Container) -> bool:
+        """Has whoever runs it consented to restarts? What its image says is no consent."""
+        is_images = container.image_labels.get(self.label) == "true"
+        return self.label == EVERYTHING or (self.handles(container) and not is_images)
+
 
 @dataclass(frozen=True, slots=True)
 class AutohealBeside:
@@ -117,6 +122,8 @@ def _is_one_by_another_name(one: Container) -> bool:
 
 def stop_timeout_s(one: Container, notes: list[Note]) -> float | None:
     """How long its label lets a stop take; None when there is none."""
+    if one.labels.get(TIMEOUT_LABEL) == one.image_labels.get(TIMEOUT_LABEL):
+        return None  # its image may not cut it short
     return _seconds(one.labels, TIMEOUT_LABEL, notes, f"container {one.name}")
 
 

@@ -67,7 +67,7 @@ def traits(
         network_is_lost=is_lost,
         network_children=tuple(children),
         anonymous_volumes=_all(m.target for one in copies for m in one.mounts if m.is_anonymous),
-        consents_by_autoheal=not project.managed_by and around.autoheal.handles(first),
+        consents_by_autoheal=not project.managed_by and around.autoheal.consents(first),
         handled_by_autoheal=around.healer_of(first),
     )
 
@@ -79,7 +79,11 @@ def spec(
     notes: list[Note] = []
     copies = context.project.services[found.service]
     first = copies[0]
-    heals = context.around.autoheal if found.consents_by_autoheal else None
+    autoheal = context.around.autoheal
+    heals = autoheal if found.consents_by_autoheal else None
+    if autoheal.handles(first) and not autoheal.consents(first):
+        text = f"its label {autoheal.label} is its image's, which gives no consent"
+        notes.append(Note(found.service, text, "write it in the Compose file", holds_back=True))
     count = len(copies) - len(found.superseded)
     least, most = _bounds(found.service, count, wishes, notes)
     modes = modes_of(
