@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from everup.loop.proven import must_pass_first
 from everup.loop.readings import Usage, doubted, first_usage, fold_probe, fold_usage, full_since_s
 from everup.model.kinds import UNKNOWN, InstanceState, ProbeVerdict, is_known
 from everup.model.observation import (
@@ -230,6 +231,9 @@ class Desk:
     def has_never_answered(self, service: str) -> bool:
         """Was it asked, as nobody declared, for longer than a start may take, and never answered
         well?"""
+        probe = self._stack.services[service].probe
+        if probe is None or not probe.is_inferred:
+            return False
         most_s = self._settings.start_period_unknown_s
         kept = self._kept.get(service, {}).values()
         return bool(kept) and all(
@@ -240,9 +244,9 @@ class Desk:
         )
 
     def _proves_nothing(self, kept: Kept) -> bool:
-        """Nobody declared how to ask it, and so it was never answered well."""
+        """It is not certain that we ask it rightly, and it never answered well."""
         spec = self._stack.services[kept.instance.service].probe
-        if spec is None or not spec.is_inferred:
+        if spec is None or not must_pass_first(spec, kept.instance):
             return False
         return kept.probe is None or not kept.probe.has_ever_passed
 

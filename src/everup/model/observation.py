@@ -127,7 +127,7 @@ class InstanceObservation:
     starved_at_s: float = UNKNOWN  # last seen to want the processor and hardly get it
     stuck_since_s: float = UNKNOWN  # stopped or a zombie in each sight since then
     full_since_s: float = UNKNOWN  # its disk was full in each sight since then
-    goes_unasked: bool = False  # nobody declared how to ask it, and what we try has never passed
+    goes_unasked: bool = False  # it is not certain that we ask it rightly, and it never passed
 
 
 @dataclass(frozen=True, slots=True)

@@ -229,7 +229,10 @@ class DockerRuntime:
         """Run the hook for each running container; nothing runs: nothing is done."""
         self._need_open()
         running = [c for c in await self._containers(service, instance) if c.is_running]
-        return await hooks.run(self._engine, name, hook, running, hook.timeout_s) if running else ""
+        if not running:
+            return ""
+        near = self._nearness.of
+        return await hooks.run(self._engine, name, hook, running, hook.timeout_s, near)
 
     async def processes(self, service: str, instance: str | None = None) -> Sequence[ProcessSight]:
         """Of each running container, its main process first."""
