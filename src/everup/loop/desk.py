@@ -25,6 +25,7 @@ from everup.model.observation import (
     ProbeResult,
     ServiceObservation,
 )
+from everup.model.restraint import Restraint
 from everup.model.runtime import Listing, Mismatch
 from everup.model.settings import Settings
 from everup.model.stack import Stack
@@ -73,6 +74,7 @@ class Desk:
         self.engine_fault = ""
         self.mismatches: tuple[Mismatch, ...] = ()
         self.absent: frozenset[str] = frozenset()
+        self._restraints: Mapping[str, Restraint] = {}
         self.faults: tuple[str, ...] = ()
         self.host = HostObservation()
         self.freezes: Mapping[str, str] = {}
@@ -90,8 +92,8 @@ class Desk:
             self.see_again(listing.at_s)
         self.listed_at_s = listing.at_s
         self.mismatches = listing.mismatches
-        changed = self.absent != listing.absent
-        self.absent = listing.absent
+        changed = (self.absent, self._restraints) != (listing.absent, listing.restraints)
+        self.absent, self._restraints = listing.absent, listing.restraints
         at_s = listing.at_s
         fresh: dict[str, dict[str, Kept]] = {name: {} for name in self._stack.services}
         for instance in listing.instances:
@@ -294,6 +296,7 @@ class Desk:
             dict(self._changes),
             dict(self._changing_since),
             self.freezes,
+            self._restraints,
         )
 
     def _is_asked(self, kept: Kept) -> bool:

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from everup.model.disk import Disk
 from everup.model.kinds import UNKNOWN, BusyState, InstanceState, ProbeVerdict
+from everup.model.restraint import Restraint
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,3 +193,5 @@ class Observation:
     """Service → when the present run of such events began."""
     freezes: Mapping[str, str] = field(default_factory=dict)
     """Scope ("" = the stack) → reason of each freeze that lies as a file beside us."""
+    restraints: Mapping[str, Restraint] = field(default_factory=dict)
+    """Service → what holds back beyond what was read of it."""

@@ -70,7 +70,14 @@ def is_mass(many: int, context: Context) -> bool:
 
 def someone_elses_change(proposal: Proposal, context: Context) -> Verdict | None:
     """Wait until somebody else's change to this service has been quiet for a while. Undoing that
-    very change does not wait for it."""
+    very change does not wait for it. What became something else is read anew before anything is
+    done: it may need more care than what was there."""
+    if proposal.origin is not Origin.PERSON:
+        for step in proposal.steps:
+            restraint = context.observation.restraints.get(step.target)
+            if restraint is not None and restraint.unread:
+                text = f"{restraint.unread}; ends when Everup has begun anew over it"
+                return Delayed(Check.SOMEONE_ELSES_CHANGE, text)
     if proposal.kind is ActionKind.EMERGENCY_ROLLBACK:
         return _undoes_a_change(proposal, context)
     at_s = context.observation.changes.get(proposal.service)

@@ -32,14 +32,17 @@ async def run(
     name: str,
     hook: HookSpec,
     containers: Sequence[Container],
-    timeout_s: float,
-    near: Callable[[Container], str | None] = lambda _: None,
+    near: Callable[[Container], str | None],
 ) -> str:
-    """Output of all containers, the end of it kept. `near`: where one is certain to be reached.
+    """Output of all containers, the end of it kept; of none nothing. `near`: where one is certain
+    to be reached.
 
     Raises:
         HookFailed, GiveUp, TryAgain: of the first container that failed, in order.
     """
+    if not containers:
+        return ""
+    timeout_s = hook.timeout_s
     if sum(map(bool, (hook.command, hook.http, hook.recipe))) != 1:
         raise GiveUp(f"hook {name}: declare exactly one of command, http and recipe")
     turns = asyncio.Semaphore(HOOKS_AT_ONCE)

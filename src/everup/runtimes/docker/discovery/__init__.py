@@ -23,6 +23,8 @@ from everup.runtimes.docker.discovery.grouping import (
     projects,
     read_containers,
 )
+from everup.runtimes.docker.discovery.labels import read_labels
+from everup.runtimes.docker.discovery.nature import nature_of
 from everup.runtimes.docker.discovery.notes import Note
 from everup.runtimes.docker.discovery.traits import Traits, expected_names
 
@@ -43,7 +45,9 @@ __all__ = [
     "expected_names",
     "is_own",
     "look_around",
+    "nature_of",
     "projects",
     "read_compose_text",
     "read_containers",
+    "read_labels",
 ]

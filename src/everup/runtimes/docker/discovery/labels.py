@@ -29,7 +29,8 @@ HOOKS = ("cache_clear", "reconnect", "busy", "free_space")
 INSTANCES_MOST = 100
 DAY_S = 86_400.0
 GRACE_MOST_S = 3600.0
-_MODE, _HOOK, _ENABLE = MODE_PREFIX, "everup.hook.", "everup.enable"
+HOOK_PREFIX = "everup.hook."
+_MODE, _HOOK, _ENABLE = MODE_PREFIX, HOOK_PREFIX, "everup.enable"
 
 
 @dataclass(frozen=True, slots=True)

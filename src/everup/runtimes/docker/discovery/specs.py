@@ -14,6 +14,7 @@ from everup.runtimes.docker.discovery.grouping import Project
 from everup.runtimes.docker.discovery.labels import Wishes
 from everup.runtimes.docker.discovery.modes import modes_of
 from everup.runtimes.docker.discovery.names import Names
+from everup.runtimes.docker.discovery.nature import nature_of
 from everup.runtimes.docker.discovery.notes import Note
 from everup.runtimes.docker.discovery.one_shots import one_shot_because
 from everup.runtimes.docker.discovery.statefulness import family_of, reasons
@@ -119,6 +120,7 @@ def spec(
         has_bounds=wishes.instances_least is not None or wishes.instances_most is not None,
         no_copies=found.no_scale_out,
         standby=wishes.standby,
+        natures=tuple(sorted({nature_of(one, found.service) for one in copies})),
     ), notes
 
 
