@@ -31,9 +31,11 @@ from everup.runtimes.docker.discovery import (
     read_compose_text,
     read_containers,
 )
+from everup.runtimes.docker.discovery.image_word import IMAGE_LABELS
 from everup.runtimes.docker.engine import Engine, Gone
 
 CONTAINERS_MOST = 2000
+CONSENT = "true"  # the value of autoheal's label, by whatever name
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,11 @@ async def read_documents(door: Engine) -> list[Mapping[str, Any]]:
     if len(lines) > CONTAINERS_MOST:
         raise GiveUp(f"the engine has {len(lines)} containers; at most {CONTAINERS_MOST} will do")
     asked = await asyncio.gather(*(_document(door, str(line["Id"])) for line in lines))
-    return [document for document in asked if document is not None]
+    found = [document for document in asked if document is not None]
+    images = dict.fromkeys(str(one.get("Image") or "") for one in found if _may_be_images(one))
+    said = await asyncio.gather(*(_labels_of_image(door, image) for image in images))
+    of_image: dict[str, Any] = dict(zip(images, said, strict=True))
+    return [{**one, IMAGE_LABELS: of_image.get(str(one.get("Image") or ""), {})} for one in found]
 
 
 def load(found: Found, project: Project, loaded: Loaded) -> tuple[Loaded, Discovered]:
@@ -139,7 +145,7 @@ def understand(
     return Found(
         address,
         projects(containers, own_id),
-        look_around(containers, environ),
+        look_around(containers, environ, own_id),
         own.project if own is not None else "",
     )
 
@@ -150,6 +156,24 @@ async def _document(engine: Engine, container: str) -> Mapping[str, Any] | None:
     except Gone:
         return None
     return document
+
+
+def _may_be_images(document: Mapping[str, Any]) -> bool:
+    """Does it have a label of which it matters whether it is its image's?"""
+    labels = (document.get("Config") or {}).get("Labels") or {}
+    return any(
+        name.startswith(("everup.", "autoheal")) or value == CONSENT
+        for name, value in labels.items()
+    )
+
+
+async def _labels_of_image(door: Engine, image: str) -> Mapping[str, Any] | None:
+    """None: they cannot be had, as through a door that does not show images."""
+    try:
+        document = await door.get(f"images/{image}/json")
+    except GiveUp:
+        return None
+    return (document.get("Config") or {}).get("Labels") or {}
 
 
 def _with_check(spec: ServiceSpec, traits: Traits, inferred: ProbeSpec | str | None) -> ServiceSpec:

@@ -19,7 +19,7 @@ import structlog
 
 from everup.api import ApiServer, bind, create_api
 from everup.app import Engine, build_app
-from everup.app.newcomers import beyond, newcomers
+from everup.app.newcomers import beyond, changed, newcomers
 from everup.cli import events, runfile
 from everup.cli.admitting import admit
 from everup.cli.exits import OK, UNWELL, USAGE, Stop
@@ -33,6 +33,8 @@ from everup.loop.mishaps import TooManyMishaps
 from everup.model.errors import EverupError
 
 SERVICES_NAMED_MOST = 20
+MOMENT_S, MOMENTS_MOST = 0.2, 50
+"""How often and how long one waits for nothing to be done, before the project is read again."""
 
 
 @dataclass(slots=True)
@@ -79,7 +81,7 @@ def _once(
     is_found: bool,
     is_first: bool,
 ) -> Loaded | None:
-    """Over one stack; what to begin anew over, when there are further services, or None. Whoever
+    """Over one stack; what to begin anew over, when it has become another one, or None. Whoever
     calls in between waits at `sock`, which stays open, and what is held in between stays held."""
     try:
         return asyncio.run(
@@ -140,12 +142,18 @@ async def _run(
             await server.stop()
             await engine.stop(stop_services=wanted.stop_services, gives_back=now is None)
     if now is not None:
-        come = clean(", ".join(beyond(now, loaded)))
-        say(f"New here: {come}. Everup begins anew with them.")
+        say(f"{clean(_news(now, loaded))}. Everup begins anew over what is there now.")
         return now
     left = "the services are stopped too" if wanted.stop_services else "the services go on"
     say(f"Everup has stopped; {left}.")
     return None
+
+
+def _news(now: Loaded, before: Loaded) -> str:
+    gone = [name for name in before.stack.services if name not in now.stack.services]
+    told = {"New here": beyond(now, before), "Made anew": changed(now, before)}
+    told |= {"Not here, or to be left alone": tuple(gone)}
+    return "; ".join(f"{what}: {', '.join(names)}" for what, names in told.items() if names)
 
 
 def _set_apart_what_stays() -> None:
@@ -162,7 +170,7 @@ async def _watch(
     found: Loaded | None,
 ) -> Loaded | None:
     """Tell what happens until a signal came, the loop ended by an error, which is raised, or
-    further services came to what was `found`: it with them. That it cannot be told ends nothing."""
+    what was `found` is something else by then: as it is. That it cannot be told ends nothing."""
     journal = engine.control.journal
     after = 0 if engine.control.journal_fault else await events.last_sequence(journal)
     for text in engine.control.mismatches():
@@ -185,15 +193,17 @@ async def _watch(
 
 
 async def _newcomers(engine: Engine, found: Loaded | None) -> Loaded | None:
-    """The same with further services, at a moment at which nothing is being done. Waits for ever
-    where nothing was found."""
+    """The same as it is by then, at a moment at which nothing is being done. Waits for ever where
+    nothing was found."""
     if found is None:
         await asyncio.Event().wait()
         return None
     while True:
         now = await newcomers(found, os.environ)
-        if not engine.control.state.in_flight:
-            return now
+        for _ in range(MOMENTS_MOST):
+            if not engine.control.state.in_flight:
+                return now
+            await asyncio.sleep(MOMENT_S)
 
 
 def _listen_to_signals(stopped: asyncio.Event, wanted: Wanted) -> None:
@@ -216,8 +226,8 @@ def _summary(
     say: Callable[[str], None],
 ) -> None:
     stack = loaded.stack
-    names = list(stack.services)
-    shown = ", ".join(names[:SERVICES_NAMED_MOST])
+    names = list(stack.services)  # those of containers are whatever somebody called them
+    shown = clean(", ".join(names[:SERVICES_NAMED_MOST]))
     more = (
         f" and {len(names) - SERVICES_NAMED_MOST} more" if len(names) > SERVICES_NAMED_MOST else ""
     )
@@ -226,15 +236,15 @@ def _summary(
         "approve": "it asks before it acts",
         "auto": "it heals",
     }
-    say(f"Everup watches {stack.name}: {len(names)} services ({shown}{more})")
+    say(f"Everup watches {clean(stack.name)}: {len(names)} services ({shown}{more})")
     say(f"  mode     {stack.mode}: {doing[stack.mode]}")
     say(f"  judged   {clean(known.text)}")
     if loaded.options.time_scale != 1:
         say(f"  pace     time_scale {loaded.options.time_scale:g}: all times are scaled")
-    say(f"  address  {address}")
+    say(f"  address  {clean(address)}")
     for text in access:
-        say(f"  access   {text}")
-    say(f"  state    {loaded.options.state_dir}")
+        say(f"  access   {clean(text)}")
+    say(f"  state    {clean(loaded.options.state_dir)}")
     for text in loaded.unused:
         say(f"  unused   {clean(text)}")
     for text in loaded.warnings:

@@ -17,6 +17,7 @@ from everup.model.stack import ProbeOrigin, ServiceSpec, Stack
 CHECK, PROBE, SPEAKS = "healthcheck", "probe", "what it speaks"
 NETWORK_ONLY = "only whether its borrowed network is there"
 NOBODY_SAID = "nobody declared how to ask it"
+OUT_OF_REACH = "its address is not certain to be its own from here, and its probe never passed"
 NAMED_MOST = 8
 FIXES = {"docker": "everup suggest writes the missing healthchecks"}
 FIX = "give it a probe in everup.yaml"
@@ -74,10 +75,11 @@ def _why_not(spec: ServiceSpec, seen: Observation | None) -> str:
         return spec.unasked_because or NOBODY_SAID
     if probe.origin is ProbeOrigin.NETWORK:
         return NETWORK_ONLY
-    if not probe.is_inferred:
-        return ""
     service = None if seen is None else seen.services.get(spec.name)
     instances = () if service is None else service.instances
+    if not probe.is_inferred:
+        is_asked = not instances or any(not one.goes_unasked for one in instances)
+        return "" if is_asked else OUT_OF_REACH
     if any(one.probe is not None and not one.goes_unasked for one in instances):
         return ""
     if any(one.instance.near is None for one in instances):

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from everup.loop.proven import must_pass_first
 from everup.loop.readings import Usage, doubted, first_usage, fold_probe, fold_usage, full_since_s
 from everup.model.kinds import UNKNOWN, InstanceState, ProbeVerdict, is_known
 from everup.model.observation import (
@@ -24,6 +25,7 @@ from everup.model.observation import (
     ProbeResult,
     ServiceObservation,
 )
+from everup.model.restraint import Restraint
 from everup.model.runtime import Listing, Mismatch
 from everup.model.settings import Settings
 from everup.model.stack import Stack
@@ -72,6 +74,7 @@ class Desk:
         self.engine_fault = ""
         self.mismatches: tuple[Mismatch, ...] = ()
         self.absent: frozenset[str] = frozenset()
+        self._restraints: Mapping[str, Restraint] = {}
         self.faults: tuple[str, ...] = ()
         self.host = HostObservation()
         self.freezes: Mapping[str, str] = {}
@@ -89,8 +92,8 @@ class Desk:
             self.see_again(listing.at_s)
         self.listed_at_s = listing.at_s
         self.mismatches = listing.mismatches
-        changed = self.absent != listing.absent
-        self.absent = listing.absent
+        changed = (self.absent, self._restraints) != (listing.absent, listing.restraints)
+        self.absent, self._restraints = listing.absent, listing.restraints
         at_s = listing.at_s
         fresh: dict[str, dict[str, Kept]] = {name: {} for name in self._stack.services}
         for instance in listing.instances:
@@ -230,6 +233,9 @@ class Desk:
     def has_never_answered(self, service: str) -> bool:
         """Was it asked, as nobody declared, for longer than a start may take, and never answered
         well?"""
+        probe = self._stack.services[service].probe
+        if probe is None or not probe.is_inferred:
+            return False
         most_s = self._settings.start_period_unknown_s
         kept = self._kept.get(service, {}).values()
         return bool(kept) and all(
@@ -240,9 +246,9 @@ class Desk:
         )
 
     def _proves_nothing(self, kept: Kept) -> bool:
-        """Nobody declared how to ask it, and so it was never answered well."""
+        """It is not certain that we ask it rightly, and it never answered well."""
         spec = self._stack.services[kept.instance.service].probe
-        if spec is None or not spec.is_inferred:
+        if spec is None or not must_pass_first(spec, kept.instance):
             return False
         return kept.probe is None or not kept.probe.has_ever_passed
 
@@ -290,6 +296,7 @@ class Desk:
             dict(self._changes),
             dict(self._changing_since),
             self.freezes,
+            self._restraints,
         )
 
     def _is_asked(self, kept: Kept) -> bool:

@@ -23,6 +23,7 @@ from everup.model.safe_point import SafePoint
 from everup.model.state import StackState
 from everup.rollback_manager import differences, way_back, worth_keeping
 from everup.rollback_manager.choose import NoWayBack
+from everup.safety import mode_in_force
 
 if TYPE_CHECKING:
     from everup.loop.control import Control
@@ -142,7 +143,8 @@ class SafePoints:
         if captured.version != version:
             raise GiveUp(f"{service} runs from something else by now")
         reference = ""
-        is_hands_off = control.stack.mode_for(service, ROLLBACK) is Mode.OBSERVE
+        seen = None if control.look is None else control.look.observation
+        is_hands_off = mode_in_force(control.stack, seen, service, ROLLBACK) is Mode.OBSERVE
         if captured.image and not is_hands_off and runtime.manifest.can(Capability.PIN_IMAGE):
             reference = reference_of(control.stack.name, service, version)
             if await runtime.pin_image(service, reference) != captured.image:

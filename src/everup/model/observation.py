@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from everup.model.disk import Disk
 from everup.model.kinds import UNKNOWN, BusyState, InstanceState, ProbeVerdict
+from everup.model.restraint import Restraint
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ class InstanceObservation:
     starved_at_s: float = UNKNOWN  # last seen to want the processor and hardly get it
     stuck_since_s: float = UNKNOWN  # stopped or a zombie in each sight since then
     full_since_s: float = UNKNOWN  # its disk was full in each sight since then
-    goes_unasked: bool = False  # nobody declared how to ask it, and what we try has never passed
+    goes_unasked: bool = False  # it is not certain that we ask it rightly, and it never passed
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,3 +199,5 @@ class Observation:
     """Service → when the present run of such events began."""
     freezes: Mapping[str, str] = field(default_factory=dict)
     """Scope ("" = the stack) → reason of each freeze that lies as a file beside us."""
+    restraints: Mapping[str, Restraint] = field(default_factory=dict)
+    """Service → what holds back beyond what was read of it."""

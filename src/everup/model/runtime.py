@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from everup.model.observation import Exit, Instance
+from everup.model.restraint import Restraint
 
 
 class Capability(StrEnum):
@@ -97,13 +98,15 @@ class Mismatch:
 @dataclass(frozen=True, slots=True)
 class Listing:
     """All instances of the stack in one pass. `fault`: the engine did not answer properly.
-    `absent`: services of which nothing is there to start; whoever deploys them makes it."""
+    `absent`: services of which nothing is there to start; whoever deploys them makes it.
+    `restraints`: what holds back beyond what was read of a service when the runtime was made."""
 
     at_s: float
     instances: tuple[Instance, ...]
     fault: str = ""
     mismatches: tuple[Mismatch, ...] = ()
     absent: frozenset[str] = frozenset()
+    restraints: Mapping[str, Restraint] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -188,14 +188,12 @@ class ServiceSpec:
     no_copies: tuple[Refusal, ...] = ()  # why its runtime can make no further copy of it
     no_recreate: tuple[str, ...] = ()  # why its runtime should make no fresh one in its place
     standby: str = ""  # the service that takes its place by `failover`
+    natures: tuple[str, ...] = ()  # of what it was found; a thing of another nature was not read
 
     @property
     def frozen_by_label(self) -> str:
         """Why its owner's label says hands off; "" when none does."""
-        value = self.labels.get(FREEZE_LABEL, "").strip()
-        if value.lower() in NO_WORDS:
-            return ""
-        return f"label {FREEZE_LABEL}" + ("" if value.lower() in YES_WORDS else f": {value}")
+        return frozen_by(self.labels)
 
     @property
     def says_how_to_ask(self) -> bool:
@@ -206,6 +204,14 @@ class ServiceSpec:
     def has_instances_to_spare(self) -> bool:
         """More than one copy is declared."""
         return self.instances > 1
+
+
+def frozen_by(labels: Mapping[str, str]) -> str:
+    """Why these labels say hands off; "" when they do not."""
+    value = labels.get(FREEZE_LABEL, "").strip()
+    if value.lower() in NO_WORDS:
+        return ""
+    return f"label {FREEZE_LABEL}" + ("" if value.lower() in YES_WORDS else f": {value}")
 
 
 @dataclass(frozen=True, slots=True)

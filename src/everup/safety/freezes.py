@@ -25,4 +25,11 @@ def freezes_in_force(
     found += [
         Freeze(name, reason, "a label", UNKNOWN) for name, reason in stack.frozen_by_label.items()
     ]
+    found += [
+        Freeze(name, restraint.frozen_because, "a label", UNKNOWN)
+        for name, restraint in observation.restraints.items()
+        if restraint.frozen_because
+        and name in stack.services
+        and not stack.services[name].frozen_by_label
+    ]
     return sorted(found, key=lambda f: (f.scope, f.by))

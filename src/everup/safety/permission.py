@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from everup.model.approval import ApprovalState
-from everup.model.decision import Check, Delayed, Proposal, Refused, Verdict
+from everup.model.decision import Check, Delayed, Proposal, Refused, Step, Verdict
 from everup.model.kinds import ActionKind, Mode, Origin
 from everup.model.state import Freeze
 from everup.safety.context import Context
 from everup.safety.freezes import freezes_in_force
+from everup.safety.modes import mode_in_force
 
 NEEDS_CONSENT_WHEN_STATEFUL = frozenset(
     {
@@ -45,11 +46,15 @@ def mode(proposal: Proposal, context: Context) -> Verdict | None:
     if proposal.origin is Origin.PERSON:
         return None
     for step in proposal.steps:
-        if context.stack.mode_for(step.target, step.kind) is Mode.OBSERVE:
+        if _mode_of(step, context) is Mode.OBSERVE:
             return Refused(
                 Check.MODE, f"mode is observe for {step.kind} on {step.target}: only said, not done"
             )
     return None
+
+
+def _mode_of(step: Step, context: Context) -> Mode:
+    return mode_in_force(context.stack, context.observation, step.target, step.kind)
 
 
 def leadership(proposal: Proposal, context: Context) -> Verdict | None:
@@ -97,7 +102,7 @@ def _why_consent(proposal: Proposal, context: Context) -> str:
         return proposal.must_ask
     for step in proposal.steps:
         spec = context.stack.services[step.target]
-        if context.stack.mode_for(step.target, step.kind) is Mode.APPROVE:
+        if _mode_of(step, context) is Mode.APPROVE:
             return f"mode is approve for {step.kind} on {step.target}"
         if spec.is_stateful and proposal.on_running and step.kind in NEEDS_CONSENT_WHEN_STATEFUL:
             return f"{step.kind} of a running stateful service needs a person's word"

@@ -70,9 +70,12 @@ def is_mass(many: int, context: Context) -> bool:
 
 def someone_elses_change(proposal: Proposal, context: Context) -> Verdict | None:
     """Wait until somebody else's change to this service has been quiet for a while. Undoing that
-    very change does not wait for it. Whoever stops it has it until it has ended, or lives on."""
+    very change does not wait for it. Whoever stops it has it until it has ended, or lives on. What
+    became something else is read anew before anything is done: it may need more care."""
     if ending := _is_being_stopped(proposal, context):
         return Delayed(Check.SOMEONE_ELSES_CHANGE, ending)
+    if unread := _is_unread(proposal, context):
+        return Delayed(Check.SOMEONE_ELSES_CHANGE, unread)
     if proposal.kind is ActionKind.EMERGENCY_ROLLBACK:
         return _undoes_a_change(proposal, context)
     at_s = context.observation.changes.get(proposal.service)
@@ -85,6 +88,16 @@ def someone_elses_change(proposal: Proposal, context: Context) -> Verdict | None
         text = f"somebody else is changing {proposal.service} since {context.now_s - since_s:.0f} s"
         return Delayed(Check.SOMEONE_ELSES_CHANGE, text, due_s)
     return None
+
+
+def _is_unread(proposal: Proposal, context: Context) -> str:
+    if proposal.origin is Origin.PERSON:
+        return ""
+    for step in proposal.steps:
+        restraint = context.observation.restraints.get(step.target)
+        if restraint is not None and restraint.unread:
+            return f"{restraint.unread}; ends when Everup has begun anew over it"
+    return ""
 
 
 def _is_being_stopped(proposal: Proposal, context: Context) -> str:

@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from everup.loop.coverage import coverage
+from everup.loop.coverage import OUT_OF_REACH, coverage
 from everup.loop.proven import Proven
 from everup.model.kinds import Cause, Condition
 from everup.model.observation import InstanceObservation, Observation, ServiceObservation
@@ -69,6 +69,34 @@ def test_a_restart_of_ours_forgets_nothing_of_the_present_life() -> None:
 def test_an_owners_probe_always_counts() -> None:
     stack = b.stack(b.service("api"))
     assert _counts(Proven(stack).only(_seen(FAILS), NOTHING))
+
+
+LABELLED = b.stack(b.service("api", probe=ProbeSpec(tcp="{host}:9")))
+
+
+def _far(one: InstanceObservation, make: str = "c1") -> Observation:
+    seen = _seen(one, make)
+    (one,) = seen.services["api"].instances
+    one = replace(one, instance=replace(one.instance, near=None))
+    return replace(seen, services={"api": ServiceObservation("api", (one,))})
+
+
+def test_an_owners_probe_of_an_address_that_is_not_certain_must_pass_first() -> None:
+    """It may lead nowhere, or to somebody else."""
+    proven = Proven(LABELLED)
+    seen = proven.only(_far(FAILS), NOTHING)
+    assert not _counts(seen)
+    assert b.assess(LABELLED, seen).relations.findings == {}
+    assert coverage(LABELLED, seen).only_seen == {"api": OUT_OF_REACH}
+    assert _counts(proven.only(_seen(FAILS), NOTHING)), "it is certain here"
+
+
+def test_once_it_passed_there_is_a_way_to_it() -> None:
+    proven = Proven(LABELLED)
+    assert _counts(proven.only(_far(b.up("api")), NOTHING))
+    assert _counts(proven.only(_far(FAILS), NOTHING))
+    assert _counts(proven.only(_far(FAILS, "c2"), NOTHING)), "whoever made it anew"
+    assert coverage(LABELLED, _far(FAILS)).judged == {"api": "probe"}
 
 
 @pytest.mark.parametrize(("for_s", "is_confirmed"), [(20.0, False), (70.0, True)])

@@ -24,6 +24,7 @@ from everup.model.kinds import UNKNOWN, ActionKind
 from everup.model.observation import InstanceObservation
 from everup.model.runtime import RuntimeManifest
 from everup.model.stack import HookSpec, ProbeSpec, ServiceSpec
+from everup.safety import mode_in_force
 
 router = APIRouter(tags=["stack"])
 
@@ -61,7 +62,8 @@ def _runtime(manifest: RuntimeManifest) -> RuntimeShape:
 
 
 def _service(control: ControlView, spec: ServiceSpec, env: bool) -> StackServiceShape:
-    seen = None if control.look is None else control.look.observation.services.get(spec.name)
+    observation = None if control.look is None else control.look.observation
+    seen = None if observation is None else observation.services.get(spec.name)
     return StackServiceShape(
         name=spec.name,
         purpose=control.state.service(spec.name).purpose,
@@ -79,7 +81,7 @@ def _service(control: ControlView, spec: ServiceSpec, env: bool) -> StackService
             for edge in spec.depends_on
         ],
         modes={
-            kind: control.stack.mode_for(spec.name, kind)
+            kind: mode_in_force(control.stack, observation, spec.name, kind)
             for kind in ActionKind
             if kind not in ASKED_ONLY
         },

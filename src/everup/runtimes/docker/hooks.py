@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from everup.model.errors import EverupError, GiveUp, HookFailed, TryAgain
 from everup.model.stack import HOST_MARK, HookSpec
@@ -28,30 +28,38 @@ DETAIL_CHARS_MOST = 500
 
 
 async def run(
-    engine: Engine, name: str, hook: HookSpec, containers: Sequence[Container], timeout_s: float
+    engine: Engine,
+    name: str,
+    hook: HookSpec,
+    containers: Sequence[Container],
+    near: Callable[[Container], str | None],
 ) -> str:
-    """Output of all containers, the end of it kept.
+    """Output of all containers, the end of it kept; of none nothing. `near`: where one is certain
+    to be reached.
 
     Raises:
         HookFailed, GiveUp, TryAgain: of the first container that failed, in order.
     """
+    if not containers:
+        return ""
+    timeout_s = hook.timeout_s
     if sum(map(bool, (hook.command, hook.http, hook.recipe))) != 1:
         raise GiveUp(f"hook {name}: declare exactly one of command, http and recipe")
     turns = asyncio.Semaphore(HOOKS_AT_ONCE)
 
     async def one(container: Container) -> str:
-        what = f"hook {name} of {container.name}"
+        what, address = f"hook {name} of {container.name}", near(container) or address_of(container)
         async with turns:
             if hook.recipe is not None:
                 return await recipes.run(
                     hook.recipe,
                     what,
                     timeout_s,
-                    host=address_of(container),
+                    host=address,
                     execute=lambda words: execute(engine, container, words, what, timeout_s),
                 )
             if hook.http:
-                return await hook_http.call(_filled(hook.http, container), what, timeout_s)
+                return await hook_http.call(_filled(hook.http, container, address), what, timeout_s)
             return await execute(engine, container, hook.command, what, timeout_s)
 
     answers = await asyncio.gather(*map(one, containers), return_exceptions=True)
@@ -66,10 +74,9 @@ async def run(
     return "\n".join(f"{c.name}: {text[-share:].rstrip()}" for c, text in pairs)
 
 
-def _filled(line: str, container: Container) -> str:
-    address = address_of(container)
+def _filled(line: str, container: Container, address: str | None) -> str:
     if HOST_MARK in line and address is None:
-        raise GiveUp(f"{container.name} has no address of its own to call")
+        raise GiveUp(f"{container.name} has no address of its own to call from here")
     return line.replace(HOST_MARK, address or "")
 
 

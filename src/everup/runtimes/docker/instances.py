@@ -147,10 +147,8 @@ def exit_of(container: Container, was_witnessed: bool, asked: str) -> Exit:
 
 
 def address_of(container: Container) -> str | None:
-    """Where its own network reaches it: of several networks the first by name."""
-    mode = str(section(container.document, "HostConfig").get("NetworkMode") or "")
-    if mode == "host":
-        return "127.0.0.1"
+    """Where its own network reaches it: of several networks the first by name. None where it has
+    none, as on the host's: whose loopback that is depends on who asks, see `nearness`."""
     networks = section(section(container.document, "NetworkSettings"), "Networks")
     for name in sorted(networks):
         found = networks[name].get("IPAddress") or networks[name].get("GlobalIPv6Address")

@@ -6,6 +6,7 @@ engine, a machine of the house. So two things must hold: the engine is the one o
 of the container that we are in; and the kernel would send from an address of the same network, so
 that nothing lies in between. That holds for the host and its bridges, and for a container that
 shares a network with the other one; no network is ever joined. Nothing is sent to find out.
+What uses the host's network answers on loopback, which is the host's only outside of containers.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ INSIDE = Path("/.dockerenv")
 ANY_PORT = 9  # of a datagram that is never sent
 ROOTLESS = "name=rootless"
 IN_A_MACHINE = "Docker Desktop"
+LOOPBACK = "127.0.0.1"
 
 
 class Nearness:
@@ -57,6 +59,8 @@ class Nearness:
         """Its address on the first of its networks that we are on too."""
         if not (self.is_here and container.is_running):
             return None
+        if section(container.document, "HostConfig").get("NetworkMode") == "host":
+            return None if self._inside.exists() else LOOPBACK
         networks = section(section(container.document, "NetworkSettings"), "Networks")
         for name in sorted(networks):
             found = networks[name]

@@ -44,6 +44,7 @@ from everup.runtimes.docker.nearness import Nearness
 from everup.runtimes.docker.plans import Plans
 from everup.runtimes.docker.rehearsal.marks import sweep_quietly
 from everup.runtimes.docker.replace import Replacer
+from everup.runtimes.docker.restraints import Restraints
 from everup.runtimes.docker.roster import Roster
 from everup.runtimes.docker.standby import Standby
 from everup.runtimes.docker.store import PINNED, WATCHED, Store
@@ -98,7 +99,7 @@ class DockerRuntime:
         )
         self._tidying: asyncio.Task[None] | None = None
         self._tidy_interval_s = TIDY_INTERVAL_S * scale
-        self._witness = Witness(self._store)
+        self._witness, self._words = Witness(self._store), Restraints(stack)
         self._is_open = False
 
     async def open(self) -> None:
@@ -144,7 +145,7 @@ class DockerRuntime:
         shown = [self._instance(c, used.get(c.id), lost.get(c.id, "")) for c in known]
         there = {instance.service for instance in shown}
         absent = frozenset(self._stack.services) - there
-        return Listing(at_s, tuple(shown), absent=absent)
+        return Listing(at_s, tuple(shown), absent=absent, restraints=self._words.of(containers))
 
     def watch(self) -> AsyncIterator[RuntimeEvent]:
         """Events from this call on; ends when the runtime is closed."""
@@ -234,7 +235,7 @@ class DockerRuntime:
         """Run the hook for each running container; nothing runs: nothing is done."""
         self._need_open()
         running = [c for c in await self._containers(service, instance) if c.is_running]
-        return await hooks.run(self._engine, name, hook, running, hook.timeout_s) if running else ""
+        return await hooks.run(self._engine, name, hook, running, self._nearness.of)
 
     async def processes(self, service: str, instance: str | None = None) -> Sequence[ProcessSight]:
         """Of each running container, its main process first."""

@@ -12,6 +12,7 @@ import pytest
 from everup.model.errors import GiveUp
 from everup.runtimes.docker.containers import parse
 from everup.runtimes.docker.engine import Engine
+from everup.runtimes.docker.instances import address_of
 from everup.runtimes.docker.nearness import Nearness, is_this_machine
 
 HERE = {"Name": socket.gethostname(), "OperatingSystem": "Debian", "SecurityOptions": []}
@@ -66,6 +67,32 @@ def test_everything_else_is_not(engine: FakeEngine, source: str, tmp_path: Path)
 def test_an_odd_network_is_not_near(prefix: object, tmp_path: Path) -> None:
     inside = tmp_path / "nothing"
     assert _near(FakeEngine(HERE), "172.18.0.1", inside, IPPrefixLen=prefix) is None
+
+
+def test_who_uses_the_hosts_network_is_near_to_the_host_alone(tmp_path: Path) -> None:
+    """Inside of a container 127.0.0.1 is that container's own."""
+    outside, inside = tmp_path / "nothing", tmp_path
+    ours = FakeEngine(HERE, socket.gethostname() + "0")
+    far = FakeEngine(HERE, is_socket=False)
+    assert [_near_on_host(*one) for one in ((FakeEngine(HERE), outside), (ours, inside))] == [
+        "127.0.0.1",
+        None,
+    ]
+    assert _near_on_host(far, outside) is None
+
+
+def _near_on_host(engine: FakeEngine, inside: Path) -> str | None:
+    nearness = Nearness(cast(Engine, engine), lambda _: "127.0.0.1", inside)
+    asyncio.run(nearness.open())
+    document = {
+        "Id": "a" * 64,
+        "State": {"Running": True, "StartedAt": "2026-01-02T03:04:05Z"},
+        "HostConfig": {"NetworkMode": "host"},
+        "NetworkSettings": {"Networks": {"host": {"IPAddress": ""}}},
+    }
+    container = parse(document)
+    assert address_of(container) is None
+    return nearness.of(container)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """What runs on an engine → stacks, from the engine's own JSON: no calls, no files but Compose's.
 
     containers = read_containers(documents of docker inspect)
-    around = look_around(containers, our own environment)
+    around = look_around(containers, our own environment, our own container's id)
     for project in projects(containers, our own container's id):
         files = {path: read_compose_text(path) for path in compose_paths(project)}
         discovered = build_stack(project, around, files)
@@ -23,6 +23,8 @@ from everup.runtimes.docker.discovery.grouping import (
     projects,
     read_containers,
 )
+from everup.runtimes.docker.discovery.labels import read_labels
+from everup.runtimes.docker.discovery.nature import nature_of
 from everup.runtimes.docker.discovery.notes import Note
 from everup.runtimes.docker.discovery.traits import Traits, expected_names
 
@@ -43,7 +45,9 @@ __all__ = [
     "expected_names",
     "is_own",
     "look_around",
+    "nature_of",
     "projects",
     "read_compose_text",
     "read_containers",
+    "read_labels",
 ]

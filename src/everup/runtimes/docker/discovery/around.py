@@ -34,12 +34,14 @@ class Around:
 
 
 def look_around(
-    containers: Iterable[Container], environ: Mapping[str, str] = MappingProxyType({})
+    containers: Iterable[Container],
+    environ: Mapping[str, str] = MappingProxyType({}),
+    own_id: str = "",
 ) -> Around:
-    """`environ` is our own environment."""
+    """`environ` is our own environment, `own_id` our own container if we are in one."""
     containers = tuple(containers)
     return Around(
         autoheal=read_environment(environ),
-        beside=find_beside(containers),
+        beside=find_beside(containers, own_id),
         container_ids=frozenset(one.id for one in containers),
     )

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from everup.model.kinds import ActionKind
 from everup.runtimes.docker.discovery.container import Container
+from everup.runtimes.docker.discovery.grouping import is_own
 from everup.runtimes.docker.discovery.images import split_image
 from everup.runtimes.docker.discovery.notes import Note, shown
 
@@ -29,7 +30,6 @@ _NOT_APPLICABLE = {"CURL_TIMEOUT": "each call to the engine has its own deadline
 _BESIDE = (_WEBHOOK, _APPRISE, _SCRIPT)
 _NAMES = frozenset({"autoheal", "docker-autoheal"})
 _SOCKET = "docker.sock"
-_OWN_LABEL = "everup.own"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,11 @@ class AutohealSettings:
     def handles(self, container: Container) -> bool:
         """Would it look after this container?"""
         return self.label == EVERYTHING or container.labels.get(self.label) == "true"
+
+    def consents(self, container: Container) -> bool:
+        """Has whoever runs it consented to restarts? What its image says is no consent."""
+        is_images = container.image_labels.get(self.label) == "true"
+        return self.label == EVERYTHING or (self.handles(container) and not is_images)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,22 +95,23 @@ def read_environment(environ: Mapping[str, str]) -> AutohealSettings:
     )
 
 
-def find_beside(containers: Iterable[Container]) -> tuple[AutohealBeside, ...]:
-    """Every autoheal that runs, by its image, its program, its name, or its variables."""
+def find_beside(containers: Iterable[Container], own_id: str = "") -> tuple[AutohealBeside, ...]:
+    """Every autoheal that runs, by its image, its program, its name, or its variables; never
+    Everup, which keeps that name and those variables where it took the tool's place."""
     return tuple(
         AutohealBeside(one.name, one.id, read_environment(one.env))
         for one in containers
-        if one.lived.status == "running" and is_autoheal(one)
+        if one.lived.status == "running" and not is_own(one, own_id) and is_autoheal(one)
     )
 
 
 def is_autoheal(one: Container) -> bool:
-    """Is this container the autoheal tool?"""
+    """Is this container, which is not ours, the autoheal tool?"""
     if split_image(one.image).name in _NAMES or one.service in _NAMES or one.name in _NAMES:
         return True
     if any(word.rpartition("/")[2] in _NAMES for word in one.command[:3]):
         return True
-    return _OWN_LABEL not in one.labels and _is_one_by_another_name(one)
+    return _is_one_by_another_name(one)
 
 
 def _is_one_by_another_name(one: Container) -> bool:
@@ -116,6 +122,8 @@ def _is_one_by_another_name(one: Container) -> bool:
 
 def stop_timeout_s(one: Container, notes: list[Note]) -> float | None:
     """How long its label lets a stop take; None when there is none."""
+    if one.labels.get(TIMEOUT_LABEL) == one.image_labels.get(TIMEOUT_LABEL):
+        return None  # its image may not cut it short
     return _seconds(one.labels, TIMEOUT_LABEL, notes, f"container {one.name}")
 
 

@@ -91,7 +91,7 @@ def build_stack(
 
 def _wishes(copies: tuple[Container, ...]) -> Wishes:
     """What the first copy's labels say; a freeze, or being left out, counts on any of them."""
-    first, *others = [read_labels(one.name, one.labels) for one in copies]
+    first, *others = [read_labels(one.name, one.labels, one.image_labels) for one in copies]
     found = first
     for other in others:
         if _freezes(other) and not _freezes(found):

@@ -85,6 +85,7 @@ class Container:
     image_id: str = ""
     command: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+    image_labels: Mapping[str, str] = field(default_factory=dict)  # of these, the image's own
     env: Mapping[str, str] = field(default_factory=dict, repr=False)  # may hold secrets
     lived: Lived = Lived()
     restart_policy: str = ""  # "" and "no" are the same

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from everup.model.kinds import ActionKind, Mode
 from everup.model.recipes import parse_recipe
@@ -17,6 +18,7 @@ from everup.model.settings import Settings
 from everup.model.stack import FREEZE_LABEL, Dependency, HookSpec, ProbeSpec
 from everup.runtimes.docker.discovery import label_values as values
 from everup.runtimes.docker.discovery.grouping import OWN_LABEL
+from everup.runtimes.docker.discovery.image_word import MODE_PREFIX, what_counts
 from everup.runtimes.docker.discovery.notes import Note, nearest, shown
 
 PREFIX = "everup."
@@ -27,7 +29,8 @@ HOOKS = ("cache_clear", "reconnect", "busy", "free_space")
 INSTANCES_MOST = 100
 DAY_S = 86_400.0
 GRACE_MOST_S = 3600.0
-_MODE, _HOOK, _ENABLE = "everup.mode.", "everup.hook.", "everup.enable"
+HOOK_PREFIX = "everup.hook."
+_MODE, _HOOK, _ENABLE = MODE_PREFIX, HOOK_PREFIX, "everup.enable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,16 +114,16 @@ _CAREFUL: Mapping[str, Callable[[Wishes], Wishes]] = {
 }
 _RESTRAINING = frozenset({"everup.enable", "everup.mode", FREEZE_LABEL})
 KNOWN = frozenset({*_SETTERS, FREEZE_LABEL, OWN_LABEL})
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
-def read_labels(container: str, labels: Mapping[str, str]) -> Wishes:
-    """The wishes of the service that this container is a copy of."""
-    ours = {
-        name: value
-        for name, value in sorted(labels.items())
-        if name.startswith(PREFIX) and not name.startswith(INTERNAL)
-    }
-    wishes = Wishes(labels=ours)
+def read_labels(
+    container: str, labels: Mapping[str, str], of_image: Mapping[str, str] = _NONE
+) -> Wishes:
+    """The wishes of the service that this container is a copy of. Of labels that its image has with
+    the same value counts what holds back."""
+    ours, notes = _counted(container, labels, of_image)
+    wishes = Wishes(labels=ours, notes=notes)
     is_held = False
     for name, value in ours.items():
         if name in _SETTERS:
@@ -136,6 +139,24 @@ def read_labels(container: str, labels: Mapping[str, str]) -> Wishes:
             wishes, is_hold = _unknown(wishes, container, name)
             is_held |= is_hold
     return _only_observed(wishes) if is_held else wishes
+
+
+def _counted(
+    container: str, labels: Mapping[str, str], of_image: Mapping[str, str]
+) -> tuple[dict[str, str], tuple[Note, ...]]:
+    counted, notes = {}, []
+    for name, value in sorted(labels.items()):
+        if not name.startswith(PREFIX) or name.startswith(INTERNAL):
+            continue
+        counts = what_counts(name, value, KNOWN) if of_image.get(name) == value else value
+        if counts is not None:
+            counted[name] = counts
+        if counts != value:
+            taken = "does not count" if counts is None else f"is taken as {counts}"
+            text = f"label {name} {taken}: it is its image's, which may only hold Everup back"
+            fix = "say it in an everup.yaml, or build the image without it"
+            notes.append(Note(f"container {container}", text, fix, holds_back=True))
+    return counted, tuple(notes)
 
 
 def _set(wishes: Wishes, container: str, name: str, value: str) -> Wishes:

@@ -27,6 +27,7 @@ from everup.runtimes.docker.discovery.document import (
     text,
     texts,
 )
+from everup.runtimes.docker.discovery.image_word import IMAGE_LABELS
 
 NANO = 1e9
 DEFAULT_CPU_PERIOD = 100_000
@@ -48,6 +49,7 @@ def read_container(document: object) -> Container | None:
         image_id=text(document, "Image"),
         command=(text(document, "Path"), *texts(document, "Args")),
         labels=pairs(document, "Config", "Labels"),
+        image_labels=_image_labels(document),
         env=_env(texts(document, "Config", "Env")),
         lived=Lived(
             status=text(document, "State", "Status"),
@@ -78,6 +80,12 @@ def read_container(document: object) -> Container | None:
         is_check_off=texts(document, "Config", "Healthcheck", "Test")[:1] == ("NONE",),
         exposed=_exposed(document),
     )
+
+
+def _image_labels(document: object) -> dict[str, str]:
+    """Of an image that could not be read they may be any."""
+    is_unread = mapping(document).get(IMAGE_LABELS, "not asked") is None
+    return pairs(document, "Config", "Labels") if is_unread else pairs(document, IMAGE_LABELS)
 
 
 def moment(written: str) -> float:

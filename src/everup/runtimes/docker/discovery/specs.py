@@ -14,6 +14,7 @@ from everup.runtimes.docker.discovery.grouping import Project
 from everup.runtimes.docker.discovery.labels import Wishes
 from everup.runtimes.docker.discovery.modes import modes_of
 from everup.runtimes.docker.discovery.names import Names
+from everup.runtimes.docker.discovery.nature import nature_of
 from everup.runtimes.docker.discovery.notes import Note
 from everup.runtimes.docker.discovery.one_shots import one_shot_because
 from everup.runtimes.docker.discovery.statefulness import family_of, reasons
@@ -67,7 +68,7 @@ def traits(
         network_is_lost=is_lost,
         network_children=tuple(children),
         anonymous_volumes=_all(m.target for one in copies for m in one.mounts if m.is_anonymous),
-        consents_by_autoheal=not project.managed_by and around.autoheal.handles(first),
+        consents_by_autoheal=not project.managed_by and around.autoheal.consents(first),
         handled_by_autoheal=around.healer_of(first),
     )
 
@@ -79,7 +80,11 @@ def spec(
     notes: list[Note] = []
     copies = context.project.services[found.service]
     first = copies[0]
-    heals = context.around.autoheal if found.consents_by_autoheal else None
+    autoheal = context.around.autoheal
+    heals = autoheal if found.consents_by_autoheal else None
+    if autoheal.handles(first) and not autoheal.consents(first):
+        text = f"its label {autoheal.label} is its image's, which gives no consent"
+        notes.append(Note(found.service, text, "write it in the Compose file", holds_back=True))
     count = len(copies) - len(found.superseded)
     least, most = _bounds(found.service, count, wishes, notes)
     modes = modes_of(
@@ -116,6 +121,7 @@ def spec(
         no_copies=found.no_scale_out,
         no_recreate=found.no_recreate,
         standby=wishes.standby,
+        natures=tuple(sorted({nature_of(one, found.service) for one in copies})),
     ), notes
 
 

@@ -104,7 +104,7 @@ def discover(
 ) -> dict[str, Discovered]:
     """Everything that a caller does, by project."""
     containers = read_containers(found)
-    around = look_around(containers, environ or {})
+    around = look_around(containers, environ or {}, own_id)
     return {
         project.name: build_stack(
             project,
