@@ -15,7 +15,7 @@ from everup.app.leaving.homes import Home
 from everup.app.live import BootClock
 from everup.app.plugins import load_runtime
 from everup.config.found import FOUND
-from everup.model.errors import EverupError
+from everup.model.errors import EverupError, StillHeld
 from everup.model.kinds import InstanceState
 from everup.model.settings import Settings
 from everup.model.stack import Stack
@@ -73,7 +73,7 @@ async def leave(home: Home, *, keeps_evidence: bool) -> Parting:
     parting, keep = Parting(), set[str]()
     if home.is_of_containers:
         try:
-            await _leave_engine(home, parting)
+            await _leave_engine(home, parting, keep)
         except EverupError as error:
             _engine_is_away(home, str(error), parting, keep)
     if home.is_of_processes:
@@ -118,8 +118,8 @@ def stray_notes(seen: traces.Traces) -> list[str]:
     ]
 
 
-async def _leave_engine(home: Home, parting: Parting) -> None:
-    """Everything on the engine.
+async def _leave_engine(home: Home, parting: Parting, keep: set[str]) -> None:
+    """Everything on the engine; what cannot be given back stays noted.
 
     Raises:
         EverupError: it does not answer, or another Everup watches.
@@ -128,6 +128,11 @@ async def _leave_engine(home: Home, parting: Parting) -> None:
     runtime = await plugin.create(home.stack(), home.folder, BootClock(), Settings())
     try:
         parting.gone += await runtime.release()
+    except StillHeld as error:  # the rest can go
+        parting.gone += [line for lines in error.given.values() for line in lines]
+        keep.add(files.DOCKER)
+        parting.stays.append(f"not given back: {error}")
+        parting.is_whole = False
     finally:
         await runtime.close()
     door = Engine()

@@ -13,6 +13,7 @@ before the new one starts, since both may want one port, one address, or one fil
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from secrets import token_hex
@@ -29,6 +30,8 @@ from everup.runtimes.docker.engine import Engine, Gone
 from everup.runtimes.docker.hands import Hands
 from everup.runtimes.docker.layer import would_be_lost
 from everup.runtimes.docker.store import Store
+from everup.runtimes.docker.streams import TooMuch
+from everup.runtimes.giving import Giving
 
 ROOM = "aside"
 MOVED = "moved"
@@ -37,6 +40,7 @@ LEFT_WAIT_S = 10.0
 """How long a call waits for a replacement that nobody waits for any more."""
 
 PATHS_SHOWN_MOST = 3
+CHANGES_BYTES_MOST = 4 << 20
 PROVEN_S = 30.0
 """How long the new one must have run, and be healthy if it has a check, before the old one goes."""
 
@@ -193,6 +197,17 @@ class Replacer:
                 said.append(await self._settle(aside))
         return said
 
+    async def release(self, service: str) -> Sequence[str]:
+        """The same of one service, after what is under way; each of its replacements is tried."""
+        giving = Giving(service)
+        with giving.trying():
+            await self.settle_unfinished(service)
+        for aside in self.asides():
+            if aside.service == service and aside.is_started:
+                with giving.trying():
+                    giving.said.append(await self._settle(aside))
+        return giving.result()
+
     def keeps(self, service: str) -> bool:
         """Is one of this service in quarantine?"""
         return any(aside.is_kept and aside.service == service for aside in self.asides())
@@ -236,11 +251,18 @@ class Replacer:
 
     async def _refuse_what_it_wrote(self, old: Container) -> None:
         """What a container wrote outside of volumes would be gone with it."""
-        changes = await self._engine.get(f"containers/{old.id}/changes") or ()
+        try:
+            path = f"containers/{old.id}/changes"
+            changes = await self._engine.bounded(path, CHANGES_BYTES_MOST) or ()
+        except TooMuch:
+            raise GiveUp(
+                f"{old.name} has written more outside of its volumes than can be looked through, "
+                "which a new one would not have; mount a volume there, or restart it"
+            ) from None
         host = section(old.document, "HostConfig")
         mounts = [str(m.get("Destination") or "") for m in old.document.get("Mounts") or ()]
         mounted = [*mounts, *section(host, "Tmpfs")]
-        if lost := would_be_lost(changes, mounted):
+        if lost := await asyncio.to_thread(would_be_lost, changes, mounted):
             raise GiveUp(
                 f"{old.name} has written outside of its volumes, which a new one would not have: "
                 f"{', '.join(lost[:PATHS_SHOWN_MOST])}; mount a volume there, or restart it"
@@ -261,7 +283,12 @@ class Replacer:
         if new is not None and new.is_running:
             await self._finish(aside)
             return f"{aside.service}: the container that {aside.name} replaced is removed"
-        await self._put_back(aside)
+        try:
+            await self._put_back(aside)
+        except Gone as error:
+            if self._store.get(ROOM, aside.name) is not None:
+                raise
+            return f"{aside.service}: {error}, so that nothing of it is held any more"
         return f"{aside.service}: the container that {aside.name} was to replace is back"
 
     async def _is_proven(self, container: str) -> bool:
@@ -285,7 +312,7 @@ class Replacer:
         old = await self._found(aside.old)
         if old is None:
             self._store.remove(ROOM, aside.name)
-            raise GiveUp(f"{aside.name}: somebody else has removed its container {aside.old[:12]}")
+            raise Gone(f"{aside.name}: somebody else has removed its container {aside.old[:12]}")
         if old.name != aside.name:
             await self._take_name_back(aside)
         if aside.is_kept:  # frozen and without networks: what comes back is started anew
@@ -327,7 +354,8 @@ class Replacer:
         for network, end in aside.networks.items():
             if network not in now:
                 body = {"Container": aside.old, "EndpointConfig": dict(end)}
-                await self._engine.call("POST", f"networks/{network}/connect", body=body)
+                with contextlib.suppress(Gone):  # nobody can be on a network that is no more
+                    await self._engine.call("POST", f"networks/{network}/connect", body=body)
 
     async def _make(self, aside: Aside, blueprint: Blueprint) -> str:
         await self._rename(aside.old, f"{ASIDE}{aside.name}-{token_hex(3)}")
