@@ -7,7 +7,7 @@ sentences, or `StillHeld` with what failed. Called by runtimes that hold things.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -41,6 +41,21 @@ class Giving:
         if self._failed:
             raise StillHeld("; ".join((*self.said, *self._failed)))
         return self.said
+
+
+async def every_room(
+    service: str, *rooms: Callable[[str], Coroutine[Any, Any, Sequence[str]]]
+) -> Sequence[str]:
+    """Of one service, one room after the other.
+
+    Raises:
+        StillHeld: some failed.
+    """
+    giving = Giving(service)
+    for room in rooms:
+        with giving.trying():
+            giving.said += await room(service)
+    return giving.result()
 
 
 async def give_back(services: Mapping[str, Coroutine[Any, Any, Sequence[str]]]) -> Sequence[str]:

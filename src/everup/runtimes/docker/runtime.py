@@ -50,14 +50,13 @@ from everup.runtimes.docker.store import PINNED, WATCHED, Store
 from everup.runtimes.docker.versioning import Versions, title_of
 from everup.runtimes.docker.versions import image_of
 from everup.runtimes.docker.witness import Witness
-from everup.runtimes.giving import Giving, give_back
+from everup.runtimes.giving import every_room, give_back
 from everup.runtimes.together import levels, together
 
 TURN_WAIT_S = 5.0
 TURN_WAIT_LEAST_S = 0.5
 TIDY_INTERVAL_S = 5.0
 LINES_MOST = 5000
-LOG_CHARS_MOST = 1 << 20
 
 
 class DockerRuntime:
@@ -259,7 +258,7 @@ class DockerRuntime:
         share = min(lines, LINES_MOST) // max(len(found), 1)
         if share < 1:
             return []
-        told = await together(*(self._log(c, share) for c in found))
+        told = await together(*(sights.log(self._engine, c, share) for c in found))
         heads = [f"{c.name} | " if len(found) > 1 else "" for c in found]
         return [head + line for head, part in zip(heads, told, strict=True) for line in part]
 
@@ -374,14 +373,9 @@ class DockerRuntime:
         return await give_back({name: self._release(name) for name in names})
 
     async def _release(self, service: str) -> Sequence[str]:
-        giving = Giving(service)
+        rooms = (self._isolation.rejoin, self._limits.release, self._replacer.release)
         async with self._turn(service, settles=False):
-            for room in (self._isolation.rejoin, self._limits.release, self._replacer.release):
-                with giving.trying():
-                    giving.said += await room(service)
-            with giving.trying():
-                giving.said += self._standby.held(service)
-        return giving.result()
+            return await every_room(service, *rooms, self._standby.held)
 
     async def close(self, *, stop_services: bool = False) -> None:
         """Let go; or stop everything, dependents before what they need."""
@@ -454,19 +448,6 @@ class DockerRuntime:
         if not is_known(limit) or self._limits.limits_much(limit):
             return instance
         return replace(instance, memory_limit_bytes=UNKNOWN)
-
-    async def _log(self, container: Container, lines: int) -> Sequence[str]:
-        try:
-            said = await self._engine.text(
-                "GET",
-                f"containers/{container.id}/logs",
-                params={"stdout": True, "stderr": True, "tail": lines},
-                is_tty=container.is_tty,
-                chars_most=LOG_CHARS_MOST,
-            )
-        except TimeoutError:
-            raise TryAgain(f"the engine gave no log of {container.name} in time") from None
-        return said.splitlines()[-lines:]
 
     @asynccontextmanager
     async def _turn(self, service: str, *, settles: bool = True) -> AsyncIterator[None]:

@@ -85,7 +85,7 @@ class Standby:
         self._store.remove(ROOM, service)
         return [f"{service} answers under its own names again, in place of {held.get('standby')}"]
 
-    def held(self, service: str) -> Sequence[str]:
+    async def held(self, service: str) -> Sequence[str]:
         """What stays when all else is given back, and how it is undone."""
         found = self._store.get(ROOM, service)
         if found is None:

@@ -18,7 +18,7 @@ from everup.model.errors import GiveUp, NotSupported, TryAgain
 from everup.model.runtime import Capability, Captured, Listing, ProcessSight, RuntimeEvent
 from everup.model.settings import Settings
 from everup.model.stack import HookSpec, Limits, Stack
-from everup.runtimes.giving import Giving, give_back
+from everup.runtimes.giving import every_room, give_back
 from everup.runtimes.processes import evidence, hooks, output, releases, sights
 from everup.runtimes.processes.aside import Aside
 from everup.runtimes.processes.configuration import INSTANCES_MOST, Configuration
@@ -321,12 +321,8 @@ class ProcessRuntime:
         return await give_back(parts | {name: self._aside.end(name) for name in strange})
 
     async def _release(self, service: str) -> Sequence[str]:
-        giving = Giving(service)
         async with self._turn(service):
-            for room in (self._limits.release, self._aside.end):
-                with giving.trying():
-                    giving.said += await room(service)
-        return giving.result()
+            return await every_room(service, self._limits.release, self._aside.end)
 
     async def close(self, *, stop_services: bool = False) -> None:
         """Let go, services live on; or stop everything, dependents before what they need."""
