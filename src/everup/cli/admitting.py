@@ -6,6 +6,7 @@ Called by `up`.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from everup.app.access import (
@@ -35,7 +36,7 @@ async def admit(options: Options) -> tuple[Access, tuple[str, ...]]:
     doubt = None if home is None else Neighbours(home).doubt
     access = access_of(options.host, options.port, home, kept.sha256, doubt)
     gateways = home.gateways if home is not None and access.local else ()
-    doubts = [await access.doubts(one) for one in gateways]
+    doubts = await asyncio.gather(*map(access.doubts, gateways))
     return access, (*_rule(access, doubts), *_token(kept))
 
 

@@ -30,12 +30,14 @@ class Debts:
     def __init__(self) -> None:
         self._is_owed = False
         self._told: frozenset[str] = frozenset()
+        self._was_in_part = False
 
     async def settle(self, control: Control) -> None:
         """Nothing that we hold outlives us. Never raises: what fails is owed from now on."""
-        given, why = await _of_the_runtime(control, "")
-        if self._is_owed and not why and not given:
-            given = {"": ("nothing is held any more",)}  # what was said of a part did not end it
+        given, why, is_in_part = await _of_the_runtime(control, "")
+        if self._was_in_part and not why and not given:
+            given = {"": ("nothing is held any more",)}  # nobody is cut off: the state has to know
+        self._was_in_part = is_in_part or (self._was_in_part and bool(why))
         fresh = {name: lines for name, lines in given.items() if not self._told.issuperset(lines)}
         await _note(control, fresh, OURSELVES)
         if why and why not in self._told:
@@ -52,7 +54,7 @@ class Debts:
 
 async def release(control: Control, request: Request) -> Answer:
     """All of the stack, or of one service. What cannot be given back holds nothing else up."""
-    given, why = await _of_the_runtime(control, request.service)
+    given, why, _ = await _of_the_runtime(control, request.service)
     said = await control.safe_points.release(control, request.service, request.by)
     if said and not why:
         given = {request.service: (*_lines(given), *said)}
@@ -63,16 +65,16 @@ async def release(control: Control, request: Request) -> Answer:
     return Answer(AnswerState.DONE, "; ".join(_lines(given)) or "nothing is held")
 
 
-async def _of_the_runtime(control: Control, service: str) -> tuple[Given, str]:
-    """(What it gave back, why that is not all; "" where it is)."""
+async def _of_the_runtime(control: Control, service: str) -> tuple[Given, str, bool]:
+    """(What it gave back, why that is not all, is it a part of it); "" where it is all."""
     try:
         async with asyncio.timeout(control.settings.lease_s):
             said = await control.runtime.release(service or None)
     except StillHeld as error:
-        return error.given, str(error)
+        return error.given, str(error), True
     except (EverupError, TimeoutError) as error:
-        return {}, str(error) or "the runtime does not answer"
-    return ({service: tuple(said)} if said else {}), ""
+        return {}, str(error) or "the runtime does not answer", False
+    return ({service: tuple(said)} if said else {}), "", False
 
 
 async def _note(control: Control, given: Given, by: str) -> None:
