@@ -112,21 +112,42 @@ def test_it_is_healthy_asks_for_the_token_and_says_how_to_do_without(
 
     wait_until(lambda: project.is_healthy(SERVICE), HEALTHY_WITHIN_S, "the healthy state")
 
-    # … or the entry under ports, with which every curl on this host passes.
-    entry = re.search(r"ports: \[.*?]", refused["fix"])
-    assert entry is not None
+    # … or the entry under ports, with which this host reads, …
     file = tmp_path / "docker-compose.yml"
-    file.write_text(re.sub(r"ports: \[.*?]", entry[0], file.read_text()))
+    said = re.search(r"ports: \[.*?]", refused["fix"])
+    assert said is not None
+    file.write_text(re.sub(r"ports: \[.*?]", said[0], file.read_text()))
     project.up()
     answers(here)
     for path in READS:
         shell(f"curl -sf {here}{path}")
-    shell(f"curl -sf -X POST '{here}/recovery/manual/web?recovery_type=restart'")
-    assert status_of(f"{elsewhere}/health") == 0, "nobody else can reach it"
+    restart = f"{here}/recovery/manual/web?recovery_type=restart"
+    status, refused = ask(restart, "POST")
     beside = project.container("web")
+    assert status == 401
+    assert f"{beside} on the network {project.name}_default could pretend" in refused["detail"]
+    assert status_of(f"-X DELETE {header[0]} {here}/freeze") == 200
+
+    # … and a network of its own, with which every curl on this host passes.
+    own, end = (re.search(p, refused["fix"]) for p in (r"networks: \[.*?]", r"networks: {.*?}}"))
+    assert own is not None
+    assert end is not None
+    text = file.read_text().replace(said[0], f"{said[0]}\n    {own[0]}")
+    file.write_text(f"{text}\n{end[0]}\n")
+    project.up()
+    answers(here)
+    for path in READS:
+        shell(f"curl -sf {here}{path}")
+    shell(f"curl -sf -X POST '{restart}'")
+    assert status_of(f"{elsewhere}/health") == 0, "nobody else can reach it"
     from_a_container = f"wget -qO- http://{SERVICE}:8010/status 2>&1 || true"
     assert "401" in call("exec", beside, "sh", "-c", from_a_container)
     assert call("exec", name, "everup", "token") == token, "it is kept"
+
+    # Who joins that network is noticed.
+    call("network", "connect", f"{project.name}_access", beside)
+    assert status_of(f"-X POST '{restart}'") == 401
+    shell(f"curl -sf {here}/status")
 
 
 def status_of(address: str) -> int:

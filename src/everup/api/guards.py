@@ -4,7 +4,8 @@ and headers that browsers obey.
 A page on another site can make a browser send requests to this machine. The Host list ends DNS
 rebinding; Origin and Sec-Fetch-Site end forged changes; without CORS headers nothing can be read.
 GET never changes anything, so links and images cannot either. Whom `Access` does not count as
-local shows the token with every call but `GET /health`.
+local shows the token with every call but `GET /health`; where others could pretend to be local,
+local callers show it too with what changes something.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from everup.api.problems import problem, shorten
-from everup.app.access import Access, open_access
+from everup.app.access import Access, apart, open_access
 
 _HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[^:\[\]]+)(:[0-9]{1,5})?")
 ALWAYS_ALLOWED = ("localhost", "127.0.0.1", "[::1]")
@@ -61,31 +62,38 @@ class Guards:
 
         headers = Headers(scope=scope)
         caller = (scope.get("client") or ("",))[0]
-        refusal = self._without_token(caller, headers, scope["method"], scope["path"])
+        refusal = await self._without_token(caller, headers, scope["method"], scope["path"])
         refusal = refusal or self._refusal(headers, scope["method"], scope["path"])
         await (refusal or self._app)(scope, receive, send_with_headers)
 
-    def _without_token(
+    async def _without_token(
         self, caller: str, headers: Headers, method: str, path: str
     ) -> ASGIApp | None:
         """Who is not local and does not show the token. Before anything else is said."""
         if path == NEVER_NEEDS_TOKEN and method in ("GET", "HEAD"):
             return None
-        if self._access.is_local(caller):
+        is_local = self._access.is_local(caller)
+        if is_local and method in READING_METHODS:
             return None
         said = headers.getlist("authorization")
         scheme, _, token = said[0].partition(" ") if len(said) == 1 else ("", "", "")
         is_shown = scheme.lower() == "bearer"
         if is_shown and self._access.is_right(token.strip()):
             return None
+        why, fix = self._access.why, self._access.fix
+        if is_local:
+            why = await self._access.doubts(caller)
+            if not why:
+                return None
+            fix = f"{fix}; or {apart()}"
         detail = "this token is not that of this Everup" if said else "this call needs the token"
         challenge = 'Bearer realm="everup"' + (', error="invalid_token"' if is_shown else "")
         return problem(
             401,
             "token-needed",
-            f"{detail}: {self._access.why}",
+            f"{detail}: {why}",
             instance=path,
-            fix=self._access.fix,
+            fix=fix,
             headers={"WWW-Authenticate": challenge},
         )
 

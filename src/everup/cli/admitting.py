@@ -6,8 +6,19 @@ Called by `up`.
 
 from __future__ import annotations
 
-from everup.app.access import Access, Kept, keep_token, look_at_home, open_access
-from everup.app.access.rule import access_of
+import asyncio
+from collections.abc import Sequence
+
+from everup.app.access import (
+    Access,
+    Kept,
+    Neighbours,
+    access_of,
+    apart,
+    keep_token,
+    look_at_home,
+    open_access,
+)
 from everup.cli.show import clean
 from everup.config.options import Options
 
@@ -22,11 +33,17 @@ async def admit(options: Options) -> tuple[Access, tuple[str, ...]]:
         return open_access(), ()
     home = await look_at_home(options.port)
     kept = keep_token(options.state_dir, options.token, options.token_source)
-    access = access_of(options.host, options.port, home, kept.sha256)
-    return access, (*_rule(access), *_token(kept))
+    doubt = None if home is None else Neighbours(home).doubt
+    access = access_of(options.host, options.port, home, kept.sha256, doubt)
+    gateways = home.gateways if home is not None and access.local else ()
+    doubts = await asyncio.gather(*map(access.doubts, gateways))
+    return access, (*_rule(access, doubts), *_token(kept))
 
 
-def _rule(access: Access) -> tuple[str, ...]:
+def _rule(access: Access, doubts: Sequence[str]) -> tuple[str, ...]:
+    if access.local and doubts and all(doubts):
+        shown = f"what changes something needs the token: {doubts[0]}"
+        return (clean(shown), clean(f"{access.fix}; or {apart()}"))
     if access.local:
         return ("this host needs no token; everybody else does",)
     shown = clean(f"every call but GET /health needs the token: {access.why}")

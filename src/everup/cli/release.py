@@ -11,7 +11,7 @@ from everup.cli.exits import OK, UNWELL, USAGE, Stop
 from everup.cli.place import Place
 from everup.cli.wishes import said
 from everup.config import Loaded
-from everup.model.errors import EverupError
+from everup.model.errors import EverupError, StillHeld
 
 
 def release(place: Place, service: str | None) -> int:
@@ -29,6 +29,8 @@ def release(place: Place, service: str | None) -> int:
     try:
         given = asyncio.run(give_back(loaded, service))
     except EverupError as error:
+        if isinstance(error, StillHeld):
+            print("\n".join(line for lines in error.given.values() for line in lines))
         raise Stop(UNWELL, f"not given back: {error}") from None
     print("\n".join(given) or "nothing is held")
     return OK

@@ -7,11 +7,12 @@ Flows in: the runtime's word. Flows out: `GivenBack` entries and an answer. Call
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from everup.model.entries import GivenBack
-from everup.model.errors import EverupError
-from everup.model.request import Answer, AnswerState, Request, Verb
+from everup.model.errors import EverupError, StillHeld
+from everup.model.request import Answer, AnswerState, Request
 
 if TYPE_CHECKING:
     from everup.loop.control import Control
@@ -19,17 +20,30 @@ if TYPE_CHECKING:
 
 OURSELVES = "everup"
 
+Given = Mapping[str, tuple[str, ...]]
+"""Sentences by service; under "" of all of them."""
+
 
 class Debts:
     """Does anything of an earlier life have to be given back still?"""
 
     def __init__(self) -> None:
         self.is_owed = False
+        self._told: frozenset[str] = frozenset()
+        self._was_in_part = False
 
     async def settle(self, control: Control) -> None:
         """Nothing that we hold outlives us. Never raises: what fails is owed from now on."""
-        answer = await release(control, Request(Verb.RELEASE, by=OURSELVES))
-        self.is_owed = answer.state is not AnswerState.DONE
+        given, why, is_in_part = await _of_the_runtime(control, "")
+        if self._was_in_part and not why and not given:
+            given = {"": ("nothing is held any more",)}  # nobody is cut off: the state has to know
+        self._was_in_part = is_in_part or (self._was_in_part and bool(why))
+        fresh = {name: lines for name, lines in given.items() if not self._told.issuperset(lines)}
+        await _note(control, fresh, OURSELVES)
+        if why and why not in self._told:
+            control.beside.rooms.log.warning("not_given_back", text=why)
+        self.is_owed = bool(why)
+        self._told = frozenset((why, *_lines(given)))
 
     async def keep_settling(self, control: Control) -> None:
         """What could not be given back at the start, because the runtime did not answer."""
@@ -39,18 +53,35 @@ class Debts:
 
 
 async def release(control: Control, request: Request) -> Answer:
-    """All of the stack, or of one service."""
-    scope = request.service or None
+    """All of the stack, or of one service. What cannot be given back holds nothing else up."""
+    given, why, _ = await _of_the_runtime(control, request.service)
+    said = await control.safe_points.release(control, request.service, request.by)
+    if said and not why:
+        given = {request.service: (*_lines(given), *said)}
+    await _note(control, given, request.by)
+    if why:
+        text = "; ".join((*_lines(given), *said, f"not given back yet: {why}"))
+        return Answer(AnswerState.DELAYED, text, retry_after_s=control.settings.tick_s)
+    return Answer(AnswerState.DONE, "; ".join(_lines(given)) or "nothing is held")
+
+
+async def _of_the_runtime(control: Control, service: str) -> tuple[Given, str, bool]:
+    """(What it gave back, why that is not all, is it a part of it); "" where it is all."""
     try:
         async with asyncio.timeout(control.settings.lease_s):
-            said = tuple(await control.runtime.release(scope))
+            said = await control.runtime.release(service or None)
+    except StillHeld as error:
+        return error.given, str(error), True
     except (EverupError, TimeoutError) as error:
-        wait_s = control.settings.tick_s
-        text = f"not given back yet: {str(error) or 'the runtime does not answer'}"
-        return Answer(AnswerState.DELAYED, text, retry_after_s=wait_s)
-    if request.by != OURSELVES:
-        said += tuple(await control.safe_points.release(control, request.service, request.by))
-    if said:
-        entry = GivenBack(control.clock.now(), request.service, said, request.by)
-        await control.write([entry])
-    return Answer(AnswerState.DONE, "; ".join(said) or "nothing is held")
+        return {}, str(error) or "the runtime does not answer", False
+    return ({service: tuple(said)} if said else {}), "", False
+
+
+async def _note(control: Control, given: Given, by: str) -> None:
+    at_s = control.clock.now()
+    if given:
+        await control.write([GivenBack(at_s, name, lines, by) for name, lines in given.items()])
+
+
+def _lines(given: Given) -> tuple[str, ...]:
+    return tuple(line for lines in given.values() for line in lines)

@@ -2,7 +2,8 @@
 
 EverupError
 ├── TryAgain        it may work later; says when
-│   └── NoAnswer       nobody said whether it happened; look before anything else
+│   ├── NoAnswer       nobody said whether it happened; look before anything else
+│   └── StillHeld      a part of it was given back, the rest not yet
 ├── GiveUp          it will not work; the next rung, please
 │   ├── NotSupported   this runtime cannot do that, by name
 │   ├── HookFailed     an owner's command ended with a code of its own
@@ -16,6 +17,8 @@ EverupError
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 
 class EverupError(Exception):
@@ -32,6 +35,15 @@ class TryAgain(EverupError):
 
 class NoAnswer(TryAgain):
     """The call was sent, and its answer did not come in time: it may still happen."""
+
+
+class StillHeld(TryAgain):
+    """Not all could be given back; the message says what was not. `given`: what was, as sentences
+    by service, of those that hold nothing any more."""
+
+    def __init__(self, message: str, given: Mapping[str, tuple[str, ...]] | None = None) -> None:
+        super().__init__(message)
+        self.given: Mapping[str, tuple[str, ...]] = given or {}
 
 
 class GiveUp(EverupError):

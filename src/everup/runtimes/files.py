@@ -10,6 +10,8 @@ from urllib.parse import quote, unquote
 
 import structlog
 
+from everup.model.errors import TryAgain
+
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
 
@@ -49,15 +51,35 @@ def save(path: Path, content: Any) -> None:
 
 
 def load(path: Path) -> Any:
-    """The content, None when the file is missing or no JSON; the latter is kept aside."""
+    """The content; None when the file is missing or no JSON, which is kept aside.
+
+    Raises:
+        TryAgain: it could not be read now, which says nothing of what is in it: it stays.
+    """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         _log.warning("state_file_unreadable", path=str(path), error=str(error))
         set_aside(path)
         return None
+    except OSError as error:
+        raise TryAgain(f"{path} cannot be read now: {error.strerror or error}") from error
+
+
+def listed(folder: Path, suffix: str) -> list[Path]:
+    """The files of a folder with this suffix; none where there is no folder.
+
+    Raises:
+        TryAgain: it could not be looked through now, which is not to be taken for empty.
+    """
+    try:
+        return sorted(folder / name for name in os.listdir(folder) if name.endswith(suffix))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise TryAgain(f"{folder} cannot be read now: {error.strerror or error}") from error
 
 
 def set_aside(path: Path) -> None:

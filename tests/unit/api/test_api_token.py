@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from ipaddress import ip_network
 
 import pytest
@@ -114,3 +115,27 @@ def test_the_host_needs_none_where_only_it_can_reach_the_port(
     assert client.get("/status").status_code == status
     assert client.post("/freeze").status_code == status
     assert client.get("/status", headers={**SHOWN, "Host": "ev:8010"}).status_code == 200
+
+
+def test_where_others_could_pretend_to_be_the_host_it_may_read_alone(engine: FakeEngine) -> None:
+    said = "web could pretend"
+    asked: list[str] = []
+
+    async def doubt(caller: str) -> str:
+        asked.append(caller)
+        return said
+
+    api = create_api(engine, access=replace(NARROW, doubt=doubt))
+    client = TestClient(api, base_url="http://localhost:8010", client=("172.20.0.1", 50000))
+    assert client.get("/status").status_code == 200
+    assert asked == [], "whoever reads costs no question"
+    for method, path in (("POST", "/freeze"), ("DELETE", "/freeze"), ("POST", "/services/a/stop")):
+        answer = client.request(method, path)
+        assert answer.status_code == 401
+        assert answer.json()["detail"] == f"this call needs the token: {said}"
+        assert answer.json()["fix"].startswith("do; or give Everup a network of its own")
+    assert engine.control.asked == []
+    assert client.post("/freeze", headers=SHOWN).status_code == 200
+    said = ""
+    assert client.post("/freeze").status_code == 200
+    assert set(asked) == {"172.20.0.1"}

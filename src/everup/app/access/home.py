@@ -36,18 +36,33 @@ class Binding:
 
 
 @dataclass(frozen=True, slots=True)
+class Bridge:
+    """A bridge network that we are on. `gateways`: the host's own addresses there, from which it
+    reaches us and through which come those who call a port that is published on loopback."""
+
+    name: str
+    network: str  # its id
+    gateways: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Home:
-    """`gateways`: the host's own addresses on our bridges, from which it reaches us and through
-    which come those who call a port that is published on loopback. `problem`: why the rest is not
-    known. `shares`: whose network we live in, if it is not our own."""
+    """Our container, by name and `id`. `problem`: why the rest is not known. `shares`: whose
+    network we live in, if it is not our own."""
 
     container: str
+    id: str = ""
     bindings: tuple[Binding, ...] = ()
-    gateways: tuple[str, ...] = ()
+    bridges: tuple[Bridge, ...] = ()
     names: tuple[str, ...] = ()
     shares: str = ""
     is_of_swarm: bool = False
     problem: str = ""
+
+    @property
+    def gateways(self) -> tuple[str, ...]:
+        """The host's addresses on all of them."""
+        return tuple(dict.fromkeys(one for bridge in self.bridges for one in bridge.gateways))
 
 
 async def look_at_home(port: int, door: Engine | None = None) -> Home | None:
@@ -101,15 +116,18 @@ def home_of(document: Document, networks: list[Document], port: int) -> Home:
     kind = str(host.get("NetworkMode") or "")
     shares = "the host" if kind == "host" else "another container"
     names = [name, str(labels.get(SERVICE_LABEL) or ""), str(config.get("Hostname") or "")]
-    gateways: list[str] = []
+    bridges: list[Bridge] = []
     for attachment, network in zip(attachments(document), networks, strict=False):
         names += [*(attachment.get("Aliases") or ()), *(attachment.get("DNSNames") or ())]
         if _is_of_the_host(network):
-            gateways += [attachment.get("Gateway") or "", attachment.get("IPv6Gateway") or ""]
+            addresses = (attachment.get("Gateway"), attachment.get("IPv6Gateway"))
+            found = tuple(str(one) for one in addresses if one)
+            bridges.append(Bridge(str(network.get("Name")), str(network.get("Id")), found))
     return Home(
         name,
+        id=str(document.get("Id") or ""),
         bindings=_bindings(document, port),
-        gateways=tuple(dict.fromkeys(one for one in gateways if one)),
+        bridges=tuple(bridges),
         names=tuple(dict.fromkeys(n for n in names if _NAME.fullmatch(str(n))))[:NAMES_MOST],
         shares=shares if kind == "host" or kind.startswith("container:") else "",
         is_of_swarm=bool(labels.get(SWARM_LABEL)),

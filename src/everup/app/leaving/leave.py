@@ -15,13 +15,14 @@ from everup.app.leaving.homes import Home
 from everup.app.live import BootClock
 from everup.app.plugins import load_runtime
 from everup.config.found import FOUND
-from everup.model.errors import EverupError
+from everup.loop.ports import Clock, Runtime
+from everup.model.errors import EverupError, StillHeld
 from everup.model.kinds import InstanceState
 from everup.model.settings import Settings
 from everup.model.stack import Stack
 from everup.runtimes.docker import asides, rehearsal, traces
 from everup.runtimes.docker.engine import Engine
-from everup.runtimes.docker.store import PINNED
+from everup.runtimes.docker.store import PINNED, Store
 
 ENGINE_ANSWERS_S = 15.0
 PROVEN_WAIT_S, LOOK_AGAIN_S = 40.0, 1.0
@@ -76,7 +77,7 @@ async def leave(home: Home, *, keeps_evidence: bool) -> Parting:
     parting, keep = Parting(), set[str]()
     if home.is_of_containers:
         try:
-            await _leave_engine(home, parting)
+            await _leave_engine(home, parting, keep)
         except EverupError as error:
             _engine_is_away(home, str(error), parting, keep)
     if home.is_of_processes:
@@ -121,8 +122,8 @@ def stray_notes(seen: traces.Traces) -> list[str]:
     ]
 
 
-async def _leave_engine(home: Home, parting: Parting) -> None:
-    """Everything on the engine.
+async def _leave_engine(home: Home, parting: Parting, keep: set[str]) -> None:
+    """Everything on the engine; what cannot be given back stays noted.
 
     Raises:
         EverupError: it does not answer, or another Everup watches.
@@ -131,14 +132,13 @@ async def _leave_engine(home: Home, parting: Parting) -> None:
     plugin = load_runtime(FOUND)
     runtime = await plugin.create(home.stack(), home.folder, clock, Settings())
     try:
-        said = list(await runtime.release())
-        ends_s = clock.now() + PROVEN_WAIT_S
-        while traces.are_aside(store) and clock.now() < ends_s:
-            await clock.sleep(LOOK_AGAIN_S)
-            said = [line for line in said if asides.STAYS not in line]
-            said += await runtime.release()
+        said, failed = await _given_back(runtime, store, clock)
     finally:
         await runtime.close()
+    if failed:  # the rest can go
+        keep.add(files.DOCKER)
+        parting.stays.append(f"not given back: {failed}")
+        parting.is_whole = False
     waits = [line for line in said if asides.STAYS in line]
     parting.gone += [line for line in said if line not in waits]
     still_aside = waits if traces.are_aside(store) else []
@@ -156,6 +156,22 @@ async def _leave_engine(home: Home, parting: Parting) -> None:
     still = traces.held(store)
     parting.is_whole = parting.is_whole and not stays and not still_aside
     parting.stays += [f"{service}: {', '.join(words)}" for service, words in still.items()]
+
+
+async def _given_back(runtime: Runtime, store: Store, clock: Clock) -> tuple[list[str], str]:
+    """(What was, and why that is not all); waits for what has to prove itself first."""
+    said: list[str] = []
+    ends_s = clock.now() + PROVEN_WAIT_S
+    while True:
+        said, failed = [line for line in said if asides.STAYS not in line], ""
+        try:
+            said += await runtime.release()
+        except StillHeld as error:
+            said += [line for lines in error.given.values() for line in lines]
+            failed = str(error)
+        if not traces.are_aside(store) or clock.now() >= ends_s:
+            return said, failed
+        await clock.sleep(LOOK_AGAIN_S)
 
 
 def _engine_is_away(home: Home, why: str, parting: Parting, keep: set[str]) -> None:

@@ -115,9 +115,14 @@ class Asides:
             return
         self._untold = [*self._untold, text][-SAID_MOST:]
 
-    def _told(self) -> list[str]:
-        said, self._untold = self._untold, []
+    def _told(self, service: str | None = None) -> list[str]:
+        said = [text for text in self._untold if _is_of(service, text)]
+        self._untold = [text for text in self._untold if not _is_of(service, text)]
         return said
+
+
+def _is_of(service: str | None, text: str) -> bool:
+    return service is None or text.startswith(f"{service}: ")
 
 
 def name_aside(name: str) -> str:

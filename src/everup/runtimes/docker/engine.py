@@ -19,10 +19,12 @@ from typing import Any, cast
 
 import aiodocker
 import aiohttp
+import structlog
 from aiodocker.exceptions import DockerError
 from aiodocker.multiplexed import multiplexed_result_stream
 
 from everup.model.errors import EverupError, GiveUp, NoAnswer, TryAgain
+from everup.runtimes.docker import streams
 
 CALL_DEADLINE_S = 10.0
 CALLS_MOST = 16
@@ -40,6 +42,9 @@ NOT_FOUND = 404
 SERVER_FAULTS = 500
 MESSAGE_CHARS_MOST = 500
 LINE_BYTES_MOST = 1 << 20
+SKIPPED_SAID_EVERY = 100
+
+_log = structlog.get_logger(__name__)
 
 
 class Gone(GiveUp):
@@ -57,6 +62,8 @@ class Engine:
         """Reached over TLS."""
         self.is_socket = False
         """Reached over a socket file, so that it is of this machine, or of one that it holds."""
+        self.skipped_events = 0
+        """Events that were too long to be read."""
         self._turns = asyncio.Semaphore(CALLS_MOST)
         self.version: Mapping[str, Any] = {}
 
@@ -138,7 +145,8 @@ class Engine:
         return await self.call("GET", path, params=params)
 
     async def events(self, since_s: float) -> AsyncGenerator[Mapping[str, Any], None]:
-        """Events of containers from a moment on; ends with the connection.
+        """Events of containers from a moment on; ends with the connection. One that is too long is
+        said, and told as something that happened to its container.
 
         Raises:
             TryAgain, GiveUp: the stream broke or could not begin.
@@ -148,12 +156,54 @@ class Engine:
         try:
             async with (
                 _closed(docker._query("events", params=params, timeout=None)) as response,
-                aclosing(_lines(response.content)) as lines,
+                aclosing(self._lines(response.content)) as lines,
             ):
                 async for line in lines:
-                    yield cast("Mapping[str, Any]", json.loads(line))
+                    yield line
         except (DockerError, aiohttp.ClientError, OSError, ValueError) as error:
             raise translated(error, "events") from error
+
+    async def _lines(
+        self, content: aiohttp.StreamReader
+    ) -> AsyncGenerator[Mapping[str, Any], None]:
+        skipped: list[bytes] = []
+        chunks = content.iter_any()
+        async for line in streams.lines(chunks, LINE_BYTES_MOST, skipped.append):
+            for head in self._said(skipped):
+                yield head
+            yield cast("Mapping[str, Any]", json.loads(line))
+
+    def _said(self, skipped: list[bytes]) -> list[Mapping[str, Any]]:
+        heads = [streams.about(head) for head in skipped]
+        skipped.clear()
+        for head in heads:
+            if self.skipped_events % SKIPPED_SAID_EVERY == 0:
+                _log.warning("event_too_long", bytes_most=LINE_BYTES_MOST, about=head)
+            self.skipped_events += 1
+        return heads
+
+    async def bounded(self, path: str, bytes_most: int) -> Any:
+        """A look at what may be long.
+
+        Raises:
+            TooMuch: it is. TryAgain, GiveUp, Gone: as ever.
+        """
+        docker = self._open()
+        async with self._turns:
+            try:
+                async with (
+                    asyncio.timeout(CALL_DEADLINE_S),
+                    _closed(docker._query(path, timeout=None)) as response,
+                ):
+                    return json.loads(
+                        await streams.whole(response.content.iter_any(), bytes_most, path)
+                    )
+            except TimeoutError:
+                raise NoAnswer(
+                    f"the engine gave no answer to {path} in {CALL_DEADLINE_S:g} s"
+                ) from None
+            except (DockerError, aiohttp.ClientError, OSError, ValueError) as error:
+                raise translated(error, path) from error
 
     async def text(
         self,
@@ -204,19 +254,6 @@ async def _closed(
             yield response
         finally:
             response.close()
-
-
-async def _lines(content: aiohttp.StreamReader) -> AsyncGenerator[bytes, None]:
-    """Whole lines of a stream without an end, each bounded."""
-    kept = b""
-    async for chunk in content.iter_any():
-        kept += chunk
-        *whole, kept = kept.split(b"\n")
-        if len(kept) > LINE_BYTES_MOST:
-            raise ValueError(f"a line of over {LINE_BYTES_MOST} bytes")
-        for line in whole:
-            if line.strip():
-                yield line
 
 
 def translated(error: Exception, what: str) -> EverupError:

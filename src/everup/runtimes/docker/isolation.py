@@ -15,6 +15,7 @@ from everup.runtimes.docker.blueprint import blueprint_of
 from everup.runtimes.docker.containers import Container, section
 from everup.runtimes.docker.engine import Engine, Gone
 from everup.runtimes.docker.store import Store
+from everup.runtimes.giving import Giving
 
 ROOM = "isolated"
 UNNAMED = ("host", "none", "container:")
@@ -45,21 +46,42 @@ class Isolation:
             for network in networks:
                 await self._post(network, "disconnect", {"Container": container.id, "Force": True})
 
-    async def rejoin(self, service: str | None) -> Sequence[str]:
-        """Connect again what was disconnected; a sentence for each service."""
-        said: list[str] = []
+    async def rejoin(self, service: str) -> Sequence[str]:
+        """Connect again what was disconnected; sentences on it. Each network is tried; one that is
+        no more is said, and forgotten.
+
+        Raises:
+            StillHeld: some could not be connected, and are still noted.
+        """
+        giving = Giving(service)
         for container, held in self._store.all(ROOM).items():
-            if service not in (None, held.get("service")):
-                continue
-            now = await self._networks(container)
-            for network, end in section(held, "networks").items():
-                if now is not None and network not in now:
-                    body = {"Container": container, "EndpointConfig": end}
-                    await self._post(network, "connect", body)
+            if service == held.get("service"):
+                with giving.trying():
+                    lines = await self._rejoin(container, held)
+                    giving.said += [line for line in lines if line not in giving.said]
+        return giving.result()
+
+    async def _rejoin(self, container: str, held: Mapping[str, Any]) -> Sequence[str]:
+        service, ends = str(held.get("service")), section(held, "networks")
+        giving, gone, there = Giving(service), [], 0
+        now = await self._networks(container)
+        if now is None:
             self._store.remove(ROOM, container)
-            line = f"{held.get('service')}: it is connected to its networks again"
-            if line not in said:
-                said.append(line)
+            return [f"{service}: its container {container[:12]} that was off its networks is gone"]
+        for network, end in ends.items():
+            with giving.trying():
+                body = {"Container": container, "EndpointConfig": end}
+                try:
+                    if network not in now:
+                        await self._post(network, "connect", body)
+                    there += 1
+                except Gone:
+                    gone.append(network)
+        giving.result()
+        self._store.remove(ROOM, container)
+        said = [f"{service}: its network {name} is gone, and cannot be joined" for name in gone]
+        if there:
+            said.append(f"{service}: it is connected to its networks again")
         return said
 
     def before(self, container: str) -> Mapping[str, Any] | None:

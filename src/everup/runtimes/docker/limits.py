@@ -16,9 +16,10 @@ from everup.model.errors import GiveUp, TryAgain
 from everup.model.kinds import UNKNOWN, is_known
 from everup.model.stack import Limits
 from everup.runtimes.docker.containers import NANOSECONDS, Container, section
-from everup.runtimes.docker.engine import Engine
+from everup.runtimes.docker.engine import Engine, Gone
 from everup.runtimes.docker.hands import Hands
 from everup.runtimes.docker.store import Store
+from everup.runtimes.giving import Giving
 
 ROOM = "limits"
 LEAST_BYTES = 6 * 1024 * 1024
@@ -43,9 +44,8 @@ class LimitKeeper:
         if not is_known(limit):
             return
         self._ran_out[container.id] = max(limit, self._ran_out.get(container.id, 0.0))
-        held = self._store.get(ROOM, container.id)
-        if held is not None:
-            with contextlib.suppress(TryAgain):  # a full disk costs the next life that it knows
+        with contextlib.suppress(TryAgain):  # a full disk costs the next life that it knows
+            if held := self._store.get(ROOM, container.id):
                 self._store.put(ROOM, container.id, {**held, "peak": self._peak(container)})
 
     def _peak(self, container: Container) -> float:
@@ -89,13 +89,18 @@ class LimitKeeper:
         held = self._store.get(ROOM, container)
         return None if held is None else section(held, "before")
 
-    async def release(self, service: str | None) -> Sequence[str]:
-        """Give back what was there before, where what was used fits into it."""
-        said: list[str] = []
+    async def release(self, service: str) -> Sequence[str]:
+        """Give back what was there before, where what was used fits into it; each is tried.
+
+        Raises:
+            StillHeld: some could not be given back, and are still noted.
+        """
+        giving = Giving(service)
         for name, held in self._store.all(ROOM).items():
-            if service in (None, held.get("service")):
-                said += await self._release(name, held)
-        return said
+            if service == held.get("service"):
+                with giving.trying():
+                    giving.said += await self._release(name, held)
+        return giving.result()
 
     async def _change(self, container: Container, wanted: Mapping[str, Any]) -> None:
         await self._measure()
@@ -122,9 +127,10 @@ class LimitKeeper:
         service, before = str(held.get("service")), section(held, "before")
         try:
             now = await self._hands.look(container)
-        except GiveUp:
+        except Gone:
             self._store.remove(ROOM, container)
-            return ()
+            named = held.get("name") or container[:12]
+            return (f"{service}: {named}, whose limits were changed, is gone",)
         await self._measure()
         if self._of(now, before) == dict(before):
             self._store.remove(ROOM, container)

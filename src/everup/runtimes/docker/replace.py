@@ -15,6 +15,7 @@ else makes under that name meanwhile (`settling`).
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 from typing import Any
@@ -33,6 +34,9 @@ from everup.runtimes.docker.refusals import (
     refuse_what_it_wrote,
 )
 from everup.runtimes.docker.settling import Settler, exchange_of
+from everup.runtimes.docker.streams import TooMuch
+
+CHANGES_BYTES_MOST = 4 << 20
 
 
 class Replacer(Settler):
@@ -158,7 +162,15 @@ class Replacer(Settler):
             )
 
     async def _refuse_what_it_wrote(self, old: Container) -> None:
-        refuse_what_it_wrote(old, await self._engine.get(f"containers/{old.id}/changes"))
+        try:
+            path = f"containers/{old.id}/changes"
+            changes = await self._engine.bounded(path, CHANGES_BYTES_MOST)
+        except TooMuch:
+            raise GiveUp(
+                f"{old.name} has written more outside of its volumes than can be looked through, "
+                "which a new one would not have; mount a volume there, or restart it"
+            ) from None
+        await asyncio.to_thread(refuse_what_it_wrote, old, changes)
 
     async def _to_its_end(self, old: Container, work: Coroutine[Any, Any, None]) -> None:
         """The engine goes on with a call whose caller has gone, so that an exchange which stops in

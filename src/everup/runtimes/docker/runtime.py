@@ -51,13 +51,13 @@ from everup.runtimes.docker.store import PINNED, WATCHED, Store
 from everup.runtimes.docker.versioning import Versions, title_of
 from everup.runtimes.docker.versions import image_of
 from everup.runtimes.docker.witness import Witness
+from everup.runtimes.giving import every_room, give_back
 from everup.runtimes.together import levels, together
 
 TURN_WAIT_S = 5.0
 TURN_WAIT_LEAST_S = 0.5
 TIDY_INTERVAL_S = 5.0
 LINES_MOST = 5000
-LOG_CHARS_MOST = 1 << 20
 
 
 class DockerRuntime:
@@ -112,9 +112,12 @@ class DockerRuntime:
         await self._engine.open()
         try:
             await self._guard.take()
+            await self._begin()
         except BaseException:
-            await self._engine.close()
+            await self._let_go()
             raise
+
+    async def _begin(self) -> None:
         await self._nearness.open()
         self._witness.open(self._clock.now())
         self._asked.open()
@@ -136,13 +139,13 @@ class DockerRuntime:
         at_s = self._clock.now()
         try:
             containers = self._replacer.seen(await self._roster.read())
+            used = await self._meter.read(containers)
+            await self._disks.read(containers)
+            lost = lost_networks(containers, self._replacer.moved())
+            known = [c for c in containers if c.was_ever_started]
+            shown = [self._instance(c, used.get(c.id), lost.get(c.id, "")) for c in known]
         except EverupError as error:
             return Listing(at_s, (), fault=str(error))
-        used = await self._meter.read(containers)
-        await self._disks.read(containers)
-        lost = lost_networks(containers, self._replacer.moved())
-        known = [c for c in containers if c.was_ever_started]
-        shown = [self._instance(c, used.get(c.id), lost.get(c.id, "")) for c in known]
         there = {instance.service for instance in shown}
         absent = frozenset(self._stack.services) - there
         return Listing(at_s, tuple(shown), absent=absent, restraints=self._words.of(containers))
@@ -261,7 +264,7 @@ class DockerRuntime:
         share = min(lines, LINES_MOST) // max(len(found), 1)
         if share < 1:
             return []
-        told = await together(*(self._log(c, share) for c in found))
+        told = await together(*(sights.log(self._engine, c, share) for c in found))
         heads = [f"{c.name} | " if len(found) > 1 else "" for c in found]
         return [head + line for head, part in zip(heads, told, strict=True) for line in part]
 
@@ -364,16 +367,21 @@ class DockerRuntime:
             return [await self._replacer.quarantine(container, plan, keep_s)]
 
     async def release(self, service: str | None = None) -> Sequence[str]:
-        """Networks, limits, and containers that were moved aside."""
+        """Networks, limits, and containers that were moved aside. Each is tried.
+
+        Raises:
+            StillHeld: not all of it; says what was, and why the rest was not.
+        """
         self._need_open()
-        said: list[str] = []
-        for name in self._stack.services if service is None else (service,):
-            async with self._turn(name):
-                said += await self._isolation.rejoin(name)
-                said += await self._limits.release(name)
-                said += await self._replacer.settle(name)
-                said += self._standby.held(name)
-        return said
+        names = tuple(self._stack.services) if service is None else (service,)
+        if service is not None and service not in self._stack.services:
+            raise self._no_such_service(service)
+        return await give_back({name: self._release(name) for name in names})
+
+    async def _release(self, service: str) -> Sequence[str]:
+        rooms = (self._isolation.rejoin, self._limits.release, self._replacer.release)
+        async with self._turn(service, settles=False):
+            return await every_room(service, *rooms, self._standby.held)
 
     async def close(self, *, stop_services: bool = False) -> None:
         """Let go; or stop everything, dependents before what they need."""
@@ -446,21 +454,8 @@ class DockerRuntime:
             return instance
         return replace(instance, memory_limit_bytes=UNKNOWN)
 
-    async def _log(self, container: Container, lines: int) -> Sequence[str]:
-        try:
-            said = await self._engine.text(
-                "GET",
-                f"containers/{container.id}/logs",
-                params={"stdout": True, "stderr": True, "tail": lines},
-                is_tty=container.is_tty,
-                chars_most=LOG_CHARS_MOST,
-            )
-        except TimeoutError:
-            raise TryAgain(f"the engine gave no log of {container.name} in time") from None
-        return said.splitlines()[-lines:]
-
     @asynccontextmanager
-    async def _turn(self, service: str) -> AsyncIterator[None]:
+    async def _turn(self, service: str, *, settles: bool = True) -> AsyncIterator[None]:
         self._need_open()
         turn = self._turns.get(service)
         if turn is None:
@@ -472,7 +467,8 @@ class DockerRuntime:
             raise TryAgain(f"another call acts on {service}", self._turn_wait_s) from None
         try:
             self._need_open()
-            await self._replacer.settle_unfinished(service)
+            if settles:
+                await self._replacer.settle_unfinished(service)
             yield
         finally:
             turn.release()

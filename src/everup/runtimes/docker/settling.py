@@ -26,6 +26,7 @@ from everup.runtimes.docker.containers import ASIDE, PROJECT, SERVICE, Container
 from everup.runtimes.docker.engine import Engine, Gone
 from everup.runtimes.docker.hands import Hands
 from everup.runtimes.docker.store import Store
+from everup.runtimes.giving import Giving
 
 LEFT_WAIT_S = 10.0
 """How long a call waits for a replacement that nobody waits for any more."""
@@ -59,6 +60,22 @@ class Settler(Asides):
             if service in (None, aside.service):
                 said.append(await self._settle(aside))
         return said
+
+    async def release(self, service: str) -> Sequence[str]:
+        """The same of one service, after what is under way; each of its replacements is tried.
+
+        Raises:
+            StillHeld: some failed.
+        """
+        giving = Giving(service)
+        with giving.trying():
+            await self.settle_unfinished(service)
+        giving.said += self._told(service)
+        for aside in self.asides():
+            if aside.service == service:
+                with giving.trying():
+                    giving.said.append(await self._settle(aside))
+        return giving.result()
 
     async def settle_unfinished(self, service: str | None = None) -> None:
         """End what was cut short: by a crash of Everup, or by whoever waited for it leaving."""
@@ -260,7 +277,8 @@ class Settler(Asides):
         for network, end in aside.networks.items():
             if network not in now:
                 body = {"Container": aside.old, "EndpointConfig": dict(end)}
-                await self._engine.call("POST", f"networks/{network}/connect", body=body)
+                with suppress(Gone):  # nobody can be on a network that is no more
+                    await self._engine.call("POST", f"networks/{network}/connect", body=body)
 
     async def _rename(self, container: str, name: str) -> None:
         await self._engine.call("POST", f"containers/{container}/rename", params={"name": name})

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from everup.model.errors import EverupError
+from everup.model.errors import EverupError, TryAgain
 from everup.model.kinds import is_known
 from everup.model.observation import Instance
 from everup.model.runtime import ProcessSight
 from everup.runtimes.docker.containers import Container, section
 from everup.runtimes.docker.engine import Engine
 
+LOG_CHARS_MOST = 1 << 20
 PROCESSES_MOST = 100
 TITLE_CHARS_MOST = 200
 CHECKS_MOST = 3
@@ -84,3 +85,22 @@ def _check(container: Container) -> Sequence[str]:
         said = " ".join(answer.output.split())[:CHECK_CHARS_MOST]
         lines.append(f"    ended with {answer.code}: {said}")
     return lines
+
+
+async def log(engine: Engine, container: Container, lines: int) -> Sequence[str]:
+    """The last lines that it wrote.
+
+    Raises:
+        TryAgain: not in time.
+    """
+    try:
+        said = await engine.text(
+            "GET",
+            f"containers/{container.id}/logs",
+            params={"stdout": True, "stderr": True, "tail": lines},
+            is_tty=container.is_tty,
+            chars_most=LOG_CHARS_MOST,
+        )
+    except TimeoutError:
+        raise TryAgain(f"the engine gave no log of {container.name} in time") from None
+    return said.splitlines()[-lines:]

@@ -9,6 +9,7 @@ may have them.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -65,7 +66,7 @@ class Standby:
         return [*(text for text in told if text), said]
 
     async def back(self, service: str) -> Sequence[str]:
-        """The names go back, and the old ones run again.
+        """The names go back, and the old ones run again. A network that is no more is left out.
 
         Raises:
             GiveUp: nobody stands in for it.
@@ -74,9 +75,9 @@ class Standby:
         if held is None:
             raise GiveUp(f"nobody stands in for {service}")
         for container, ends in section(held, "new").items():
-            await self._only_on(container, ends)
+            await self._only_on(container, await self._there(ends))
         for container, ends in section(held, "old").items():
-            await self._only_on(container, ends)
+            await self._only_on(container, await self._there(ends))
             try:
                 await self._hands.start(await self._hands.look(container))
             except Gone:
@@ -84,7 +85,7 @@ class Standby:
         self._store.remove(ROOM, service)
         return [f"{service} answers under its own names again, in place of {held.get('standby')}"]
 
-    def held(self, service: str) -> Sequence[str]:
+    async def held(self, service: str) -> Sequence[str]:
         """What stays when all else is given back, and how it is undone."""
         found = self._store.get(ROOM, service)
         if found is None:
@@ -112,6 +113,15 @@ class Standby:
                 raise GiveUp(
                     f"{container.name} is on the network of {mode!r}, where it has no name"
                 )
+
+    async def _there(self, ends: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Without networks that are gone."""
+        found = {}
+        for network, end in ends.items():
+            with contextlib.suppress(Gone):
+                await self._engine.get(f"networks/{network}")
+                found[network] = end
+        return found
 
     async def _only_on(self, container: str, wanted: Mapping[str, Any]) -> None:
         """On these networks, with these names; what is so already is left as it is."""

@@ -37,14 +37,21 @@ class Store:
             raise TryAgain(f"what is held of {name} was not written: {error}") from error
 
     def get(self, room: str, name: str) -> Mapping[str, Any] | None:
-        """What is kept under this name."""
+        """What is kept under this name.
+
+        Raises:
+            TryAgain: it could not be read now; it is still there.
+        """
         found = files.load(self._path(room, name))
         return found if isinstance(found, Mapping) else None
 
     def all(self, room: str) -> Mapping[str, Mapping[str, Any]]:
-        """Everything in a room, by name."""
-        folder = self._folder / room
-        paths = sorted(folder.glob(f"*{SUFFIX}")) if folder.is_dir() else []
+        """Everything in a room, by name.
+
+        Raises:
+            TryAgain: not all of it could be read now.
+        """
+        paths = files.listed(self._folder / room, SUFFIX)
         found = {files.name_of(path): files.load(path) for path in paths}
         return {name: value for name, value in found.items() if isinstance(value, Mapping)}
 

@@ -60,6 +60,10 @@ class Aside:
             watch.cancel()
         self._watches.clear()
 
+    def held(self) -> frozenset[str]:
+        """Services of which something is kept."""
+        return frozenset(self._held)
+
     async def end_all(self, why: str = "given back") -> Sequence[str]:
         """End everything that is kept. Raises like `end`."""
         said: list[str] = []

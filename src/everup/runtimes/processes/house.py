@@ -105,6 +105,7 @@ class House:
 
         Raises:
             AskAHuman: somebody else controls it. GiveUp: this kernel or folder will not do.
+            TryAgain: what is noted there cannot be read now.
         """
         inherited.keep_ignored_signals_to_ourselves()
         try:

@@ -60,9 +60,9 @@ class KeptFolder:
             files.remove(self._path(service))
 
     def load(self) -> list[Kept]:
-        """All that can be read; others are set aside."""
+        """All that can be understood; others are set aside. Raises TryAgain."""
         found: list[Kept] = []
-        for path in sorted(self._folder.glob("*.json")):
+        for path in files.listed(self._folder, ".json"):
             content = files.load(path)
             try:
                 record = from_content(content["record"])

@@ -110,9 +110,9 @@ class Registry:
         files.remove(self._path(key))
 
     def load(self) -> list[Record]:
-        """All records that can be read; others are set aside."""
+        """All records that can be understood; others are set aside. Raises TryAgain."""
         found: list[Record] = []
-        for path in sorted(self._folder.glob("*.json")):
+        for path in files.listed(self._folder, ".json"):
             content = files.load(path)
             if content is None:
                 continue

@@ -18,6 +18,7 @@ from everup.model.errors import GiveUp, NotSupported, TryAgain
 from everup.model.runtime import Capability, Captured, Listing, ProcessSight, RuntimeEvent
 from everup.model.settings import Settings
 from everup.model.stack import HookSpec, Limits, Stack
+from everup.runtimes.giving import every_room, give_back
 from everup.runtimes.processes import evidence, hooks, output, releases, sights
 from everup.runtimes.processes.aside import Aside
 from everup.runtimes.processes.configuration import INSTANCES_MOST, Configuration
@@ -304,16 +305,24 @@ class ProcessRuntime:
 
     async def release(self, service: str | None = None) -> Sequence[str]:
         """Limits that we changed, where what has been used fits into the ones before; and what is
-        kept aside is ended."""
+        kept aside is ended. Each is tried.
+
+        Raises:
+            StillHeld: not all of it; says what was, and why the rest was not.
+        """
         self._need_open()
-        said: list[str] = []
-        for name in self._stack.services if service is None else (service,):
-            async with self._turn(name):
-                said += await self._limits.release(name)
-                said += await self._aside.end(name)
-        if service is None:
-            said += await self._aside.end_all()  # of services that are not declared any more
-        return said
+        names = tuple(self._stack.services) if service is None else (service,)
+        if service is not None:
+            self._house.declarations.spec(service)
+        strange = (
+            self._aside.held() - set(names) if service is None else ()
+        )  # not declared any more
+        parts = {name: self._release(name) for name in names}
+        return await give_back(parts | {name: self._aside.end(name) for name in strange})
+
+    async def _release(self, service: str) -> Sequence[str]:
+        async with self._turn(service):
+            return await every_room(service, self._limits.release, self._aside.end)
 
     async def close(self, *, stop_services: bool = False) -> None:
         """Let go, services live on; or stop everything, dependents before what they need."""

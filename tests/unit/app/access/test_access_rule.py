@@ -57,6 +57,7 @@ def test_published_wider_everybody_shows_it(addresses: list[str]) -> None:
     assert access.is_wide
     assert not any(access.is_local(one) for one in ("172.20.0.1", "127.0.0.1", "::1"))
     assert 'ports: ["127.0.0.1:9000:8010"]' in access.fix
+    assert "networks: [access, default], with networks: {access: {}} at the end" in access.fix
     assert "docker exec shop_everup_1 everup token" in access.fix
 
 
