@@ -23,6 +23,10 @@ from everup.model.safe_point import SafePoint
 from everup.model.stack import ServiceSpec
 
 
+ONE_SHOT_MOST_S = 60.0
+"""Who ran for longer than this has served somebody, where nobody says that it runs once."""
+
+
 class Phase(StrEnum):
     """Where an action is: intent written, or done and being proven."""
 
@@ -79,6 +83,13 @@ def as_it_is(
     return spec if count == spec.instances else replace(spec, instances=count)
 
 
+def as_remembered(spec: ServiceSpec, known: ServiceState) -> ServiceSpec:
+    """The declaration; what only looks like a one-shot is none once it ran for long."""
+    if spec.is_one_shot_by_look and known.ran_longest_s > ONE_SHOT_MOST_S:
+        return replace(spec, is_one_shot=False, is_one_shot_by_look=False)
+    return spec
+
+
 def streak(past: tuple[PastAction, ...], now_s: float, reset_s: float) -> list[PastAction]:
     """Recovery's actions since the service was last left in peace for `reset_s`, newest first."""
     found: list[PastAction] = []
@@ -132,6 +143,7 @@ class ServiceState:
     changed_at_s: float = UNKNOWN  # when somebody changed it to this one
     safe_points: tuple[SafePoint, ...] = ()  # what it can go back to, newest last, bounded
     undone: tuple[str, ...] = ()  # versions that were gone back from, bounded
+    ran_longest_s: float = 0.0  # of the runs whose end is written down
 
     @property
     def unproven_since_s(self) -> float:
