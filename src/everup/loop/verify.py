@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from everup.auto_scaler.sizes import mib
 from everup.loop.look import Look
+from everup.loop.new_lives import new_ends, ran_once
 from everup.loop.settle import ENDS_AND_STARTS, patience_s, settle
 from everup.loop.sighting import sight
 from everup.model.assessment import Assessment
@@ -116,9 +117,13 @@ def judge_expectation(
         if not running:
             return Passed("it is down, as wished")
         return Failed("it still runs") if is_late else Pending("its end")
+    if expected.runs_once:
+        return ran_once(flight, seen, is_late=is_late)
     died = [e for e in seen.exits if e.at_s > flight.done_at_s and _is_of(flight, e)]
     if died:
         return Failed(f"it {died[-1].text} again after {died[-1].at_s - flight.done_at_s:.1f} s")
+    if ended := new_ends(flight, seen):
+        return Failed(f"it {ended[-1].text} again after {ended[-1].ran_s:.1f} s")
     if sick := _ill_again(flight, observation, assessment, settings):
         return Failed(sick)
     missing = _missing(flight, observation, assessment)

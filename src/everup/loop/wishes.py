@@ -166,6 +166,11 @@ def _of_the_place(control: Control, request: Request) -> str:
     if request.verb not in (Verb.HEAL, Verb.START, Verb.SCALE) or not request.service:
         return ""
     name, standby = request.service, control.state.service(request.service).stands_in
+    if _is_at_work(control, request):
+        return (
+            f"{name} runs once and is at work now; wait for its end, or have it begin again:"
+            f" everup heal {name} --type {ActionKind.GRACEFUL_RESTART}"
+        )
     if standby and request.kind is not ActionKind.REJOIN:
         return f"{standby} has the place of {name}; give it back: everup heal {name} --type rejoin"
     if request.kind is not ActionKind.FAILOVER or control.look is None:
@@ -176,6 +181,13 @@ def _of_the_place(control: Control, request: Request) -> str:
         how = "unknown" if health is None else health.condition
         return f"the standby {standby} is {how}, so that it cannot take the place of {name}"
     return ""
+
+
+def _is_at_work(control: Control, request: Request) -> bool:
+    """Is it a one-shot that runs, which to heal would be to break off?"""
+    spec, look = control.stack.services[request.service], control.look
+    is_plain = request.verb is Verb.HEAL and request.kind is None
+    return is_plain and spec.is_one_shot and look is not None and is_running(look, spec.name)
 
 
 def _of_the_moment(control: Control, request: Request) -> Answer | None:

@@ -22,7 +22,6 @@ from everup.model.prediction import MadePrediction
 from everup.model.safe_point import SafePoint
 from everup.model.stack import ServiceSpec
 
-
 ONE_SHOT_MOST_S = 60.0
 """Who ran for longer than this has served somebody, where nobody says that it runs once."""
 
@@ -77,7 +76,9 @@ class PastAction:
 def as_it_is(
     spec: ServiceSpec, seen: ServiceObservation | None, known: ServiceState
 ) -> ServiceSpec:
-    """The declaration with as many instances as there are, or are wanted since it was scaled."""
+    """The declaration with as many instances as there are, or are wanted since it was scaled, and
+    as what it is known to be."""
+    spec = as_remembered(spec, known)
     there = 0 if seen is None else len(seen.instances)
     count = max(known.count_of(spec.instances), there)
     return spec if count == spec.instances else replace(spec, instances=count)

@@ -3,9 +3,9 @@
 Said by a label, by somebody who waits for its successful end, or by how it ended: with 0, soon,
 without any restart policy, with nothing that a server has, and with nobody who would reach it by
 its name. Never guessed while it runs. One that ended with 0 after more than a minute is left
-undecided, so no one-shot; so is one under `on-failure`: its owner wants it to run, and a server that
-ends well there is the fault that no restart policy sees. What was guessed is only how the last run
-looked: what Everup saw of earlier ones goes first (`model.state.as_remembered`).
+undecided, so no one-shot; so is one under `on-failure`: its owner wants it to run, and a server
+that ends well there is the fault that no restart policy sees. What was guessed is only how the last
+run looked: what Everup saw of earlier ones goes first (`model.state.as_remembered`).
 """
 
 from __future__ import annotations
