@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from everup.loop.aside import KeepAside
+from everup.loop.deadlines import lasts_most_s
 from everup.loop.last_words import last_words
 from everup.loop.ports import Clock, Runtime
 from everup.loop.still import goes_on
@@ -71,7 +72,7 @@ async def perform(
     during: list[str] = []
     has_happened = True
     grace_s = float(intent.step.parameters.get("grace_s", spec.stop.grace_s))
-    deadline_s = settings.action_deadline_s + grace_s
+    deadline_s = lasts_most_s(intent.step, spec, settings)
     try:
         if intent.step.kind in KILLS:
             target = intent.step.parameters.get("instance")

@@ -14,7 +14,7 @@ from everup.loop.look import Decision, Look
 from everup.loop.possible import why_not
 from everup.model.decision import Check, Delayed, Hold, HoldReason, Proposal, Refused, Verdict
 from everup.model.entries import Entry, FreezeLifted, FreezeSet, PurposeSet
-from everup.model.kinds import ActionKind, Condition, InstanceState, Purpose, is_known
+from everup.model.kinds import UNKNOWN, ActionKind, Condition, InstanceState, Purpose, is_known
 from everup.model.request import Answer, AnswerState, Request, Verb
 from everup.model.scaling import SCALING_KINDS, Refusal
 from everup.rollback_manager import NoWayBack, way_back
@@ -230,14 +230,17 @@ def spoken(request: Request, now_s: float) -> list[Entry]:
     return []
 
 
-def answer_for(decision: Decision, action_id: str | None, now_s: float) -> Answer:
-    """What the asker is told."""
+def answer_for(
+    decision: Decision, action_id: str | None, now_s: float, within_s: float = UNKNOWN
+) -> Answer:
+    """What the asker is told. `within_s`: how long it may take, where that is worth saying."""
     verdict, proposal = decision.verdict, decision.proposal
     if decision.hold is not None:
         name, _, text = decision.hold.text.partition(": ")
         return Answer(AnswerState.REFUSED, text, check=name)
     if action_id is not None:
-        return Answer(AnswerState.ACCEPTED, "begun", action_id)
+        most = f"; it may take up to {within_s:.0f} s" if is_known(within_s) else ""
+        return Answer(AnswerState.ACCEPTED, f"begun{most}", action_id)
     if isinstance(verdict, Delayed):
         wait_s = verdict.until_s - now_s if is_known(verdict.until_s) else None
         text = verdict.reason

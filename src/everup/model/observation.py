@@ -161,6 +161,7 @@ class HostObservation:
     cpu_ratio: float = UNKNOWN
     pressure_ratio: float = UNKNOWN  # share of time in which runnable work waited for CPU
     loop_lag_s: float = UNKNOWN
+    processors: float = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
