@@ -30,6 +30,18 @@ def new_ends(flight: InFlight, seen: ServiceObservation) -> list[Exit]:
     return sorted(found, key=lambda end: end.at_s)
 
 
+def asked_to_end(flight: InFlight, seen: ServiceObservation) -> str:
+    """How somebody else had what was acted upon end before its proof; "" when nobody did."""
+    target = flight.step.parameters.get("instance")
+    for instance in (one.instance for one in seen.instances):
+        end = instance.exit
+        if instance.state is not InstanceState.EXITED or end is None:
+            continue
+        if target in (None, instance.name) and end.asked and end.at_s > flight.done_at_s:
+            return end.asked
+    return ""
+
+
 def ran_once(flight: InFlight, seen: ServiceObservation, *, is_late: bool) -> Verification:
     """What runs once has done its work when it has ended with 0, and not before."""
     ends = new_ends(flight, seen)

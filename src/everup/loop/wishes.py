@@ -173,6 +173,8 @@ def _of_the_place(control: Control, request: Request) -> str:
         )
     if standby and request.kind is not ActionKind.REJOIN:
         return f"{standby} has the place of {name}; give it back: everup heal {name} --type rejoin"
+    if request.kind is ActionKind.REJOIN and not request.undoes:
+        return _nothing_to_rejoin(control, request)
     if request.kind is not ActionKind.FAILOVER or control.look is None:
         return ""
     standby = control.stack.services[name].standby
@@ -180,6 +182,20 @@ def _of_the_place(control: Control, request: Request) -> str:
     if standby and (health is None or health.condition is not Condition.HEALTHY):
         how = "unknown" if health is None else health.condition
         return f"the standby {standby} is {how}, so that it cannot take the place of {name}"
+    return ""
+
+
+def _nothing_to_rejoin(control: Control, request: Request) -> str:
+    """Why there is nothing to connect again; "" when there is."""
+    name, remembered = request.service, control.state.service(request.service)
+    undo = remembered.owed_undo
+    if remembered.stands_in or (undo is not None and undo.kind is ActionKind.REJOIN):
+        return ""
+    cut = remembered.isolated
+    if not cut:
+        return f"nothing to rejoin: nothing of {name} is cut off, and nobody stands in for it"
+    if request.instance and request.instance not in cut and "" not in cut:
+        return f"nothing to rejoin: of {name} cut off are {', '.join(sorted(cut))}"
     return ""
 
 

@@ -148,7 +148,7 @@ class ServiceObservation:
     service: str
     instances: tuple[InstanceObservation, ...] = ()
     is_known: bool = True
-    exits: tuple[Exit, ...] = ()  # deaths within the crash-loop window, oldest first
+    exits: tuple[Exit, ...] = ()  # deaths within the crash-loop window that nobody asked for
     busy: Busy | None = None  # None: nobody has asked
 
 

@@ -9,7 +9,9 @@ import pytest
 
 from everup.automated_recovery import proposal_for
 from everup.loop.verify import judge_expectation
+from everup.loop.wrong import SUPERSEDED
 from everup.model.decision import Expectation, Step
+from everup.model.entries import ExitSeen
 from everup.model.evidence import Failed, Passed, Pending, Sighting, Verification
 from everup.model.kinds import ActionKind, Cause, InstanceState, Origin
 from everup.model.observation import Exit, InstanceObservation
@@ -36,6 +38,7 @@ def judged(
     done_ago_s: float = 1.0,
     exits: tuple[Exit, ...] = (),
     kind: ActionKind = ActionKind.START,
+    changed_ago_s: float | None = None,
 ) -> Verification:
     flight = InFlight(
         *("act-1", "inc-1", "key", Origin.RECOVERY, Cause.CRASH, Step(kind, "a")),
@@ -47,6 +50,8 @@ def judged(
     )
     what = stack(service("a"))
     observation = seen(one, exits=exits)
+    if changed_ago_s is not None:
+        observation = replace(observation, changes={"a": NOW_S - changed_ago_s})
     return judge_expectation(flight, observation, assess(what, observation), SETTINGS)
 
 
@@ -72,6 +77,55 @@ def test_a_one_shot_that_ends_with_0_has_succeeded(done_ago_s: float) -> None:
     exits = (Exit(NOW_S - 2, 0, ran_s=2.5, instance="a-0"),)
     verdict = judged(ended(0, ran_s=2.5), ONCE, done_ago_s=done_ago_s, exits=exits)
     assert verdict == Passed("it ran once and ended with 0 after 2.5 s")
+
+
+def test_what_somebody_asked_to_end_or_changed_before_its_proof_has_not_failed() -> None:
+    one = ended(-9, ran_s=40.0, ago_s=2.0)
+    end = replace(one.instance.exit or Exit(0.0), asked="docker stop")
+    one = replace(one, instance=replace(one.instance, exit=end))
+    verdict = judged(one, PLAIN, intended_ago_s=60.0, done_ago_s=50.0)
+    assert verdict == Failed("superseded by somebody's docker stop before its proof")
+    exits = (Exit(NOW_S - 2, 1, ran_s=9.0, instance="a-0"),)
+    died = ended(1, ran_s=9.0)
+    for changed_ago_s, is_cut_off in ((20.0, True), (90.0, False)):
+        verdict = judged(
+            *(died, PLAIN),
+            intended_ago_s=60.0,
+            done_ago_s=50.0,
+            exits=exits,
+            changed_ago_s=changed_ago_s,
+        )
+        assert isinstance(verdict, Failed)
+        assert verdict.reason.startswith(SUPERSEDED) is is_cut_off
+
+
+def test_deaths_that_somebody_asked_for_are_no_crashes() -> None:
+    world = World(stack(service("a", probe=None)), QUICK)
+    now_s = world.clock.now()
+    asked = [Exit(now_s - 1.0 - n / 10, -9, asked="docker stop") for n in range(3)]
+    crash = Exit(now_s - 0.5, 1)
+    world.journal.kept = [ExitSeen(now_s, "a", "a-0", end) for end in (*asked, crash)]
+    world.runtime.run("a")
+
+    async def seen_exits() -> tuple[Exit, ...]:
+        async with world.life() as control:
+            assert control.look is not None
+            return control.look.observation.services["a"].exits
+
+    assert [end.code for end in asyncio.run(seen_exits())] == [1]
+
+
+def test_what_is_not_cut_off_cannot_be_connected_again() -> None:
+    world = World(stack(service("a", probe=None)), QUICK)
+    world.runtime.run("a")
+
+    async def asked() -> Answer:
+        async with world.life() as control:
+            return await control.request(Request(Verb.HEAL, "ann", "a", kind=ActionKind.REJOIN))
+
+    answer = asyncio.run(asked())
+    assert answer.state is AnswerState.REFUSED
+    assert answer.text.startswith("nothing to rejoin")
 
 
 def test_a_one_shot_that_fails_or_is_at_work_has_not() -> None:
