@@ -16,8 +16,8 @@ from everup.model.decision import Step
 from everup.model.kinds import UNKNOWN, ActionKind
 from everup.model.scaling import (
     BEFORE,
+    COPIES_OF_A_PROCESSOR,
     INSTANCES,
-    INSTANCES_MOST,
     LEAVING,
     NOTHING_SAID,
     SIZES,
@@ -31,7 +31,8 @@ from everup.model.stack import ServiceSpec, Stack
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """`is_persons`: where its owner declared no bounds, a person may go beyond what is there."""
+    """`is_persons`: where its owner declared no bounds, a person may go beyond what is there, as
+    far as the machine is taken to bear it."""
 
     kind: ActionKind | None
     amount: Amount = NOTHING_SAID
@@ -101,7 +102,7 @@ def _no_such_count(
     kind: ActionKind, count: int, ask: Ask, spec: ServiceSpec, scale: ServiceScale
 ) -> Refusal | None:
     is_bound = spec.has_bounds or not ask.is_persons
-    most = spec.max_instances if is_bound else INSTANCES_MOST
+    most = spec.max_instances if is_bound else scale.borne
     least = max(1, spec.min_instances if is_bound else 1)
     now = scale.instances
     if count == now:
@@ -109,8 +110,14 @@ def _no_such_count(
     if (count > now) is not (kind is ActionKind.SCALE_OUT):
         text = f"{spec.name} has {now} instances, so that {count} is no {kind}"
         return Refusal(Obstacle.WRONG_WAY, text)
-    if count > most:
+    if count > most and (is_bound or count > now):
         text = f"{count} instances of {spec.name} are above its most, {most}"
+        if not is_bound:
+            text += (
+                f" while its owner declares none: {COPIES_OF_A_PROCESSOR} for each processor of"
+                " this machine; to have more, declare instances: {max: …} or the label"
+                " everup.max_instances"
+            )
         return Refusal(Obstacle.ABOVE_MOST, text)
     if count < least:
         text = f"{count} instances of {spec.name} are below its least, {least}"

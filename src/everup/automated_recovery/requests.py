@@ -12,7 +12,7 @@ from everup.model.observation import ServiceObservation
 from everup.model.request import Request, Verb
 from everup.model.settings import Settings
 from everup.model.stack import FREE_SPACE_HOOK, ServiceSpec, Stack
-from everup.model.state import ServiceState, as_it_is
+from everup.model.state import ServiceState, as_it_is, as_remembered
 
 NOTHING_KNOWN = ServiceState()
 KIND_OF_VERB = {Verb.START: ActionKind.START, Verb.STOP: ActionKind.STOP}
@@ -31,9 +31,10 @@ def proposal_for(
 ) -> Proposal:
     """What the person asked for. A stateful service is killed after its grace only when it is
     proven hung, or when the person named `container_restart` themselves. `restart` (kind None) is
-    a graceful restart that names container_restart as what follows if it fails."""
-    spec = stack.services[request.service]
-    kind = KIND_OF_VERB.get(request.verb) or request.kind or ActionKind.GRACEFUL_RESTART
+    a graceful restart that names container_restart as what follows if it fails; what runs once is
+    started once."""
+    spec = as_remembered(stack.services[request.service], remembered)
+    kind = KIND_OF_VERB.get(request.verb) or request.kind or kind_of_heal(spec)
     grace_s = spec.stop.grace_s
     if spec.is_stateful:
         grace_s = max(grace_s, settings.stateful_grace_s)
@@ -49,7 +50,7 @@ def proposal_for(
     if makes_room:
         parameters[HOOK] = FREE_SPACE_HOOK
     following = None
-    if request.verb is Verb.HEAL and request.kind is None:
+    if request.verb is Verb.HEAL and request.kind is None and not spec.is_one_shot:
         following = ActionKind.CONTAINER_RESTART
         parameters["then"] = following.value
     steps = (Step(kind, spec.name, parameters, request.undoes or None),)
@@ -77,6 +78,11 @@ def proposal_for(
         overrides=dict(request.overrides),
         on_running=is_running,
     )
+
+
+def kind_of_heal(spec: ServiceSpec) -> ActionKind:
+    """What a `restart` begins with."""
+    return ActionKind.START if spec.is_one_shot else ActionKind.GRACEFUL_RESTART
 
 
 def _where(

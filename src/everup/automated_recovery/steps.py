@@ -14,6 +14,8 @@ RESTARTS = (
     ActionKind.DEPENDENCY_RECOVERY,
 )
 
+STARTS = frozenset({ActionKind.START, ActionKind.RECREATE, *RESTARTS})
+
 
 def target_of(spec: ServiceSpec, found: Finding) -> str:
     """The first sick instance of a service that has several; "" for all of a service."""
@@ -88,15 +90,19 @@ def expectation_for(
     start_s = spec.start_period_s or settings.start_period_unknown_s
     is_slow = spec.probe is not None and spec.probe.is_owners  # it answers at its own pace
     answers_s = settings.verify_probes * spec.probe.interval_s if spec.probe and is_slow else 0.0
+    deadline_s = settings.verify_deadline_s + window_s + start_s + answers_s
+    settling_s = spec.recovery_most_s or settings.recovery_most_s
+    runs_once = spec.is_one_shot and kind in STARTS
     return Expectation(
         service=spec.name,
-        deadline_s=settings.verify_deadline_s + window_s + start_s + answers_s,
+        deadline_s=max(deadline_s, settling_s) if runs_once else deadline_s,
         window_s=window_s,
         probes=settings.verify_probes,
         score_least=threshold,
         behind_before={name: assessment.own.score(name) for name in behind(kind, spec.name, stack)},
-        settling_most_s=spec.recovery_most_s or settings.recovery_most_s,
+        settling_most_s=settling_s,
         dependents_before={
             name: assessment.own.score(name) for name in stack.dependents_of(spec.name)
         },
+        runs_once=runs_once,
     )

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from everup.cli import client, show
 from everup.cli.durations import seconds
 from everup.cli.exits import OK, UNWELL
+from everup.cli.hints import typed
 from everup.cli.place import Place
 
 
@@ -18,7 +19,7 @@ def purpose(
     """Stop or start one service."""
     path = f"/services/{quote(service, safe='')}/{verb}"
     found = client.change(place, "POST", path, wait_s, reason=reason, override=override)
-    return said(place, found)
+    return said(place, found, wait_s)
 
 
 def heal(
@@ -41,7 +42,7 @@ def heal(
         reason=reason,
         override=override,
     )
-    return said(place, found)
+    return said(place, found, wait_s)
 
 
 def scale(
@@ -66,7 +67,7 @@ def scale(
         reason=reason,
         override=override,
     )
-    return said(place, found)
+    return said(place, found, wait_s)
 
 
 def rollback(
@@ -89,7 +90,7 @@ def rollback(
     if is_dry:
         return OK
     found = client.change(place, "POST", path, wait_s, reason=reason, override=override)
-    return said(place, found)
+    return said(place, found, wait_s)
 
 
 def freeze(place: Place, service: str | None, for_: str | None, reason: str) -> int:
@@ -104,10 +105,16 @@ def unfreeze(place: Place, service: str | None) -> int:
     return said(place, client.change(place, "DELETE", "/freeze", service=service))
 
 
-def said(place: Place, found: dict[str, Any]) -> int:
-    """Show the answer."""
+def said(place: Place, found: dict[str, Any], wait_s: float = 0.0) -> int:
+    """Show the answer. Who waited, and saw no end of it, is not told that all is well."""
+    is_open = wait_s > 0 and not found.get("is_settled", True)
     if place.is_json:
         show.put_json(found)
         outcome = found["outcome"]
-        return UNWELL if outcome is not None and outcome["state"] == "failed" else OK
-    return OK if show.answer(found) else UNWELL
+        has_failed = outcome is not None and outcome["state"] == "failed"
+        return UNWELL if has_failed or is_open else OK
+    has_failed = not show.answer(found)
+    if is_open:
+        text = f"not proven within {wait_s:g} s, and goes on; {found['text']}; see: "
+        print(text + typed(f"explain {found['service']}"))
+    return UNWELL if has_failed or is_open else OK

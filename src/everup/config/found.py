@@ -111,6 +111,8 @@ def _laid_over(found: ServiceSpec, read: Read) -> ServiceSpec:
     changes: dict[str, Any] = {
         there: getattr(own, there) for name, there in PLAIN.items() if name in given
     }
+    if "one_shot" in given:
+        changes["is_one_shot_by_look"] = False  # its owner has said it
     if not given and own.probe is not None:  # the short form is a probe
         changes["probe"] = own.probe
     if "mode" in given:

@@ -29,7 +29,7 @@ from everup.model.kinds import (
 from everup.model.observation import Observation
 from everup.model.settings import Settings
 from everup.model.stack import Stack
-from everup.model.state import StackState
+from everup.model.state import StackState, as_remembered
 
 UNWELL = frozenset(
     {
@@ -65,6 +65,7 @@ def relate(
         seen = observation.services.get(name)
         if seen is None:
             continue
+        spec = as_remembered(spec, state.service(name))
         around = suffering if name in depended_on else quiet
         found = find(spec, seen, own.services[name], around, settings)
         if found is not None:

@@ -10,12 +10,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from everup.loop.context import gate_context
+from everup.loop.deadlines import lasts_most_s
 from everup.loop.look import Decision, Look
 from everup.loop.sighting import sight
 from everup.loop.wishes import answer_for
 from everup.model.decision import Allowed
 from everup.model.entries import Intended, Verified
 from everup.model.evidence import Evidence
+from everup.model.kinds import UNKNOWN
+from everup.model.scaling import COUNTS
 from everup.safety import Context, judge
 
 if TYPE_CHECKING:
@@ -40,9 +43,19 @@ async def act(control: Control, look: Look) -> Look:
             begun.append(action_id)
         decisions.append(decision)
         if decision.ticket is not None:
-            answer = answer_for(decision, action_id, look.at_s)
+            within_s = _within_s(control, decision)
+            answer = answer_for(decision, action_id, look.at_s, within_s)
             control.desk_of_wishes.answer(decision.ticket, answer)
     return replace(look, decisions=tuple(decisions), begun=tuple(begun))
+
+
+def _within_s(control: Control, decision: Decision) -> float:
+    """How long it may take, with its proof, where that goes by how much was asked for."""
+    if decision.proposal is None or decision.proposal.kind not in COUNTS:
+        return UNKNOWN
+    spec, expected = control.stack.services[decision.service], decision.proposal.expectation
+    step = decision.proposal.steps[0]
+    return lasts_most_s(step, spec, control.settings) + expected.deadline_s
 
 
 async def _begin(control: Control, look: Look, decision: Decision) -> str | None:

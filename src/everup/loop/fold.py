@@ -67,8 +67,12 @@ def _purpose(state: StackState, entry: e.PurposeSet) -> StackState:
 
 def _exit(state: StackState, entry: e.ExitSeen) -> StackState:
     death = replace(entry.exit, instance=entry.instance)
-    exits = (*state.service(entry.service).exits, death)[-EXITS_MOST:]
-    return with_service(state, entry.service, exits=exits)
+    known = state.service(entry.service)
+    exits = (*known.exits, death)[-EXITS_MOST:]
+    longest_s = known.ran_longest_s
+    if death.ran_s > longest_s:  # never so for a life of unknown length
+        longest_s = death.ran_s
+    return with_service(state, entry.service, exits=exits, ran_longest_s=longest_s)
 
 
 def _told(state: StackState, entry: e.Notified) -> StackState:

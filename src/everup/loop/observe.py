@@ -155,7 +155,8 @@ def _with_exits(control: Control, seen: Observation) -> Observation:
     if is_known(control.state.services_stopped_at_s):
         services = {n: _without_ours(control.state, s) for n, s in services.items()}
     for name, remembered in control.state.services.items():
-        exits = tuple([e for e in remembered.exits if e.at_s >= since_s])
+        # Whoever asked it to end had a reason of their own: it tells nothing of how well it is.
+        exits = tuple([e for e in remembered.exits if e.at_s >= since_s and not e.asked])
         if exits and name in services:
             services[name] = replace(services[name], exits=exits)
     return replace(seen, services=services)

@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from everup.loop.aside import KeepAside
+from everup.loop.deadlines import lasts_most_s
 from everup.loop.last_words import last_words
 from everup.loop.ports import Clock, Runtime
 from everup.loop.still import no_more
@@ -81,7 +82,7 @@ async def perform(
     during: list[str] = []
     has_happened, still_ends = True, ""
     grace_s = float(intent.step.parameters.get("grace_s", spec.stop.grace_s))
-    deadline_s = settings.action_deadline_s + grace_s
+    deadline_s = lasts_most_s(intent.step, spec, settings)
     try:
         if intent.step.kind in KILLS:
             target = intent.step.parameters.get("instance")

@@ -12,7 +12,7 @@ from statistics import fmean
 
 from everup.automated_recovery.patience import USUAL, patience_s
 from everup.loop.spans import Span, length, overlap
-from everup.loop.wrong import Wrongs
+from everup.loop.wrong import SUPERSEDED, Wrongs
 from everup.model import entries as e
 from everup.model.episode import Ending, Hindsight, quantile
 from everup.model.evidence import OutcomeState
@@ -146,7 +146,8 @@ class Tally:
             return
         key = (intent.step.target, intent.step.kind, intent.origin is Origin.PERSON)
         if isinstance(entry, e.Verified):
-            self._ends[*key, entry.has_passed] += 1
+            if entry.has_passed or not entry.reason.startswith(SUPERSEDED):
+                self._ends[*key, entry.has_passed] += 1
         elif entry.outcome is OutcomeState.FAILED:
             self._ends[*key, False] += 1
 

@@ -17,7 +17,7 @@ from everup.model.kinds import ActionKind, Cause, Origin
 from everup.model.observation import Observation
 from everup.model.request import Request
 from everup.model.runtime import Capability, RuntimeManifest
-from everup.model.scaling import COUNTS, SCALING_KINDS, STARTS, Obstacle, Refusal
+from everup.model.scaling import COUNTS, SCALING_KINDS, STARTS, Obstacle, Refusal, borne_by
 from everup.model.settings import Settings
 from everup.model.stack import Stack
 from everup.model.state import StackState
@@ -34,12 +34,13 @@ def scale(
 ) -> ServiceScale:
     """The service as scaling sees it now."""
     found = assessment.relations.findings.get(service)
-    return scale_of(
+    seen = scale_of(
         stack.services[service],
         observation.services.get(service),
         state.service(service),
         () if found is None else found.instances,
     )
+    return replace(seen, borne=borne_by(observation.host.processors))
 
 
 def asked(

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 
 from everup.auto_scaler.sizes import mib
 from everup.loop.look import Look
+from everup.loop.new_lives import asked_to_end, new_ends, ran_once
 from everup.loop.settle import ENDS_AND_STARTS, patience_s, settle
 from everup.loop.sighting import sight
+from everup.loop.wrong import SUPERSEDED
 from everup.model.assessment import Assessment
 from everup.model.decision import Expectation
 from everup.model.disk import fullest
@@ -69,7 +71,7 @@ async def verify(control: Control, look: Look) -> Look:
         entries.append(
             Verified(look.at_s, flight.action_id, service, has_passed, verdict.reason, evidence)
         )
-        if not has_passed:
+        if not has_passed and not verdict.reason.startswith(SUPERSEDED):
             control.follow_up(service, flight.action_id)
     if entries:
         await control.write(entries)
@@ -101,7 +103,19 @@ def _settled(control: Control, look: Look, flight: InFlight) -> list[Entry]:
 def judge_expectation(
     flight: InFlight, observation: Observation, assessment: Assessment, settings: Settings
 ) -> Verification:
-    """Pending with what is missing, Passed, or Failed with the reason."""
+    """Pending with what is missing, Passed, or Failed with the reason. What somebody else's change
+    has cut off is superseded by it: nobody knows what it would have come to."""
+    verdict = _judged(flight, observation, assessment, settings)
+    changed_s = observation.changes.get(flight.step.target, float("-inf"))
+    if isinstance(verdict, Failed) and changed_s > flight.done_at_s:
+        who = f"somebody else's change of {flight.step.target}"
+        return Failed(f"{SUPERSEDED}{who} before its proof")
+    return verdict
+
+
+def _judged(
+    flight: InFlight, observation: Observation, assessment: Assessment, settings: Settings
+) -> Verification:
     expected = flight.expectation
     now_s = observation.at_s
     seen = observation.services.get(expected.service)
@@ -116,9 +130,15 @@ def judge_expectation(
         if not running:
             return Passed("it is down, as wished")
         return Failed("it still runs") if is_late else Pending("its end")
+    if how := asked_to_end(flight, seen):
+        return Failed(f"{SUPERSEDED}somebody's {how} before its proof")
+    if expected.runs_once:
+        return ran_once(flight, seen, is_late=is_late)
     died = [e for e in seen.exits if e.at_s > flight.done_at_s and _is_of(flight, e)]
     if died:
         return Failed(f"it {died[-1].text} again after {died[-1].at_s - flight.done_at_s:.1f} s")
+    if ended := new_ends(flight, seen):
+        return Failed(f"it {ended[-1].text} again after {ended[-1].ran_s:.1f} s")
     if sick := _ill_again(flight, observation, assessment, settings):
         return Failed(sick)
     missing = _missing(flight, observation, assessment)

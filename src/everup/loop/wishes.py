@@ -14,7 +14,7 @@ from everup.loop.look import Decision, Look
 from everup.loop.possible import why_not
 from everup.model.decision import Check, Delayed, Hold, HoldReason, Proposal, Refused, Verdict
 from everup.model.entries import Entry, FreezeLifted, FreezeSet, PurposeSet
-from everup.model.kinds import ActionKind, Condition, InstanceState, Purpose, is_known
+from everup.model.kinds import UNKNOWN, ActionKind, Condition, InstanceState, Purpose, is_known
 from everup.model.request import Answer, AnswerState, Request, Verb
 from everup.model.scaling import SCALING_KINDS, Refusal
 from everup.rollback_manager import NoWayBack, way_back
@@ -166,8 +166,15 @@ def _of_the_place(control: Control, request: Request) -> str:
     if request.verb not in (Verb.HEAL, Verb.START, Verb.SCALE) or not request.service:
         return ""
     name, standby = request.service, control.state.service(request.service).stands_in
+    if _is_at_work(control, request):
+        return (
+            f"{name} runs once and is at work now; wait for its end, or have it begin again:"
+            f" everup heal {name} --type {ActionKind.GRACEFUL_RESTART}"
+        )
     if standby and request.kind is not ActionKind.REJOIN:
         return f"{standby} has the place of {name}; give it back: everup heal {name} --type rejoin"
+    if request.kind is ActionKind.REJOIN and not request.undoes:
+        return _nothing_to_rejoin(control, request)
     if request.kind is not ActionKind.FAILOVER or control.look is None:
         return ""
     standby = control.stack.services[name].standby
@@ -176,6 +183,27 @@ def _of_the_place(control: Control, request: Request) -> str:
         how = "unknown" if health is None else health.condition
         return f"the standby {standby} is {how}, so that it cannot take the place of {name}"
     return ""
+
+
+def _nothing_to_rejoin(control: Control, request: Request) -> str:
+    """Why there is nothing to connect again; "" when there is."""
+    name, remembered = request.service, control.state.service(request.service)
+    undo = remembered.owed_undo
+    if remembered.stands_in or (undo is not None and undo.kind is ActionKind.REJOIN):
+        return ""
+    cut = remembered.isolated
+    if not cut:
+        return f"nothing to rejoin: nothing of {name} is cut off, and nobody stands in for it"
+    if request.instance and request.instance not in cut and "" not in cut:
+        return f"nothing to rejoin: of {name} cut off are {', '.join(sorted(cut))}"
+    return ""
+
+
+def _is_at_work(control: Control, request: Request) -> bool:
+    """Is it a one-shot that runs, which to heal would be to break off?"""
+    spec, look = control.stack.services[request.service], control.look
+    is_plain = request.verb is Verb.HEAL and request.kind is None
+    return is_plain and spec.is_one_shot and look is not None and is_running(look, spec.name)
 
 
 def _of_the_moment(control: Control, request: Request) -> Answer | None:
@@ -218,14 +246,17 @@ def spoken(request: Request, now_s: float) -> list[Entry]:
     return []
 
 
-def answer_for(decision: Decision, action_id: str | None, now_s: float) -> Answer:
-    """What the asker is told."""
+def answer_for(
+    decision: Decision, action_id: str | None, now_s: float, within_s: float = UNKNOWN
+) -> Answer:
+    """What the asker is told. `within_s`: how long it may take, where that is worth saying."""
     verdict, proposal = decision.verdict, decision.proposal
     if decision.hold is not None:
         name, _, text = decision.hold.text.partition(": ")
         return Answer(AnswerState.REFUSED, text, check=name)
     if action_id is not None:
-        return Answer(AnswerState.ACCEPTED, "begun", action_id)
+        most = f"; it may take up to {within_s:.0f} s" if is_known(within_s) else ""
+        return Answer(AnswerState.ACCEPTED, f"begun{most}", action_id)
     if isinstance(verdict, Delayed):
         wait_s = verdict.until_s - now_s if is_known(verdict.until_s) else None
         text = verdict.reason

@@ -59,6 +59,7 @@ class Expectation:
     is_cut: bool = False  # it, or its one instance, is cut off: nothing is asked of that
     version: str = ""  # what must run then; "": any
     has_room: bool = False  # the disk that it writes to must be seen with room
+    runs_once: bool = False  # it is to end with 0
 
 
 @dataclass(frozen=True, slots=True)

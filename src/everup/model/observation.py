@@ -155,7 +155,7 @@ class ServiceObservation:
     service: str
     instances: tuple[InstanceObservation, ...] = ()
     is_known: bool = True
-    exits: tuple[Exit, ...] = ()  # deaths within the crash-loop window, oldest first
+    exits: tuple[Exit, ...] = ()  # deaths within the crash-loop window that nobody asked for
     busy: Busy | None = None  # None: nobody has asked
 
 
@@ -168,6 +168,7 @@ class HostObservation:
     cpu_ratio: float = UNKNOWN
     pressure_ratio: float = UNKNOWN  # share of time in which runnable work waited for CPU
     loop_lag_s: float = UNKNOWN
+    processors: float = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

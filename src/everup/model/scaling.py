@@ -88,6 +88,8 @@ INVERSE = {
 }
 """What takes an action back."""
 INSTANCES_MOST = 100
+COPIES_OF_A_PROCESSOR = 4
+"""How many instances of one service a machine is taken to bear, where its owner said no most."""
 INSTANCES, BEFORE = "instances", "instances_before"
 LEAVING = "leaving"
 MEMORY, MEMORY_BEFORE = "memory_bytes", "memory_bytes_before"
@@ -95,3 +97,9 @@ CPUS, CPUS_BEFORE = "cpus", "cpus_before"
 STARTS = "starts"
 """Parameters of a scaling step. `leaving`: names, with a comma between, in the order of going.
 `starts`: what does not run is started under the new limits."""
+
+
+def borne_by(processors: float) -> int:
+    """The most instances of one service where its owner declared none; unknown counts as one."""
+    count = int(processors) if is_known(processors) else 1
+    return min(INSTANCES_MOST, COPIES_OF_A_PROCESSOR * max(1, count))

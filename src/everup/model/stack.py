@@ -169,6 +169,7 @@ class ServiceSpec:
     priority: int = 0
     is_stateful: bool = False
     is_one_shot: bool = False
+    is_one_shot_by_look: bool = False  # nobody says so: its last run looked like one
     start_period_s: float = 0.0  # 0: not declared
     recovery_most_s: float = 0.0  # 0: not declared
     busy_most_s: float = 0.0  # 0: not declared

@@ -22,6 +22,9 @@ from everup.model.prediction import MadePrediction
 from everup.model.safe_point import SafePoint
 from everup.model.stack import ServiceSpec
 
+ONE_SHOT_MOST_S = 60.0
+"""Who ran for longer than this has served somebody, where nobody says that it runs once."""
+
 
 class Phase(StrEnum):
     """Where an action is: intent written, or done and being proven."""
@@ -73,10 +76,19 @@ class PastAction:
 def as_it_is(
     spec: ServiceSpec, seen: ServiceObservation | None, known: ServiceState
 ) -> ServiceSpec:
-    """The declaration with as many instances as there are, or are wanted since it was scaled."""
+    """The declaration with as many instances as there are, or are wanted since it was scaled, and
+    as what it is known to be."""
+    spec = as_remembered(spec, known)
     there = 0 if seen is None else len(seen.instances)
     count = max(known.count_of(spec.instances), there)
     return spec if count == spec.instances else replace(spec, instances=count)
+
+
+def as_remembered(spec: ServiceSpec, known: ServiceState) -> ServiceSpec:
+    """The declaration; what only looks like a one-shot is none once it ran for long."""
+    if spec.is_one_shot_by_look and known.ran_longest_s > ONE_SHOT_MOST_S:
+        return replace(spec, is_one_shot=False, is_one_shot_by_look=False)
+    return spec
 
 
 def streak(past: tuple[PastAction, ...], now_s: float, reset_s: float) -> list[PastAction]:
@@ -134,6 +146,7 @@ class ServiceState:
     undone: tuple[str, ...] = ()  # versions that were gone back from, bounded
     still_ends: Mapping[str, str] = field(default_factory=dict)
     """Instance → the life that an action of ours asked to end, and that ran on."""
+    ran_longest_s: float = 0.0  # of the runs whose end is written down
 
     @property
     def unproven_since_s(self) -> float:

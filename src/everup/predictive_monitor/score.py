@@ -22,7 +22,7 @@ from everup.model.kinds import (
 from everup.model.observation import InstanceObservation, Observation, ServiceObservation
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec, Stack
-from everup.model.state import StackState
+from everup.model.state import StackState, as_remembered
 from everup.predictive_monitor.startup import settling
 
 PROBE_WEIGHT = 0.85
@@ -41,7 +41,9 @@ def score(
     """Score every declared service."""
     return OwnHealth(
         {
-            name: _score_service(spec, observation, state, settings)
+            name: _score_service(
+                as_remembered(spec, state.service(name)), observation, state, settings
+            )
             for name, spec in stack.services.items()
         }
     )

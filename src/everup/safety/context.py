@@ -59,7 +59,8 @@ class Context:
             found = relations.findings[name]
             if found.shows not in NO_SIGN_OF_US:
                 sick += 1
-                fresh += self.now_s - found.since_s <= window_s
+                is_fresh = self.now_s - found.since_s <= window_s
+                fresh += is_fresh and not self._was_never_well(name)
             probe = self.stack.services[name].probe
             if found.cause is Cause.HANG and not found.is_proven:
                 silent += probe is not None and probe.is_owners
@@ -67,6 +68,16 @@ class Context:
         object.__setattr__(self, "sick_roots", sick)
         object.__setattr__(self, "silent_checks", silent)
         object.__setattr__(self, "open_on", self.state.by_root())
+
+    def _was_never_well(self, name: str) -> bool:
+        """By the word of its owner's own check, which the engine asks: it did not fall ill, it has
+        not come up yet. Of what we ask ourselves that says nothing: we may be the ones who fail."""
+        spec, seen = self.stack.services[name], self.observation.services.get(name)
+        if spec.probe is None or not spec.probe.is_owners or seen is None:
+            return False
+        if self.memory.service(name).was_ever_healthy or self.state.service(name).lives:
+            return False
+        return not any(i.probe is not None and i.probe.has_ever_passed for i in seen.instances)
 
     def is_quiet(self, service: str) -> bool:
         """Is this a declared quiet hour of the service?"""

@@ -52,6 +52,7 @@ class LiveHostSense:
             cpu_ratio=self._machine.cpu_ratio(),
             pressure_ratio=self._machine.pressure_ratio(),
             loop_lag_s=self._lag.worst_s(),
+            processors=float(self._machine.processors),
         )
 
     async def canaries(self, timeout_s: float) -> Sequence[str]:

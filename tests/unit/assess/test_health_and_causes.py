@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from everup.dependency_monitor import build_graph
 from everup.dependency_monitor.relate import propagate
+from everup.loop.fold import fold
 from everup.model.assessment import OwnHealth, ServiceHealth
+from everup.model.entries import ExitSeen
 from everup.model.kinds import Cause, Condition, Purpose
 from everup.model.observation import Exit, Heard
 from everup.model.state import ServiceState, StackState
@@ -107,6 +109,18 @@ def test_a_finished_one_shot_is_well() -> None:
     result = assess(stack(service("job", is_one_shot=True)), seen(dead("job", 0)))
     assert result.own.score("job") == 1.0
     assert not result.relations.findings
+
+
+def test_what_looks_like_a_one_shot_and_ran_for_long_before_is_none() -> None:
+    looks = service("a", is_one_shot=True, is_one_shot_by_look=True)
+    said = service("a", is_one_shot=True)
+    state = fold(StackState(), ExitSeen(NOW_S, "a", "a-0", Exit(NOW_S, 0, ran_s=87.0)))
+    state = fold(state, ExitSeen(NOW_S, "a", "a-0", Exit(NOW_S, 0, ran_s=1.0)))
+    assert assess(stack(looks), seen(dead("a", 0))).own.score("a") == 1.0
+    assert assess(stack(said), seen(dead("a", 0)), state).own.score("a") == 1.0
+    victim = assess(stack(looks, service("b", "a")), seen(dead("a", 0), failing("b")), state)
+    assert victim.own.services["a"].condition is Condition.DOWN
+    assert victim.relations.victims == {"b": ("a",)}
 
 
 def test_hung_means_proven() -> None:

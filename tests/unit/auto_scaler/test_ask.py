@@ -21,6 +21,7 @@ from everup.model.scaling import (
     Obstacle,
     Refusal,
     Spread,
+    borne_by,
 )
 from everup.model.settings import Settings
 from everup.model.stack import Limits, ServiceSpec
@@ -96,6 +97,23 @@ def test_what_the_runtime_sees_stands_first_and_the_switch_before_all() -> None:
 def test_without_declared_bounds_a_person_may_go_beyond_and_everup_may_not() -> None:
     assert isinstance(ask(SPREAD, OUT, Amount(9)), Change)
     assert refused(ask(SPREAD, OUT, Amount(9), is_persons=False)) is Obstacle.ABOVE_MOST
+
+
+def test_without_a_declared_most_the_machine_is_not_taken_to_bear_any_number() -> None:
+    two_cores = replace(THREE, borne=borne_by(2.0))
+    assert isinstance(ask(SPREAD, OUT, Amount(8), two_cores), Change)
+    found = ask(SPREAD, OUT, Amount(9), two_cores)
+    assert refused(found) is Obstacle.ABOVE_MOST
+    assert not isinstance(found, Change)
+    assert "4 for each processor of this machine" in found[0].text
+    declared = replace(SPREAD, has_bounds=True, min_instances=1, max_instances=20)
+    assert isinstance(ask(declared, OUT, Amount(20), two_cores), Change)
+    many = replace(two_cores, instances=30, leaving=tuple(f"a-{n}" for n in range(30)))
+    assert isinstance(ask(SPREAD, IN, Amount(20), many), Change), "fewer is always welcome"
+
+
+def test_what_a_machine_bears_goes_by_its_processors() -> None:
+    assert [borne_by(n) for n in (math.nan, 0.0, 1.0, 2.0, 64.0)] == [4, 4, 4, 8, 100]
 
 
 def test_by_default_one_more_and_a_fifth_more() -> None:

@@ -129,6 +129,22 @@ def test_blind_eyes_do_nothing(monitor: MonitorObservation) -> None:
     assert verdict.check is Check.MONITOR_SANE
 
 
+def test_who_was_never_well_by_its_owners_check_did_not_fall_ill() -> None:
+    owners = ProbeSpec(is_owners=True)
+    what = stack(*[service(n, probe=owners) for n in "abc"])
+    sick = [failing(n) for n in "abc"]
+    fresh = [
+        replace(one, probe=replace(one.probe, has_ever_passed=False)) if one.probe else one
+        for one in sick
+    ]
+    assert context(what, seen(*sick)).fresh_roots == 3
+    assert context(what, seen(*fresh)).fresh_roots == 0
+    ours = stack(*[service(n) for n in "abc"])
+    assert context(ours, seen(*fresh)).fresh_roots == 3, "we may be the ones who cannot ask"
+    known = StackState({"a": ServiceState(lives={"a-0": "old"})})
+    assert context(what, seen(*fresh), known).fresh_roots == 1
+
+
 def test_a_mass_failure_is_our_fault_but_reported_deaths_are_seen() -> None:
     names = ["a", "b", "c", "d"]
     what = stack(*(service(n) for n in names))

@@ -146,7 +146,7 @@ def _service(control: ControlView, name: str) -> ServiceScalingShape:
             wanted=seen.wanted,
             declared=spec.instances,
             least=spec.min_instances if spec.has_bounds else 1,
-            most=spec.max_instances if spec.has_bounds else None,
+            most=spec.max_instances if spec.has_bounds else seen.borne,
         ),
         memory_bytes=LimitShape(
             now=seen.memory_limit_bytes,

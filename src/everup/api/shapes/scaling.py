@@ -21,7 +21,7 @@ class RefusalShape(Shape):
 
 
 class CountShape(Shape):
-    """How many there are. `most` null: its owner said none."""
+    """How many there are. `most`: as its owner said; else what this machine is taken to bear."""
 
     running: int
     there: int

@@ -19,8 +19,11 @@ from everup.runtimes.docker.containers import MADE, NUMBER, Container, section
 from everup.runtimes.docker.engine import Engine
 from everup.runtimes.docker.hands import Hands
 from everup.runtimes.docker.replace import Replacer
+from everup.runtimes.together import together
 
 INSTANCES_MOST = 100
+AT_ONCE_MOST = 4
+"""So many go at a time: each may take all of its grace."""
 _NUMBERED = re.compile(r"(.*[-_])(\d+)$")
 
 
@@ -47,12 +50,11 @@ class Copies:
             raise GiveUp(f"instances: {reason}")
         place = {name: number for number, name in enumerate(leaving)}
         order = sorted(containers, key=lambda c: (place.get(c.name, len(place)), -c.number))
-        for container in order:
-            if len(containers) <= count:
-                break
-            await self._hands.stop(container, container.grace_s, may_kill=True)
-            await self._hands.remove(container.id)
-            containers = [c for c in containers if c.id != container.id]
+        going = order[: max(0, len(order) - count)]
+        for first in range(0, len(going), AT_ONCE_MOST):
+            await together(*map(self._take_off, going[first : first + AT_ONCE_MOST]))
+        gone = {container.id for container in going}
+        containers = [c for c in containers if c.id not in gone]
         for container in containers if count >= len(order) else ():
             await self._hands.start(container)
         taken = {c.number for c in containers}
@@ -60,6 +62,10 @@ class Copies:
             number = next(n for n in range(1, INSTANCES_MOST + 2) if n not in taken)
             await self._make(containers[-1], number, plan)
             taken.add(number)
+
+    async def _take_off(self, container: Container) -> None:
+        await self._hands.stop(container, container.grace_s, may_kill=True)
+        await self._hands.remove(container.id)
 
     async def _make(self, template: Container, number: int, plan: Blueprint) -> None:
         found = _NUMBERED.match(template.name)

@@ -37,6 +37,11 @@ class Machine:
         self._before: tuple[float, float] | None = None
         self._cpu_ratio = UNKNOWN
 
+    @property
+    def processors(self) -> int:
+        """How many it has."""
+        return self._cpu_count
+
     def memory(self) -> Memory:
         """Total and available memory."""
         lines = self._read("meminfo").splitlines()

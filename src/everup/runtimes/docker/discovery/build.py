@@ -19,7 +19,8 @@ from everup.runtimes.docker.discovery.around import Around
 from everup.runtimes.docker.discovery.compose_file import ComposeFiles, Declared, read_files
 from everup.runtimes.docker.discovery.container import Container
 from everup.runtimes.docker.discovery.edges import find_edges
-from everup.runtimes.docker.discovery.edges_declared import waits_for_end
+from everup.runtimes.docker.discovery.edges_declared import engine_edges, waits_for_end
+from everup.runtimes.docker.discovery.edges_environment import environment_edges
 from everup.runtimes.docker.discovery.grouping import Project
 from everup.runtimes.docker.discovery.labels import Wishes, read_labels
 from everup.runtimes.docker.discovery.names import Names
@@ -114,6 +115,7 @@ def _traits(context: Context, compose: ComposeFiles) -> dict[str, Traits]:
     declared = {name: compose.services.get(name, Declared()) for name in project.services}
     awaited: dict[str, list[str]] = {}
     children: dict[str, list[str]] = {}
+    used = _used(project, context.names)
     for name, copies in project.services.items():
         for target in waits_for_end(copies[0], declared[name]):
             awaited.setdefault(target, []).append(name)
@@ -129,9 +131,21 @@ def _traits(context: Context, compose: ComposeFiles) -> dict[str, Traits]:
             declared_network=declared[name].network_of,
             children=children.get(name, ()),
             awaited_by=awaited.get(name, ()),
+            is_used=name in used,
         )
         for name in project.services
     }
+
+
+def _used(project: Project, names: Names) -> frozenset[str]:
+    """Services that others would reach: by a variable, an argument, a link or a shared network.
+    Who only starts after another one does not use it by that."""
+    found: set[str] = set()
+    for name, copies in project.services.items():
+        first = copies[0]
+        edges = [*engine_edges(first, names), *environment_edges(first, names.reachable(first))]
+        found |= {edge.target for edge in edges if edge.target != name}
+    return frozenset(found)
 
 
 def _digest(stack: Stack) -> str:

@@ -36,6 +36,7 @@ def traits(
     declared_network: str,
     children: Sequence[str],
     awaited_by: Sequence[str],
+    is_used: bool = False,
 ) -> of.Traits:
     """The service as it is on the engine."""
     project, around = context.project, context.around
@@ -60,7 +61,8 @@ def traits(
         product=family.product if family else "",
         managed_by=project.managed_by,
         stateful_because=reasons(service, copies),
-        one_shot_because=one_shot_because(copies, awaited_by),
+        one_shot_because=one_shot_because(copies, awaited_by, is_used),
+        is_awaited=bool(awaited_by),
         no_scale_out=of.no_scale_out(project, service, copies, children),
         no_recreate=of.no_recreate(project, copies),
         stop_first_because=of.stop_first(copies),
@@ -107,6 +109,9 @@ def spec(
         is_stateful=bool(found.stateful_because) if stateful is None else stateful,
         rollback_is_safe=wishes.rollback_is_safe,
         is_one_shot=bool(found.one_shot_because) if one_shot is None else one_shot,
+        is_one_shot_by_look=one_shot is None
+        and bool(found.one_shot_because)
+        and not found.is_awaited,
         start_period_s=check_start_s if wishes.start_period_s is None else wishes.start_period_s,
         stop=stop_spec(first, _grace_s(first, wishes, heals, notes), notes),
         hooks=wishes.hooks,

@@ -42,6 +42,7 @@ class Traits:
     managed_by: str = ""
     stateful_because: tuple[str, ...] = ()
     one_shot_because: str = ""
+    is_awaited: bool = False  # somebody waits for its successful end
     no_scale_out: tuple[Refusal, ...] = ()
     no_recreate: tuple[str, ...] = ()
     stop_first_because: tuple[str, ...] = ()  # a recreate may not run old and new side by side

@@ -114,6 +114,11 @@ def test_a_known_database_without_a_volume_is_stateful_and_a_cache_of_memory_is_
             False,
         ),
         (
+            {"StartedAt": "2026-01-01T00:00:00Z", "FinishedAt": "2026-01-01T00:00:01Z"},
+            {"RestartPolicy": {"Name": "on-failure"}},
+            False,
+        ),
+        (
             {
                 "StartedAt": "2026-01-01T00:00:00Z",
                 "FinishedAt": "2026-01-01T00:00:20Z",
@@ -129,4 +134,15 @@ def test_one_shots_by_how_they_ended(
     state: dict[str, object], host: dict[str, object], is_one_shot: bool
 ) -> None:
     one = document("job", state={"Status": "exited", **state}, host=host)
-    assert discover([one])["shop"].stack.services["job"].is_one_shot is is_one_shot
+    found = discover([one])["shop"].stack.services["job"]
+    assert found.is_one_shot is is_one_shot
+    assert found.is_one_shot_by_look is is_one_shot
+
+
+def test_who_is_reached_by_its_name_is_no_one_shot_however_short_its_last_run_was() -> None:
+    state = {"Status": "exited", "StartedAt": "2026-01-01T00:00:00Z"}
+    state["FinishedAt"] = "2026-01-01T00:00:01Z"
+    job = document("queue", state=state)
+    user = document("consumer", env={"QUEUE_HOST": "queue"})
+    assert discover([job])["shop"].stack.services["queue"].is_one_shot
+    assert not discover([job, user])["shop"].stack.services["queue"].is_one_shot
