@@ -65,6 +65,10 @@ def find_closely(
         named = wanted or (loaded.refinement.project if loaded.refinement else None)
         found = asyncio.run(discover.look(os.environ))
         project = choose(found, named)
+        is_placed = flags.get("state_dir") or os.environ.get("EVERUP_STATE_DIR", "").strip()
+        if refined is None and not is_placed:
+            folder = state_base() / project.name
+            loaded = replace(loaded, options=replace(loaded.options, state_dir=folder))
         loaded, seen = discover.load(found, project, loaded)
     except ConfigError as error:
         if not is_told:
@@ -74,10 +78,6 @@ def find_closely(
         raise Stop(UNWELL, f"{why}{error}") from None
     except EverupError as error:
         raise Stop(USAGE, f"{why}{error}") from None
-    is_named = flags.get("state_dir") or os.environ.get("EVERUP_STATE_DIR", "").strip()
-    if refined is None and not is_named:
-        folder = state_base() / project.name
-        loaded = replace(loaded, options=replace(loaded.options, state_dir=folder))
     return loaded, seen
 
 

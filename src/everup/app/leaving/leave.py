@@ -102,7 +102,7 @@ async def _survey_engine(home: Home, plan: Plan) -> None:
     plan.goes += [f"the copy {name}, which Everup made" for name in seen.copies]
     plan.goes += [f"the image name {name}; the image stays" for name in seen.pinned]
     plan.goes += [f"{name}, left from a rehearsal" for name in left]
-    plan.stays += stray_notes(seen)
+    plan.stays += [*stray_notes(seen), *seen.limited]
 
 
 def stray_notes(seen: traces.Traces) -> list[str]:
@@ -127,7 +127,7 @@ async def _leave_engine(home: Home, parting: Parting) -> None:
     plugin = load_runtime(FOUND)
     runtime = await plugin.create(home.stack(), home.folder, BootClock(), Settings())
     try:
-        parting.gone += await runtime.release()
+        given = await runtime.release()
     finally:
         await runtime.close()
     door = Engine()
@@ -139,10 +139,10 @@ async def _leave_engine(home: Home, parting: Parting) -> None:
         gone += [f"{name}, left from a rehearsal" for name in await rehearsal.sweep(door)]
     finally:
         await door.close()
-    parting.gone += gone
-    parting.stays += [*stays, *stray_notes(seen)]
+    parting.gone += [*(line for line in given if line not in seen.limited), *gone]
+    parting.stays += [*stays, *stray_notes(seen), *seen.limited]
     still = traces.held(store)
-    parting.is_whole = parting.is_whole and not stays
+    parting.is_whole = parting.is_whole and not stays and not seen.limited
     parting.stays += [f"{service}: {', '.join(words)}" for service, words in still.items()]
 
 
