@@ -62,8 +62,7 @@ def _call(
     except httpx2.HTTPError as error:
         raise Stop(
             UNREACHABLE,
-            f"{place.nothing_here()}Everup does not run at {url} ({error}).\n"
-            "Start it with: everup up     or name another address with --url",
+            f"Everup does not run at {url} ({error}).\n{place.how_to_begin()}",
         ) from None
     except ValueError:
         raise Stop(UNREACHABLE, f"what answers at {url} is not Everup") from None

@@ -1,4 +1,4 @@
-"""Limits that nobody declared: the engine cannot take them away, which is said and never forgotten."""
+"""Limits that nobody declared: the engine cannot take them away; said, and never forgotten."""
 
 from __future__ import annotations
 
