@@ -168,7 +168,9 @@ def why_not(found: Mapping[str, Any]) -> None:
     name, condition, finding = clean(found["service"]), clean(found["condition"]), found["finding"]
     head = Text(f"{name} is ")
     head.append(condition, COLOURS.get(condition, ""))
-    head.append(f": {behind(finding['cause'])}: {plainly(finding['reason'])}" if finding else "")
+    if finding:
+        what, why = behind(finding["cause"]), plainly(finding["reason"])
+        head.append(f": {why}" if why.startswith(what) else f": {what}: {why}")
     out.print(head)
     if found["at_s"] is None:
         out.print("there was no look yet")
