@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from everup.app import leaving
 from everup.app.leaving import Home
 from everup.cli.verbs import app
+from everup.model.stack import Limits
 from everup.runtimes.docker import DockerRuntime, create
 from everup.runtimes.docker.containers import NUMBER, PROJECT, SERVICE
 from tests.contract.process_lab import WallClock
@@ -81,6 +82,28 @@ def test_what_is_held_and_made_goes_and_the_project_runs(
     assert call("images", "-q", BUSYBOX) != "", "the image itself stays"
     again = asyncio.run(leaving.leave(home, keeps_evidence=False))
     assert again.is_whole
+
+
+def test_a_limit_where_none_was_declared_is_named_as_what_stays(
+    docker: Docker, web: str, tmp_path: Path
+) -> None:
+    folder, name = tmp_path / "state", f"{web}_web_1"
+
+    async def story() -> None:
+        runtime: DockerRuntime = await create(stack(web), folder, WallClock(), settings())
+        await runtime.set_limits("web", Limits(cpus=0.5))
+        await runtime.lose()
+
+    asyncio.run(story())
+    assert docker.inspect(name)["HostConfig"]["NanoCpus"] == 500_000_000
+    arguments = ["uninstall", "--state-dir", str(folder), "--project", web, "--yes"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 1
+    assert result.output.count(f"stays: web: {name} had no limit of processors") == 2
+    assert "as declared again" not in result.output
+    machine = int(json.loads(call("info", "--format", "{{json .NCPU}}")))
+    assert docker.inspect(name)["HostConfig"]["NanoCpus"] == machine * 10**9
+    assert not folder.exists()
 
 
 def test_with_the_engine_down_what_is_held_stays_noted(

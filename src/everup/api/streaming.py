@@ -54,6 +54,7 @@ class EventStream(Response):
             async for piece in self._feed.events(self._journal, self._after):
                 async with asyncio.timeout(self._feed.bounds.send_most_s):
                     await send({"type": "http.response.body", "body": piece, "more_body": True})
+                await asyncio.sleep(0)  # so that it is noticed when the listener has gone
             async with asyncio.timeout(self._feed.bounds.send_most_s):
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
         except TimeoutError:

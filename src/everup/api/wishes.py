@@ -56,7 +56,7 @@ async def ask(control: ControlView, request: Request, wait_s: float) -> Response
 
 
 def _refused(answer: Answer) -> ApiProblem:
-    fix = "ask again later" if answer.retry_after_s is not None else ""
+    fix = ""  # when to ask again stands in a field of its own
     if answer.check in YIELDING:
         fix = f"add override={answer.check} and a reason if it must be now"
     return ApiProblem(

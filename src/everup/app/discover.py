@@ -8,6 +8,7 @@ services, or the names to choose from. Asks the engine twice, and changes nothin
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,8 +17,9 @@ from everup.app.access.own import own_ids
 from everup.app.autoheal import take_over
 from everup.app.strangers import strangers
 from everup.config import Loaded
-from everup.model.errors import AskAHuman, GiveUp
-from everup.model.stack import ProbeOrigin, ProbeSpec, ServiceSpec, Stack
+from everup.model.errors import AskAHuman, EverupError, GiveUp
+from everup.model.stack import Limits, ProbeOrigin, ProbeSpec, ServiceSpec, Stack
+from everup.runtimes.docker import traces, undeclared
 from everup.runtimes.docker.discovery import (
     Around,
     Discovered,
@@ -33,19 +35,23 @@ from everup.runtimes.docker.discovery import (
 )
 from everup.runtimes.docker.discovery.image_word import IMAGE_LABELS
 from everup.runtimes.docker.engine import Engine, Gone
+from everup.runtimes.docker.store import Store
 
 CONTAINERS_MOST = 2000
 CONSENT = "true"  # the value of autoheal's label, by whatever name
+NO_MACHINE = Limits(math.inf, math.inf)
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What is on the engine. `own_project`: the one that we ourselves are a container of."""
+    """What is on the engine. `own_project`: the one that we ourselves are a container of;
+    `machine`: all that the host has."""
 
     address: str
     projects: tuple[Project, ...]
     around: Around
     own_project: str = ""
+    machine: Limits = NO_MACHINE
 
     def named(self, name: str) -> Project:
         """The project of this name.
@@ -87,7 +93,8 @@ async def look(environ: Mapping[str, str], engine: Engine | None = None) -> Foun
     await door.open()
     try:
         documents = await read_documents(door)
-        return await asyncio.to_thread(understand, door.address, documents, environ)
+        found = await asyncio.to_thread(understand, door.address, documents, environ)
+        return replace(found, machine=await _machine(door))
     finally:
         await door.close()
 
@@ -119,8 +126,14 @@ def load(found: Found, project: Project, loaded: Loaded) -> tuple[Loaded, Discov
     files = {path: read_compose_text(path) for path in compose_paths(project)}
     seen = build_stack(project, found.around, files)
     inferred = strangers(seen)
+    store = traces.store_of(loaded.options.state_dir)
     services = {
-        name: _with_check(spec, seen.traits[name], inferred.get(name))
+        name: _as_declared(
+            _with_check(spec, seen.traits[name], inferred.get(name)),
+            seen.traits[name],
+            store,
+            found.machine,
+        )
         for name, spec in seen.stack.services.items()
     }
     stack: Stack = replace(seen.stack, services=services)
@@ -174,6 +187,22 @@ async def _labels_of_image(door: Engine, image: str) -> Mapping[str, Any] | None
     except GiveUp:
         return None
     return (document.get("Config") or {}).get("Labels") or {}
+
+
+async def _machine(door: Engine) -> Limits:
+    """All of it; a door in front of the engine may keep that to itself."""
+    try:
+        info = await door.get("info")
+    except EverupError:
+        return NO_MACHINE
+    memory, cpus = info.get("MemTotal"), info.get("NCPU")
+    return Limits(float(memory or math.inf), float(cpus or math.inf))
+
+
+def _as_declared(spec: ServiceSpec, traits: Traits, store: Store, machine: Limits) -> ServiceSpec:
+    """What an Everup set is not what the owner declared, also after a crash of it."""
+    limits = undeclared.declared(store, traits.container_ids[0], spec.limits, machine)
+    return replace(spec, limits=limits)
 
 
 def _with_check(spec: ServiceSpec, traits: Traits, inferred: ProbeSpec | str | None) -> ServiceSpec:

@@ -121,7 +121,8 @@ def _lasting(one: ServiceSpec, other: ServiceSpec) -> ServiceSpec:
     if is_maybe_once and (one.probe is None or one.probe.is_inferred):
         one = replace(one, probe=None, unasked_because="")
     counts = {"instances": 0, "min_instances": 0, "max_instances": 0}
-    return replace(one, **counts, limits=Limits(), is_one_shot=False)  # type: ignore[arg-type]
+    once = {"is_one_shot": False, "is_one_shot_by_look": False}
+    return replace(one, **counts, **once, limits=Limits())  # type: ignore[arg-type]
 
 
 def _without_aside(project: Project) -> Project:

@@ -16,6 +16,7 @@ from everup.app import runtime_names
 from everup.cli import show
 from everup.cli.exits import OK, USAGE, Stop
 from everup.cli.place import Place
+from everup.cli.running import running_mode
 from everup.config import ConfigError, Loaded, load_stack
 from everup.config.found import FOUND
 from everup.config.schema import shipped
@@ -29,7 +30,9 @@ def check(file: Path | None, *, is_json: bool, project: str | None = None) -> in
     place = Place(file)
     if place.is_without_file() and (project or file is None):
         how = f"everup up --project {project}" if project else "everup up"
-        return _said(find({}, project), f"the project {{}} can be watched: {how}", is_json)
+        return _said(
+            find({}, project, verb="check"), f"the project {{}} can be watched: {how}", is_json
+        )
     is_found = project is not None and place.names_a_file()
     try:
         loaded = load_stack(place.file, os.environ, runtimes=runtime_names(), is_found=is_found)
@@ -50,7 +53,7 @@ def _over_the_project(loaded: Loaded, project: str | None) -> Loaded:
     from everup.cli.finding import find
 
     try:
-        return find({}, project, loaded, is_told=False)
+        return find({}, project, loaded, is_told=False, verb="check")
     except Stop as stop:
         note = f"{loaded.options.file} was checked alone: {stop}"
         return replace(loaded, warnings=(*loaded.warnings, note))
@@ -81,6 +84,8 @@ def _said(loaded: Loaded, verdict: str, is_json: bool) -> int:
     judged, lasting = _coverage(list(stack.services.values()))
     if is_found and lasting:
         print(f"{judged} of {lasting} can be judged")
+    if (mode := running_mode(loaded)) is not None:
+        print(f"Everup runs for it now, in mode {mode}")
     print(verdict.format(stack.name) if "{}" in verdict else verdict)
     return OK
 
@@ -119,6 +124,7 @@ def _summary(loaded: Loaded) -> dict[str, object]:
         "stateful": [name for name, spec in services.items() if spec.is_stateful],
         "coverage": {"judged": judged, "lasting": lasting},
         "mode": loaded.stack.mode.value,
+        "running_mode": running_mode(loaded),
         "problems": [],
         "warnings": [*loaded.warnings, *loaded.unused],
     }

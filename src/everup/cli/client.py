@@ -23,6 +23,10 @@ TOKEN_NEEDED = 401
 MARGIN_S = 10.0
 
 _OVERRIDE = re.compile(r"add override=(\w+) and a reason")
+_LISTS = {
+    "GET /incidents lists them": "everup explain SERVICE shows the latest of a service",
+    "GET /approvals lists them": "everup approve lists what waits",
+}
 
 Parameters = Mapping[str, str | float | None]
 
@@ -62,8 +66,7 @@ def _call(
     except httpx2.HTTPError as error:
         raise Stop(
             UNREACHABLE,
-            f"{place.nothing_here()}Everup does not run at {url} ({error}).\n"
-            "Start it with: everup up     or name another address with --url",
+            f"Everup does not run at {url} ({error}).\n{place.how_to_begin()}",
         ) from None
     except ValueError:
         raise Stop(UNREACHABLE, f"what answers at {url} is not Everup") from None
@@ -95,7 +98,9 @@ def _refusal(place: Place, status: int, body: Any) -> Stop:
 
 
 def _as_options(fix: str) -> str:
-    """The API speaks of parameters, the command line of options."""
+    """The API speaks of parameters and paths, the command line of options and verbs."""
+    for path, verb in _LISTS.items():
+        fix = fix.replace(path, verb)
     return _OVERRIDE.sub(r"add --override \1 --reason WHY", fix)
 
 

@@ -41,7 +41,8 @@ def script(shell: str) -> str:
 
 def services(given: Mapping[str, Any]) -> list[str]:
     """Names of services, for the stack that the options so far are about."""
-    place = Place(given.get("file"), given.get("state_dir"), given.get("url"))
+    project = given.get("project")
+    place = Place(given.get("file"), given.get("state_dir"), given.get("url"), project=project)
     return _running(place) or _declared(place)
 
 

@@ -28,7 +28,11 @@ def up_detached(
     state_dir = loaded.options.state_dir
     other = runfile.find(state_dir)
     if other is not None:
-        raise Stop(USAGE, f"Everup runs already: process {other.pid}, {other.address}")
+        raise Stop(
+            USAGE,
+            f"Everup runs already: process {other.pid}, {other.address}.\n"
+            "Stop it alone with: everup down --keep-services",
+        )
     state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     log = state_dir / "everup.log"
     with log.open("ab") as output:

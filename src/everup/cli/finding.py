@@ -19,7 +19,7 @@ from rich.table import Table
 from everup.app import discover
 from everup.app.discover import Found
 from everup.cli.exits import UNWELL, USAGE, Stop
-from everup.cli.place import state_base
+from everup.cli.place import state_base, watched_projects
 from everup.cli.show import clean
 from everup.config import ConfigError, Loaded, load_without_file
 from everup.model.errors import EverupError, TryAgain
@@ -40,15 +40,17 @@ def find(
     refined: Loaded | None = None,
     *,
     is_told: bool = True,
+    verb: str = "up",
 ) -> Loaded:
-    """The project that is meant, as a stack. `refined`: with the word of this file over it.
+    """The project that is meant, as a stack. `refined`: with the word of this file over it; `verb`:
+    for whom, in what is said.
 
     Raises:
         Stop: there is no engine or no project, or several and nobody to ask; or the file names
             what is not there.
         ConfigError: in its place, unless `is_told`.
     """
-    return find_closely(flags, wanted, refined, is_told=is_told)[0]
+    return find_closely(flags, wanted, refined, is_told=is_told, verb=verb)[0]
 
 
 def find_closely(
@@ -57,14 +59,19 @@ def find_closely(
     refined: Loaded | None = None,
     *,
     is_told: bool = True,
+    verb: str = "up",
 ) -> tuple[Loaded, Discovered]:
     """The same, with all that was seen of it."""
-    why = "there is no everup.yaml here, and " if refined is None else ""
+    why = "there is no everup.yaml here, and " if refined is None and not wanted else ""
     try:
         loaded = load_without_file(os.environ, flags) if refined is None else refined
         named = wanted or (loaded.refinement.project if loaded.refinement else None)
         found = asyncio.run(discover.look(os.environ))
-        project = choose(found, named)
+        project = choose(found, named, verb)
+        is_placed = flags.get("state_dir") or os.environ.get("EVERUP_STATE_DIR", "").strip()
+        if refined is None and not is_placed:
+            folder = state_base() / project.name
+            loaded = replace(loaded, options=replace(loaded.options, state_dir=folder))
         loaded, seen = discover.load(found, project, loaded)
     except ConfigError as error:
         if not is_told:
@@ -74,15 +81,12 @@ def find_closely(
         raise Stop(UNWELL, f"{why}{error}") from None
     except EverupError as error:
         raise Stop(USAGE, f"{why}{error}") from None
-    is_named = flags.get("state_dir") or os.environ.get("EVERUP_STATE_DIR", "").strip()
-    if refined is None and not is_named:
-        folder = state_base() / project.name
-        loaded = replace(loaded, options=replace(loaded.options, state_dir=folder))
     return loaded, seen
 
 
 def choose(found: Found, wanted: str | None, verb: str = "up") -> Project:
-    """The project that is meant: named, the only one, the one chosen before, or asked for.
+    """The project that is meant: named, the only one, the one that is watched, the one chosen
+    before, or asked for.
 
     Raises:
         Stop: there are several and nobody to ask.
@@ -94,7 +98,8 @@ def choose(found: Found, wanted: str | None, verb: str = "up") -> Project:
     if project is not None:
         return project
     projects = [p for p in found.projects if p.services]
-    kept = _kept()
+    watched = [path.name for path in watched_projects()] if verb != "up" else []
+    kept = watched[0] if len(watched) == 1 else _kept()
     known = next((p for p in projects if p.name == kept), None)
     if known is not None:
         return known
@@ -103,7 +108,7 @@ def choose(found: Found, wanted: str | None, verb: str = "up") -> Project:
         raise Stop(
             USAGE,
             f"several projects run on {found.address}: {names}.\n"
-            f"Choose one: everup {verb} --project {projects[0].name}   (or set EVERUP_PROJECT)",
+            f"Choose one: everup {verb} --project NAME   (or set EVERUP_PROJECT)",
         )
     return _ask(projects, verb)
 

@@ -17,6 +17,7 @@ def remember(place: Place) -> None:
     """From now on, hints say where this command was told to look."""
     added = "" if place.file is None else f" -f {shlex.quote(str(place.file))}"
     added += "" if place.state_dir is None else f" --state-dir {shlex.quote(str(place.state_dir))}"
+    added += "" if place.project is None else f" --project {shlex.quote(place.project)}"
     _ADDED.set(added if place.url is None else f" --url {shlex.quote(place.url)}")
 
 

@@ -1,7 +1,7 @@
 """Options that several verbs share, and what turns a function into a verb.
 
 Flows in: a function that returns an exit code. Flows out: what Typer can call. A verb that asks an
-Everup takes a `place`; on the command line that is the four options which say where to ask and how
+Everup takes a `place`; on the command line that is the five options which say where to ask and how
 to answer. Called by `verbs`.
 """
 
@@ -79,6 +79,7 @@ PLACE = tuple(
         ("state_dir", StateDir, None),
         ("url", Url, None),
         ("as_json", Json, False),
+        ("project", Project, None),
     )
 )
 """The fields of a Place as options, in its order."""

@@ -19,7 +19,7 @@ from everup.cli import telling, timeline
 from everup.cli.evidence import evidence
 from everup.cli.handover import state_word
 from everup.cli.hints import typed
-from everup.cli.show import COLOURS, clean, console, moment
+from everup.cli.show import COLOURS, PAUSED, clean, console, moment
 from everup.cli.words import (
     STATES,
     behind,
@@ -168,7 +168,9 @@ def why_not(found: Mapping[str, Any]) -> None:
     name, condition, finding = clean(found["service"]), clean(found["condition"]), found["finding"]
     head = Text(f"{name} is ")
     head.append(condition, COLOURS.get(condition, ""))
-    head.append(f": {behind(finding['cause'])}: {plainly(finding['reason'])}" if finding else "")
+    if finding:
+        what, why = behind(finding["cause"]), plainly(finding["reason"])
+        head.append(f": {why}" if why.startswith(what) else f": {what}: {why}")
     out.print(head)
     if found["at_s"] is None:
         out.print("there was no look yet")
@@ -203,6 +205,8 @@ def why_not(found: Mapping[str, Any]) -> None:
 
 def _why_no_other(found: Mapping[str, Any], told: Sequence[Mapping[str, Any]]) -> str:
     """Above the kinds of action that Everup would not take for what is wrong now."""
+    if found["condition"] == "paused":
+        return f"{PAUSED[0].upper()}{PAUSED[1:]}; what you may do beside that"
     if found["finding"] is None:
         return "Nothing is wrong, so Everup does nothing; what you may do"
     what = behind(found["finding"]["cause"])

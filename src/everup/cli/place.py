@@ -29,13 +29,18 @@ class Place:
     state_dir: Path | None = None
     url: str | None = None
     is_json: bool = False
+    project: str | None = None
 
     def folder(self) -> Path:
-        """The state folder: named, that of the one project which is watched without a file, or
-        `.everup` beside the configuration."""
-        named = self.state_dir or os.environ.get("EVERUP_STATE_DIR", "").strip()
+        """The state folder: named, that of the project which is named or is the one watched without
+        a file, or `.everup` beside the configuration."""
+        named = self.names_a_folder()
         if named:
             return Path(named).absolute()
+        if self.project and not self.names_a_file():
+            of_project = state_base() / self.project
+            if self.is_without_file() or runfile.find(of_project) is not None:
+                return of_project
         if self.is_without_file() and (found := _of_the_only_project()):
             return found
         chosen = self._chosen()
@@ -57,6 +62,13 @@ class Place:
         listen = os.environ.get("EVERUP_LISTEN", "").strip()
         if listen:
             return f"http://127.0.0.1:{listen}" if listen.isdigit() else f"http://{listen}"
+        if self.project and self.is_without_file():
+            raise Stop(
+                UNREACHABLE,
+                f"Everup does not run for the project {self.project}.\n"
+                f"Start it with: everup up --project {shlex.quote(self.project)}     "
+                "or name another address with --url",
+            )
         if own := self._own_file():
             raise Stop(
                 UNREACHABLE,
@@ -74,12 +86,19 @@ class Place:
         """Was a file named, rather than found in this folder?"""
         return bool(self.file or os.environ.get("EVERUP_FILE", "").strip())
 
-    def nothing_here(self) -> str:
-        """Said first where a command found neither a configuration nor an Everup."""
+    def names_a_folder(self) -> str:
+        """The state folder that was named; "" for none."""
+        return str(self.state_dir or os.environ.get("EVERUP_STATE_DIR", "").strip() or "")
+
+    def how_to_begin(self) -> str:
+        """What to do where no Everup answers."""
         is_named = self.file or self.url or os.environ.get("EVERUP_URL", "").strip()
         if is_named or self._own_file():
-            return ""
-        return f"there is no {FILE_NAMES[0]} here; name yours with -f FILE\n"
+            return "Start it with: everup up     or name another address with --url"
+        return (
+            "Start it with: everup up     or name your everup.yaml with -f, your project with "
+            "--project, another address with --url"
+        )
 
     def _own_file(self) -> Path | None:
         """The configuration that this command is about, if there is one at hand."""
@@ -104,11 +123,16 @@ def state_base() -> Path:
     return Path.home() / ".local" / "state" / PROJECTS_FOLDER
 
 
+def watched_projects() -> list[Path]:
+    """The folders of the projects that an Everup watches right now without a file."""
+    try:
+        folders = sorted(path for path in state_base().iterdir() if path.is_dir())
+    except OSError:
+        return []
+    return [path for path in folders if runfile.find(path) is not None]
+
+
 def _of_the_only_project() -> Path | None:
     """The folder of the only Everup that runs without a file, if there is exactly one."""
-    try:
-        folders = [path for path in state_base().iterdir() if path.is_dir()]
-    except OSError:
-        return None
-    running = [path for path in folders if runfile.find(path) is not None]
+    running = watched_projects()
     return running[0] if len(running) == 1 else None

@@ -21,6 +21,7 @@ from everup.cli.exits import OK, UNWELL, USAGE, Stop
 from everup.cli.finding import find_closely
 from everup.cli.loading import refined
 from everup.cli.place import Place
+from everup.cli.running import running_mode
 from everup.config.errors import did_you_mean
 from everup.model.errors import AskAHuman, EverupError, GiveUp
 from everup.model.kinds import ActionKind, Mode
@@ -36,7 +37,7 @@ def rehearsal(
     place: Place, service: str, fault: Fault, project: str | None, within_s: float
 ) -> int:
     """0 when it was healed."""
-    loaded, seen = find_closely({}, project, refined(place, {}, project))
+    loaded, seen = find_closely({}, project, refined(place, {}, project), verb=f"try {service}")
     stack = loaded.stack
     if service not in stack.services:
         hint = did_you_mean(service, stack.services)
@@ -61,12 +62,13 @@ def rehearsal(
         raise Stop(UNWELL, f"the rehearsal failed: {str(error) or 'it took too long'}") from None
     except asyncio.CancelledError:
         raise Stop(UNWELL, "interrupted; everything of the rehearsal is removed") from None
-    mode = stack.mode_for(service, ActionKind.CONTAINER_RESTART)
-    _put(done, service, mode)
+    kind = ActionKind.CONTAINER_RESTART
+    running = running_mode(loaded, service, kind)
+    _put(done, service, running or stack.mode_for(service, kind), is_watched=running is not None)
     return OK if done.healed_by and done.is_untouched else UNWELL
 
 
-def _put(done: Rehearsal, service: str, mode: Mode) -> None:
+def _put(done: Rehearsal, service: str, mode: Mode, *, is_watched: bool) -> None:
     out = show.console()
     who = "the copy" if done.part is Part.COPY else "the stand-in"
     if done.healed_by:
@@ -77,7 +79,8 @@ def _put(done: Rehearsal, service: str, mode: Mode) -> None:
     for text in done.not_dared:
         out.print(Text(f"Everup would not do by itself: {show.clean(text)}", "yellow"))
     if mode is not Mode.AUTO:
-        out.print(Text(f"In mode {mode}, as {service} is watched now, it would not act by itself."))
+        how = "is watched now" if is_watched else "would be watched from here"
+        out.print(Text(f"In mode {mode}, as {service} {how}, it would not act by itself."))
     said = "was not touched" if done.is_untouched else "CHANGED meanwhile, not by this rehearsal"
     out.print(Text(f"{service} itself {said}. Everything of the rehearsal is removed."))
 

@@ -37,6 +37,8 @@ COLOURS = {
     "failed": "red",
 }
 
+PAUSED = "somebody paused it, so it is left alone until somebody unpauses it"
+
 
 def console() -> Console:
     """Standard output; where it is no terminal, as wide as COLUMNS says, else 160."""
@@ -131,6 +133,8 @@ def _handed(state: Mapping[str, Any]) -> list[str]:
 def _why(service: Mapping[str, Any]) -> str:
     if service["explained_by"]:
         return f"suffers from {', '.join(service['explained_by'])}"
+    if service["condition"] == "paused":
+        return PAUSED
     return str(service["reason"])
 
 

@@ -81,6 +81,9 @@ def _homes(place: Place, project: str | None, *, is_all: bool) -> list[Home]:
     if is_all:
         return [Home(path) for path in below]
     if project is not None:
+        if below and project not in [path.name for path in below]:
+            known = ", ".join(path.name for path in below)
+            raise Stop(USAGE, f"nothing of Everup is here for {project!r}; it watched: {known}")
         return [Home(base / project, project=project)]
     if len(below) > 1:
         names = ", ".join(path.name for path in below)

@@ -57,7 +57,7 @@ def up(
             raise Stop(
                 USAGE,
                 f"Everup runs already for this stack: process {other.pid}, {other.address}.\n"
-                "Stop it with: everup down     or use another --state-dir",
+                "Stop it alone with: everup down --keep-services     or use another --state-dir",
             )
         now: Loaded | None = loaded
         is_first = True

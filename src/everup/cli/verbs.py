@@ -94,11 +94,16 @@ def down(
     keep_services: Annotated[
         bool, typer.Option(help="Stop Everup alone; the services go on.")
     ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Stop containers too without asking.")
+    ] = False,
+    project: Project = None,
 ) -> int:
-    """Stop the services and Everup."""
+    """Stop the services and Everup. Before containers are stopped, you are asked."""
     from everup.cli.down import down as run_down
 
-    return run_down(Place(file, state_dir), keep_services=keep_services)
+    place = Place(file, state_dir, project=project)
+    return run_down(place, keep_services=keep_services, is_sure=yes)
 
 
 @app.command()
@@ -372,11 +377,12 @@ def doctor(
     state_dir: StateDir = None,
     listen: Annotated[str | None, typer.Option(help="Address to look at: HOST:PORT.")] = None,
     as_json: Json = False,
+    project: Project = None,
 ) -> int:
     """Can Everup work with the containers here? Each check with its fix; changes nothing."""
     from everup.cli.doctor import doctor as run_doctor
 
-    return run_doctor(Place(file, state_dir, is_json=as_json), listen)
+    return run_doctor(Place(file, state_dir, is_json=as_json, project=project), listen)
 
 
 class Shell(StrEnum):

@@ -3,14 +3,16 @@ Everup."""
 
 from __future__ import annotations
 
+import time
 from typing import Any
 from urllib.parse import quote
 
-from everup.cli import client, show
+from everup.cli import client, hints, show
 from everup.cli.durations import seconds
-from everup.cli.exits import OK, UNWELL
+from everup.cli.exits import OK, UNWELL, USAGE, Stop
 from everup.cli.hints import typed
 from everup.cli.place import Place
+from everup.model.kinds import ActionKind
 
 
 def purpose(
@@ -32,6 +34,9 @@ def heal(
     instance: str = "",
 ) -> int:
     """Recover one service, or one instance of it."""
+    if kind not in ("restart", *ActionKind):
+        known = ", ".join(("restart", *ActionKind))
+        raise Stop(USAGE, f"--type: {kind!r} is none; there are: {known}")
     found = client.change(
         place,
         "POST",
@@ -97,7 +102,13 @@ def freeze(place: Place, service: str | None, for_: str | None, reason: str) -> 
     """Freeze one service or the stack."""
     for_s = None if for_ is None else seconds(for_)
     found = client.change(place, "POST", "/freeze", service=service, for_s=for_s, reason=reason)
-    return said(place, found)
+    if place.is_json:
+        return said(place, found)
+    hints.remember(place)
+    end = "it is lifted" if for_s is None else show.moment(time.time() + for_s, with_day=True)
+    lift = hints.typed(f"unfreeze {service or ''}".rstrip())
+    print(f"{service or 'the stack'} is frozen until {end}; lift it: {lift}")
+    return OK
 
 
 def unfreeze(place: Place, service: str | None) -> int:

@@ -257,7 +257,7 @@ class Control(ControlViews):
         """A person's wish: spoken into the journal at once, done by the next look."""
         if request.verb in (Verb.APPROVE, Verb.REJECT):
             return await approvals.hear(self, request)
-        if no := wishes.refusal(self, request):
+        if no := wishes.refusal(self, request) or wishes.not_frozen(self, request):
             return no
         said = wishes.spoken(request, self.clock.now())
         if said:
@@ -267,13 +267,8 @@ class Control(ControlViews):
         if request.verb in (Verb.FREEZE, Verb.UNFREEZE):
             self.wake("freeze")
             return Answer(AnswerState.DONE, f"{request.verb} {request.service or 'the stack'}")
-        if request.verb is Verb.STOP and self.look is not None:
-            if not wishes.is_running(self.look, request.service):
-                return Answer(AnswerState.DONE, f"{request.service} is not running")
-        is_still = request.service not in self.state.in_flight
-        if request.verb is Verb.START and self.look is not None and is_still:
-            if wishes.is_running(self.look, request.service):
-                return Answer(AnswerState.DONE, f"{request.service} runs already")
+        if is_so := wishes.is_so_already(self, request):
+            return is_so
         promise = self.desk_of_wishes.put(request)
         self.wake("request")
         return await asyncio.wait_for(promise, self.settings.request_lives_s)

@@ -14,6 +14,7 @@ from everup.loop import episodes, incidents, owed_ends, scaling, wishes
 from everup.loop.context import gate_context
 from everup.loop.foretold import follow_predictions
 from everup.loop.look import Decision, Look
+from everup.loop.meant import SETTLES_S, believed_at_s
 from everup.model.decision import (
     Allowed,
     Check,
@@ -81,7 +82,9 @@ async def decide(control: Control, look: Look) -> Look:
         if answer.service not in asked:
             decided.append(_judged(control, look, answer, context))
     decided.sort(key=_rank)
-    again_s = _again(decided, control.foresight.again_s)
+    settles_s = SETTLES_S * control.settings.time_scale
+    believed_s = believed_at_s(control.state, look.observation, settles_s)
+    again_s = _again(decided, control.foresight.again_s, believed_s)
     return replace(look, decisions=tuple(decided), again_at_s=again_s)
 
 
@@ -131,10 +134,10 @@ def _rank(decision: Decision) -> tuple[int, int]:
     return (decision.proposal.rank, 0 if isinstance(decision.verdict, Allowed) else 1)
 
 
-def _again(decided: list[Decision], foresight_s: float) -> float:
+def _again(decided: list[Decision], *others: float) -> float:
     """The earliest time at which one of the answers changes by waiting."""
     times = [d.hold.until_s for d in decided if d.hold is not None]
-    times.append(foresight_s)
+    times += others
     times += [getattr(d.verdict, "until_s", float("nan")) for d in decided]
     return min((t for t in times if is_known(t)), default=float("nan"))
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from everup.model.entries import PurposeSet
-from everup.model.kinds import InstanceState, Purpose, is_known
-from everup.model.observation import Observation, ServiceObservation
+from everup.model.kinds import UNKNOWN, InstanceState, Purpose, is_known
+from everup.model.observation import Exit, Observation, ServiceObservation
 from everup.model.state import ServiceState, StackState
 
 SETTLES_S = 2.0
@@ -39,6 +39,19 @@ def meant(
     return found
 
 
+def believed_at_s(state: StackState, seen: Observation, settles_s: float) -> float:
+    """When the earliest stop is believed that may still be a restart; NaN: there is none. Somebody
+    has to look then: nothing happens at that moment."""
+    times = [
+        _asked_at_s(service) + settles_s
+        for name, service in seen.services.items()
+        if service.is_known
+        and name not in state.in_flight
+        and state.service(name).purpose is Purpose.RUN
+    ]
+    return min((at_s for at_s in times if at_s > seen.at_s), default=UNKNOWN)
+
+
 def by_asking(how: str) -> str:
     """The name under which a wish that the runtime saw is written down."""
     return f"somebody's {how}"
@@ -49,14 +62,26 @@ def _stopped_by(
 ) -> str:
     if is_absent:
         return REMOVED
+    last = _last_asked(service)
+    if last is None or now_s - last.at_s < settles_s:
+        return ""
+    return by_asking(last.asked)
+
+
+def _last_asked(service: ServiceObservation) -> Exit | None:
+    """The latest end, where somebody asked for each of them."""
     instances = [one.instance for one in service.instances]
     if not instances or any(one.state is not InstanceState.EXITED for one in instances):
-        return ""
+        return None
     exits = [one.exit for one in instances if one.exit is not None]
     if len(exits) < len(instances) or not all(end.asked for end in exits):
-        return ""
-    last = max(exits, key=lambda end: end.at_s)
-    return by_asking(last.asked) if now_s - last.at_s >= settles_s else ""
+        return None
+    return max(exits, key=lambda end: end.at_s)
+
+
+def _asked_at_s(service: ServiceObservation) -> float:
+    last = _last_asked(service)
+    return UNKNOWN if last is None else last.at_s
 
 
 def _is_back(remembered: ServiceState, service: ServiceObservation) -> bool:

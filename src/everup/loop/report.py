@@ -70,7 +70,8 @@ class Tally:
                 self._thaw(entry.scope, entry.at_s)
                 self._freezes[entry.scope] = (entry.at_s, entry.until_s)
             case e.FreezeLifted():
-                self._freezes.setdefault(entry.scope, (self._since_s, UNKNOWN))
+                if entry.scope not in self._frozen:  # it began before the period
+                    self._freezes.setdefault(entry.scope, (self._since_s, UNKNOWN))
                 self._thaw(entry.scope, entry.at_s)
             case e.Intended() | e.Finished() | e.Verified():
                 self._act(entry)
@@ -167,7 +168,8 @@ class Tally:
             if service.with_a_person is not None and service.with_a_person not in self._known:
                 self._open[service.with_a_person] = _Open({name}, self._since_s)
         services = tuple(self._service(name, state, until_s) for name in self._stack.services)
-        watched_s, frozen_s = length(self._watched), length(self._frozen.get("", ()))
+        watched_s = length(self._watched)
+        frozen_s = length(overlap(self._frozen.get("", ()), self._watched))
         began_s = min((start for start, end in self._watched if end > start), default=until_s)
         return Report(self._since_s, until_s, watched_s, began_s, frozen_s, services, is_cut)
 
@@ -183,7 +185,7 @@ class Tally:
             service=name,
             availability=1.0 - unwell_s / watched_s if watched_s > 0 else UNKNOWN,
             unwell_s=unwell_s,
-            frozen_s=length(frozen),
+            frozen_s=length(overlap(frozen, self._watched)),
             episodes=len(episodes),
             still_open=sum(1 for i in state.incidents.values() if i.service == name),
             endings={str(k): n for k, n in sorted(Counter(x.ending for x in episodes).items())},

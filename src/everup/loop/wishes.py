@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from everup.automated_recovery import proposal_for
 from everup.loop import owed_ends, scaling, undoing
-from everup.loop.look import Decision, Look
+from everup.loop.look import NOTHING_SEEN, Decision, Look
 from everup.loop.possible import why_not
 from everup.model.decision import Check, Delayed, Hold, HoldReason, Proposal, Refused, Verdict
 from everup.model.entries import Entry, FreezeLifted, FreezeSet, PurposeSet
@@ -20,6 +20,7 @@ from everup.model.scaling import SCALING_KINDS, Refusal
 from everup.rollback_manager import NoWayBack, way_back
 from everup.rollback_manager import proposal_for as rollback_for
 from everup.safety import Context, backoff_s, judge
+from everup.safety.freezes import freezes_in_force
 
 if TYPE_CHECKING:
     from everup.loop.control import Control
@@ -117,6 +118,43 @@ def is_running(look: Look, service: str) -> bool:
     return seen is not None and any(
         i.instance.state is not InstanceState.EXITED for i in seen.instances
     )
+
+
+def is_so_already(control: Control, request: Request) -> Answer | None:
+    """There is nothing to be started or stopped, or nothing that a start would help."""
+    look, name = control.look, request.service
+    if look is None:
+        return None
+    if request.verb is Verb.STOP and not is_running(look, name):
+        return Answer(AnswerState.DONE, f"{name} is not running")
+    is_still = name not in control.state.in_flight
+    if request.verb is not Verb.START or not is_still or not is_running(look, name):
+        return None
+    paused = [
+        one.instance.name
+        for one in look.observation.services[name].instances
+        if one.instance.state is InstanceState.PAUSED
+    ]
+    if paused:
+        how = f"docker unpause {' '.join(paused)}"
+        text = f"{name} is paused, and a start does not change that; to go on: {how}"
+        return Answer(AnswerState.REFUSED, text, check="paused")
+    return Answer(AnswerState.DONE, f"{name} runs already")
+
+
+def not_frozen(control: Control, request: Request) -> Answer | None:
+    """Where there is nothing to lift, nothing is written down."""
+    if request.verb is not Verb.UNFREEZE or request.service in control.state.freezes:
+        return None
+    seen = NOTHING_SEEN if control.look is None else control.look.observation
+    left = freezes_in_force(control.stack, control.state, seen, control.clock.now())
+    name = request.service or "the stack"
+    held = [f for f in left if f.scope in ("", request.service)]
+    if not held:
+        return Answer(AnswerState.DONE, f"{name} was not frozen")
+    what = held[0].scope or "the stack"
+    text = f"nobody froze {name} by a command: {what} is frozen by {held[0].by}"
+    return Answer(AnswerState.REFUSED, text, check="not_frozen")
 
 
 def _owes_stop(control: Control, look: Look, service: str) -> bool:

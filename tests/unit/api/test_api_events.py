@@ -16,6 +16,7 @@ import pytest
 from everup.api import ApiServer, bind, create_api
 from everup.api.feed import Feed, FeedBounds, end_of
 from everup.api.limits import Traffic
+from everup.api.streaming import EventStream
 from everup.model.entries import Entry, IncidentOpened
 from everup.model.errors import JournalUnavailable
 from everup.model.kinds import Cause
@@ -261,5 +262,28 @@ def test_nobody_asks_the_journal_while_nobody_listens() -> None:
         await asyncio.sleep(0)
         names = {task.get_name() for task in asyncio.all_tasks()}
         assert "feed" not in names
+
+    run(story())
+
+
+def test_to_a_listener_who_has_gone_hardly_anything_is_written() -> None:
+    """Else each write to a closed connection is a line on Everup's terminal."""
+
+    async def story() -> None:
+        journal, gone = Growing(count=10_000), asyncio.Event()
+        stream = EventStream(Feed(Traffic(), QUICK), journal, 0, 10_000)
+        sent: list[bool] = []
+
+        async def receive() -> dict[str, str]:
+            await gone.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(_: object) -> None:
+            sent.append(gone.is_set())
+            if len(sent) == 8:
+                gone.set()
+
+        await stream({"path": "/events"}, receive, send)
+        assert sum(sent) < 5
 
     run(story())

@@ -8,12 +8,14 @@ from everup.app.leaving import folder as files
 
 
 def filled(folder: Path) -> Path:
-    for name in ("journal.sqlite3", "journal.sqlite3-wal", "everup.pid", "everup.log", "lock"):
+    ours = ("journal.sqlite3", "journal.sqlite3-wal", "everup.pid", "everup.log", "lock", "token")
+    for name in ours:
         (folder / name).write_text("x")
     for name in (
         "history/1795632685934.history",
         "logs/everup.log.1",
         "docker/watched/shop.json",
+        "docker/limits-left/abc.json",
         "output/web-0.log",
     ):
         (folder / name).parent.mkdir(parents=True)
@@ -36,11 +38,12 @@ def test_what_is_a_strangers_stays_and_is_named(tmp_path: Path) -> None:
     (tmp_path / "logs" / "everup.log.1").unlink()
     (tmp_path / "logs").rmdir()
     (tmp_path / "logs").symlink_to("/etc")
-    lock, stays = files.remove(tmp_path, ())
+    lock, token, stays = files.remove(tmp_path, ())
+    assert "token: whether it is Everup's cannot be seen" in token
     assert "lock: whether it is Everup's cannot be seen" in lock
     assert "thesis.txt" in stays
     assert "history/of-rome.txt" in stays
-    kept = ["history", "lock", "logs", "thesis.txt"]
+    kept = ["history", "lock", "logs", "thesis.txt", "token"]
     assert sorted(path.name for path in tmp_path.iterdir()) == kept
     assert [path.name for path in (tmp_path / "history").iterdir()] == ["of-rome.txt"]
 

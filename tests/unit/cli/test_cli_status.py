@@ -114,13 +114,13 @@ def test_why_not_says_no_for_what_was_handed_over(capsys: pytest.CaptureFixture[
     assert "\n  everup heal redis --type graceful_restart\n" in text
 
 
-def test_a_folder_without_anything_is_told_first(
+def test_where_nothing_is_at_hand_all_ways_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("EVERUP_URL", raising=False)
     monkeypatch.delenv("EVERUP_FILE", raising=False)
-    assert Place().nothing_here().startswith("there is no everup.yaml here; name yours with -f")
-    assert Place(url="http://127.0.0.1:1").nothing_here() == ""
+    assert "your everup.yaml with -f, your project with --project" in Place().how_to_begin()
+    assert "-f" not in Place(url="http://127.0.0.1:1").how_to_begin()
     (tmp_path / "everup.yaml").touch()
-    assert Place().nothing_here() == ""
+    assert "-f" not in Place().how_to_begin()

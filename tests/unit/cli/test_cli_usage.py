@@ -39,6 +39,20 @@ def test_a_folder_with_a_stack_never_reaches_another_stacks_everup(tmp_path: Pat
     assert "everup.yaml" in result.output
 
 
+def test_a_kind_that_is_none_is_named_by_its_option() -> None:
+    result = CliRunner().invoke(app, ["heal", "web", "--type", "nosuch"])
+    assert result.exit_code == 2
+    assert result.output.startswith("everup: --type: 'nosuch' is none; there are: restart, ")
+    assert result.output.count("graceful_restart") == 1
+
+
+def test_paths_of_the_api_are_told_as_verbs() -> None:
+    said = str(
+        client._refusal(Place(), 404, {"detail": "no x", "fix": "GET /approvals lists them"})
+    )
+    assert said.splitlines() == ["no x", "everup approve lists what waits"]
+
+
 def test_wrong_usage_and_a_wrong_configuration_end_with_2() -> None:
     runner = CliRunner()
     assert runner.invoke(app, ["stop"]).exit_code == 2

@@ -14,7 +14,7 @@ BEGUN = "begun; it may take up to 190 s"
 
 
 def answer(state: str | None) -> dict[str, Any]:
-    outcome = None
+    outcome: dict[str, Any] | None = None
     if state is not None:
         outcome = {"service": "api", "kind": "scale_out", "state": state, "id": "act-1"}
         outcome |= {"verdict": "", "error": "", "before": None}

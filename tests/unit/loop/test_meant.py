@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
-from everup.loop.meant import AGAIN, REMOVED, meant
+from everup.loop.meant import AGAIN, REMOVED, believed_at_s, meant
 from everup.model.kinds import Purpose
 from everup.model.observation import InstanceObservation, Observation
 from everup.model.state import ServiceState, StackState
@@ -33,6 +34,18 @@ def test_a_death_that_nobody_asked_for_is_no_wish() -> None:
 def test_who_asked_is_believed_after_a_moment() -> None:
     assert _said(seen(_asked(dead("a"), 1.0))) == [], "it may be a restart"
     assert _said(seen(_asked(dead("a"), 3.0))) == [("a", Purpose.STOPPED, "somebody's docker stop")]
+
+
+def test_there_is_a_look_at_the_moment_at_which_a_stop_is_believed() -> None:
+    def when(observation: Observation, state: StackState | None = None) -> float:
+        return believed_at_s(state or StackState(), observation, SETTLES_S)
+
+    assert when(seen(_asked(dead("a"), 0.5))) == NOW_S + 1.5
+    assert math.isnan(when(seen(_asked(dead("a"), 3.0)))), "it is believed already"
+    assert math.isnan(when(seen(dead("a"))))
+    assert math.isnan(when(seen(_asked(dead("a"), 0.5), up("a", 1))))
+    stopped = StackState({"a": ServiceState(purpose=Purpose.STOPPED)})
+    assert math.isnan(when(seen(_asked(dead("a"), 0.5)), stopped))
 
 
 def test_one_of_several_is_no_word_about_the_service() -> None:

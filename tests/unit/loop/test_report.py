@@ -225,3 +225,19 @@ def test_what_people_did_and_whom_it_hurt_is_counted_apart() -> None:
 def test_the_report_begins_with_the_first_look() -> None:
     report, _ = told(e.ControllerStarted(300, "1", "d"), opened(400))
     assert report.looked_since_s == 300
+
+
+def test_a_second_word_to_lift_a_freeze_adds_nothing() -> None:
+    report, _ = told(
+        e.ControllerStarted(50, "1", "d"),
+        e.FreezeSet(100, "", "x", "ann"),
+        e.FreezeLifted(130, "", "ann"),
+        e.FreezeLifted(160, "", "ann"),
+    )
+    assert report.frozen_s == 30
+
+
+def test_nobody_is_frozen_for_longer_than_was_watched() -> None:
+    report, _ = told(e.ControllerStarted(90, "1", "d"), e.FreezeLifted(100, "", "ann"))
+    assert report.watched_s >= report.frozen_s
+    assert report.frozen_s == 10

@@ -65,17 +65,19 @@ class Examined:
         return all(one.state is not State.WRONG for one in self.findings)
 
 
-async def examine(environ: Mapping[str, str], place: Place) -> Examined:
-    """Look at everything."""
+async def examine(environ: Mapping[str, str], place: Place, project: str | None = None) -> Examined:
+    """Look at everything; of the projects, at this one alone where it is named."""
     door = Engine()
     try:
-        about_engine, about_here = await asyncio.gather(_engine(door, environ), _here(place))
+        about_engine, about_here = await asyncio.gather(
+            _engine(door, environ, project), _here(place)
+        )
     finally:
         await door.close()
     return Examined(door.address, (*about_engine, *about_here))
 
 
-async def _engine(door: Engine, environ: Mapping[str, str]) -> list[Finding]:
+async def _engine(door: Engine, environ: Mapping[str, str], project: str | None) -> list[Finding]:
     """What can be asked only of an engine that answers comes after the way to it."""
     failed: EverupError | None = None
     try:
@@ -95,7 +97,7 @@ async def _engine(door: Engine, environ: Mapping[str, str]) -> list[Finding]:
     found.append(judge_version(door.version, door.api_version, door.address))
     parts = await asyncio.gather(
         guarded("engine", _info(door), LOOK_WITHIN_S),
-        guarded("projects", _containers(door, environ), LOOK_WITHIN_S),
+        guarded("projects", _containers(door, environ, project), LOOK_WITHIN_S),
     )
     return [*found, *parts[0], *parts[1]]
 
@@ -122,14 +124,17 @@ async def _info(door: Engine) -> Iterable[Finding]:
     return found
 
 
-async def _containers(door: Engine, environ: Mapping[str, str]) -> Iterable[Finding]:
+async def _containers(
+    door: Engine, environ: Mapping[str, str], project: str | None
+) -> Iterable[Finding]:
     documents = await discover.read_documents(door)
     seen = await in_thread(lambda: discover.understand(door.address, documents, environ))
+    meant = [one for one in seen.projects if project in (None, one.name)]
     reach, *each = await asyncio.gather(
         guarded("control groups", _reach(documents), LOOK_WITHIN_S / 2),
-        *(guarded(projects.CHECK, _project(one, seen), LOOK_WITHIN_S / 2) for one in seen.projects),
+        *(guarded(projects.CHECK, _project(one, seen), LOOK_WITHIN_S / 2) for one in meant),
     )
-    found = [*reach, projects.judge_projects(seen.projects, door.address)]
+    found = [*reach, projects.judge_projects(seen.projects, door.address, project)]
     found += [finding for findings in each for finding in findings]
     return [*found, *projects.judge_autoheal(seen.around, seen.projects)]
 

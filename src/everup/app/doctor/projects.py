@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from everup.app.doctor.findings import Finding, count, ok, some, weak
+from everup.app.doctor.findings import Finding, count, ok, some, weak, wrong
 from everup.app.strangers import strangers
 from everup.model.stack import ProbeSpec
 from everup.runtimes.docker.discovery import (
@@ -26,9 +26,13 @@ NONE = "no"
 UP = frozenset({"running", "paused", "restarting"})
 
 
-def judge_projects(projects: Sequence[Project], address: str) -> Finding:
-    """Is there anything to watch?"""
+def judge_projects(projects: Sequence[Project], address: str, wanted: str | None = None) -> Finding:
+    """Is there anything to watch, and the one that is wanted?"""
     found = [project for project in projects if project.services]
+    if wanted and wanted not in [project.name for project in found]:
+        known = some([project.name for project in found]) if found else "none"
+        fix = "correct --project or EVERUP_PROJECT, or start it: docker compose up -d"
+        return wrong(CHECK, f"there is no project {wanted}; there are: {known}", fix)
     if not found:
         fix = "start your services: docker compose up -d"
         return weak(CHECK, f"no container runs on {address}", fix)

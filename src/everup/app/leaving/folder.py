@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from everup.app.access.token import NAME as TOKEN
 from everup.app.engine import JOURNAL_FILE, SAFE_POINTS_FOLDER
 from everup.app.rooms import HISTORY_FOLDER, LOGS_FOLDER
 from everup.logbook.book import FILE_NAME
@@ -25,6 +26,7 @@ ROOMS = (
         "moved",
         "isolated",
         "limits",
+        "limits-left",
         "applied",
         "asked",
         "witnessed",
@@ -33,7 +35,7 @@ ROOMS = (
         "failover",
     ),
 )
-UNMARKED = ("areas", "lock")
+UNMARKED = ("areas", "lock", TOKEN)
 """Nothing in them says whose they are; beside a stranger's files they are left."""
 
 SHOWN_MOST = 5
@@ -48,6 +50,7 @@ WORDS = {
     LOGS_FOLDER: "the log",
     FILE_NAME: "the output of everup up --detach",
     DOCKER: "notes on containers",
+    TOKEN: "the token of callers from elsewhere",
     SAFE_POINTS_FOLDER: "what was kept to go back to",
     "instances": "notes on processes",
     "declared": "notes on processes",
@@ -70,7 +73,7 @@ _INSIDE = {
 
 _KNOWN = re.compile(
     rf"({re.escape(JOURNAL_FILE)}(-wal|-shm|-journal)?|{re.escape(FILE_NAME)}(\.\d+)?"
-    r"|everup\.pid|everup\.\d+|lock)$"
+    rf"|everup\.pid|everup\.\d+|lock|{TOKEN}|\.{TOKEN}\.\d+)$"
 )
 
 

@@ -106,7 +106,7 @@ async def _survey_engine(home: Home, plan: Plan) -> None:
     plan.goes += [f"the copy {name}, which Everup made" for name in seen.copies]
     plan.goes += [f"the image name {name}; the image stays" for name in seen.pinned]
     plan.goes += [f"{name}, left from a rehearsal" for name in left]
-    plan.stays += stray_notes(seen)
+    plan.stays += [*stray_notes(seen), *seen.limited]
 
 
 def stray_notes(seen: traces.Traces) -> list[str]:
@@ -140,7 +140,7 @@ async def _leave_engine(home: Home, parting: Parting, keep: set[str]) -> None:
         parting.stays.append(f"not given back: {failed}")
         parting.is_whole = False
     waits = [line for line in said if asides.STAYS in line]
-    parting.gone += [line for line in said if line not in waits]
+    said = [line for line in said if line not in waits]
     still_aside = waits if traces.are_aside(store) else []
     parting.stays += still_aside
     door = Engine()
@@ -151,10 +151,10 @@ async def _leave_engine(home: Home, parting: Parting, keep: set[str]) -> None:
         gone += [f"{name}, left from a rehearsal" for name in await rehearsal.sweep(door)]
     finally:
         await door.close()
-    parting.gone += gone
-    parting.stays += [*stays, *stray_notes(seen)]
+    parting.gone += [*(line for line in said if line not in seen.limited), *gone]
+    parting.stays += [*stays, *stray_notes(seen), *seen.limited]
     still = traces.held(store)
-    parting.is_whole = parting.is_whole and not stays and not still_aside
+    parting.is_whole = parting.is_whole and not (stays or still_aside or seen.limited)
     parting.stays += [f"{service}: {', '.join(words)}" for service, words in still.items()]
 
 

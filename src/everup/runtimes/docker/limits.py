@@ -2,26 +2,29 @@
 
 Flows in: limits for a service's containers. Flows out: the engine's update calls; what was there
 before, written down first. Memory and swap go together, as the engine wants it: swap beyond memory
-stays what it was.
+stays what it was. A limit where there was none cannot be taken away again: see `undeclared`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from everup.model.errors import GiveUp, TryAgain
+from everup.model.errors import EverupError, GiveUp, TryAgain
 from everup.model.kinds import UNKNOWN, is_known
+from everup.model.observation import Instance
 from everup.model.stack import Limits
+from everup.runtimes.docker import undeclared
 from everup.runtimes.docker.containers import NANOSECONDS, Container, section
 from everup.runtimes.docker.engine import Engine, Gone
 from everup.runtimes.docker.hands import Hands
 from everup.runtimes.docker.store import Store
+from everup.runtimes.docker.undeclared import ROOM
 from everup.runtimes.giving import Giving
 
-ROOM = "limits"
 LEAST_BYTES = 6 * 1024 * 1024
 MARGIN = 1.15
 MIB = 1024 * 1024
@@ -37,6 +40,15 @@ class LimitKeeper:
         self._engine, self._hands, self._store, self._seen = engine, hands, store, peak
         self._ran_out: dict[str, float] = {}
         self._whole_bytes = self._whole_nano_cpus = 0  # of the machine; 0: not asked yet
+
+    async def open(self) -> None:
+        """How large the machine is, as far as the engine says it."""
+        with contextlib.suppress(EverupError):
+            await self._measure()
+
+    def forget_all_but(self, containers: Collection[str]) -> None:
+        """Of containers that are gone, it does not matter what they had."""
+        undeclared.forget_all_but(self._store, containers)
 
     def ran_out(self, container: Container) -> None:
         """The kernel ended something in it for lack of memory: it has used all that it had."""
@@ -75,19 +87,28 @@ class LimitKeeper:
                     f"memory_bytes: {container.name} has used {used:.0f} bytes, a limit of "
                     f"{memory:.0f} would end it; set a higher one"
                 )
+        await self._measure()
         for container in containers:
             wanted: dict[str, Any] = {}
             if is_known(memory):
-                wanted |= _memory(container, memory)
+                wanted |= _memory(self._of(container, ("Memory", "MemorySwap")), memory)
             if is_known(cpus):
                 wanted["NanoCpus"] = int(cpus * NANOSECONDS) if math.isfinite(cpus) else 0
             if wanted:
                 await self._change(container, wanted)
 
-    def before(self, container: str) -> Mapping[str, Any] | None:
-        """What was declared where we hold something else now."""
-        held = self._store.get(ROOM, container)
-        return None if held is None else section(held, "before")
+    def before(self, container: Container) -> Mapping[str, Any]:
+        """What was declared where it has something else by our hand."""
+        return undeclared.before(self._store, container)
+
+    def as_limited(self, instance: Instance) -> Instance:
+        """All of the machine is no limit."""
+        memory, cpus = instance.memory_limit_bytes, instance.cpus
+        if is_known(memory) and memory >= self._whole_bytes > 0:
+            instance = replace(instance, memory_limit_bytes=UNKNOWN)
+        if is_known(cpus) and cpus * NANOSECONDS >= self._whole_nano_cpus > 0:
+            instance = replace(instance, cpus=UNKNOWN)
+        return instance
 
     async def release(self, service: str) -> Sequence[str]:
         """Give back what was there before, where what was used fits into it; each is tried.
@@ -103,24 +124,22 @@ class LimitKeeper:
         return giving.result()
 
     async def _change(self, container: Container, wanted: Mapping[str, Any]) -> None:
-        await self._measure()
-        before = self._of(container, wanted)
         held = self._store.get(ROOM, container.id) or {}
-        known = section(held, "before")
-        if before.keys() - known.keys():
+        if wanted.keys() - section(held, "before").keys():
+            before = {**undeclared.has(container, wanted), **self.before(container)}
             self._store.put(
                 ROOM,
                 container.id,
                 {
                     "service": container.service,
                     "name": container.name,
-                    "before": {**before, **known},
+                    "before": before,
                     "peak": _or_none(self._peak(container)),
                 },
             )
         await self._update(container.id, wanted)
         now = self._of(await self._hands.look(container.id), wanted)
-        if now != dict(wanted):
+        if now != self._level(wanted):
             raise GiveUp(f"{container.name}: the engine took {dict(wanted)} and has {now}")
 
     async def _release(self, container: str, held: Mapping[str, Any]) -> Sequence[str]:
@@ -132,19 +151,22 @@ class LimitKeeper:
             named = held.get("name") or container[:12]
             return (f"{service}: {named}, whose limits were changed, is gone",)
         await self._measure()
-        if self._of(now, before) == dict(before):
-            self._store.remove(ROOM, container)
-            return ()
-        limit = before.get("Memory")
-        used = self._peak(now)
-        if limit and is_known(used) and used * MARGIN > limit:
-            return (
-                f"{service}: the memory limit of {now.name} stays: it has used {_mib(used)}, and "
-                f"{_mib(limit)} would end it; declare a higher one",
-            )
-        await self._update(container, before)
+        was_changed = self._of(now, before) != self._level(before)
+        if was_changed:
+            limit = before.get("Memory")
+            used = self._peak(now)
+            if limit and is_known(used) and used * MARGIN > limit:
+                return (
+                    f"{service}: the memory limit of {now.name} stays: it has used {_mib(used)}, "
+                    f"and {_mib(limit)} would end it; declare a higher one",
+                )
+            await self._update(container, before)
+            now = await self._hands.look(container)
+        said = undeclared.keep(self._store, now, before)
         self._store.remove(ROOM, container)
-        return (f"{service}: the limits of {now.name} are as declared again",)
+        if was_changed and not said:
+            return (f"{service}: the limits of {now.name} are as declared again",)
+        return said
 
     async def _update(self, container: str, wanted: Mapping[str, Any]) -> None:
         """The engine takes 0 for "leave it" and no number for "none": what is not limited may have
@@ -162,14 +184,12 @@ class LimitKeeper:
             self._whole_nano_cpus = int(info.get("NCPU") or 0) * NANOSECONDS
             self._whole_bytes = int(info.get("MemTotal") or 0)
 
-    def limits_much(self, limit_bytes: float) -> bool:
-        """Is it less than all of the machine? Before anything was changed: any is."""
-        return not self._whole_bytes or limit_bytes < self._whole_bytes
-
-    def _of(self, container: Container, names: Mapping[str, Any]) -> dict[str, int]:
+    def _of(self, container: Container, names: Iterable[str]) -> dict[str, int]:
         """What it has; all of the machine is no limit."""
-        host = section(container.document, "HostConfig")
-        found = {name: int(host.get(name) or 0) for name in names}
+        return self._level(undeclared.has(container, names))
+
+    def _level(self, limits: Mapping[str, Any]) -> dict[str, int]:
+        found = dict(limits)
         if found.get("Memory", 0) >= self._whole_bytes > 0:
             found |= {name: 0 for name in ("Memory", "MemorySwap") if name in found}
         if found.get("NanoCpus", 0) >= self._whole_nano_cpus > 0:
@@ -181,12 +201,11 @@ def _or_none(value: float) -> float | None:
     return value if is_known(value) else None
 
 
-def _memory(container: Container, limit: float) -> dict[str, int]:
+def _memory(has: Mapping[str, int], limit: float) -> dict[str, int]:
     if not math.isfinite(limit):
         return {"Memory": 0, "MemorySwap": 0}
     wanted = int(limit)
-    host = section(container.document, "HostConfig")
-    memory, both = int(host.get("Memory") or 0), int(host.get("MemorySwap") or 0)
+    memory, both = has["Memory"], has["MemorySwap"]
     if both == -1:
         return {"Memory": wanted, "MemorySwap": -1}
     swap = both - memory if both > memory > 0 else wanted if not memory else 0

@@ -17,7 +17,6 @@ from typing import Any
 
 from everup.loop.ports import Clock
 from everup.model.errors import EverupError, GiveUp, TryAgain
-from everup.model.kinds import UNKNOWN, is_known
 from everup.model.observation import Instance
 from everup.model.runtime import Captured, Listing, ProcessSight, RuntimeEvent
 from everup.model.settings import Settings
@@ -119,6 +118,7 @@ class DockerRuntime:
 
     async def _begin(self) -> None:
         await self._nearness.open()
+        await self._limits.open()
         self._witness.open(self._clock.now())
         self._asked.open()
         self._events.open()
@@ -131,6 +131,7 @@ class DockerRuntime:
         self._witness.forget_all_but(known)
         self._asked.forget_all_but(known)
         self._replacer.forget_all_but(known)
+        self._limits.forget_all_but(known)
         self._tidying = asyncio.create_task(self._tidy(), name="docker tidying")
 
     async def list(self) -> Listing:
@@ -448,11 +449,7 @@ class DockerRuntime:
             failure_threshold=self._settings.failure_threshold,
             version=self._versions.of(container),
         )
-        instance = replace(instance, disk=self._disks.of(container))
-        limit = instance.memory_limit_bytes
-        if not is_known(limit) or self._limits.limits_much(limit):
-            return instance
-        return replace(instance, memory_limit_bytes=UNKNOWN)
+        return self._limits.as_limited(replace(instance, disk=self._disks.of(container)))
 
     @asynccontextmanager
     async def _turn(self, service: str, *, settles: bool = True) -> AsyncIterator[None]:

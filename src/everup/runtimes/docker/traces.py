@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from everup.model.errors import EverupError
-from everup.runtimes.docker import asides, isolation, limits
+from everup.runtimes.docker import asides, isolation, undeclared
 from everup.runtimes.docker.containers import ASIDE, MADE, OWN, PROJECT, SERVICE, TRY, section
 from everup.runtimes.docker.engine import Engine, Gone
 from everup.runtimes.docker.store import PINNED, WATCHED, Store
@@ -23,7 +23,7 @@ YES = "true"
 _HELD = {
     asides.ROOM: "the container that was replaced is aside",
     isolation.ROOM: "it is off its networks",
-    limits.ROOM: "its limits are changed",
+    undeclared.ROOM: "its limits are changed",
 }
 
 
@@ -31,12 +31,14 @@ _HELD = {
 class Traces:
     """By name. `copies`: containers beyond what was declared, with their ids; `stray`: moved aside
     by an Everup whose notes are gone; `pinned`: names that we gave to images; `own`: Everup's own
-    containers, which somebody else started."""
+    containers, which somebody else started; `limited`: sentences on limits that nobody declared
+    and that the engine cannot take away."""
 
     copies: Mapping[str, str] = field(default_factory=dict)
     stray: tuple[str, ...] = ()
     pinned: tuple[str, ...] = ()
     own: tuple[str, ...] = ()
+    limited: tuple[str, ...] = ()
 
 
 def store_of(state_dir: Path) -> Store:
@@ -85,7 +87,8 @@ async def find(engine: Engine, project: str, store: Store) -> Traces:
             stray += [] if str(line["Id"]) in known else [name]
         elif labels.get(MADE) == YES and _has_another(line, lines):
             copies[name] = str(line["Id"])
-    return Traces(copies, tuple(stray), tuple(store.all(PINNED)), tuple(own))
+    limited = undeclared.stay(store, {str(line["Id"]) for line in lines} - set(copies.values()))
+    return Traces(copies, tuple(stray), tuple(store.all(PINNED)), tuple(own), tuple(limited))
 
 
 async def take_away(engine: Engine, traces: Traces, store: Store) -> tuple[list[str], list[str]]:

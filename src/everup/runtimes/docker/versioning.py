@@ -29,7 +29,7 @@ class Versions:
         if known is not None and known[0] is container.document:
             return known[1]
         version = version_of(
-            container, self._limits.before(container.id), self._isolation.before(container.id)
+            container, self._limits.before(container), self._isolation.before(container.id)
         )
         self._known[container.id] = (container.document, version)
         while len(self._known) > KEPT_MOST:

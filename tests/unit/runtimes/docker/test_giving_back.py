@@ -15,7 +15,7 @@ from everup.model.errors import StillHeld, TryAgain
 from everup.model.request import AnswerState, Request, Verb
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec, Stack
-from everup.runtimes.docker import isolation, limits
+from everup.runtimes.docker import isolation, undeclared
 from everup.runtimes.docker.engine import Gone
 from everup.runtimes.docker.runtime import DockerRuntime
 from everup.runtimes.docker.store import Store
@@ -82,7 +82,7 @@ def test_one_that_fails_holds_nobody_up_and_is_tried_again(tmp_path: Path) -> No
     runtime, store = made(engine, tmp_path)
     cut_off(store, "a", A, "n1", "n2")
     cut_off(store, "b", B, "n2")
-    store.put(limits.ROOM, "c" * 64, {"service": "a", "name": "a_1", "before": {"Memory": 1}})
+    store.put(undeclared.ROOM, "c" * 64, {"service": "a", "name": "a_1", "before": {"Memory": 1}})
     engine.ill = {"n1"}
     with pytest.raises(StillHeld, match="a: the engine says: not now") as caught:
         asyncio.run(runtime.release())
