@@ -210,7 +210,7 @@ def _recovering(case: _Case) -> Decided | None:
         return None
     bound_s = found.bound_s
     if not found.is_confirmed:
-        text = f"it is coming and left alone; a person is told after {bound_s:g} s"
+        text = f"it is coming and left alone while it says so; a person is told after {bound_s:g} s"
         return case.hold(HoldReason.RECOVERING, text, found.since_s + bound_s)
     return Escalate(
         found.service,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from everup.cli import client, show
@@ -9,7 +10,7 @@ from everup.cli.exits import OK, USAGE, Stop
 from everup.cli.place import Place
 
 MIB = 1024 * 1024
-COLUMNS = ("service", "instances", "declared", "memory of one", "cpus of one", "no more, since")
+COLUMNS = ("service", "instances", "declared", "memory of one", "cpus of one")
 
 
 def put_sizes(place: Place, service: str | None, *, is_compose: bool = False) -> int:
@@ -25,8 +26,10 @@ def put_sizes(place: Place, service: str | None, *, is_compose: bool = False) ->
     if place.is_json:
         show.put_json(found if service is None else services[service])
         return OK
-    rows = [_row(s) for name, s in services.items() if service in (None, name)]
-    show.put_table("sizes", COLUMNS, rows)
+    meant = [s for name, s in services.items() if service in (None, name)]
+    show.put_table("sizes", COLUMNS, [_row(s) for s in meant])
+    for why, names in _no_more(meant).items():
+        show.put_text(f"no more of {', '.join(names)}, since {why}")
     if found["override"]:
         print("Some are not as declared; to keep them: everup scale --compose > sizes.yml")
     return OK
@@ -34,15 +37,23 @@ def put_sizes(place: Place, service: str | None, *, is_compose: bool = False) ->
 
 def _row(service: dict[str, Any]) -> tuple[object, ...]:
     counts = service["instances"]
-    (out,) = [d for d in service["directions"] if d["kind"] == "scale_out"]
     return (
         service["service"],
         f"{counts['running']} of {counts['wanted']}",
         counts["declared"],
         _memory(service["memory_bytes"]),
         _cpus(service["cpus"]),
-        "; ".join(f"{no['name']}: {no['text']}" for no in out["refusals"]),
     )
+
+
+def _no_more(services: Iterable[dict[str, Any]]) -> dict[str, list[str]]:
+    """Reason → services that get no further instance because of it."""
+    found: dict[str, list[str]] = {}
+    for service in services:
+        (out,) = [d for d in service["directions"] if d["kind"] == "scale_out"]
+        for no in out["refusals"]:
+            found.setdefault(f"{no['name']}: {no['text']}", []).append(service["service"])
+    return found
 
 
 def _memory(limit: dict[str, Any]) -> str:

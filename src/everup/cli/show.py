@@ -76,6 +76,11 @@ def put_table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object
     console().print(table)
 
 
+def put_text(text: str) -> None:
+    """Words of others among it; lines end between words."""
+    console().print(Text(clean(text)))
+
+
 def moment(at_s: float | None, *, with_day: bool = False) -> str:
     """A time of day in the local zone, with its day if asked."""
     if at_s is None:

@@ -60,13 +60,10 @@ def up(
                 "Stop it alone with: everup down --keep-services     or use another --state-dir",
             )
         now: Loaded | None = loaded
-        is_first = True
+        told = set[str]()
         with take_address(loaded) as sock:
             while now is not None:
-                now = _once(
-                    now, sock, allowed_hosts, voice.say, is_found=is_found, is_first=is_first
-                )
-                is_first = False
+                now = _once(now, sock, allowed_hosts, voice.say, is_found=is_found, told=told)
         return OK
     finally:
         voice.finish()
@@ -79,13 +76,14 @@ def _once(
     say: Callable[[str], None],
     *,
     is_found: bool,
-    is_first: bool,
+    told: set[str],
 ) -> Loaded | None:
     """Over one stack; what to begin anew over, when it has become another one, or None. Whoever
-    calls in between waits at `sock`, which stays open, and what is held in between stays held."""
+    calls in between waits at `sock`, which stays open, and what is held in between stays held.
+    `told`: lines about it that were said already; none: it is the first time."""
     try:
         return asyncio.run(
-            _run(loaded, sock.dup(), allowed_hosts, say, is_found=is_found, is_first=is_first)
+            _run(loaded, sock.dup(), allowed_hosts, say, is_found=is_found, told=told)
         )
     except TooManyMishaps as error:
         raise Stop(UNWELL, f"gives up, so that a supervisor starts it anew: {error}") from None
@@ -117,7 +115,7 @@ async def _run(
     say: Callable[[str], None],
     *,
     is_found: bool,
-    is_first: bool,
+    told: set[str],
 ) -> Loaded | None:
     state_dir = loaded.options.state_dir
     engine = build_app(loaded, state_dir=state_dir)
@@ -129,14 +127,18 @@ async def _run(
     stopped, wanted = asyncio.Event(), Wanted()
     _listen_to_signals(stopped, wanted)
     with runfile.announced(state_dir, runfile.myself(server.address)):
-        await engine.start(gives_back=is_first)
+        await engine.start(gives_back=not told)
         now = None
         try:
             await server.start()
             _set_apart_what_stays()
             look = engine.control.look
             known = coverage(engine.control.stack, None if look is None else look.observation)
-            _summary(loaded, server.address, said, known, say)
+            lines = _summary(loaded, server.address, said, known)
+            for text in lines:
+                if text not in told:
+                    say(text)
+            told.update(lines)
             now = await _watch(engine, stopped, say, loaded if is_found else None)
         finally:
             await server.stop()
@@ -223,8 +225,8 @@ def _summary(
     address: str,
     access: Sequence[str],
     known: Coverage,
-    say: Callable[[str], None],
-) -> None:
+) -> list[str]:
+    """What it watches, how, and what to know of it."""
     stack = loaded.stack
     names = list(stack.services)  # those of containers are whatever somebody called them
     shown = clean(", ".join(names[:SERVICES_NAMED_MOST]))
@@ -236,16 +238,17 @@ def _summary(
         "approve": "it asks before it acts",
         "auto": "it heals",
     }
-    say(f"Everup watches {clean(stack.name)}: {len(names)} services ({shown}{more})")
-    say(f"  mode     {stack.mode}: {doing[stack.mode]}")
-    say(f"  judged   {clean(known.text)}")
+    lines = [
+        f"Everup watches {clean(stack.name)}: {len(names)} services ({shown}{more})",
+        f"  mode     {stack.mode}: {doing[stack.mode]}",
+        f"  judged   {clean(known.text)}",
+    ]
     if loaded.options.time_scale != 1:
-        say(f"  pace     time_scale {loaded.options.time_scale:g}: all times are scaled")
-    say(f"  address  {clean(address)}")
-    for text in access:
-        say(f"  access   {clean(text)}")
-    say(f"  state    {clean(loaded.options.state_dir)}")
-    for text in loaded.unused:
-        say(f"  unused   {clean(text)}")
-    for text in loaded.warnings:
-        say(f"  warning  {clean(text)}")
+        pace = f"time_scale {loaded.options.time_scale:g}: all times are scaled"
+        lines.append(f"  pace     {pace}")
+    lines.append(f"  address  {clean(address)}")
+    lines += [f"  access   {clean(text)}" for text in access]
+    lines.append(f"  state    {clean(loaded.options.state_dir)}")
+    lines += [f"  unused   {clean(text)}" for text in loaded.unused]
+    lines += [f"  warning  {clean(text)}" for text in loaded.warnings]
+    return lines

@@ -140,9 +140,10 @@ def _may_be_a_wish(last: Exit | None, around: Surroundings, settings: Settings) 
     if not last.was_witnessed and last.code is not None and abs(last.code) in PRESUMED_WISHES:
         return "nobody saw it happen, so it is presumed to be intended"
     if last.code == 0:
-        ran_long = not is_known(last.ran_s) or last.ran_s > settings.start_period_unknown_s
-        if not (ran_long and around.has_suffering_dependent):
-            return "an exit with 0 is a fault only when it ran for long and a dependent suffers"
+        if is_known(last.ran_s) and last.ran_s <= settings.start_period_unknown_s:
+            return f"it counts as done, since it ran for {last.ran_s:.0f} s only"
+        if not around.has_suffering_dependent:
+            return "it counts as done, since nobody who needs it suffers"
     return ""
 
 

@@ -13,7 +13,6 @@ from tests.unit import builders as b
 def test_names_are_shown_without_control_characters() -> None:
     named = b.stack(b.service("web\x1b[2J\x07"))
     loaded = replace(load_without_file({}, {}), stack=replace(named, name="shop\x1b]0;x\x07"))
-    said: list[str] = []
-    _summary(loaded, "http://127.0.0.1:8010", ("a\x07b",), coverage(named, None), said.append)
+    said = _summary(loaded, "http://127.0.0.1:8010", ("a\x07b",), coverage(named, None))
     assert said[0].startswith("Everup watches shop ")
     assert all(line.isprintable() for line in said)

@@ -69,7 +69,7 @@ class Hands:
         if not may_kill:
             await self._ask_to_end(container, grace_s)
             return ""
-        await self._to_its_end(container, "stop", grace_s, EventKind.DIED)
+        await self._to_its_end(container, "stop", grace_s, EventKind.DIED, *_thawed(now))
         return await self._told(container, grace_s)
 
     async def restart(
@@ -87,9 +87,9 @@ class Hands:
             StillEnds: it may not be killed and still runs.
         """
         await self._free(container)
-        is_running = (await self.look(container.id)).is_running
+        now = await self.look(container.id)
         self._is_wanted(container, meanwhile)
-        if not is_running:
+        if not now.is_running:
             await self.start(container)
             return ""
         if not may_kill:
@@ -98,7 +98,8 @@ class Hands:
             await self.start(container)
             return ""
         began_s = self._clock.now()
-        await self._to_its_end(container, "restart", grace_s, EventKind.DIED, EventKind.STARTED)
+        kinds = (EventKind.DIED, EventKind.STARTED, *_thawed(now))
+        await self._to_its_end(container, "restart", grace_s, *kinds)
         took_s = self._clock.now() - began_s
         if 0 < grace_s <= took_s:
             return f"{container.name} did not end within {grace_s:g} s and was killed"
@@ -132,9 +133,10 @@ class Hands:
             raise NotWanted(f"{container.name}: somebody stops it meanwhile, so it is left to them")
 
     async def _kill_once(self, container: Container) -> None:
-        if not (await self.look(container.id)).is_running:
+        now = await self.look(container.id)
+        if not now.is_running:
             return
-        with self._calls.claims(container.id, EventKind.DIED, signal=KILL):
+        with self._calls.claims(container.id, EventKind.DIED, *_thawed(now), signal=KILL):
             try:
                 await self._post(container, "kill", {"signal": KILL})
             except GiveUp:
@@ -204,3 +206,8 @@ class Hands:
             raise TryAgain(
                 f"the engine still works on an earlier call for {container.name}", LEFT_WAIT_S
             )
+
+
+def _thawed(container: Container) -> tuple[EventKind, ...]:
+    """What the engine says beside when it ends a paused one: that it lets it go on for that."""
+    return (EventKind.CHANGED,) if container.state is InstanceState.PAUSED else ()

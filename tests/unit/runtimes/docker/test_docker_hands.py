@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 
 from everup.model.errors import NotWanted, StillEnds
+from everup.model.runtime import EventKind
 from everup.runtimes.docker.calls import Calls
 from everup.runtimes.docker.containers import parse
 from everup.runtimes.docker.engine import Engine
@@ -32,14 +33,18 @@ class Clock:
 class World:
     """One container: it runs, and hears its signal or does not."""
 
-    def __init__(self, *, is_running: bool = True, hears: bool = True) -> None:
-        self.is_running, self.hears = is_running, hears
+    def __init__(
+        self, *, is_running: bool = True, hears: bool = True, is_paused: bool = False
+    ) -> None:
+        self.is_running, self.hears, self.is_paused = is_running, hears, is_paused
         self.did: list[str] = []
         clock = Clock()
-        self.hands = Hands(cast(Engine, self), clock, Calls(clock))
+        self.calls = Calls(clock)
+        self.hands = Hands(cast(Engine, self), clock, self.calls)
 
     def document(self) -> dict[str, Any]:
-        state = {"Running": self.is_running, "StartedAt": "2026-01-02T03:04:05Z"}
+        state: dict[str, Any] = {"Running": self.is_running, "StartedAt": "2026-01-02T03:04:05Z"}
+        state |= {"Paused": self.is_paused and self.is_running}
         return {"Id": ID, "Name": "/web", "State": state}
 
     async def get(self, path: str) -> dict[str, Any]:
@@ -92,3 +97,12 @@ def test_what_outlives_its_grace_is_named() -> None:
         world.restart(may_kill=False, asked_after=9)
     assert caught.value.instance == "web"
     assert world.did == ["kill"]
+
+
+@pytest.mark.parametrize("is_paused", [True, False])
+def test_that_the_engine_lets_a_paused_one_go_on_to_end_it_is_ours(is_paused: bool) -> None:
+    world = World(hears=True, is_paused=is_paused)
+    asyncio.run(world.hands.stop(parse(world.document()), 5.0, may_kill=True))
+    assert world.did == ["stop"]
+    assert world.calls.is_ours(ID, EventKind.CHANGED) == is_paused
+    assert world.calls.is_ours(ID, EventKind.DIED)
