@@ -72,7 +72,7 @@ check: $(DEV)
 soak: $(DEV)
 	@$(BIN)/python -m tests.qualify soak --seeds $(SEEDS) --from $(FROM)
 
-qualify: $(DEV)
+qualify: $(DEV) engine
 	@$(BIN)/python -m tests.qualify start
 
 qualify-status: $(DEV)
