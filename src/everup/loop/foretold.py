@@ -47,8 +47,10 @@ def follow_predictions(
         if len(state.predictions) >= MOST:
             break
         finding = assessment.relations.findings.get(item.service)
-        if finding is None or finding.cause not in FORETOLD or item.level >= AT_ITS_LIMIT:
-            continue  # it has failed already, by its own symptoms, or is there
+        if finding is None or finding.cause not in FORETOLD:
+            continue  # it has failed already, by its own symptoms
+        if item.level >= AT_ITS_LIMIT and _has_come(item.service, state, now_s, settings):
+            continue
         found.append(
             e.PredictionMade(
                 now_s,
@@ -68,6 +70,16 @@ def follow_predictions(
     return found
 
 
+def _has_come(service: str, state: StackState, now_s: float, settings: Settings) -> bool:
+    """Was this limit foretold before, and met?"""
+    return any(
+        past.service == service
+        and past.ending is PredictionEnding.HIT
+        and now_s - past.settled_at_s <= settings.prediction_horizon_s
+        for past in state.past_predictions
+    )
+
+
 def _ending(
     made: MadePrediction, assessment: Assessment, observation: Observation, state: StackState
 ) -> tuple[PredictionEnding, str] | None:
@@ -79,7 +91,8 @@ def _ending(
     seen = observation.services.get(made.service)
     if seen is None:
         return PredictionEnding.AVERTED, "it is no longer declared"
-    if any(i.memory_ratio >= AT_ITS_LIMIT for i in seen.instances):
+    is_there = any(i.memory_ratio >= AT_ITS_LIMIT for i in seen.instances)
+    if is_there and made.level < AT_ITS_LIMIT:  # foretold so late, only its death is a hit
         return PredictionEnding.HIT, "its memory is at its limit"
     if made.service in state.in_flight:
         return None

@@ -70,9 +70,27 @@ def test_it_is_written_down_once() -> None:
     assert follow(state, LEAK, at_s=NOW_S + 5.0) == []
 
 
-@pytest.mark.parametrize("item", [replace(LEAK, probability=0.69), replace(LEAK, level=0.99)])
-def test_what_is_not_likely_or_already_there_is_not(item: Prediction) -> None:
-    assert follow(StackState(), item) == []
+def test_what_is_not_likely_is_not() -> None:
+    assert follow(StackState(), replace(LEAK, probability=0.69)) == []
+
+
+def test_seen_first_at_its_limit_only_its_death_is_a_hit() -> None:
+    """As after a start of Everup: what is acted upon has to be in the journal."""
+    late = replace(LEAK, level=0.99)
+    state = fold_all(StackState(), follow(StackState(), late))
+    assert state.predictions["a"].level == 0.99
+    full = seen(replace(up("a"), memory_ratio=0.99))
+    assert follow(state, late, at_s=NOW_S + 5.0, observation=full) == []
+
+
+def test_what_was_foretold_and_has_come_is_not_foretold_again() -> None:
+    full = seen(replace(up("a"), memory_ratio=0.99))
+    late = replace(LEAK, level=0.99)
+    state = made()
+    entries = follow(state, late, at_s=NOW_S + 100.0, observation=full)
+    assert ending(entries) is PredictionEnding.HIT
+    state = fold_all(state, entries)
+    assert follow(state, late, at_s=NOW_S + 105.0, observation=full) == []
 
 
 def test_who_has_failed_already_is_not_foretold() -> None:
