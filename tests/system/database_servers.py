@@ -11,15 +11,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 from everup.demo.stack.servers.package_files import package_folder
-from everup.demo.stack.servers.postgres import (
-    DATABASE,
-    ROLE,
-    PreparedPostgres,
-    prepare_postgres,
-    remove_home,
-)
+from everup.demo.stack.servers.postgres import PreparedPostgres, prepare_postgres, remove_home
 
 STOPS_WITHIN_S = 20.0
 
@@ -37,11 +32,13 @@ def postgres_home(folder: Path, port: int) -> Iterator[PreparedPostgres]:
 
 def psql(home: PreparedPostgres, sql: str = "SELECT 1") -> list[str]:
     """The server's own client, in a session of the stack's role."""
-    target = (
-        f"host=127.0.0.1 port={home.port} user={ROLE} dbname={DATABASE}"
-        f" connect_timeout=2 passfile='{home.passfile}'"
-    )
-    return [str(home.binaries / "psql"), "-XAtqw", target, "-c", sql]
+    return psql_at(home.binaries, home.url, home.passfile, sql)
+
+
+def psql_at(binaries: Path, url: str, passfile: Path, sql: str) -> list[str]:
+    """The same where only an address of the server is known."""
+    target = f"{url}?connect_timeout=2&passfile={quote(str(passfile))}"
+    return [str(binaries / "psql"), "-XAtqw", target, "-c", sql]
 
 
 @contextmanager

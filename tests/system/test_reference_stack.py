@@ -3,13 +3,12 @@ healed, stopped by process id. Nothing of Everup runs here: this tests the patie
 
 from __future__ import annotations
 
-import asyncio
 import os
 import pwd
 import signal
 import subprocess
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -21,9 +20,9 @@ from everup.config import load_stack
 from everup.demo.stack import control
 from everup.demo.stack.prepare import remove_stack, write_stack
 from everup.demo.stack.topology import PORTS_PER_SERVICE
-from everup.model.kinds import ProbeVerdict
-from everup.signals.probes import postgres, redis
-from everup.signals.probes.answer import Answer
+from everup.model.stack import ProbeSpec
+from tests.system.database_servers import psql_at
+from tests.system.test_database_probes import PASS, ask
 
 pytestmark = [
     pytest.mark.usefixtures("real_servers"),
@@ -32,15 +31,6 @@ pytestmark = [
 ]
 
 READY_MAX_S = 30.0
-ASKED: dict[str, Callable[[str], Awaitable[Answer]]] = {
-    "postgres": postgres.ask,
-    "redis": redis.ask,
-}
-
-
-async def _answer(ask: Callable[[str], Awaitable[Answer]], address: str) -> ProbeVerdict:
-    async with asyncio.timeout(2):
-        return (await ask(address)).verdict
 
 
 class Stack:
@@ -80,12 +70,12 @@ class Stack:
         port = service["port"] + instance
         probe = service["probe"]
         try:
-            for protocol, ask in ASKED.items():
-                if protocol in probe:
-                    return asyncio.run(_answer(ask, probe[protocol])) is ProbeVerdict.PASS
+            if "http" not in probe:
+                spec = ProbeSpec(postgres=probe.get("postgres"), redis=probe.get("redis"))
+                return ask(spec, timeout_s=2).verdict is PASS
             address = probe["http"].format(port=port)
             return control.ask(port, address.partition(str(port))[2], timeout_s=2)[0] == 200
-        except (OSError, ExceptionGroup):
+        except OSError:
             return False
 
     def pid(self, name: str, instance: int = 0) -> int:
@@ -360,14 +350,9 @@ def _job(stack: Stack, number: int) -> Any:
 
 def _ask_postgres(stack: Stack, sql: str) -> str:
     """Through the server's own client, not through any service."""
-    client = Path(stack.services["postgres"]["command"][0]).with_name("psql")
+    binaries = Path(stack.services["postgres"]["command"][0]).parent
     variables = stack.services["api"]["env"]
-    done = subprocess.run(
-        [client, "-XAtqw", variables["DATABASE_URL"], "-c", sql],
-        env={**os.environ, "PGPASSFILE": variables["DATABASE_PASSFILE"]},
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=5,
-    )
+    passfile = Path(variables["DATABASE_PASSFILE"])
+    command = psql_at(binaries, variables["DATABASE_URL"], passfile, sql)
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=5)
     return done.stdout.strip()

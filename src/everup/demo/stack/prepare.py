@@ -128,7 +128,7 @@ def _postgres(server: PreparedPostgres) -> Section:
     own: Section = {"command": server.command, "directory": str(server.home)}
     if server.user:
         own["user"] = server.user
-    own["probe"] = _asked("postgres", server.port)
+    own["probe"] = _probe("postgres", f"127.0.0.1:{server.port}")
     return own
 
 
@@ -136,17 +136,13 @@ def _redis(server: PreparedRedis, directory: Path) -> Section:
     return {
         "command": server.command,
         "directory": str(directory),
-        "probe": _asked("redis", server.port),
+        "probe": _probe("redis", f"127.0.0.1:{server.port}"),
     }
 
 
-def _asked(protocol: str, port: int) -> Section:
-    """In the server's own protocol: no client is started for it, and no password is needed."""
-    return {
-        protocol: f"127.0.0.1:{port}",
-        "interval_s": INTERVAL_S,
-        "timeout_s": TIMEOUT_S,
-    }
+def _probe(protocol: str, target: str) -> Section:
+    """In the protocol that it speaks: no client is started for it, and no password is needed."""
+    return {protocol: target, "interval_s": INTERVAL_S, "timeout_s": TIMEOUT_S}
 
 
 def _ours(profile: Profile, directory: Path, addresses: Mapping[str, str]) -> Section:
@@ -164,11 +160,7 @@ def _ours(profile: Profile, directory: Path, addresses: Mapping[str, str]) -> Se
         "command": [sys.executable, "-m", "everup.demo.stack", profile.name],
         "directory": str(directory),
         "env": environment,
-        "probe": {
-            "http": here + CHECK_PATHS.get(profile.name, "/health"),
-            "interval_s": INTERVAL_S,
-            "timeout_s": TIMEOUT_S,
-        },
+        "probe": _probe("http", here + CHECK_PATHS.get(profile.name, "/health")),
         "hooks": {
             "cache_clear": {"http": f"POST {here}/cache/clear"},
             "reconnect": {"http": f"POST {here}/reconnect"},
