@@ -10,7 +10,8 @@ import pytest
 
 from everup.app import Engine
 from everup.model import entries as e
-from everup.model.kinds import Condition, Purpose
+from everup.model.kinds import ActionKind, Condition, Purpose
+from everup.model.request import Request, Verb
 from tests.docker_engine import BUSYBOX, Docker, call
 from tests.system.docker_stack import Shop, actions, condition, told, until, watched
 
@@ -42,6 +43,11 @@ services:
     restart: unless-stopped
     labels: {{everup.stateful: "true"}}
     {CHECK}
+  kept:
+    image: {BUSYBOX}
+    command: ["sleep", "100000"]
+    stop_signal: SIGKILL
+    labels: {{everup.when_stopped: heal}}
 """
 
 
@@ -128,5 +134,28 @@ def test_what_ends_after_the_grace_of_our_restart_is_started(shop: Shop, tmp_pat
             )
             assert [action.by for action in await actions(engine)] == ["everup", "everup"]
             assert await told(engine, e.ExitSeen) == []
+
+    asyncio.run(story())
+
+
+def test_where_its_owner_says_so_a_stop_is_healed_but_for_everups_own(
+    shop: Shop, tmp_path: Path
+) -> None:
+    def lives_since(life: str) -> bool:
+        return bool(shop.state("kept")["Running"]) and shop.state("kept")["StartedAt"] != life
+
+    async def story() -> None:
+        shop.compose("up", "-d", "kept")
+        async with watched(shop, tmp_path) as engine:
+            await until(lambda: engine.control.look is not None, "it was looked at", SLOW_S)
+            life = shop.state("kept")["StartedAt"]
+            await asyncio.to_thread(shop.do, "stop", "kept")
+            await until(lambda: lives_since(life), "it is started", SLOW_S)
+            (intent,) = await actions(engine)
+            assert (intent.step.kind, intent.by) == (ActionKind.CONTAINER_RESTART, "everup")
+            await until(lambda: not engine.control.state.in_flight, "that is proven", SLOW_S)
+            await engine.control.request(Request(Verb.STOP, by="Ann", service="kept"))
+            await until(lambda: not shop.state("kept")["Running"], "it is stopped", SLOW_S)
+            await _stay_down(shop, engine, "kept")
 
     asyncio.run(story())

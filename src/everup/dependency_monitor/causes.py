@@ -88,6 +88,7 @@ def _dead(
     around: Surroundings,
     settings: Settings,
 ) -> Finding | None:
+    dead = _by_themselves(spec, dead)
     exits = [i.instance.exit for i in dead if i.instance.exit is not None]
     last = max(exits, key=lambda e: e.at_s) if exits else None
     if spec.is_one_shot and (last is None or last.code in (0, None)):
@@ -95,7 +96,7 @@ def _dead(
     since_s = last.at_s if last is not None else around.now_s
     names = tuple(sorted(i.instance.name for i in dead))
     how = last.text if last is not None else "it is not running"
-    doubt = _may_be_a_wish(last, around, settings)
+    doubt = _may_be_a_wish(spec, last, around, settings)
     if doubt:
         return Finding(
             spec.name,
@@ -106,7 +107,7 @@ def _dead(
             is_confirmed=False,
             confidence=0.3,
             instances=names,
-            is_presumed_meant=around.has_suffering_dependent,
+            is_presumed_meant=around.has_suffering_dependent and not spec.heal_when_stopped,
         )
     recent = [e for e in seen.exits if around.now_s - e.at_s <= settings.crash_loop_window_s]
     if len(recent) >= settings.crash_loop_exits:
@@ -116,6 +117,14 @@ def _dead(
         found = Finding(spec.name, Cause.CRASH, how, since_s, 0.0, instances=names)
     disk = of_the_dead(spec, dead, last, settings)
     return found if disk is None else with_disk(found, disk)
+
+
+def _by_themselves(spec: ServiceSpec, dead: list[InstanceObservation]) -> list[InstanceObservation]:
+    """Those that nobody asked to end, where there are such: a copy that somebody stopped neither
+    hides another's crash nor is started with it."""
+    if spec.heal_when_stopped:
+        return dead
+    return [i for i in dead if i.instance.exit is None or not i.instance.exit.asked] or dead
 
 
 def _deaths(recent: Sequence[Exit], window_s: float) -> str:
@@ -132,8 +141,14 @@ def _times(count: int) -> str:
     return {2: "twice", 3: "three times", 4: "four times"}.get(count, f"({count} times)")
 
 
-def _may_be_a_wish(last: Exit | None, around: Surroundings, settings: Settings) -> str:
+def _may_be_a_wish(
+    spec: ServiceSpec, last: Exit | None, around: Surroundings, settings: Settings
+) -> str:
     if last is None or last.is_out_of_memory:
+        return ""
+    if spec.heal_when_stopped:
+        if last.asked and around.now_s - last.at_s < settings.change_quiet_s:
+            return f"somebody asked it to end ({last.asked}); whoever replaces it stops it first"
         return ""
     if last.asked:
         return f"somebody asked it to end ({last.asked})"

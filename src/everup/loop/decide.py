@@ -83,7 +83,13 @@ async def decide(control: Control, look: Look) -> Look:
             decided.append(_judged(control, look, answer, context))
     decided.sort(key=_rank)
     settles_s = SETTLES_S * control.settings.time_scale
-    believed_s = believed_at_s(control.state, look.observation, settles_s)
+    believed_s = believed_at_s(
+        control.stack,
+        control.state,
+        look.observation,
+        settles_s,
+        control.settings.change_quiet_s,
+    )
     again_s = _again(decided, control.foresight.again_s, believed_s)
     return replace(look, decisions=tuple(decided), again_at_s=again_s)
 

@@ -2,7 +2,8 @@
 
 Flows in: a look at the stack and the state. Flows out: `PurposeSet` entries. Level-triggered: it
 depends on what is seen now. Only where the runtime saw that somebody asked, or that nothing is
-there to be started, is it a wish; everything else is a fault until proven otherwise.
+there to be started, is it a wish; everything else is a fault until proven otherwise. A service
+whose owner said `when_stopped: heal` has no such wish as long as something is there to be started.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Collection
 from everup.model.entries import PurposeSet
 from everup.model.kinds import UNKNOWN, InstanceState, Purpose, is_known
 from everup.model.observation import Exit, Observation, ServiceObservation
+from everup.model.stack import Stack
 from everup.model.state import ServiceState, StackState
 
 SETTLES_S = 2.0
@@ -22,7 +24,11 @@ AGAIN = "whoever started it again"
 
 
 def meant(
-    state: StackState, seen: Observation, absent: Collection[str], settles_s: float
+    stack: Stack,
+    state: StackState,
+    seen: Observation,
+    absent: Collection[str],
+    settles_s: float,
 ) -> list[PurposeSet]:
     """What is known to be meant and not yet written down."""
     found: list[PurposeSet] = []
@@ -32,24 +38,32 @@ def meant(
             continue
         if remembered.purpose is Purpose.RUN:
             by = _stopped_by(service, seen.at_s, settles_s, is_absent=name in absent)
-            if by:
+            if by and (by == REMOVED or not _is_healed(stack, name)):
                 found.append(PurposeSet(seen.at_s, name, Purpose.STOPPED, by))
         elif _is_back(remembered, service):
             found.append(PurposeSet(seen.at_s, name, Purpose.RUN, AGAIN))
     return found
 
 
-def believed_at_s(state: StackState, seen: Observation, settles_s: float) -> float:
-    """When the earliest stop is believed that may still be a restart; NaN: there is none. Somebody
-    has to look then: nothing happens at that moment."""
+def believed_at_s(
+    stack: Stack, state: StackState, seen: Observation, settles_s: float, quiet_s: float
+) -> float:
+    """When the earliest stop is believed that may still be a restart, or the beginning of another's
+    change (`quiet_s`) where stops are healed; NaN: there is none. Somebody has to look then:
+    nothing happens at that moment."""
     times = [
-        _asked_at_s(service) + settles_s
+        _asked_at_s(service) + (quiet_s if _is_healed(stack, name) else settles_s)
         for name, service in seen.services.items()
         if service.is_known
         and name not in state.in_flight
         and state.service(name).purpose is Purpose.RUN
     ]
     return min((at_s for at_s in times if at_s > seen.at_s), default=UNKNOWN)
+
+
+def _is_healed(stack: Stack, name: str) -> bool:
+    spec = stack.services.get(name)
+    return spec is not None and spec.heal_when_stopped
 
 
 def by_asking(how: str) -> str:

@@ -43,7 +43,7 @@ async def observe(control: Control, look: Look) -> Look:
     entries += _versions(control, seen)
     settles_s = SETTLES_S * control.settings.time_scale
     entries += control.counts_seen.follow(control.state, seen, control.settings.change_quiet_s)
-    entries += meant(control.state, seen, control.desk.absent, settles_s)
+    entries += meant(control.stack, control.state, seen, control.desk.absent, settles_s)
     if entries:
         await control.write(entries)
     seen = _without_isolated(control.state, seen)

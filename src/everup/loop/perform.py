@@ -191,7 +191,7 @@ async def _call(runtime: Runtime, spec: ServiceSpec, step: Step, grace_s: float)
     may_kill = bool(step.parameters.get("may_kill", True))
     match step.kind:
         case ActionKind.START:
-            await runtime.start(name)
+            await runtime.start(name, instance)
         case ActionKind.STOP:
             return _forced(await runtime.stop(name, grace_s=grace_s, may_kill=may_kill))
         case ActionKind.GRACEFUL_RESTART | ActionKind.CONTAINER_RESTART:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from everup.dependency_monitor import build_graph
 from everup.dependency_monitor.relate import propagate
 from everup.loop.fold import fold
-from everup.model.assessment import OwnHealth, ServiceHealth
+from everup.model.assessment import Finding, OwnHealth, ServiceHealth
 from everup.model.entries import ExitSeen
 from everup.model.kinds import Cause, Condition, Purpose
 from everup.model.observation import Exit, Heard
@@ -28,6 +28,9 @@ from tests.unit.builders import (
     stack,
     up,
 )
+
+ASKED = Exit(NOW_S - 11, 143, asked="docker stop", ran_s=500.0)
+BRIEF = Exit(NOW_S - 1, 0, ran_s=5.0)
 
 
 def test_a_well_service_scores_one_and_a_dead_one_zero() -> None:
@@ -95,6 +98,30 @@ def test_an_unwitnessed_wishful_exit_is_presumed_intended(code: int) -> None:
         gone, instance=replace(gone.instance, exit=Exit(NOW_S, code, was_witnessed=False))
     )
     assert not assess(stack(service("a")), seen(gone)).relations.findings["a"].is_confirmed
+
+
+@pytest.mark.parametrize("death", [Exit(NOW_S - 11, 0, was_witnessed=False), ASKED, BRIEF])
+def test_an_end_that_looks_meant_is_a_crash_where_its_owner_says_heal(death: Exit) -> None:
+    gone = dead("a")
+    gone = replace(gone, instance=replace(gone.instance, exit=death))
+
+    def found(**changes: bool) -> Finding:
+        what = stack(service("a", **changes), service("b", "a"))
+        return assess(what, seen(gone, failing("b"))).relations.findings["a"]
+
+    assert not found().is_confirmed
+    healed = found(heal_when_stopped=True)
+    assert (healed.cause, healed.is_confirmed) == (Cause.CRASH, True)
+    assert not healed.is_presumed_meant
+
+
+def test_who_replaces_it_stops_it_first_even_where_stops_are_healed() -> None:
+    gone = dead("a")
+    death = replace(ASKED, at_s=NOW_S - 9)
+    gone = replace(gone, instance=replace(gone.instance, exit=death))
+    what = stack(service("a", heal_when_stopped=True), service("b", "a"))
+    found = assess(what, seen(gone, failing("b"))).relations.findings["a"]
+    assert (found.is_confirmed, found.is_presumed_meant) == (False, False)
 
 
 def test_exit_zero_is_a_fault_only_when_a_dependent_suffers() -> None:
@@ -169,3 +196,13 @@ def test_propagated_health_is_never_better_than_own(scores: dict[str, float]) ->
     own = OwnHealth({n: ServiceHealth(n, s, Condition.HEALTHY) for n, s in scores.items()})
     felt = propagate(own, build_graph(what))
     assert all(0.0 <= felt[n] <= scores[n] + 1e-12 for n in scores)
+
+
+def test_a_copy_that_somebody_stopped_does_not_hide_the_crash_of_another() -> None:
+    stopped = dead("a")
+    stopped = replace(stopped, instance=replace(stopped.instance, exit=ASKED))
+    what = stack(service("a", instances=3))
+    found = assess(what, seen(stopped, dead("a", number=1), up("a", 2))).relations.findings["a"]
+    assert (found.is_confirmed, found.instances) == (True, ("a-1",))
+    alone = assess(what, seen(stopped, up("a", 1), up("a", 2))).relations.findings["a"]
+    assert not alone.is_confirmed
