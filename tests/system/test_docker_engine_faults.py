@@ -97,8 +97,8 @@ def test_a_hung_and_a_restarted_engine_touch_nobody(own: OwnEngine, tmp_path: Pa
                     break
                 await asyncio.sleep(0.2)
             assert [action.step.target for action in done] == ["web"], "it still heals"
-            running = "{{.State.Running}}"
-            assert own.docker("inspect", "-f", running, "shop_web_1") == "true"
+            running = ("inspect", "-f", "{{.State.Running}}", "shop_web_1")
+            await until(lambda: own.docker(*running) == "true", "it runs again", 40)
         finally:
             await everup.stop()
 

@@ -137,9 +137,12 @@ def test_after_ctrl_c_nothing_is_left_and_after_a_kill_the_next_one_sweeps(
     wait_until(lambda: len(names_of(killed.pid)) == 2, 60, "the copy on its network")
     killed.kill()
     killed.communicate(timeout=10)
-    # Any Everup on this engine may be the next one, also one of another test.
+    notes = list(project.folder.glob("everup-try-*"))
+    # Any Everup on this engine may be the next one, also one of another test; the notes are in a
+    # folder of this test alone.
     last = project.everup("web", "--within", "10")
     wait_until(lambda: names_of(killed.pid) == [], 60, "the next one sweeps")
+    wait_until(lambda: not any(folder.exists() for folder in notes), 60, "and removes the notes")
     last.send_signal(signal.SIGTERM)
     last.communicate(timeout=60)
     assert names_of(last.pid) == []

@@ -208,6 +208,7 @@ def _rehearsed(spec: ServiceSpec, part: Part) -> ServiceSpec:
         hooks={},
         labels={},
         quarantine_s=0.0,
+        natures=(),  # the copy is none of those that were read
     )
 
 

@@ -84,7 +84,7 @@ def _is_proven_over(
 ) -> bool:
     """Its check has said no often enough, *and* it says no itself or does nothing at all.
 
-    On a host that is short of CPU, doing nothing proves nothing.
+    On a host that is short of CPU a short rest proves nothing; one of `busy_lasts_s` does.
     """
     probe = observed.probe
     if probe is None or probe.verdict is not ProbeVerdict.FAIL:
@@ -92,6 +92,5 @@ def _is_proven_over(
     if probe.failures_in_a_row < settings.failure_threshold:
         return False
     idle_s = now_s - observed.idle_since_s
-    return (probe.heard is Heard.ANSWER) or (
-        idle_s >= settings.hang_lasts_s and not is_host_pressed
-    )
+    needed_s = settings.busy_lasts_s if is_host_pressed else settings.hang_lasts_s
+    return (probe.heard is Heard.ANSWER) or idle_s >= needed_s
