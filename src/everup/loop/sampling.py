@@ -54,6 +54,7 @@ class Samplers:
             name for name, spec in stack.services.items() if spec.probe and spec.probe.is_owners
         )
         self.answers = AnswerLog()
+        self._closer = asyncio.Event()  # an event showed what deserves closeness
 
     async def run(self) -> None:
         """Start every sampler. One that fails unexpectedly says so and goes on; only one that fails
@@ -80,7 +81,25 @@ class Samplers:
                 self._mishaps.happened(part, error, now_s, stops_acting=stops_acting)
                 self._wake(f"{part} failed")
                 wait_s = self._settings.close_sample_interval_s
+            await self._rest(wait_s)
+
+    async def _rest(self, wait_s: float) -> None:
+        """A long rest ends a close one after something begins to deserve closeness."""
+        close_s = self._settings.close_sample_interval_s
+        if wait_s <= close_s:
             await self._clock.sleep(wait_s)
+            return
+        rest = asyncio.create_task(self._clock.sleep(wait_s))
+        nudge = asyncio.create_task(self._closer.wait())
+        try:
+            await asyncio.wait((rest, nudge), return_when=asyncio.FIRST_COMPLETED)
+            is_nudged = nudge.done()
+        finally:
+            rest.cancel()
+            nudge.cancel()
+        if is_nudged:
+            self._closer.clear()
+            await self._clock.sleep(close_s)
 
     async def list_once(self) -> None:
         """One listing onto the desk."""
@@ -100,7 +119,7 @@ class Samplers:
 
     async def _listings(self) -> float:
         await self.list_once()
-        if any(self._is_close(service) for service in self._listed):
+        if any(self._deserves_closeness(service) for service in self._listed):
             self._wake("listing")
         return self._interval_s(self._is_anything_close())
 
@@ -125,6 +144,8 @@ class Samplers:
                     self._desk.note_change(event.service, event.at_s)
                 await self.list_once()
                 self._wake(f"{event.kind} {event.service}")
+                if self._is_anything_close():
+                    self._closer.set()
         except EverupError as error:
             self._desk.engine_fault = str(error)
             self._wake("events lost")

@@ -5,8 +5,10 @@ not yet. Called after each look by `loop.safe_points`, which does the keeping.
 
 | it has | it must have been well for |
 |---|---|
-| a probe, or a check of its owner's | two windows, each instance |
+| a probe, or a check of its owner's | two windows, each instance; the first one a moment |
 | neither | as long as an unknown start-up may take, without dying |
+
+The first one is provisional: a change that comes soon after Everup can be gone back on.
 """
 
 from __future__ import annotations
@@ -69,6 +71,8 @@ def _proven(
     if assessment.own.services[name].condition is not Condition.HEALTHY:
         return ""
     least_s = settings.two_windows_s if spec.probe else settings.start_period_unknown_s
+    if spec.probe and not remembered.safe_points:
+        least_s = 0.0
     since_s = memory.service(name).healthy_since_s
     if not is_known(since_s) or now_s - since_s < least_s:
         return ""

@@ -20,6 +20,7 @@ from everup.runtimes.broadcast import Broadcast
 from everup.runtimes.docker.calls import Calls
 from everup.runtimes.docker.containers import NANOSECONDS, code_of
 from everup.runtimes.docker.engine import Engine
+from everup.runtimes.docker.lookout import Lookout
 
 AGAIN_LEAST_S, AGAIN_MOST_S = 0.2, 5.0
 KINDS = {
@@ -52,25 +53,30 @@ class Events:
         known: Known,
         heard: Heard,
         blind: Callable[[], None],
+        lookout: Lookout,
     ) -> None:
         self._engine, self._clock, self._calls = engine, clock, calls
         self._known, self._heard, self._blind = known, heard, blind
         self._broadcast = Broadcast()
-        self._task: asyncio.Task[None] | None = None
+        self._lookout = lookout
+        self._tasks: tuple[asyncio.Task[None], ...] = ()
         self._since_s = 0.0
         self._is_lost = False
 
     def open(self) -> None:
         """Listen from now on."""
         self._since_s = self._clock.now()
-        self._task = asyncio.create_task(self._listen(), name="docker events")
+        self._tasks = (
+            asyncio.create_task(self._listen(), name="docker events"),
+            asyncio.create_task(self._look_out(), name="docker lookout"),
+        )
 
     async def close(self) -> None:
         """All streams end."""
-        task, self._task = self._task, None
-        if task is not None:
+        tasks, self._tasks = self._tasks, ()
+        for task in tasks:
             task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         self._broadcast.close()
 
     def watch(self) -> AsyncIterator[RuntimeEvent]:
@@ -92,6 +98,15 @@ class Events:
             await self._clock.sleep(again_s)
             again_s = min(2 * again_s, AGAIN_MOST_S)
 
+    async def _look_out(self) -> None:
+        """One call for a look is enough for all that is found at once: it sees everybody."""
+        while True:
+            found = [known for one in await self._lookout.next() if (known := self._known(one))]
+            if found:
+                service, instance = found[0]
+                now_s = self._clock.now()
+                self._broadcast.tell(RuntimeEvent(EventKind.HEALTH, now_s, service, instance))
+
     def _lost(self) -> None:
         """A stream may end without the engine being lost; the listing that follows will tell."""
         self._blind()
@@ -112,9 +127,13 @@ class Events:
         action = str(event.get("Action") or "").partition(":")[0].strip()
         kind = KINDS.get(action)
         actor = event.get("Actor")
-        if kind is None or not isinstance(actor, Mapping):
+        if not isinstance(actor, Mapping):
             return
         container = str(actor.get("ID") or "")
+        if action == "exec_die" and _ended_badly(actor) and self._known(container) is not None:
+            self._lookout.said_no(container)
+        if kind is None:
+            return
         found = self._known(container)
         if found is None:
             return
@@ -129,6 +148,13 @@ class Events:
                 is_ours=self._calls.is_ours(container, kind),
             )
         )
+
+
+def _ended_badly(actor: Mapping[str, Any]) -> bool:
+    """What was run into a container: a check, or somebody's command, which costs one more look."""
+    attributes = actor.get("Attributes")
+    code = attributes.get("exitCode") if isinstance(attributes, Mapping) else None
+    return code not in (None, "0", 0)
 
 
 def _exit(kind: EventKind, at_s: float, attributes: object, instance: str) -> Exit | None:

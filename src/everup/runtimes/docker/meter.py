@@ -55,6 +55,18 @@ class Meter:
         self._remember(found)
         return found
 
+    async def letters(self) -> Mapping[str, str]:
+        """Container id → the letter of its main process; of nobody while a pass is under way, which
+        reads them too."""
+        if self._pass is not None and not self._pass.done():
+            return {}
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(PASS_DEADLINE_S):
+                return await loop.run_in_executor(self._thread, self._accounting.letters)
+        except (TimeoutError, OSError):
+            return {}
+
     def peak(self, container: Container) -> float:
         """The most memory that it was seen to use, in bytes; NaN: never measured."""
         return self._peaks.get(container.id, UNKNOWN)

@@ -37,6 +37,7 @@ from everup.runtimes.docker.images import Images
 from everup.runtimes.docker.instances import NOTHING_MEASURED, instance_of
 from everup.runtimes.docker.isolation import Isolation
 from everup.runtimes.docker.limits import LimitKeeper
+from everup.runtimes.docker.lookout import Lookout
 from everup.runtimes.docker.manifest import MANIFEST
 from everup.runtimes.docker.meter import Meter
 from everup.runtimes.docker.nearness import Nearness
@@ -95,6 +96,7 @@ class DockerRuntime:
             known=self._roster.known,
             heard=self._heard,
             blind=self._blind,
+            lookout=Lookout(self._meter.letters, clock, scale),
         )
         self._tidying: asyncio.Task[None] | None = None
         self._tidy_interval_s = TIDY_INTERVAL_S * scale

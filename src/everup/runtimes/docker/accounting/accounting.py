@@ -78,6 +78,17 @@ class Accounting:
             self._lives.end_unkept()
             return usages
 
+    def letters(self) -> dict[str, str]:
+        """What the kernel says now of the main processes that the latest pass saw: one short read
+        each, for looks in between. May be called from any thread."""
+        with self._lock:
+            found = {
+                key: life.process.state()
+                for key, life in self._lives.known().items()
+                if life.process is not None
+            }
+        return {key: letter for key, letter in found.items() if letter is not None}
+
     def reach(self, containers: Sequence[Target] = ()) -> Reach:
         """What can be seen from here, and what to change where it is not enough."""
         return look_around(self._roots, containers)

@@ -91,6 +91,10 @@ class Lives:
                 self._look_for(life)
         return self._lives
 
+    def known(self) -> Mapping[str, Life]:
+        """As the latest pass left them."""
+        return self._lives
+
     def end(self, key: str) -> None:
         """Forget one."""
         if life := self._lives.pop(key, None):

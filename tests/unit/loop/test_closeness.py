@@ -1,0 +1,80 @@
+"""An event that shows trouble begins close sampling at once, not after the rest under way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, cast
+
+from everup.loop.desk import Desk
+from everup.loop.mishaps import Mishaps
+from everup.loop.sampling import Samplers
+from everup.model.runtime import EventKind, Listing, RuntimeEvent
+from everup.model.settings import Settings
+from everup.simulation.virtual_clock import VirtualClock
+from everup.simulation.virtual_loop import VirtualLoop, run_virtual
+from tests.unit.builders import service, stack
+
+SETTINGS = Settings()
+EVENT_S = 1.5
+
+
+class _Runtime:
+    """One event after a while; lists nobody, and remembers when it was asked."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock, self.listed_s = clock, list[float]()
+        self._began_s = clock.now()
+
+    async def list(self) -> Listing:
+        self.listed_s.append(round(self._clock.now() - self._began_s, 3))
+        return Listing(self._clock.now(), ())
+
+    async def watch(self) -> AsyncIterator[RuntimeEvent]:
+        await self._clock.sleep(EVENT_S)
+        yield RuntimeEvent(EventKind.HEALTH, self._clock.now(), "api", "api-0")
+        await self._clock.sleep(1000.0)
+
+
+def _listed_s(*, unwell_from_s: float) -> list[float]:
+    found: list[float] = []
+
+    async def live() -> None:
+        clock = VirtualClock(cast(VirtualLoop, asyncio.get_running_loop()))
+        runtime, began_s = _Runtime(clock), clock.now()
+        made, nothing = stack(service("api")), cast(Any, None)
+        samplers = Samplers(
+            made,
+            SETTINGS,
+            cast(Any, runtime),
+            nothing,
+            nothing,
+            clock,
+            Desk(made, SETTINGS),
+            lambda _: None,
+            lambda _: clock.now() - began_s >= unwell_from_s,
+            lambda _: False,
+            Mishaps(SETTINGS.tick_s),
+        )
+        lists = asyncio.create_task(
+            samplers._for_ever("listing", samplers._listings, stops_acting=True)
+        )
+        hears = asyncio.create_task(
+            samplers._for_ever("the events", samplers._events, stops_acting=False)
+        )
+        await clock.sleep(6.0)
+        for task in (lists, hears):
+            task.cancel()
+        await asyncio.gather(lists, hears, return_exceptions=True)
+        found.extend(runtime.listed_s)
+
+    run_virtual(live())
+    return found
+
+
+def test_an_event_that_shows_nothing_wrong_changes_no_pace() -> None:
+    assert _listed_s(unwell_from_s=1000.0) == [0.0, EVENT_S, 5.0]
+
+
+def test_trouble_is_looked_at_each_second_from_the_event_on() -> None:
+    assert _listed_s(unwell_from_s=1.0) == [0.0, EVENT_S, 2.5, 3.5, 4.5, 5.5]
