@@ -25,12 +25,13 @@ from everup.runtimes.docker.containers import (
 TIMED_OUT = -1  # the code that the engine gives a check which it had to end
 DETAIL_CHARS_MOST = 300
 _ANSWERED = re.compile(
-    r"returned error: [45]\d\d\b"  # curl --fail
-    r"|server returned error: HTTP/\S+ [45]\d\d\b|\bERROR [45]\d\d\b"  # both kinds of wget
-    r"|\bHTTP(?:/\d(?:\.\d)?| Error| status(?: code)?:?) [45]\d\d\b",  # others
+    r"returned error: (?!503)[45]\d\d\b"  # curl --fail
+    r"|server returned error: HTTP/\S+ (?!503)[45]\d\d\b|\bERROR (?!503)[45]\d\d\b"  # both wgets
+    r"|\bHTTP(?:/\d(?:\.\d)?| Error| status(?: code)?:?) (?!503)[45]\d\d\b",  # others
     re.IGNORECASE,
 )
-"""How a check says that the service answered, with an error: it is up, and says no itself."""
+"""How a check says that the service answered, with an error: it is up, and says no itself. 503 is
+what servers say that are still loading, so that it takes what their process does to tell."""
 
 
 NOTHING_MEASURED = Usage()

@@ -114,7 +114,9 @@ def test_the_image_can_be_read_off_it() -> None:
 
 
 SAYS = {
-    "curl: (22) The requested URL returned error: 503": Heard.ANSWER,
+    "curl: (22) The requested URL returned error: 500": Heard.ANSWER,
+    "curl: (22) The requested URL returned error: 503": Heard.CHECK,
+    "b'HTTP/1.0 503 Service Unavailable'": Heard.CHECK,
     "wget: server returned error: HTTP/1.1 404 Not Found": Heard.ANSWER,
     "HTTP request sent, awaiting response... ERROR 500: Oops.": Heard.ANSWER,
     "HTTP Error 500: Internal Server Error": Heard.ANSWER,
