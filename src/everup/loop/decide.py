@@ -14,7 +14,7 @@ from everup.loop import episodes, incidents, owed_ends, scaling, wishes
 from everup.loop.context import gate_context
 from everup.loop.foretold import follow_predictions
 from everup.loop.look import Decision, Look
-from everup.loop.meant import SETTLES_S, believed_at_s
+from everup.loop.meant import believed_at_s
 from everup.model.decision import (
     Allowed,
     Check,
@@ -82,14 +82,7 @@ async def decide(control: Control, look: Look) -> Look:
         if answer.service not in asked:
             decided.append(_judged(control, look, answer, context))
     decided.sort(key=_rank)
-    settles_s = SETTLES_S * control.settings.time_scale
-    believed_s = believed_at_s(
-        control.stack,
-        control.state,
-        look.observation,
-        settles_s,
-        control.settings.change_quiet_s,
-    )
+    believed_s = believed_at_s(control.stack, control.state, look.observation, control.settings)
     again_s = _again(decided, control.foresight.again_s, believed_s)
     return replace(look, decisions=tuple(decided), again_at_s=again_s)
 

@@ -13,6 +13,7 @@ from collections.abc import Collection
 from everup.model.entries import PurposeSet
 from everup.model.kinds import UNKNOWN, InstanceState, Purpose, is_known
 from everup.model.observation import Exit, Observation, ServiceObservation
+from everup.model.settings import Settings
 from everup.model.stack import Stack
 from everup.model.state import ServiceState, StackState
 
@@ -28,9 +29,10 @@ def meant(
     state: StackState,
     seen: Observation,
     absent: Collection[str],
-    settles_s: float,
+    settings: Settings,
 ) -> list[PurposeSet]:
     """What is known to be meant and not yet written down."""
+    settles_s = SETTLES_S * settings.time_scale
     found: list[PurposeSet] = []
     for name, service in seen.services.items():
         remembered = state.service(name)
@@ -45,12 +47,11 @@ def meant(
     return found
 
 
-def believed_at_s(
-    stack: Stack, state: StackState, seen: Observation, settles_s: float, quiet_s: float
-) -> float:
+def believed_at_s(stack: Stack, state: StackState, seen: Observation, settings: Settings) -> float:
     """When the earliest stop is believed that may still be a restart, or the beginning of another's
-    change (`quiet_s`) where stops are healed; NaN: there is none. Somebody has to look then:
-    nothing happens at that moment."""
+    change where stops are healed; NaN: there is none. Somebody has to look then: nothing happens at
+    that moment."""
+    settles_s, quiet_s = SETTLES_S * settings.time_scale, settings.change_quiet_s
     times = [
         _asked_at_s(service) + (quiet_s if _is_healed(stack, name) else settles_s)
         for name, service in seen.services.items()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from everup.loop import owed_ends
 from everup.loop.look import Look
-from everup.loop.meant import SETTLES_S, meant
+from everup.loop.meant import meant
 from everup.model.entries import CameUp, Entry, ExitSeen, VersionSeen
 from everup.model.kinds import UNKNOWN, ProbeVerdict, Purpose, is_known
 from everup.model.observation import (
@@ -41,9 +41,8 @@ async def observe(control: Control, look: Look) -> Look:
         entries.append(ExitSeen(look.at_s, service, name, death))
     entries += _came_up(control, seen)
     entries += _versions(control, seen)
-    settles_s = SETTLES_S * control.settings.time_scale
     entries += control.counts_seen.follow(control.state, seen, control.settings.change_quiet_s)
-    entries += meant(control.stack, control.state, seen, control.desk.absent, settles_s)
+    entries += meant(control.stack, control.state, seen, control.desk.absent, control.settings)
     if entries:
         await control.write(entries)
     seen = _without_isolated(control.state, seen)

@@ -119,9 +119,10 @@ class Samplers:
 
     async def _listings(self) -> float:
         await self.list_once()
-        if any(self._deserves_closeness(service) for service in self._listed):
+        is_close = self._is_anything_close()
+        if is_close and any(map(self._deserves_closeness, self._listed)):
             self._wake("listing")
-        return self._interval_s(self._is_anything_close())
+        return self._interval_s(is_close)
 
     def _is_anything_close(self) -> bool:
         return any(self._deserves_closeness(service) for service in self._stack.services)

@@ -9,10 +9,8 @@ from everup.loop.meant import AGAIN, REMOVED, believed_at_s, meant
 from everup.model.kinds import Purpose
 from everup.model.observation import InstanceObservation, Observation
 from everup.model.state import ServiceState, StackState
-from tests.unit.builders import NOW_S, dead, seen, service, stack, up
+from tests.unit.builders import NOW_S, SETTINGS, dead, seen, service, stack, up
 
-SETTLES_S = 2.0
-QUIET_S = 10.0
 STACK = stack(service("a"), service("b"))
 HEALED = stack(replace(service("a"), heal_when_stopped=True))
 
@@ -26,7 +24,7 @@ def _asked(one: InstanceObservation, ago_s: float) -> InstanceObservation:
 def _said(
     observation: Observation, state: StackState | None = None, absent: tuple[str, ...] = ()
 ) -> list[tuple[str, Purpose, str]]:
-    entries = meant(STACK, state or StackState(), observation, absent, SETTLES_S)
+    entries = meant(STACK, state or StackState(), observation, absent, SETTINGS)
     return [(entry.service, entry.purpose, entry.by) for entry in entries]
 
 
@@ -41,7 +39,7 @@ def test_who_asked_is_believed_after_a_moment() -> None:
 
 def test_there_is_a_look_at_the_moment_at_which_a_stop_is_believed() -> None:
     def when(observation: Observation, state: StackState | None = None) -> float:
-        return believed_at_s(STACK, state or StackState(), observation, SETTLES_S, QUIET_S)
+        return believed_at_s(STACK, state or StackState(), observation, SETTINGS)
 
     assert when(seen(_asked(dead("a"), 0.5))) == NOW_S + 1.5
     assert math.isnan(when(seen(_asked(dead("a"), 3.0)))), "it is believed already"
@@ -74,8 +72,8 @@ def test_who_starts_it_again_wants_it_but_a_stop_by_everup_stays() -> None:
 
 def test_where_stops_are_healed_only_what_is_gone_is_not_wanted() -> None:
     stopped = seen(_asked(dead("a"), 3.0))
-    assert meant(HEALED, StackState(), stopped, (), SETTLES_S) == []
-    (gone,) = meant(HEALED, StackState(), stopped, ("a",), SETTLES_S)
+    assert meant(HEALED, StackState(), stopped, (), SETTINGS) == []
+    (gone,) = meant(HEALED, StackState(), stopped, ("a",), SETTINGS)
     assert gone.by == REMOVED
-    looks_s = believed_at_s(HEALED, StackState(), stopped, SETTLES_S, QUIET_S)
+    looks_s = believed_at_s(HEALED, StackState(), stopped, SETTINGS)
     assert looks_s == NOW_S + 7.0, "whoever replaces it stops it first"

@@ -124,20 +124,20 @@ class Events:
         at_s = stamp / NANOSECONDS if isinstance(stamp, int) else self._clock.now()
         self._since_s = max(self._since_s, at_s + 1e-9)
         self._heard(event)
-        action = str(event.get("Action") or "").partition(":")[0].strip()
-        kind = KINDS.get(action)
         actor = event.get("Actor")
         if not isinstance(actor, Mapping):
             return
         container = str(actor.get("ID") or "")
-        if action == "exec_die" and _ended_badly(actor) and self._known(container) is not None:
-            self._lookout.said_no(container)
-        if kind is None:
-            return
         found = self._known(container)
         if found is None:
             return
+        action = str(event.get("Action") or "").partition(":")[0].strip()
         attributes = actor.get("Attributes")
+        if action == "exec_die" and _ended_badly(attributes):
+            self._lookout.said_no(container)
+        kind = KINDS.get(action)
+        if kind is None:
+            return
         self._broadcast.tell(
             RuntimeEvent(
                 kind,
@@ -150,9 +150,8 @@ class Events:
         )
 
 
-def _ended_badly(actor: Mapping[str, Any]) -> bool:
+def _ended_badly(attributes: object) -> bool:
     """What was run into a container: a check, or somebody's command, which costs one more look."""
-    attributes = actor.get("Attributes")
     code = attributes.get("exitCode") if isinstance(attributes, Mapping) else None
     return code not in (None, "0", 0)
 

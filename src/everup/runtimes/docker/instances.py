@@ -24,14 +24,15 @@ from everup.runtimes.docker.containers import (
 
 TIMED_OUT = -1  # the code that the engine gives a check which it had to end
 DETAIL_CHARS_MOST = 300
+_ERROR = r"(?!503)[45]\d\d\b"
+"""503 is what servers say that are still loading: it takes what their process does to tell."""
 _ANSWERED = re.compile(
-    r"returned error: (?!503)[45]\d\d\b"  # curl --fail
-    r"|server returned error: HTTP/\S+ (?!503)[45]\d\d\b|\bERROR (?!503)[45]\d\d\b"  # both wgets
-    r"|\bHTTP(?:/\d(?:\.\d)?| Error| status(?: code)?:?) (?!503)[45]\d\d\b",  # others
+    rf"returned error: {_ERROR}"  # curl --fail
+    rf"|server returned error: HTTP/\S+ {_ERROR}|\bERROR {_ERROR}"  # both kinds of wget
+    rf"|\bHTTP(?:/\d(?:\.\d)?| Error| status(?: code)?:?) {_ERROR}",  # others
     re.IGNORECASE,
 )
-"""How a check says that the service answered, with an error: it is up, and says no itself. 503 is
-what servers say that are still loading, so that it takes what their process does to tell."""
+"""How a check says that the service answered, with an error: it is up, and says no itself."""
 
 
 NOTHING_MEASURED = Usage()
