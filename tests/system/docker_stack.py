@@ -74,6 +74,11 @@ class Shop:
         found: dict[str, Any] = self.docker.inspect(self.container(service))["State"]
         return found
 
+    def lives_anew(self, service: str, life: str) -> bool:
+        """Does it run, started after that life (`StartedAt`)?"""
+        state = self.state(service)
+        return bool(state["Running"]) and state["StartedAt"] != life
+
     def crash(self, service: str) -> None:
         """Its main process dies by SIGKILL, without the engine being asked."""
         os.kill(int(self.state(service)["Pid"]), signal.SIGKILL)
@@ -87,12 +92,7 @@ async def crash_is_healed(shop: Shop, service: str, patience_s: float = 30.0) ->
     """Its main process dies, and it is started by whoever sees to it."""
     life = shop.state(service)["StartedAt"]
     shop.crash(service)
-
-    def is_anew() -> bool:
-        state = shop.state(service)
-        return bool(state["Running"]) and state["StartedAt"] != life
-
-    await until(is_anew, f"{service} is started anew", patience_s)
+    await until(lambda: shop.lives_anew(service, life), f"{service} is started anew", patience_s)
 
 
 @asynccontextmanager

@@ -127,11 +127,7 @@ def test_what_ends_after_the_grace_of_our_restart_is_started(shop: Shop, tmp_pat
             )
             assert shop.state("db")["StartedAt"] == life
             _say(shop, "db", "go")
-            await until(
-                lambda: shop.state("db")["Running"] and shop.state("db")["StartedAt"] != life,
-                "it is started",
-                SLOW_S,
-            )
+            await until(lambda: shop.lives_anew("db", life), "it is started", SLOW_S)
             assert [action.by for action in await actions(engine)] == ["everup", "everup"]
             assert await told(engine, e.ExitSeen) == []
 
@@ -141,16 +137,13 @@ def test_what_ends_after_the_grace_of_our_restart_is_started(shop: Shop, tmp_pat
 def test_where_its_owner_says_so_a_stop_is_healed_but_for_everups_own(
     shop: Shop, tmp_path: Path
 ) -> None:
-    def lives_since(life: str) -> bool:
-        return bool(shop.state("kept")["Running"]) and shop.state("kept")["StartedAt"] != life
-
     async def story() -> None:
         shop.compose("up", "-d", "kept")
         async with watched(shop, tmp_path) as engine:
             await until(lambda: engine.control.look is not None, "it was looked at", SLOW_S)
             life = shop.state("kept")["StartedAt"]
             await asyncio.to_thread(shop.do, "stop", "kept")
-            await until(lambda: lives_since(life), "it is started", SLOW_S)
+            await until(lambda: shop.lives_anew("kept", life), "it is started", SLOW_S)
             (intent,) = await actions(engine)
             assert (intent.step.kind, intent.by) == (ActionKind.CONTAINER_RESTART, "everup")
             await until(lambda: not engine.control.state.in_flight, "that is proven", SLOW_S)

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
 
-from everup.loop.desk import Desk
-from everup.loop.mishaps import Mishaps
-from everup.loop.sampling import Samplers
 from everup.model.observation import HostObservation
-from everup.model.settings import Settings
-from tests.unit.builders import service, stack
-
-SETTINGS = Settings()
+from tests.unit.builders import SETTINGS
+from tests.unit.clocks import StepClock
+from tests.unit.loop.samplers import samplers_of
 
 
 class _Host:
@@ -37,33 +32,9 @@ class _Host:
         """Nothing."""
 
 
-class _Clock:
-    now_s = 1000.0
-
-    def now(self) -> float:
-        return self.now_s
-
-    async def sleep(self, seconds: float) -> None:
-        self.now_s += seconds
-
-
 def _songs_in(for_s: float, *, unwell: bool = False, failing: Sequence[str] = ()) -> int:
-    host, clock = _Host(), _Clock()
-    made = stack(service("api"))
-    nothing = cast(Any, None)
-    samplers = Samplers(
-        made,
-        SETTINGS,
-        nothing,
-        nothing,
-        host,
-        clock,
-        Desk(made, SETTINGS),
-        lambda _: None,
-        lambda _: unwell,
-        lambda _: False,
-        Mishaps(SETTINGS.tick_s),
-    )
+    host, clock = _Host(), StepClock()
+    samplers = samplers_of(clock, lambda _: unwell, host=host)
 
     async def live() -> int:
         await samplers._host_once()

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any, cast
+from typing import cast
 
-from everup.loop.desk import Desk
-from everup.loop.mishaps import Mishaps
-from everup.loop.sampling import Samplers
 from everup.model.runtime import EventKind, Listing, RuntimeEvent
-from everup.model.settings import Settings
 from everup.simulation.virtual_clock import VirtualClock
 from everup.simulation.virtual_loop import VirtualLoop, run_virtual
-from tests.unit.builders import service, stack
+from tests.unit.loop.samplers import samplers_of
 
-SETTINGS = Settings()
 EVENT_S = 1.5
 
 
@@ -42,19 +37,8 @@ def _listed_s(*, unwell_from_s: float) -> list[float]:
     async def live() -> None:
         clock = VirtualClock(cast(VirtualLoop, asyncio.get_running_loop()))
         runtime, began_s = _Runtime(clock), clock.now()
-        made, nothing = stack(service("api")), cast(Any, None)
-        samplers = Samplers(
-            made,
-            SETTINGS,
-            cast(Any, runtime),
-            nothing,
-            nothing,
-            clock,
-            Desk(made, SETTINGS),
-            lambda _: None,
-            lambda _: clock.now() - began_s >= unwell_from_s,
-            lambda _: False,
-            Mishaps(SETTINGS.tick_s),
+        samplers = samplers_of(
+            clock, lambda _: clock.now() - began_s >= unwell_from_s, runtime=runtime
         )
         lists = asyncio.create_task(
             samplers._for_ever("listing", samplers._listings, stops_acting=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from everup.runtimes.docker.asked import LASTS_S, LATE_S, Asked, signal_name
 from everup.runtimes.docker.calls import ENDS_LATE_S, Calls
 from everup.runtimes.docker.containers import NANOSECONDS, Container, parse
 from everup.runtimes.docker.store import Store
+from tests.unit.clocks import StepClock
 
 STARTED_S = 1767323045.0
 GRACE_S = 10.0
@@ -26,25 +27,11 @@ RUNNING = parse(
 ANEW = replace(RUNNING, started="2026-01-02T03:09:05Z", started_at_s=STARTED_S + 300)
 
 
-@dataclass
-class Clock:
-    at_s: float = STARTED_S
-
-    def now(self) -> float:
-        return self.at_s
-
-    def wall(self) -> float:
-        return self.at_s
-
-    async def sleep(self, seconds: float) -> None:
-        self.at_s += seconds
-
-
 class Place:
     """One container, its engine's events, and the calls of ours."""
 
     def __init__(self, folder: Path) -> None:
-        self.container, self.clock, self.folder = RUNNING, Clock(), folder
+        self.container, self.clock, self.folder = RUNNING, StepClock(STARTED_S), folder
         self.calls = Calls(self.clock)
         self.asked = self.another()
 

@@ -13,21 +13,9 @@ from everup.runtimes.docker.calls import Calls
 from everup.runtimes.docker.containers import parse
 from everup.runtimes.docker.engine import Engine
 from everup.runtimes.docker.hands import Hands
+from tests.unit.clocks import StepClock
 
 ID = "a" * 64
-
-
-class Clock:
-    at_s = 100.0
-
-    def now(self) -> float:
-        return self.at_s
-
-    def wall(self) -> float:
-        return self.at_s
-
-    async def sleep(self, seconds: float) -> None:
-        self.at_s += seconds
 
 
 class World:
@@ -38,7 +26,7 @@ class World:
     ) -> None:
         self.is_running, self.hears, self.is_paused = is_running, hears, is_paused
         self.did: list[str] = []
-        clock = Clock()
+        clock = StepClock()
         self.calls = Calls(clock)
         self.hands = Hands(cast(Engine, self), clock, self.calls)
 

@@ -6,16 +6,7 @@ import asyncio
 from collections.abc import Mapping
 
 from everup.runtimes.docker.lookout import INTERVAL_S, SETTLES_S, Lookout
-
-
-class _Clock:
-    now_s = 1000.0
-
-    def now(self) -> float:
-        return self.now_s
-
-    async def sleep(self, seconds: float) -> None:
-        self.now_s += seconds
+from tests.unit.clocks import StepClock
 
 
 class _Kernel:
@@ -34,7 +25,7 @@ def _rounds(lookout: Lookout, count: int = 1) -> list[tuple[str, ...]]:
 
 
 def test_whoever_begins_to_stand_still_is_told_once() -> None:
-    kernel, clock = _Kernel(), _Clock()
+    kernel, clock = _Kernel(), StepClock()
     lookout = Lookout(kernel.letters, clock, 1.0)
     assert _rounds(lookout) == [()]
     kernel.says["web"] = "T"
@@ -47,7 +38,7 @@ def test_whoever_begins_to_stand_still_is_told_once() -> None:
 
 
 def test_a_check_that_said_no_is_looked_at_once_its_answer_is_there() -> None:
-    kernel, clock = _Kernel(), _Clock()
+    kernel, clock = _Kernel(), StepClock()
     lookout = Lookout(kernel.letters, clock, 1.0)
     lookout.said_no("web")
     lookout.said_no("web")
@@ -60,4 +51,4 @@ def test_a_check_that_said_no_is_looked_at_once_its_answer_is_there() -> None:
 def test_whom_the_kernel_does_not_show_stands_not_still() -> None:
     kernel = _Kernel()
     kernel.says = {}
-    assert _rounds(Lookout(kernel.letters, _Clock(), 1.0), 2) == [(), ()]
+    assert _rounds(Lookout(kernel.letters, StepClock(), 1.0), 2) == [(), ()]
