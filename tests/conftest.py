@@ -22,6 +22,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.docker_engine import docker as docker
 from tests.docker_engine import is_talked_to
+from tests.docker_engine import nothing_left as nothing_left
 from tests.docker_image import everup_image as everup_image
 from tests.docker_image import stack_image as stack_image
 from tests.ports import free_port

@@ -33,6 +33,9 @@ BUSYBOX = "everup-test/busybox"
 PYTHON = "everup-test/python:3.11"
 HAPROXY = "everup-test/haproxy"
 LABEL = "everup.test.session"
+PREFIX = "everup-test-"
+SESSION = "session"  # the volume that says which session a prefix is of
+COMPOSE = "com.docker.compose.project"
 SOCKET = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://")
 ANSWERS_WITHIN_S = 60.0
 POLL_EVERY_S = 0.1
@@ -102,12 +105,14 @@ class Docker:
 
     def __init__(self) -> None:
         self.token = f"{_this_machine()}.{os.getpid()}.{_began(os.getpid())}.{secrets.token_hex(3)}"
-        self.prefix = f"everup-test-{secrets.token_hex(4)}"
+        self.prefix = f"{PREFIX}{secrets.token_hex(4)}"
         self._projects: dict[str, None] = {}
+        self._is_marked = self._is_used = False
 
     @property
     def label(self) -> str:
         """For the option --label of whatever is made by other means than these."""
+        self._is_used = True
         return f"{LABEL}={self.token}"
 
     def name(self, word: str) -> str:
@@ -133,7 +138,7 @@ class Docker:
 
     def talk(self, project: str) -> None:
         """From now on this test may talk to the containers on the networks of this project."""
-        label = f"com.docker.compose.project={self.name(project)}"
+        label = f"{COMPOSE}={self.name(project)}"
         for network in _with_labels("network", [label]):
             for pool in json.loads(call("network", "inspect", network))[0]["IPAM"]["Config"]:
                 TALKED_TO.add(ip_network(pool["Subnet"]))
@@ -146,6 +151,7 @@ class Docker:
         **environment: str,
     ) -> str:
         """docker-compose, for a project of this session: `name(project)`."""
+        self._mark()
         self._projects[self.name(project)] = None
         command = ["docker-compose", "-p", self.name(project), *arguments]
         return _output(command, timeout_s, more=environment)
@@ -158,16 +164,26 @@ class Docker:
 
     def left(self) -> dict[str, list[str]]:
         """Kind → ids of what this session made and what is still there."""
-        marks = [self.label, *(f"com.docker.compose.project={name}" for name in self._projects)]
+        marks = [self.label, *(f"{COMPOSE}={name}" for name in self._projects)]
         return {kind: ids for kind in KINDS if (ids := _with_labels(kind, marks))}
+
+    def _mark(self) -> None:
+        """Compose's things do not carry our token; this tells the next session whose they are."""
+        if not self._is_marked:
+            self._is_marked = True
+            self.volume(SESSION)
 
     def close(self) -> None:
         """Remove what is left. Raises AssertionError when something does not go."""
         TALKED_TO.clear()
+        if not self._is_used:
+            return
         for kind in KINDS:  # containers first: they hold the rest
             for found in self.left().get(kind, []):
                 _remove(kind, found)
         assert self.left() == {}
+        self._projects.clear()
+        self._is_marked = self._is_used = False
 
     def __enter__(self) -> Docker:
         return self
@@ -217,17 +233,47 @@ def is_orphan(token: str) -> bool:
 def remove_orphans() -> list[str]:
     """Remove what sessions left that were killed; says what it removed."""
     removed = []
+    dead = _dead_sessions()
     for kind in KINDS:
-        for found in _with_labels(kind, [LABEL]):
-            template = "{{json .Config.Labels}}" if kind == "container" else "{{json .Labels}}"
-            try:
-                labels = json.loads(call(kind, "inspect", "--format", template, found))
-            except AssertionError:  # its own session was faster
-                continue
-            if is_orphan((labels or {}).get(LABEL, "")):
+        for found in _with_labels(kind, [LABEL, COMPOSE]):
+            labels = _labels(kind, found)
+            project = labels.get(COMPOSE, "")
+            if is_orphan(labels.get(LABEL, "")) or project.startswith(dead):
                 _remove(kind, found)
                 removed.append(f"{kind} {found}")
     return removed
+
+
+def _dead_sessions() -> tuple[str, ...]:
+    """What the names of their projects begin with."""
+    volumes = [one for one in _with_labels("volume", [LABEL]) if one.endswith(f"-{SESSION}")]
+    return tuple(
+        one.removesuffix(SESSION)
+        for one in volumes
+        if is_orphan(_labels("volume", one).get(LABEL, ""))
+    )
+
+
+def _labels(kind: str, found: str) -> dict[str, str]:
+    template = "{{json .Config.Labels}}" if kind == "container" else "{{json .Labels}}"
+    try:
+        labels: dict[str, str] | None = json.loads(
+            call(kind, "inspect", "--format", template, found)
+        )
+    except AssertionError:  # its own session was faster
+        return {}
+    return labels or {}
+
+
+SESSIONS: list[Docker] = []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_left() -> Iterator[None]:
+    """A worker's hundred modules would otherwise hold their networks until the last of them."""
+    yield
+    for session in SESSIONS:
+        session.close()
 
 
 @pytest.fixture(scope="session")
@@ -238,4 +284,6 @@ def docker() -> Iterator[Docker]:
     assert status == 200, "no engine answers: scripts/engine start begins one"
     remove_orphans()
     with Docker() as session:
+        SESSIONS.append(session)
         yield session
+        SESSIONS.clear()

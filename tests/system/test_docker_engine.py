@@ -39,7 +39,7 @@ def test_what_a_failed_test_made_is_removed_and_nothing_else(
             assert {kind: len(ids) for kind, ids in other.left().items()} == {
                 "container": 2,
                 "network": 2,
-                "volume": 2,
+                "volume": 3,  # one marks the session
             }
             sessions.append(other)
             raise KeyError("a test that fails")
@@ -69,6 +69,37 @@ def test_what_a_killed_session_left_is_removed_by_the_next(docker: Docker) -> No
     assert api("GET", f"/containers/{left}/json")[0] == 404
     assert docker.inspect(stays)["Config"]["Labels"][LABEL] == docker.token
     call("rm", "-f", stays)
+
+
+def test_what_compose_made_for_a_killed_session_is_removed_too(
+    docker: Docker, tmp_path: Path
+) -> None:
+    file = tmp_path / "docker-compose.yml"
+    web = f"{{image: {BUSYBOX}, command: sleep 300}}"
+    file.write_text(f'version: "3.8"\nservices: {{web: {web}}}\n')
+    program = (
+        "import os, signal\n"
+        "from tests.docker_engine import Docker\n"
+        "made = Docker()\n"
+        f"made.compose('left', '-f', {str(file)!r}, 'up', '-d')\n"
+        "print(made.name('left'), flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    killed = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120
+    )
+    project = f"com.docker.compose.project={killed.stdout.strip()}"
+    docker.compose("stays", "-f", str(file), "up", "-d")
+
+    def left() -> list[str]:
+        listings = (["ps", "-aq"], ["network", "ls", "-q"])
+        return [call(*one, "--filter", f"label={project}") for one in listings]
+
+    assert all(left())
+    remove_orphans()
+    assert not any(left())
+    assert docker.compose("stays", "-f", str(file), "ps", "-q")
+    docker.compose("stays", "-f", str(file), "down", "-t", "0")
 
 
 def test_a_session_that_lives_or_runs_elsewhere_is_no_orphan(docker: Docker) -> None:
