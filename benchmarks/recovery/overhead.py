@@ -27,6 +27,7 @@ from benchmarks.resting import TICKS_PER_S, use_of
 
 CONTAINERS = 50
 WARM_UP_S = 90.0  # what is kept to go back to is made once, in the first minute
+COOL_DOWN_S = 15.0
 CHECK = ["--health-cmd", "true", "--health-interval", "30s"]
 
 
@@ -45,17 +46,18 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Overhead:
-    """Shares of one core. `engine_without`: before the first form and after the last one."""
+    """Shares of one core. `engine_without`: before the first form and after each one."""
 
     containers: int
     seconds: float
-    engine_without: tuple[float, float]
+    engine_without: tuple[float, ...]
     forms: dict[str, Cost]
 
-    @property
-    def usual(self) -> float:
-        """What the engine does by itself."""
-        return sum(self.engine_without) / 2
+    def more(self, form: str) -> float:
+        """The engine's beyond what it did without Everup just before and after: it drifts."""
+        at = list(self.forms).index(form)
+        beside = self.engine_without[at : at + 2]
+        return self.forms[form].engine - sum(beside) / len(beside)
 
 
 def overhead_of(document: dict[str, Any]) -> Overhead:
@@ -91,21 +93,25 @@ def measure(run: Run, seconds: float) -> Overhead:
         stack = Many(run, own.engine, many, has_policy=True)
         stack.up()
         run.wait(WARM_UP_S)
-        before, _ = _shares(run, own.folder, None, seconds)
-        forms: dict[str, Cost] = {}
+
+        def alone() -> float:
+            run.wait(COOL_DOWN_S)
+            return _shares(run, own.folder, None, seconds)[0]
+
+        forms, without = dict[str, Cost](), [alone()]
         watcher = watch(EVERUP, stack)
         try:
             forms[FORMS[0]] = _cost(run, own.folder, watcher.pid, seconds)
         finally:
             watcher.close()
+        without.append(alone())
         for form, mounts in ((FORMS[1], ()), (FORMS[2], MOUNTS)):
             container = _contained(stack, image, mounts)
             pid = int(own.engine.docker("inspect", "-f", "{{.State.Pid}}", container))
             forms[form] = _cost(run, own.folder, pid, seconds)
             own.engine.docker("rm", "-fv", container)
-        run.wait(WARM_UP_S)
-        after, _ = _shares(run, own.folder, None, seconds)
-        return Overhead(CONTAINERS, seconds, (before, after), forms)
+            without.append(alone())
+        return Overhead(CONTAINERS, seconds, tuple(without), forms)
     finally:
         own.close()
 

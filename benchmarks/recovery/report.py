@@ -226,8 +226,8 @@ def _overhead(found: Overhead | None) -> list[str]:
     if found is None:
         return []
     head = [f"{found.containers} containers, {found.seconds:.0f} s", "Everup", "engine", "more"]
-    rows = [["without Everup", "–", " and ".join(f"{x:.2%}" for x in found.engine_without), "–"]]
+    rows = [["without Everup", "–", ", ".join(f"{x:.2%}" for x in found.engine_without), "–"]]
     for form, cost in found.forms.items():
-        more = f"{cost.engine - found.usual:+.2%}"
+        more = f"{found.more(form):+.2%}"
         rows.append([form, f"{cost.everup:.2%}", f"{cost.engine:.2%}", more])
     return ["Shares of one core:", "", *table(head, rows)]

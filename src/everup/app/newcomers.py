@@ -3,15 +3,18 @@
 Flows in: the stack that is watched. Flows out: the stack as it is by then, once it is so for good.
 `compose up` rarely starts all at once; and a container that somebody made anew may have a volume
 more, or a label that says hands off. Called by `everup up`, which then begins anew over it. Asks
-the engine for one list now and then, and for everything only when that list has other containers in
-it than before. One that is equal but for what changes by itself, as one that Everup made, is
-nothing.
+the engine for one list when it says that a container came, went or got another name, and once a
+minute; and for everything only when that list has other containers in it than before. One that is
+equal but for what changes by itself, as one that Everup made, is nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import time
 from collections.abc import Collection, Mapping
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
@@ -25,6 +28,10 @@ from everup.runtimes.docker.engine import Engine
 from everup.runtimes.docker.roster import BY_HAND, YES
 
 LOOK_EVERY_S = 3.0
+"""While something comes, and while the engine does not answer."""
+LOOK_AT_LEAST_EVERY_S = 60.0
+"""A list of fifty containers costs the engine 9 ms, its events nothing while there are none."""
+COMINGS = ("create", "start", "destroy", "rename")
 
 There = frozenset[tuple[str, str]]
 """Service and id of each container."""
@@ -32,19 +39,51 @@ There = frozenset[tuple[str, str]]
 
 async def newcomers(loaded: Loaded, environ: Mapping[str, str]) -> Loaded:
     """Waits until there are some: the stack with them. An engine that does not answer has none."""
+    news = asyncio.Event()
+    listening = asyncio.create_task(_listen(news), name="newcomers")
     seen: There | None = None
+    try:
+        while True:
+            news.clear()
+            try:
+                there = await _there(loaded)
+                if there != seen:
+                    # Twice the same, so that a project that is just being made is whole.
+                    came = None if seen is None else {service for service, _ in there - seen}
+                    now = await _as_it_is(loaded, environ, came)
+                    if now is not None and there == await _there_later(loaded):
+                        return now
+                    seen = None if now is not None else there
+            except EverupError:
+                seen = None
+            await _next_look(news, LOOK_EVERY_S if seen is None else LOOK_AT_LEAST_EVERY_S)
+    finally:
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+
+
+async def _next_look(news: asyncio.Event, most_s: float) -> None:
+    """After a word of the engine, but never at once: it rarely says one alone."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(most_s):
+            await news.wait()
+            await asyncio.sleep(LOOK_EVERY_S)
+
+
+async def _listen(news: asyncio.Event) -> None:
+    """Tell of every word; whatever was said while nobody listened is one too."""
+    door = Engine()
     while True:
         try:
-            there = await _there(loaded)
-            if there != seen:
-                # Twice the same, so that a project that is just being made is whole.
-                came = None if seen is None else {service for service, _ in there - seen}
-                now = await _as_it_is(loaded, environ, came)
-                if now is not None and there == await _there_later(loaded):
-                    return now
-                seen = None if now is not None else there
+            await door.open()
+            news.set()
+            async with aclosing(door.events(time.time(), COMINGS)) as stream:
+                async for _ in stream:
+                    news.set()
         except EverupError:
-            seen = None
+            pass
+        finally:
+            await door.close()
         await asyncio.sleep(LOOK_EVERY_S)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from everup.loop.proven import must_pass_first
-from everup.loop.readings import Usage, doubted, first_usage, fold_probe, fold_usage, full_since_s
+from everup.loop.readings import Usage, doubted, first_usage, fold_probe, fold_usage
 from everup.model.kinds import UNKNOWN, InstanceState, ProbeVerdict, is_known
 from everup.model.observation import (
     Busy,
@@ -106,9 +106,7 @@ class Desk:
                 of_service[instance.name] = Kept(instance, at_s, first_usage(instance, at_s))
             else:
                 changed = changed or known.instance.state is not instance.state
-                full_s = full_since_s(known.usage.full_since_s, instance, at_s)
-                usage = fold_usage(known.usage, known.instance, known.at_s, instance, at_s)
-                known.usage = replace(usage, full_since_s=full_s)
+                known.usage = fold_usage(known.usage, known.instance, known.at_s, instance, at_s)
                 known.instance, known.at_s = instance, at_s
                 of_service[instance.name] = known
             if instance.state in (InstanceState.EXITED, InstanceState.RESTARTING):

@@ -117,14 +117,16 @@ def _memory_ratio(now: Instance) -> float:
 def fold_usage(
     known: Usage, before: Instance, before_at_s: float, now: Instance, at_s: float
 ) -> Usage:
-    """CPU of one core and idleness between two listings of one life, memory against its limit.
+    """CPU of one core and idleness between two listings of one life, memory against its limit,
+    whether its disk is full.
 
     Who wants the processor and does not get it is not idle.
     """
-    memory = _memory_ratio(now)
+    memory, full_s = _memory_ratio(now), full_since_s(known.full_since_s, now, at_s)
     span_s = at_s - before_at_s
     if not span_s > 0:
-        return Usage(memory_ratio=memory, stuck_since_s=_stuck_since_s(UNKNOWN, now, at_s))
+        stuck_s = _stuck_since_s(UNKNOWN, now, at_s)
+        return Usage(memory_ratio=memory, stuck_since_s=stuck_s, full_since_s=full_s)
     cpu = (now.cpu_seconds - before.cpu_seconds) / span_s
     io_bytes = now.io_bytes - before.io_bytes
     waited = (now.waited_s - before.waited_s) / span_s
@@ -139,9 +141,9 @@ def fold_usage(
     queue_s = _queue_since_s(known, before, before_at_s, now, at_s)
     stuck_s = _stuck_since_s(known.stuck_since_s, now, at_s)
     if now.state is not InstanceState.RUNNING or not is_known(cpu) or works:
-        return Usage(cpu, memory, UNKNOWN, queue_s, starved_s, stuck_s)
+        return Usage(cpu, memory, UNKNOWN, queue_s, starved_s, stuck_s, full_s)
     since_s = known.idle_since_s if is_known(known.idle_since_s) else before_at_s
-    return Usage(cpu, memory, since_s, queue_s, starved_s, stuck_s)
+    return Usage(cpu, memory, since_s, queue_s, starved_s, stuck_s, full_s)
 
 
 def _queue_since_s(

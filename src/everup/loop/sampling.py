@@ -54,7 +54,9 @@ class Samplers:
             name for name, spec in stack.services.items() if spec.probe and spec.probe.is_owners
         )
         self.answers = AnswerLog()
-        self._closer = asyncio.Event()  # an event showed what deserves closeness
+        self._rests: set[asyncio.Future[None]] = (
+            set()
+        )  # long ones, ended when something deserves it
 
     async def run(self) -> None:
         """Start every sampler. One that fails unexpectedly says so and goes on; only one that fails
@@ -89,17 +91,22 @@ class Samplers:
         if wait_s <= close_s:
             await self._clock.sleep(wait_s)
             return
-        rest = asyncio.create_task(self._clock.sleep(wait_s))
-        nudge = asyncio.create_task(self._closer.wait())
+        rest = asyncio.ensure_future(self._clock.sleep(wait_s))
+        self._rests.add(rest)
         try:
-            await asyncio.wait((rest, nudge), return_when=asyncio.FIRST_COMPLETED)
-            is_nudged = nudge.done()
-        finally:
-            rest.cancel()
-            nudge.cancel()
-        if is_nudged:
-            self._closer.clear()
+            await rest
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not rest.cancelled() or (task is not None and task.cancelling()):
+                rest.cancel()
+                raise
             await self._clock.sleep(close_s)
+        finally:
+            self._rests.discard(rest)
+
+    def _end_rests(self) -> None:
+        for rest in self._rests:
+            rest.cancel()
 
     async def list_once(self) -> None:
         """One listing onto the desk."""
@@ -146,7 +153,7 @@ class Samplers:
                 await self.list_once()
                 self._wake(f"{event.kind} {event.service}")
                 if self._is_anything_close():
-                    self._closer.set()
+                    self._end_rests()
         except EverupError as error:
             self._desk.engine_fault = str(error)
             self._wake("events lost")

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from typing import Any, cast
 
@@ -144,15 +144,18 @@ class Engine:
         """A look."""
         return await self.call("GET", path, params=params)
 
-    async def events(self, since_s: float) -> AsyncGenerator[Mapping[str, Any], None]:
-        """Events of containers from a moment on; ends with the connection. One that is too long is
-        said, and told as something that happened to its container.
+    async def events(
+        self, since_s: float, actions: Sequence[str] = ()
+    ) -> AsyncGenerator[Mapping[str, Any], None]:
+        """Events of containers from a moment on, of these actions or all; ends with the connection.
+        One that is too long is said, and told as something that happened to its container.
 
         Raises:
             TryAgain, GiveUp: the stream broke or could not begin.
         """
         docker = self._open()
-        params = {"since": f"{since_s:.9f}", "filters": json.dumps({"type": ["container"]})}
+        wanted = {"type": ["container"], **({"event": [*actions]} if actions else {})}
+        params = {"since": f"{since_s:.9f}", "filters": json.dumps(wanted)}
         try:
             async with (
                 _closed(docker._query("events", params=params, timeout=None)) as response,

@@ -52,6 +52,9 @@ class Roster:
         self._project, self._services = project, frozenset(services)
         self._is_by_hand = project in BY_HAND
         self._kept: dict[str, Kept] = {}
+        self._heard = self._all_old = 0
+        self._heard_of: dict[str, int] = {}
+        """What is heard is counted: what is heard of a container while it is read counts."""
 
     def heard(self, event: Mapping[str, Any]) -> None:
         """Something happened to a container: what is kept of it is old."""
@@ -63,11 +66,15 @@ class Roster:
         """Read it anew next time."""
         if container in self._kept:
             self._kept[container].is_stale = True
+        self._heard += 1
+        self._heard_of[container] = self._heard
 
     def forget_all(self) -> None:
         """Something may have happened to any of them."""
         for kept in self._kept.values():
             kept.is_stale = True
+        self._heard += 1
+        self._all_old = self._heard
 
     def known(self, container: str) -> tuple[str, str] | None:
         """Service and name of a container of ours."""
@@ -93,6 +100,8 @@ class Roster:
         ids = {str(line["Id"]) for line in found}
         for gone in self._kept.keys() - ids:
             del self._kept[gone]
+        for gone in self._heard_of.keys() - ids:
+            del self._heard_of[gone]
         await asyncio.gather(*map(self._refresh, found))
         containers = [kept.container for kept in self._kept.values()]
         return tuple(sorted(containers, key=lambda c: (c.service, c.number, c.name)))
@@ -129,13 +138,15 @@ class Roster:
             and now_s - kept.read_s < FRESH_S
         ):
             return
+        mark = self._heard
         try:
             document = await self._engine.get(f"containers/{container}/json")
         except Gone:
             self._kept.pop(container, None)
             return
+        is_old = max(self._all_old, self._heard_of.get(container, 0)) > mark
         read = replace(parse(document), service=self._service_of(line))
-        self._kept[container] = Kept(read, says, now_s)
+        self._kept[container] = Kept(read, says, now_s, is_stale=is_old)
 
 
 def name_of(name: str) -> str:
