@@ -28,7 +28,8 @@ PROVEN_WITHIN_S = 30.0
 class Recovery:
     """`result`: recovered, never, no outage, error. Times are from the fault; None: it never came.
 
-    `lag_s` is from the engine's first word (die, oom, unhealthy) to the first act after it."""
+    `lag_s` is from the engine's first word (die, oom, unhealthy) to the first act that the engine
+    tells of, which for a start is its end; `intent_lag_s` to Everup's note that it begins."""
 
     healer: str
     fault: str
@@ -47,6 +48,7 @@ class Recovery:
     on_victims: int = 0
     again: int = 0
     note: str = ""
+    intent_lag_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +156,18 @@ def _watched(
             sum(found.count for found in acts.values()),
             victims,
             again,
+            intent_lag_s=_intent_lag_s(entries, began_s, seen.signal_s),
         ),
         entries,
     )
+
+
+def _intent_lag_s(entries: list[Told], began_s: float, signal_s: float | None) -> float | None:
+    """None when nothing was begun, or before the engine had said a word."""
+    intent_s = first_s(entries, "Intended", began_s)
+    if signal_s is None or intent_s is None or intent_s < signal_s:
+        return None
+    return intent_s - signal_s
 
 
 def _wait_for_proof(run: Run, watcher: Watcher) -> None:

@@ -168,11 +168,14 @@ def _lags(found: Results) -> list[str]:
         mine = [row for row in found.recoveries if row.healer == healer]
         lags = [row.lag_s for row in mine if row.lag_s is not None]
         asked, failed = sum(r.asked for r in mine), sum(r.failed for r in mine)
+        begun = [row.intent_lag_s for row in mine if row.intent_lag_s is not None]
         if mine:
-            rows.append([healer, str(spread(lags)), str(len(lags)), f"{failed} of {asked}"])
+            said = str(spread(begun)) if begun else "–"
+            rows.append([healer, str(spread(lags)), said, str(len(lags)), f"{failed} of {asked}"])
     if not rows:
         return []
-    head = ["healer", "from die, oom or unhealthy to the first act, s", "cells", "failed requests"]
+    head = ["healer", "from die, oom or unhealthy to the engine's word of the first act, s"]
+    head += ["to Everup's beginning it, s", "cells", "failed requests"]
     return table(head, rows)
 
 
