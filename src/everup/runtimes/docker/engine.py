@@ -66,6 +66,8 @@ class Engine:
         """Events that were too long to be read."""
         self._turns = asyncio.Semaphore(CALLS_MOST)
         self.version: Mapping[str, Any] = {}
+        self.changes = 0
+        """Calls that may change something: each counts when it begins and when it has ended."""
 
     @property
     def address(self) -> str:
@@ -124,7 +126,9 @@ class Engine:
             TryAgain, GiveUp, Gone: see above. NoAnswer: it may still be under way.
         """
         docker = self._open()
+        is_change = method not in ("GET", "HEAD")
         async with self._turns:
+            self.changes += is_change
             try:
                 async with asyncio.timeout(deadline_s):
                     return await docker._query_json(
@@ -139,6 +143,8 @@ class Engine:
                 raise NoAnswer(f"the engine gave no answer to {path} in {deadline_s:g} s") from None
             except (DockerError, aiohttp.ClientError, OSError, ValueError) as error:
                 raise translated(error, path) from error
+            finally:
+                self.changes += is_change
 
     async def get(self, path: str, **params: Any) -> Any:
         """A look."""
@@ -147,14 +153,17 @@ class Engine:
     async def events(
         self, since_s: float, actions: Sequence[str] = ()
     ) -> AsyncGenerator[Mapping[str, Any], None]:
-        """Events of containers from a moment on, of these actions or all; ends with the connection.
-        One that is too long is said, and told as something that happened to its container.
+        """Events of containers and of their networks from a moment on, of these actions or all;
+        ends with the connection. One that is too long is said, and told as something that happened
+        to its container.
 
         Raises:
             TryAgain, GiveUp: the stream broke or could not begin.
         """
         docker = self._open()
-        wanted = {"type": ["container"], **({"event": [*actions]} if actions else {})}
+        wanted = {"type": ["container", "network"]}
+        if actions:
+            wanted = {"type": ["container"], "event": [*actions]}
         params = {"since": f"{since_s:.9f}", "filters": json.dumps(wanted)}
         try:
             async with (

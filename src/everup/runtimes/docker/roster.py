@@ -1,33 +1,46 @@
 """The stack's containers as last described, read anew where something may have changed.
 
 Flows in: the engine's list and its events. Flows out: `Container`s and from them `Instance`s. The
-list is asked for at every look, which is cheap; a container's whole document only when an event, or
-its line in the list, says that it may be another one, and once in a while.
+list is asked for at every look after an event or a call of ours, and at every second one while
+nothing is heard: of what an engine is asked, it costs most. A container's whole document is read
+only when an event, or its line in the list, says that it may be another one, and once in a while.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from everup.loop.ports import Clock
-from everup.model.kinds import is_known
+from everup.model.kinds import UNKNOWN, is_known
+from everup.runtimes.docker.checks_heard import ENDS, RUNS, ChecksHeard
 from everup.runtimes.docker.containers import (
     ASIDE,
+    NANOSECONDS,
     ONE_OFF,
     OWN,
     PROJECT,
     SERVICE,
     TRY,
+    Answer,
     Container,
     parse,
+    section,
 )
 from everup.runtimes.docker.engine import Engine, Gone
 
-FRESH_S = 30.0
-"""A document is read anew after this long in any case."""
+FRESH_S = 120.0
+"""A document is read anew after this long in any case; while nothing was heard, after a quarter."""
+DEAF_SHARE = 0.25
+LIST_FRESH_S = 9.0
+"""As long is a list good, if nothing is heard and nothing is done meanwhile."""
+LIST_SETTLES_S, LIST_SETTLES_LEAST_S = 3.0, 1.0
+"""After an event; the engine may tell a change before it lists it."""
+ANSWERS_MOST = 5
+"""As many as the engine keeps."""
 
 YES = "true"
 BY_HAND = frozenset({"standalone", "standalone-containers"})
@@ -47,7 +60,14 @@ class Kept:
 class Roster:
     """The containers of one project, by id."""
 
-    def __init__(self, engine: Engine, clock: Clock, project: str, services: Sequence[str]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        clock: Clock,
+        project: str,
+        services: Sequence[str],
+        scale: float = 1.0,
+    ) -> None:
         self._engine, self._clock = engine, clock
         self._project, self._services = project, frozenset(services)
         self._is_by_hand = project in BY_HAND
@@ -55,12 +75,44 @@ class Roster:
         self._heard = self._all_old = 0
         self._heard_of: dict[str, int] = {}
         """What is heard is counted: what is heard of a container while it is read counts."""
+        self._checks = ChecksHeard()
+        self._is_deaf = True
+        self._scale = scale
+        self._lines: Sequence[Mapping[str, Any]] = ()
+        self._listed_s, self._list_unsure_until_s = UNKNOWN, -math.inf
+        self._changes_before = -1
 
     def heard(self, event: Mapping[str, Any]) -> None:
-        """Something happened to a container: what is kept of it is old."""
+        """Something happened to a container: what is kept of it is old, unless the event says all
+        there is to know."""
+        self._is_deaf = False
         actor = event.get("Actor")
-        if isinstance(actor, Mapping):
-            self.forget(str(actor.get("ID") or ""))
+        if not isinstance(actor, Mapping):
+            return
+        attributes, action = section(actor, "Attributes"), str(event.get("Action") or "")
+        name, now_s = str(actor.get("ID") or ""), self._clock.now()
+        if event.get("Type") == "network":  # who came to it or left it
+            self.forget(str(attributes.get("container") or ""))
+            return
+        if not action.startswith(RUNS):
+            settles_s = max(LIST_SETTLES_S * self._scale, LIST_SETTLES_LEAST_S)
+            self._list_unsure_until_s = now_s + settles_s
+            self.forget(name)
+            return
+        answer = self._checks.take(action, attributes, at_of(event, now_s), self.container(name))
+        if answer is not None:
+            self._passed(name, answer)
+        elif action == ENDS:
+            self.forget(name)
+
+    def _passed(self, container: str, answer: Answer) -> None:
+        self._heard += 1
+        self._heard_of[container] = self._heard
+        kept = self._kept.get(container)
+        if kept is not None and kept.container.check is not None:
+            check = kept.container.check
+            answers = (*check.answers, answer)[-ANSWERS_MOST:]
+            kept.container = replace(kept.container, check=replace(check, answers=answers))
 
     def forget(self, container: str) -> None:
         """Read it anew next time."""
@@ -75,6 +127,7 @@ class Roster:
             kept.is_stale = True
         self._heard += 1
         self._all_old = self._heard
+        self._is_deaf, self._listed_s = True, UNKNOWN
 
     def known(self, container: str) -> tuple[str, str] | None:
         """Service and name of a container of ours."""
@@ -86,17 +139,16 @@ class Roster:
         kept = self._kept.get(container)
         return None if kept is None else kept.container
 
-    async def read(self) -> tuple[Container, ...]:
-        """All containers of declared services, by service and number.
+    async def read(self, *, anew: bool = False) -> tuple[Container, ...]:
+        """All containers of declared services, by service and number. `anew`: whatever was kept of
+        the list is not good enough.
 
         Raises:
             TryAgain, GiveUp: the engine does not answer.
         """
-        params: dict[str, Any] = {"all": True}
-        if not self._is_by_hand:
-            params["filters"] = {"label": [f"{PROJECT}={self._project}"]}
-        lines = await self._engine.call("GET", "containers/json", params=params)
-        found = [line for line in lines if self._service_of(line)]
+        if anew or not self._is_list_fresh():
+            await self._list()
+        found = [line for line in self._lines if self._service_of(line)]
         ids = {str(line["Id"]) for line in found}
         for gone in self._kept.keys() - ids:
             del self._kept[gone]
@@ -106,12 +158,29 @@ class Roster:
         containers = [kept.container for kept in self._kept.values()]
         return tuple(sorted(containers, key=lambda c: (c.service, c.number, c.name)))
 
+    def _is_list_fresh(self) -> bool:
+        now_s = self._clock.now()
+        if self._is_deaf or not is_known(self._listed_s) or now_s < self._list_unsure_until_s:
+            return False
+        is_ours = self._engine.changes != self._changes_before
+        is_settled = self._listed_s >= self._list_unsure_until_s
+        return is_settled and not is_ours and now_s - self._listed_s < LIST_FRESH_S * self._scale
+
+    async def _list(self) -> None:
+        params: dict[str, Any] = {"all": True}
+        if not self._is_by_hand:
+            params["filters"] = {"label": [f"{PROJECT}={self._project}"]}
+        changes, now_s = self._engine.changes, self._clock.now()
+        self._listed_s = UNKNOWN
+        self._lines = await self._engine.call("GET", "containers/json", params=params)
+        self._listed_s, self._changes_before = now_s, changes
+
     async def of(self, service: str) -> tuple[Container, ...]:
         """The containers of one service, read anew."""
         for kept in self._kept.values():
             if kept.container.service == service:
                 kept.is_stale = True
-        return tuple(c for c in await self.read() if c.service == service)
+        return tuple(c for c in await self.read(anew=True) if c.service == service)
 
     def _service_of(self, line: Mapping[str, Any]) -> str:
         """The service that this line of the list is a container of; "" for none of ours. What was
@@ -135,7 +204,7 @@ class Roster:
             and not kept.is_stale
             and kept.line == says
             and is_known(kept.read_s)
-            and now_s - kept.read_s < FRESH_S
+            and now_s - kept.read_s < FRESH_S * (DEAF_SHARE if self._is_deaf else 1.0)
         ):
             return
         mark = self._heard
@@ -147,6 +216,12 @@ class Roster:
         is_old = max(self._all_old, self._heard_of.get(container, 0)) > mark
         read = replace(parse(document), service=self._service_of(line))
         self._kept[container] = Kept(read, says, now_s, is_stale=is_old)
+
+
+def at_of(event: Mapping[str, Any], now_s: float) -> float:
+    """When it happened, as the engine says it."""
+    stamp = event.get("timeNano")
+    return stamp / NANOSECONDS if isinstance(stamp, int) else now_s
 
 
 def name_of(name: str) -> str:

@@ -76,7 +76,7 @@ class DockerRuntime:
         self._store = Store(state_dir / "docker")
         self._guard = Guard(engine, stack.name)
         self._calls = Calls(clock)
-        self._roster = Roster(engine, clock, stack.name, tuple(stack.services))
+        self._roster = Roster(engine, clock, stack.name, tuple(stack.services), scale)
         self._hands = Hands(engine, clock, self._calls)
         self._replacer = Replacer(engine, clock, self._calls, self._hands, self._store, scale)
         self._plans = Plans(engine, self._store, self._replacer.moved)
