@@ -62,9 +62,7 @@ image:
 check: $(DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy --python-version 3.11
-	$(BIN)/mypy --python-version 3.12
-	$(BIN)/mypy --python-version 3.13
+	printf '%s\n' 3.11 3.12 3.13 | xargs -P 2 -I '{}' $(BIN)/mypy --python-version '{}'
 	$(BIN)/lint-imports --no-logo
 	scripts/lock check
 	scripts/lock pythons
