@@ -46,7 +46,10 @@ def project(docker: Docker, tmp_path: Path) -> Iterator[str]:
 
 def _network(container: str) -> str:
     pid = call("inspect", "-f", "{{.State.Pid}}", container)
-    return os.readlink(f"/proc/{pid}/ns/net") if pid != "0" else ""
+    try:
+        return os.readlink(f"/proc/{pid}/ns/net") if pid != "0" else ""
+    except FileNotFoundError:  # it died between the two
+        return ""
 
 
 def _is_shared(project: str) -> bool:

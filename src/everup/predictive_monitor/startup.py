@@ -58,7 +58,7 @@ def settling(
     age_s = now_s - instance.started_at_s
     if not is_known(age_s) and not was_coming:
         return None
-    is_over = _is_proven_over(observed, now_s, settings, is_host_pressed=is_host_pressed)
+    is_over = _is_proven_over(observed, now_s, settings, spec, is_host_pressed=is_host_pressed)
     if not is_over and not was_coming and age_s < start_period_s(spec, remembered, settings):
         return Condition.STARTING
     if (
@@ -80,17 +80,25 @@ def has_been_well(observed: InstanceObservation, remembered: ServiceState) -> bo
 
 
 def _is_proven_over(
-    observed: InstanceObservation, now_s: float, settings: Settings, *, is_host_pressed: bool
+    observed: InstanceObservation,
+    now_s: float,
+    settings: Settings,
+    spec: ServiceSpec,
+    *,
+    is_host_pressed: bool,
 ) -> bool:
     """Its check has said no often enough, *and* it says no itself or does nothing at all.
 
-    On a host that is short of CPU a short rest proves nothing; one of `busy_lasts_s` does.
+    On a host that is short of CPU a short rest proves nothing; one of `busy_lasts_s` does, but for
+    what keeps data: a replay may wait for its archive for as long.
     """
     probe = observed.probe
     if probe is None or probe.verdict is not ProbeVerdict.FAIL:
         return False
     if probe.failures_in_a_row < settings.failure_threshold:
         return False
+    if is_host_pressed and spec.is_stateful:
+        return probe.heard is Heard.ANSWER
     idle_s = now_s - observed.idle_since_s
     needed_s = settings.busy_lasts_s if is_host_pressed else settings.hang_lasts_s
     return (probe.heard is Heard.ANSWER) or idle_s >= needed_s

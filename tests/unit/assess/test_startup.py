@@ -81,11 +81,17 @@ def test_a_start_is_over_early_with_two_proofs(how: dict[str, Any]) -> None:
 
 def test_on_a_pressed_host_a_rest_proves_nothing_until_it_lasted_a_minute() -> None:
     def on_pressed(one: InstanceObservation) -> Condition | None:
-        return settling(one, DB, NOTHING, NOW_S, SETTINGS, is_host_pressed=True)
+        web = service("db")
+        return settling(one, web, NOTHING, NOW_S, SETTINGS, is_host_pressed=True)
 
     short = unwell(20.0, idle=True)
     assert on_pressed(short) is Condition.STARTING
     assert on_pressed(replace(short, idle_since_s=NOW_S - 61)) is None
+
+
+def test_what_keeps_data_may_wait_for_longer_on_a_pressed_host() -> None:
+    one = replace(unwell(20.0, idle=True), idle_since_s=NOW_S - 61)
+    assert settling(one, DB, NOTHING, NOW_S, SETTINGS, is_host_pressed=True) is Condition.STARTING
 
 
 def test_one_that_was_well_in_this_life_has_started_also_for_the_next_controller() -> None:

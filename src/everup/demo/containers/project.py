@@ -139,9 +139,11 @@ class Project:
                 f"{kind} {one} is still there"
                 for one in _quietly(*listing, "--filter", label).split()
             ]
-        for image in _quietly("images", "-q", self.name).split():
-            _quietly("rmi", "-f", image)
-        return left
+        # By name: an image of the same content may have names of somebody else's, and may run.
+        named = ("images", "--format", "{{.Repository}}:{{.Tag}}", self.name)
+        for name in _quietly(*named).split():
+            _quietly("rmi", name)
+        return left + [f"image {name} is still there" for name in _quietly(*named).split()]
 
     def _document(self) -> dict[str, Any]:
         return {
