@@ -2,7 +2,8 @@
 
 The owner's healthchecks are those of a careful Compose file, 30 s and three tries, with every time
 divided by five so that a run ends today: 6 s here, and Everup at `--time-scale 0.2`. What nobody
-has healed after five such minutes is repaired by hand, and counts as never.
+has healed after five such minutes is repaired by hand, and counts as never. Everup gets as long again
+to tell a person, before it is repaired.
 """
 
 from __future__ import annotations
@@ -137,9 +138,13 @@ def _one(
         run.wait(0.5)
         if user.answers.has_recovered() and user.answers.good_since_s and stack.is_ready():
             recovered_s = user.answers.good_since_s - began_s
+    asked, failed = user.answers.asked, user.answers.failed
+    while recovered_s is None and watcher.state is not None and time.time() - began_s < 2 * CAP_S:
+        if first_s(watcher.told(), "IncidentEscalated", began_s) is not None:
+            break
+        run.wait(0.5)
     acts = acts_of(list(events.rows), began_s)
     entries = [e for e in watcher.told() if e.at_s >= began_s]
-    answers = user.answers
     if recovered_s is None:
         repair(stack, incident)
         user.begin_anew()
@@ -151,8 +156,8 @@ def _one(
         incident.target,
         recovered_s,
         first_s(entries, "IncidentEscalated", began_s),
-        answers.asked,
-        answers.failed,
+        asked,
+        failed,
         sum(found.count for found in acts.values()),
         on_others,
         messages(entries),

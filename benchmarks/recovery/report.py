@@ -186,14 +186,15 @@ def _mixed(lived: Sequence[Lived]) -> list[str]:
         times = [None if r.recovered_s is None else r.recovered_s / SCALE for r in mine]
         p90 = percentile(times, 0.9)
         ended = sum(t is not None for t in times)
-        told = sum(r.recovered_s is None and r.escalated_s is not None for r in mine)
+        lost = [r for r in mine if r.recovered_s is None]
+        told = [r.escalated_s for r in lost if r.escalated_s is not None]
         rows.append(
             [
                 healer,
                 f"{ended} of {len(mine)}",
                 f"{spread(times)}",
                 "over 300" if p90 is None else f"{p90:.0f}",
-                str(told),
+                _told(told),
                 f"{sum(r.failed for r in mine)} of {sum(r.asked for r in mine)}",
                 f"{sum(r.messages for r in mine) / len(mine):.1f}",
                 str(sum(r.on_others for r in mine)),
@@ -205,6 +206,12 @@ def _mixed(lived: Sequence[Lived]) -> list[str]:
     head += ["messages per incident", "acts on others"]
     said = "Mixed incidents on twelve services, in the owner's seconds (30 s and three tries):"
     return [said, "", *table(head, rows)]
+
+
+def _told(after_s: Sequence[float]) -> str:
+    """How many of those that did not end a person was told of, and after which of the owner's
+    seconds at the latest."""
+    return f"{len(after_s)}, after {max(after_s) / SCALE:.0f} s" if after_s else "0"
 
 
 def _actions(found: Results) -> list[str]:
