@@ -2,8 +2,8 @@
 
 The owner's healthchecks are those of a careful Compose file, 30 s and three tries, with every time
 divided by five so that a run ends today: 6 s here, and Everup at `--time-scale 0.2`. What nobody
-has healed after five such minutes is repaired by hand, and counts as never. Everup gets as long again
-to tell a person, before it is repaired.
+has healed after five such minutes is repaired by hand, and counts as never. Everup gets as long
+again to tell a person, before it is repaired.
 """
 
 from __future__ import annotations
