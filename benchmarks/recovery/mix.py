@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from benchmarks.recovery.cells import Engines, standing, wait_until_ready
+from benchmarks.recovery.cells import NO_OUTAGE_S, Engines, standing, wait_until_ready
 from benchmarks.recovery.counting import acts_of
 from benchmarks.recovery.everup_log import Told, first_s, messages
 from benchmarks.recovery.faults import halt
@@ -138,6 +138,8 @@ def _one(
         run.wait(0.5)
         if user.answers.has_recovered() and user.answers.good_since_s and stack.is_ready():
             recovered_s = user.answers.good_since_s - began_s
+        elif time.time() - began_s > NO_OUTAGE_S and _was_not_felt(user, stack):
+            recovered_s = 0.0
     asked, failed = user.answers.asked, user.answers.failed
     while recovered_s is None and watcher.state is not None and time.time() - began_s < 2 * CAP_S:
         if first_s(watcher.told(), "IncidentEscalated", began_s) is not None:
@@ -162,6 +164,11 @@ def _one(
         on_others,
         messages(entries),
     )
+
+
+def _was_not_felt(user: User, stack: Stack) -> bool:
+    """It was over before the end user asked again."""
+    return user.answers.down_at_s is None and stack.is_ready()
 
 
 def hurt(stack: Stack, incident: Incident) -> None:
