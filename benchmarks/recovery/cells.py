@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from benchmarks.recovery.counting import acts_of, reaction, wrong_in_fault
 from benchmarks.recovery.engines import Engine, EngineError
@@ -156,18 +156,10 @@ def _watched(
             sum(found.count for found in acts.values()),
             victims,
             again,
-            intent_lag_s=_intent_lag_s(entries, began_s, seen.signal_s),
+            intent_lag_s=replace(seen, action_s=first_s(entries, "Intended", began_s)).lag_s,
         ),
         entries,
     )
-
-
-def _intent_lag_s(entries: list[Told], began_s: float, signal_s: float | None) -> float | None:
-    """None when nothing was begun, or before the engine had said a word."""
-    intent_s = first_s(entries, "Intended", began_s)
-    if signal_s is None or intent_s is None or intent_s < signal_s:
-        return None
-    return intent_s - signal_s
 
 
 def _wait_for_proof(run: Run, watcher: Watcher) -> None:

@@ -25,7 +25,7 @@ from everup.model.stack import Limits, ServiceSpec
 from everup.runtimes.docker.containers import ASIDE, ONE_OFF, PROJECT, SERVICE
 from everup.runtimes.docker.discovery import Discovered, Project, ProjectKind
 from everup.runtimes.docker.engine import Engine
-from everup.runtimes.docker.roster import BY_HAND, YES
+from everup.runtimes.docker.roster import BY_HAND, YES, of_project
 
 LOOK_EVERY_S = 3.0
 """While something comes, and while the engine does not answer."""
@@ -94,13 +94,10 @@ async def _there_later(loaded: Loaded) -> There:
 
 async def _there(loaded: Loaded) -> There:
     project = loaded.stack.name
-    params: dict[str, Any] = {"all": True}
-    if project not in BY_HAND:
-        params["filters"] = {"label": [f"{PROJECT}={project}"]}
     door = Engine()
     await door.open()
     try:
-        lines = await door.call("GET", "containers/json", params=params)
+        lines = await door.call("GET", "containers/json", params=of_project(project))
     finally:
         await door.close()
     found = ((_service(line, project), str(line.get("Id"))) for line in lines)

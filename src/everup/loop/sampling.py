@@ -54,9 +54,7 @@ class Samplers:
             name for name, spec in stack.services.items() if spec.probe and spec.probe.is_owners
         )
         self.answers = AnswerLog()
-        self._rests: set[asyncio.Future[None]] = (
-            set()
-        )  # long ones, ended when something deserves it
+        self._rests = set[asyncio.Future[None]]()  # long ones; closeness ends them
 
     async def run(self) -> None:
         """Start every sampler. One that fails unexpectedly says so and goes on; only one that fails

@@ -97,8 +97,9 @@ def _is_proven_over(
         return False
     if probe.failures_in_a_row < settings.failure_threshold:
         return False
+    if probe.heard is Heard.ANSWER:
+        return True
     if is_host_pressed and spec.is_stateful:
-        return probe.heard is Heard.ANSWER
-    idle_s = now_s - observed.idle_since_s
+        return False
     needed_s = settings.busy_lasts_s if is_host_pressed else settings.hang_lasts_s
-    return (probe.heard is Heard.ANSWER) or idle_s >= needed_s
+    return now_s - observed.idle_since_s >= needed_s

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from everup.model.errors import TryAgain
-from everup.runtimes.docker.containers import NANOSECONDS, Container
+from everup.runtimes.docker.containers import Container, happened_at_s
 from everup.runtimes.docker.store import Store
 
 ROOM = "asked"
@@ -84,7 +84,7 @@ class Asked:
         is_stop = action == "stop"
         if self._ours.stopped(container.id) if is_stop else self._ours.sent(container.id, name):
             return
-        at_s = float(event.get("timeNano") or 0) / NANOSECONDS
+        at_s = happened_at_s(event, 0.0)
         how = "docker stop" if is_stop else _how(name, container)
         if not how or at_s < container.started_at_s:
             return  # it asks for something else, or asked the life before this one

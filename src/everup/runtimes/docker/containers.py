@@ -168,6 +168,12 @@ def seconds(text: str) -> float:
     return moment.astimezone(UTC).timestamp() + float(part or 0.0)
 
 
+def happened_at_s(event: Mapping[str, Any], else_s: float) -> float:
+    """When an event of the engine's happened, as seconds since the epoch."""
+    stamp = event.get("timeNano")
+    return stamp / NANOSECONDS if isinstance(stamp, int) else else_s
+
+
 def labels_of(document: Mapping[str, Any]) -> Mapping[str, str]:
     """The labels of a container's document."""
     return {str(k): str(v) for k, v in section(section(document, "Config"), "Labels").items()}

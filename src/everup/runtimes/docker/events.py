@@ -18,7 +18,8 @@ from everup.model.observation import Exit
 from everup.model.runtime import EventKind, RuntimeEvent
 from everup.runtimes.broadcast import Broadcast
 from everup.runtimes.docker.calls import Calls
-from everup.runtimes.docker.containers import NANOSECONDS, code_of
+from everup.runtimes.docker.checks_heard import ENDS
+from everup.runtimes.docker.containers import code_of, happened_at_s
 from everup.runtimes.docker.engine import Engine
 from everup.runtimes.docker.lookout import Lookout
 
@@ -120,8 +121,7 @@ class Events:
             self._broadcast.tell(RuntimeEvent(EventKind.ENGINE_BACK, self._clock.now()))
 
     def _take(self, event: Mapping[str, Any]) -> None:
-        stamp = event.get("timeNano")
-        at_s = stamp / NANOSECONDS if isinstance(stamp, int) else self._clock.now()
+        at_s = happened_at_s(event, self._clock.now())
         self._since_s = max(self._since_s, at_s + 1e-9)
         self._heard(event)
         actor = event.get("Actor")
@@ -133,7 +133,7 @@ class Events:
             return
         action = str(event.get("Action") or "").partition(":")[0].strip()
         attributes = actor.get("Attributes")
-        if action == "exec_die" and _ended_badly(attributes):
+        if action == ENDS and _ended_badly(attributes):
             self._lookout.said_no(container)
         kind = KINDS.get(action)
         if kind is None:

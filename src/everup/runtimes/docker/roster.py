@@ -19,7 +19,6 @@ from everup.model.kinds import UNKNOWN, is_known
 from everup.runtimes.docker.checks_heard import ENDS, RUNS, ChecksHeard
 from everup.runtimes.docker.containers import (
     ASIDE,
-    NANOSECONDS,
     ONE_OFF,
     OWN,
     PROJECT,
@@ -27,6 +26,7 @@ from everup.runtimes.docker.containers import (
     TRY,
     Answer,
     Container,
+    happened_at_s,
     parse,
     section,
 )
@@ -70,7 +70,7 @@ class Roster:
     ) -> None:
         self._engine, self._clock = engine, clock
         self._project, self._services = project, frozenset(services)
-        self._is_by_hand = project in BY_HAND
+        self._is_by_hand, self._params = project in BY_HAND, of_project(project)
         self._kept: dict[str, Kept] = {}
         self._heard = self._all_old = 0
         self._heard_of: dict[str, int] = {}
@@ -99,15 +99,15 @@ class Roster:
             self._list_unsure_until_s = now_s + settles_s
             self.forget(name)
             return
-        answer = self._checks.take(action, attributes, at_of(event, now_s), self.container(name))
+        at_s = happened_at_s(event, now_s)
+        answer = self._checks.take(action, attributes, at_s, self.container(name))
         if answer is not None:
             self._passed(name, answer)
         elif action == ENDS:
             self.forget(name)
 
     def _passed(self, container: str, answer: Answer) -> None:
-        self._heard += 1
-        self._heard_of[container] = self._heard
+        self._count(container)
         kept = self._kept.get(container)
         if kept is not None and kept.container.check is not None:
             check = kept.container.check
@@ -118,6 +118,9 @@ class Roster:
         """Read it anew next time."""
         if container in self._kept:
             self._kept[container].is_stale = True
+        self._count(container)
+
+    def _count(self, container: str) -> None:
         self._heard += 1
         self._heard_of[container] = self._heard
 
@@ -167,12 +170,9 @@ class Roster:
         return is_settled and not is_ours and now_s - self._listed_s < LIST_FRESH_S * self._scale
 
     async def _list(self) -> None:
-        params: dict[str, Any] = {"all": True}
-        if not self._is_by_hand:
-            params["filters"] = {"label": [f"{PROJECT}={self._project}"]}
         changes, now_s = self._engine.changes, self._clock.now()
         self._listed_s = UNKNOWN
-        self._lines = await self._engine.call("GET", "containers/json", params=params)
+        self._lines = await self._engine.call("GET", "containers/json", params=self._params)
         self._listed_s, self._changes_before = now_s, changes
 
     async def of(self, service: str) -> tuple[Container, ...]:
@@ -218,10 +218,11 @@ class Roster:
         self._kept[container] = Kept(read, says, now_s, is_stale=is_old)
 
 
-def at_of(event: Mapping[str, Any], now_s: float) -> float:
-    """When it happened, as the engine says it."""
-    stamp = event.get("timeNano")
-    return stamp / NANOSECONDS if isinstance(stamp, int) else now_s
+def of_project(project: str) -> dict[str, Any]:
+    """Parameters of the engine's list for the containers that may be of it."""
+    if project in BY_HAND:
+        return {"all": True}
+    return {"all": True, "filters": {"label": [f"{PROJECT}={project}"]}}
 
 
 def name_of(name: str) -> str:
