@@ -80,14 +80,15 @@ class Shelves(Shop):
     def remove(self) -> None:
         """All of it."""
         self.compose("down", "-v", "-t", "0")
-        kept = [call("image", "inspect", "--format", "{{.Id}}", name) for name in _kept()]
-        assert not set(kept) & set(self.built), "everything that Everup named was given back"
+        kept = set(_kept("{{.ID}}"))
+        assert not kept & set(self.built), "everything that Everup named was given back"
         for image in self.built:
             call("rmi", "-f", image)
 
 
-def _kept() -> list[str]:
-    return call("images", "--format", "{{.Repository}}:{{.Tag}}", "everup-kept").split()
+def _kept(word: str = "{{.Repository}}:{{.Tag}}") -> list[str]:
+    """All that is kept on this engine, by whichever test (one list: the next has others)."""
+    return call("images", "--no-trunc", "--format", word, "everup-kept").split()
 
 
 @pytest.fixture
