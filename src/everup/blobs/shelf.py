@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from everup.model.errors import TryAgain
-from everup.model.runtime import Captured
+from everup.model.runtime import Captured, KeptFile
 
 SUFFIX = ".json"
 FILE_MODE, FOLDER_MODE = 0o600, 0o700
@@ -36,7 +37,7 @@ class FileShelf:
         Raises:
             TryAgain: it could not be written; what was there still is.
         """
-        content = json.dumps(asdict(captured), indent=1, allow_nan=False).encode()
+        content = json.dumps(asdict(captured), indent=1, allow_nan=False, default=_text).encode()
         if len(content) > BYTES_MOST:
             raise TryAgain(f"what runs as {captured.service} has {len(content)} bytes: too much")
         await self._in_thread(self._write, self._path(name), content)
@@ -87,7 +88,8 @@ class FileShelf:
         if not isinstance(found, Mapping) or not isinstance(found.get("content"), Mapping):
             return None
         texts = {n: str(found.get(n, "")) for n in ("service", "version", "image", "title")}
-        return Captured(content=found["content"], **texts)
+        files = tuple(_file(one) for one in found.get("files") or ())
+        return Captured(content=found["content"], files=files, **texts)
 
     def _names(self) -> Sequence[str]:
         if not self._folder.is_dir():
@@ -96,3 +98,14 @@ class FileShelf:
 
     def _path(self, name: str) -> Path:
         return self._folder / (quote(name, safe="").replace(".", "%2E") + SUFFIX)
+
+
+def _text(content: object) -> str:
+    if not isinstance(content, bytes):
+        raise TypeError(f"{type(content).__name__} cannot be kept")
+    return b64encode(content).decode()
+
+
+def _file(found: Mapping[str, Any]) -> KeptFile:
+    content = found.get("content")
+    return KeptFile(**{**found, "content": None if content is None else b64decode(content)})

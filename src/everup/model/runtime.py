@@ -119,12 +119,27 @@ class ProcessSight:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptFile:
+    """A configuration file that a service reads, as it was: `path` on the runtime's machine.
+
+    `digest`: SHA-256 in hex of its content. `content` None: it was not kept, and `why_not`."""
+
+    path: str
+    digest: str = ""
+    content: bytes | None = field(default=None, repr=False)
+    mode: int = 0o644
+    uid: int = 0
+    gid: int = 0
+    why_not: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Captured:
     """A service's whole declared configuration as the runtime sees it, JSON-able. It may hold
     secrets: it is kept apart, and never written into the journal.
 
-    `version`: as instances that were made from it show it. `image`: its content address, if it has
-    one. `title`: what a person would call it.
+    `version`: as instances that were made from it show it, its files included. `image`: its content
+    address, if it has one. `title`: what a person would call it.
     """
 
     service: str
@@ -132,3 +147,4 @@ class Captured:
     version: str = field(default="", compare=False)
     image: str = field(default="", compare=False)
     title: str = field(default="", compare=False)
+    files: tuple[KeptFile, ...] = field(default=(), repr=False)
