@@ -18,9 +18,10 @@ from everup.loop.ports import Runtime
 from everup.model.kinds import InstanceState
 from everup.model.settings import Settings
 from everup.model.stack import HookSpec, Stack
-from everup.runtimes.docker import MANIFEST, DockerRuntime, create
+from everup.runtimes.docker import MANIFEST, create
 from everup.runtimes.docker.containers import NUMBER, PROJECT, SERVICE
 from everup.runtimes.docker.engine import Engine, Gone
+from everup.runtimes.docker.runtime import DockerRuntime
 from everup.testing.runtime_lab import CRASH_CODE, LINES_WRITTEN, TURN_S, lab_stack
 from tests.contract.process_lab import WallClock
 from tests.docker_engine import BUSYBOX

@@ -13,8 +13,9 @@ import pytest
 from everup.model.errors import GiveUp
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec, Stack
-from everup.runtimes.docker import DockerRuntime, create
+from everup.runtimes.docker import create
 from everup.runtimes.docker.containers import NUMBER, PROJECT, SERVICE
+from everup.runtimes.docker.runtime import DockerRuntime
 from tests.contract.process_lab import WallClock
 from tests.docker_engine import BUSYBOX, Docker, call
 

@@ -14,8 +14,9 @@ from everup.app import leaving
 from everup.app.leaving import Home
 from everup.cli.verbs import app
 from everup.model.stack import Limits
-from everup.runtimes.docker import DockerRuntime, create
+from everup.runtimes.docker import create
 from everup.runtimes.docker.containers import NUMBER, PROJECT, SERVICE
+from everup.runtimes.docker.runtime import DockerRuntime
 from tests.contract.process_lab import WallClock
 from tests.docker_engine import BUSYBOX, Docker, call
 from tests.system.docker_recreator import settings, stack

@@ -16,6 +16,7 @@ import httpx2
 from everup.cli.exits import UNREACHABLE, UNWELL, USAGE, Stop
 from everup.cli.place import Place
 from everup.cli.tokens import bearer, how_to_show
+from everup.cli.trust import trust
 
 CONNECT_S = 2.0
 ANSWER_S = 75.0
@@ -56,7 +57,7 @@ def _call(
     given = {name: value for name, value in query.items() if value not in (None, "", [])}
     timeout = httpx2.Timeout(ANSWER_S + wait_s + MARGIN_S, connect=CONNECT_S)
     try:
-        with httpx2.Client(timeout=timeout, trust_env=False) as client:
+        with httpx2.Client(timeout=timeout, trust_env=False, verify=trust(url)) as client:
             response = client.request(method, url + path, params=given, headers=bearer(place, url))
             body = response.json()
     except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:

@@ -50,11 +50,12 @@ def _running(place: Place) -> list[str]:
     import httpx2
 
     from everup.cli.tokens import bearer
+    from everup.cli.trust import trust
     from everup.config.service import is_name
 
     try:
-        with httpx2.Client(timeout=ANSWER_S, trust_env=False) as client:
-            url = place.address()
+        url = place.address()
+        with httpx2.Client(timeout=ANSWER_S, trust_env=False, verify=trust(url)) as client:
             answer = client.get(url + "/health-scores", headers=bearer(place, url)).json()
         names = list(answer["services"])
     except (Stop, httpx2.HTTPError, httpx2.InvalidURL, ValueError, KeyError, TypeError):

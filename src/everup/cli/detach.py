@@ -11,6 +11,7 @@ from everup.cli import runfile
 from everup.cli.exits import OK, UNREACHABLE, USAGE, Stop
 from everup.cli.loading import load
 from everup.cli.place import Place
+from everup.cli.trust import trust
 
 READY_WITHIN_S = 60.0
 POLL_EVERY_S = 0.1
@@ -77,7 +78,7 @@ def _answers(address: str) -> bool:
     import httpx2
 
     try:
-        with httpx2.Client(timeout=2.0, trust_env=False) as client:
+        with httpx2.Client(timeout=2.0, trust_env=False, verify=trust(address)) as client:
             return client.get(f"{address}/health").status_code in (200, 503)
     except httpx2.HTTPError:
         return False

@@ -17,6 +17,7 @@ from everup.cli import client, events, show
 from everup.cli.exits import OK, UNREACHABLE, Stop
 from everup.cli.place import Place
 from everup.cli.tokens import bearer
+from everup.cli.trust import trust
 
 SILENCE_MOST_S = 45.0  # three heartbeats
 TRIES_MOST = 10
@@ -55,7 +56,7 @@ def entries(place: Place) -> Iterator[dict[str, Any]]:
     """
     url, last, tries = place.address(), "", 0
     timeout = httpx2.Timeout(SILENCE_MOST_S, connect=client.CONNECT_S)
-    with httpx2.Client(base_url=url, timeout=timeout, trust_env=False) as asking:
+    with httpx2.Client(base_url=url, timeout=timeout, trust_env=False, verify=trust(url)) as asking:
         while True:
             try:
                 headers = dict(bearer(place, url)) | ({"Last-Event-ID": last} if last else {})

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 
 from everup.app import runtime_names
 from everup.cli.exits import USAGE, Stop
-from everup.cli.finding import find
 from everup.cli.place import Place
 from everup.config import ConfigError, Loaded, load_stack
 
@@ -24,11 +23,17 @@ def load(place: Place, flags: Mapping[str, object], project: str | None = None) 
         Stop: with every problem of it.
     """
     if place.is_without_file():
-        return find(flags, project)
+        return _find(flags, project)
     loaded = read(place, flags, is_found=project is not None and place.names_a_file())
     if loaded.refinement is not None:
-        return find(flags, project, loaded)
-    return loaded if project is None else find(flags, project)  # the file is of another stack
+        return _find(flags, project, loaded)
+    return loaded if project is None else _find(flags, project)  # the file is of another stack
+
+
+def _find(flags: Mapping[str, object], project: str | None, loaded: Loaded | None = None) -> Loaded:
+    from everup.cli.finding import find  # a stack in a file need not load what reads engines
+
+    return find(flags, project, loaded)
 
 
 def refined(place: Place, flags: Mapping[str, object], project: str | None = None) -> Loaded | None:

@@ -19,7 +19,6 @@ import structlog
 
 from everup.api import ApiServer, bind, create_api
 from everup.app import Engine, build_app
-from everup.app.newcomers import beyond, changed, newcomers
 from everup.cli import events, runfile
 from everup.cli.admitting import admit
 from everup.cli.exits import OK, UNWELL, USAGE, Stop
@@ -152,6 +151,8 @@ async def _run(
 
 
 def _news(now: Loaded, before: Loaded) -> str:
+    from everup.app.newcomers import beyond, changed
+
     gone = [name for name in before.stack.services if name not in now.stack.services]
     told = {"New here": beyond(now, before), "Made anew": changed(now, before)}
     told |= {"Not here, or to be left alone": tuple(gone)}
@@ -200,6 +201,8 @@ async def _newcomers(engine: Engine, found: Loaded | None) -> Loaded | None:
     if found is None:
         await asyncio.Event().wait()
         return None
+    from everup.app.newcomers import newcomers  # a stack in a file need not load what reads engines
+
     while True:
         now = await newcomers(found, os.environ)
         for _ in range(MOMENTS_MOST):

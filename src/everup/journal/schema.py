@@ -1,4 +1,4 @@
-"""Brings a database to the schema that this version knows, by the migrations in this package.
+"""Brings a database to the schema that this version knows.
 
 Flows in: an open session. Flows out: nothing, the tables are there. Called by `sql_journal` when
 the journal is opened. In memory the tables are made at once, since nothing can be older there.
@@ -7,20 +7,22 @@ the journal is opened. In memory the tables are made at once, since nothing can 
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from everup.journal.session import Session
 from everup.journal.tables import ENTRIES, METADATA
-from everup.model.errors import AskAHuman
 
-MIGRATIONS = Path(__file__).with_name("migrations")
+HEAD = "0001"
+"""The newest of migrations/versions; tests hold it to them."""
+
+_REVISION = sa.Table(
+    "alembic_version",  # as the migrations' tool writes it
+    sa.MetaData(),
+    sa.Column("version_num", sa.String(32), nullable=False),
+    sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
 
 
 def make_tables(session: Session) -> None:
@@ -38,7 +40,7 @@ def make_tables(session: Session) -> None:
 @cache
 def _definitions(dialect: sa.Dialect) -> tuple[str, ...]:
     """What `create_all` would say, compiled once for all the runs of a simulation."""
-    made: list[sa.schema.ExecutableDDLElement] = []
+    made: list[sa.schema.ExecutableDDLElement] = [CreateTable(_REVISION)]
     for table in METADATA.sorted_tables:
         made.append(CreateTable(table))
         made += [CreateIndex(index) for index in sorted(table.indexes, key=lambda i: str(i.name))]
@@ -46,43 +48,27 @@ def _definitions(dialect: sa.Dialect) -> tuple[str, ...]:
 
 
 def migrate(session: Session) -> None:
-    """Run every migration that is missing, in one transaction.
+    """Have the tables as this version knows them, in one transaction: made at once in an empty
+    database, else by every migration that is missing.
 
     Raises:
         JournalUnavailable: the database does not answer.
-        AskAHuman: a newer version wrote this journal.
+        AskAHuman: a newer version wrote this journal, or the tables are somebody else's.
     """
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
-    scripts = ScriptDirectory.from_config(config)
     with session.changing() as connection:
-        found = MigrationContext.configure(connection).get_current_heads()
-        if set(found) == set(scripts.get_heads()):
+        if _revisions(connection) == [HEAD]:
             return
-        _refuse_newer(scripts, found, session.where)
-        _refuse_foreign(connection, found, session.where)
-        config.attributes["connection"] = connection
-        command.upgrade(config, "heads")
+        if not sa.inspect(connection).get_table_names():
+            for statement in _definitions(connection.dialect):
+                connection.exec_driver_sql(statement)
+            connection.execute(sa.insert(_REVISION).values(version_num=HEAD))
+            return
+        from everup.journal.migrating import upgrade  # what it needs takes long to load
+
+        upgrade(connection, session.where)
 
 
-def _refuse_newer(scripts: ScriptDirectory, found: tuple[str, ...], where: str) -> None:
-    known = {script.revision for script in scripts.walk_revisions()}
-    unknown = sorted(set(found) - known)
-    if unknown:
-        raise AskAHuman(
-            f"the journal {where} has schema {', '.join(unknown)}, written by a newer Everup: "
-            "install that version again, or move the journal away to begin with an empty memory"
-        )
-
-
-def _refuse_foreign(connection: sa.Connection, found: tuple[str, ...], where: str) -> None:
-    """Tables of somebody else under our names are not ours to write to."""
-    if found:
-        return
-    there = set(sa.inspect(connection).get_table_names()) & set(METADATA.tables)
-    if there:
-        raise AskAHuman(
-            f"the database {where} has tables named {', '.join(sorted(there))} that are no "
-            "journal of ours: give the journal a database of its own"
-        )
+def _revisions(connection: sa.Connection) -> list[str]:
+    if not sa.inspect(connection).has_table(_REVISION.name):
+        return []
+    return list(connection.execute(sa.select(_REVISION.c.version_num)).scalars())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 
 import httpx2
 
@@ -41,9 +42,15 @@ async def call(line: str, what: str, timeout_s: float) -> str:
 
 
 async def _send(method: str, address: str, timeout_s: float) -> tuple[int, bytes]:
+    # Reading the trusted certificates takes tens of milliseconds, too long for the loop.
+    trusted = (
+        await asyncio.to_thread(ssl.create_default_context)
+        if address.lower().startswith("https:")
+        else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    )
     # The owner's services are near: a proxy that is set for the world outside is not for them.
     async with (
-        httpx2.AsyncClient(timeout=timeout_s, trust_env=False) as client,
+        httpx2.AsyncClient(timeout=timeout_s, trust_env=False, verify=trusted) as client,
         client.stream(method, address) as answer,
     ):
         body = b""

@@ -10,11 +10,13 @@ import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from everup.app.access.own import own_ids
 from everup.model.errors import EverupError
-from everup.runtimes.docker.engine import Engine, Gone
+
+if TYPE_CHECKING:
+    from everup.runtimes.docker.engine import Engine  # takes long to load, and hosts need none
 
 LOOK_WITHIN_S = 10.0
 NETWORKS_MOST = 16
@@ -70,6 +72,8 @@ async def look_at_home(port: int, door: Engine | None = None) -> Home | None:
     ids = own_ids()
     if not ids:
         return None
+    from everup.runtimes.docker.engine import Engine
+
     engine = door or Engine()
     try:
         async with asyncio.timeout(LOOK_WITHIN_S):
@@ -84,6 +88,8 @@ async def look_at_home(port: int, door: Engine | None = None) -> Home | None:
 
 
 async def _look(engine: Engine, ids: tuple[str, ...], port: int) -> Home:
+    from everup.runtimes.docker.engine import Gone
+
     for one in ids:
         try:
             document = await engine.get(f"containers/{one}/json")
@@ -95,6 +101,8 @@ async def _look(engine: Engine, ids: tuple[str, ...], port: int) -> Home:
 
 
 async def _network(engine: Engine, attachment: Document) -> Document:
+    from everup.runtimes.docker.engine import Gone
+
     try:
         found: Document = await engine.get(f"networks/{attachment.get('NetworkID')}")
     except Gone:

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from everup.app.access.home import Bridge, Home
 from everup.model.errors import EverupError
-from everup.runtimes.docker.engine import Engine
+
+if TYPE_CHECKING:
+    from everup.runtimes.docker.engine import Engine
 
 ASK_WITHIN_S = 5.0
 NAMED_MOST = 3
@@ -25,8 +27,8 @@ BORROWS = "container:"
 class Neighbours:
     """Asked anew for each call, one after the other: somebody may have come."""
 
-    def __init__(self, home: Home, door: Callable[[], Engine] = Engine) -> None:
-        self._home, self._door = home, door
+    def __init__(self, home: Home, door: Callable[[], Engine] | None = None) -> None:
+        self._home, self._door = home, door or _door
         self._turn = asyncio.Lock()
 
     async def doubt(self, caller: str) -> str:
@@ -50,6 +52,12 @@ class Neighbours:
         finally:
             await engine.close()
         return found
+
+
+def _door() -> Engine:
+    from everup.runtimes.docker.engine import Engine
+
+    return Engine()
 
 
 def others_on(lines: Iterable[Mapping[str, Any]], own_id: str, bridge: Bridge) -> tuple[str, ...]:

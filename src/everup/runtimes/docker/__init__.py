@@ -9,13 +9,16 @@ Enters as the plugin `docker` of the group `everup.runtimes`. Read `runtime.py` 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from everup.loop.ports import Clock
 from everup.model.settings import Settings
 from everup.model.stack import Stack
-from everup.runtimes.docker.engine import Engine
 from everup.runtimes.docker.manifest import MANIFEST
-from everup.runtimes.docker.runtime import DockerRuntime
+
+if TYPE_CHECKING:  # what talks to an engine takes long to load: not for whoever only reads
+    from everup.runtimes.docker.engine import Engine
+    from everup.runtimes.docker.runtime import DockerRuntime
 
 
 async def create(
@@ -32,9 +35,12 @@ async def create(
     Raises:
         GiveUp, TryAgain: there is no engine, or it does not answer.
     """
+    from everup.runtimes.docker.engine import Engine
+    from everup.runtimes.docker.runtime import DockerRuntime
+
     runtime = DockerRuntime(stack, state_dir, clock, settings, engine or Engine())
     await runtime.open()
     return runtime
 
 
-__all__ = ["MANIFEST", "DockerRuntime", "create"]
+__all__ = ["MANIFEST", "create"]
