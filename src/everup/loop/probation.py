@@ -78,8 +78,9 @@ class Probations:
         roots = control.state.by_root() if on else {}
         for name in on:
             remembered = control.state.service(name)
-            is_open = name in roots or name in control.state.in_flight
-            end = rules.end_of(remembered, look.at_s, control.settings, has_incident=is_open)
+            is_open, end = name in roots, None
+            if name not in control.state.in_flight:  # else it is not known yet what helps
+                end = rules.end_of(remembered, look.at_s, control.settings, has_incident=is_open)
             if end is not None:
                 probation = remembered.probation
                 began_s = UNKNOWN if probation is None else probation.began_at_s
@@ -116,14 +117,13 @@ class Probations:
         changed_s = remembered.changed_at_s
         before, past = self._before(control, name, changed_s)
         answers = _with_cpu(control, name, control.samplers.tape.answers(name))
-        limits = control.stack.services[name].limits
         found = regression(
             before,
             answers,
             changed_s,
             past=past,
             elsewhere=_elsewhere(control, name, changed_s),
-            capacity=UNKNOWN if limits is None else limits.cpus,
+            capacity=control.stack.services[name].limits.cpus,
             bounds=BOUNDS,
             time_scale=settings.time_scale,
         )

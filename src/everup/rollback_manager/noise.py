@@ -71,7 +71,7 @@ def _batches(
 ) -> tuple[Floats, Floats, Floats]:
     """(time, mean, weight) of each batch that is half full or more, counted back from the end."""
     number = np.floor((times_s[-1] - times_s) / batch_s).astype(np.intp)
-    many = np.bincount(number, weights)
+    many: Floats = np.asarray(np.bincount(number, weights), dtype=np.float64)
     full = many >= FULL_SHARE * float(np.median(many[many > 0.0]))
     total = np.bincount(number, weights * values)[full]
     at_s = np.bincount(number, weights * times_s)[full]

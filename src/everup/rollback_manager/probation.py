@@ -31,11 +31,11 @@ class End:
 
 
 def begins(remembered: ServiceState, going_to: str, version: str) -> bool:
-    """Does the change to `version` begin one? Not what is safe, not where Everup goes back to, and
+    """Does the change to `version` begin one? Not what was safe last, nor where Everup goes to, and
     not within one. `going_to`: where the action under way leads, "" for nowhere."""
     if remembered.probation is not None or version == going_to:
         return False
-    return version not in {point.version for point in remembered.safe_points}
+    return not remembered.safe_points or version != remembered.safe_points[-1].version
 
 
 def going_to(kind: ActionKind, parameters: object) -> str:
@@ -69,17 +69,17 @@ def end_of(
         for past in remembered.past
         if past.kind is GOES_BACK and past.has_passed and past.ended_at_s > probation.began_at_s
     ]
-    runs_safe = {p.version: p for p in remembered.safe_points}.get(remembered.version)
-    if back and runs_safe is not None:
+    if back and remembered.version in {p.version for p in remembered.safe_points}:
         return End(ProbationEnding.ROLLED_BACK, f"{GOES_BACK} {back[-1].action_id}, verified")
     if remembered.with_a_person not in (None, probation.with_a_person):
         text = f"it is with a person: {remembered.with_a_person}"
         return End(ProbationEnding.ESCALATED, text)
     watched_s = now_s - since_s(probation, remembered)
-    if runs_safe is not None:
-        if runs_safe.kept_at_s >= probation.began_at_s:
+    newest = remembered.safe_points[-1] if remembered.safe_points else None
+    if newest is not None and newest.version == remembered.version:
+        if newest.kept_at_s >= probation.began_at_s:
             return End(ProbationEnding.SAFE_POINT, f"well over {watched_s:.0f} s of watching")
-        return End(ProbationEnding.SAFE_POINT, f"{runs_safe.title}, which was safe, runs again")
+        return End(ProbationEnding.SAFE_POINT, f"{newest.title}, which was safe, runs again")
     if watched_s > settings.rollback_window_s and not has_incident:
         text = f"it was not proven to be well within {settings.rollback_window_s:g} s"
         return End(ProbationEnding.ESCALATED, text)
