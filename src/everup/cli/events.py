@@ -78,6 +78,12 @@ def _of_people(entry: e.Entry) -> str | None:
             return f"changed {entry.service}: it runs from something else than before"
         case e.SafePointKept():
             return f"kept {entry.service}, to go back to: {entry.title}"
+        case e.ProbationBegan():
+            return f"watching {entry.service} closely, since it was changed by {entry.by}"
+        case e.RegressionSeen():
+            return f"worse {entry.service}: {entry.reason}"
+        case e.ProbationEnded():
+            return f"watched {entry.service}: {named(entry.ending)}, {entry.reason}"
         case e.SafePointForgotten():
             return f"kept no more of {entry.service}: {entry.reason}"
         case e.FreezeLifted():

@@ -1,4 +1,4 @@
-"""Is it somebody's change that makes it ill? Only of what was never well since then. Pure.
+"""Is it somebody's change that makes it ill? Only of what was not proven well since. Pure.
 
 Flows in: a confirmed finding, what is seen and remembered of the service. Flows out: the same, or
 with the cause *bad deploy*. Called by `relate`.
@@ -48,5 +48,5 @@ def by_a_change(
         found,
         cause=Cause.BAD_DEPLOY,
         symptom=found.cause,
-        reason=f"{found.reason}; it was never well since it was changed",
+        reason=f"{found.reason}; since it was changed it was not well for long enough",
     )

@@ -29,6 +29,7 @@ from everup.loop.look import Decision, Look
 from everup.loop.mishaps import LOOK, Mishaps
 from everup.loop.owed_starts import OwedStarts
 from everup.loop.ports import Clock, HostSense, Ids, Journal, Prober, Random, Runtime, Shelf
+from everup.loop.probation import Probations
 from everup.loop.proven import Proven
 from everup.loop.rooms import Beside, Rooms
 from everup.loop.safe_points import NoShelf, SafePoints
@@ -102,7 +103,7 @@ class Control(ControlViews):
         self.beside = Beside(rooms or Rooms(), stack, settings, clock)
         self._upkeep = Upkeep()
         self.foresight, self.counts_seen = Foresight(), Counts()
-        self.safe_points = SafePoints(shelf or NoShelf())
+        self.safe_points, self.probations = SafePoints(shelf or NoShelf()), Probations()
         self._holder, self._version, self._boot_id = holder, version, boot_id
         self._wake_up = asyncio.Event()
         self._under_way = UnderWay(KeepAside(runtime.manifest))
@@ -165,6 +166,7 @@ class Control(ControlViews):
             sampling.cancel()
             await self._upkeep.close()
             await self.safe_points.close()
+            await self.probations.close()
             await asyncio.gather(sampling, *self._under_way.cancel(), return_exceptions=True)
 
     async def _look(self) -> None:
@@ -236,11 +238,13 @@ class Control(ControlViews):
         self._wake_up.set()
 
     def is_close(self, service: str) -> bool:
-        """Does this service deserve samples every second: in flight, or an open incident?"""
+        """Does this service deserve samples every second: in flight, an open incident, or changed
+        a while ago?"""
         state = self.state
         if state is not self._close_in:
             self._close_in = state
-            self._close = frozenset((*state.in_flight, *state.by_root()))
+            tried = (n for n, known in state.services.items() if known.probation is not None)
+            self._close = frozenset((*state.in_flight, *state.by_root(), *tried))
         return service in self._close
 
     def is_settled(self, service: str) -> bool:

@@ -31,6 +31,7 @@ async def record(control: Control, look: Look) -> Look:
         entries += _gate(control, look, decision)
         entries += would_have_done(decision, control.state, lambda: gate_context(control, look))
         entries += _waiting(control, look, decision, incident)
+    entries += await control.probations.follow(control, look)
     entries += follow_approvals(look.decisions, gate_context(control, look), control.ids)
     if entries:
         await control.write(entries)

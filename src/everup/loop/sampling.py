@@ -17,6 +17,7 @@ from everup.loop.answers import AnswerLog
 from everup.loop.desk import Desk, News
 from everup.loop.mishaps import Mishaps
 from everup.loop.ports import Clock, HostSense, Prober, Runtime
+from everup.loop.tape import Tape
 from everup.model.errors import EverupError
 from everup.model.kinds import ProbeVerdict, is_known
 from everup.model.observation import Instance, ProbeResult
@@ -53,7 +54,7 @@ class Samplers:
         self._listed = tuple(  # whose answers come with the listings
             name for name, spec in stack.services.items() if spec.probe and spec.probe.is_owners
         )
-        self.answers = AnswerLog()
+        self.answers, self.tape = AnswerLog(), Tape()
         self._rests = set[asyncio.Future[None]]()  # long ones; closeness ends them
 
     async def run(self) -> None:
@@ -214,6 +215,7 @@ class Samplers:
             mishap = self._mishaps.happened(part, error, now_s, stops_acting=False, can_end=False)
             result = ProbeResult(ProbeVerdict.UNKNOWN, now_s, detail=mishap.text)
         self.answers.note(instance, result)
+        self.tape.note(spec.name, result)
         news = self._desk.take_probe(spec.name, instance.name, instance.identity, result)
         goes_on = news is News.GOES_ON and not self._is_settled(spec.name)
         if news is News.TURNED or goes_on or self._is_close(spec.name):

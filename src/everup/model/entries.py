@@ -18,6 +18,7 @@ from everup.model.kinds import UNKNOWN, ActionKind, Cause, Origin, Purpose
 from everup.model.notice import Occasion
 from everup.model.observation import Exit
 from everup.model.prediction import PredictionEnding
+from everup.model.probation import ProbationEnding
 
 
 @dataclass(frozen=True, slots=True)
@@ -412,6 +413,42 @@ class JournalPruned:
     digest: str
 
 
+@dataclass(frozen=True, slots=True)
+class ProbationBegan:
+    """A service was changed, by whomever, and is watched closely from now on. `before` and `after`
+    are versions; `changed_at_s`: when the newest instance began."""
+
+    at_s: float
+    service: str
+    before: str
+    after: str
+    changed_at_s: float
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RegressionSeen:
+    """This version was measured to do worse than what ran before the change: numbers before and
+    after in `reason`."""
+
+    at_s: float
+    service: str
+    version: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProbationEnded:
+    """The one ending of a probation, and what was seen on the way."""
+
+    at_s: float
+    service: str
+    ending: ProbationEnding
+    reason: str
+    evidence: tuple[str, ...] = ()
+    began_at_s: float = UNKNOWN
+
+
 Entry = (
     ControllerStarted
     | ControllerStopped
@@ -445,6 +482,9 @@ Entry = (
     | SafePointForgotten
     | GivenBack
     | JournalPruned
+    | ProbationBegan
+    | RegressionSeen
+    | ProbationEnded
 )
 
 ENTRY_TYPES: Mapping[str, type[Entry]] = {cls.__name__: cls for cls in Entry.__args__}

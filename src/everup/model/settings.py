@@ -49,6 +49,7 @@ class Settings:
     rollback_below: float = 0.2
     rollback_enabled: bool = True
     rollback_window_s: float = 3600.0
+    probation_s: float = 300.0
     cache_clear_memory_above: float = 0.85
     stateful_wait_s: float = 60.0
     stateful_grace_s: float = 60.0

@@ -19,6 +19,7 @@ from everup.model.kinds import FORETOLD, UNKNOWN, ActionKind, Cause, Origin, Pur
 from everup.model.notice import Thread
 from everup.model.observation import Exit, ServiceObservation
 from everup.model.prediction import MadePrediction
+from everup.model.probation import Probation, Worse
 from everup.model.safe_point import SafePoint
 from everup.model.stack import ServiceSpec
 
@@ -147,6 +148,9 @@ class ServiceState:
     still_ends: Mapping[str, str] = field(default_factory=dict)
     """Instance → the life that an action of ours asked to end, and that ran on."""
     ran_longest_s: float = 0.0  # of the runs whose end is written down
+    probation: Probation | None = None  # while it is watched after a change
+    past_probation: Probation | None = None  # the latest that ended
+    worse: Worse | None = None  # the latest version that was measured to do worse
 
     @property
     def unproven_since_s(self) -> float:

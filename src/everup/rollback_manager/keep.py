@@ -8,6 +8,8 @@ not yet. Called after each look by `loop.safe_points`, which does the keeping.
 | a probe, or a check of its owner's | two windows, each instance; the first one a moment |
 | neither | as long as an unknown start-up may take, without dying |
 
+What was changed is watched for `probation_s` before that, and must do no worse than before.
+
 The first one is provisional: a change that comes soon after Everup can be gone back on.
 """
 
@@ -21,6 +23,7 @@ from everup.model.observation import InstanceObservation, Observation
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec, Stack
 from everup.model.state import Memory, StackState
+from everup.rollback_manager.probation import is_over_for
 
 
 def worth_keeping(
@@ -62,6 +65,8 @@ def _proven(
     if remembered.safe_points and remembered.safe_points[-1].version == version:
         return ""
     if name in state.in_flight or remembered.with_a_person is not None:
+        return ""
+    if remembered.safe_points and not is_over_for(remembered, now_s, settings):
         return ""
     if state.incident_on(name) is not None or name in assessment.relations.findings:
         return ""

@@ -25,6 +25,7 @@ from everup.model.kinds import UNKNOWN, ActionKind, Cause, Origin, Purpose
 from everup.model.notice import Occasion
 from everup.model.observation import Exit
 from everup.model.prediction import PredictionEnding
+from everup.model.probation import ProbationEnding
 
 STACK = "lab"
 
@@ -138,7 +139,10 @@ def story() -> list[e.Entry]:
         e.CameUp(16.0, "db", "db-0", "db-0#2", 1.5),
         e.InstancesCounted(16.5, "db", 2, "somebody beside Everup"),
         e.VersionSeen(16.5, "db", "sha256:a+1", "sha256:b+1"),
+        e.ProbationBegan(16.5, "db", "sha256:b+1", "sha256:a+1", 16.4, "somebody beside Everup"),
+        e.RegressionSeen(16.55, "db", "sha256:a+1", "latency 0.1 s before, 0.3 s since"),
         e.SafePointKept(16.6, "db", "sha256:a+1", "db:2", "sha256:a", "everup-kept:a"),
+        e.ProbationEnded(16.6, "db", ProbationEnding.SAFE_POINT, "well", ("0.1 s",), 16.4),
         e.SafePointForgotten(16.7, "db", "sha256:a+1", "a newer one is there"),
         e.PredictionMade(
             16.1, "pre-1", "db", Cause.LEAK, 0.8, 300.0, 400.0, ("it climbs",), "trend-prior-1"

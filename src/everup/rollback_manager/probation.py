@@ -1,0 +1,88 @@
+"""When a changed service is on probation, and how that ends. Pure.
+
+Flows in: what is remembered of a service, the time. Flows out: whether a change begins a probation,
+and its one ending. Called by `loop.probation` in every look: each answer is read from the state
+alone, so that no restart loses it.
+
+    changed ──▶ on probation ──▶ safe point    well for `probation_s` since the latest change
+                             ├─▶ rolled back   an emergency rollback was verified
+                             └─▶ escalated     a person has it, or nothing was proven in time
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from everup.model.kinds import ActionKind, is_known
+from everup.model.probation import Probation, ProbationEnding
+from everup.model.safe_point import TO
+from everup.model.settings import Settings
+from everup.model.state import ServiceState
+
+GOES_BACK = ActionKind.EMERGENCY_ROLLBACK
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How, and why."""
+
+    ending: ProbationEnding
+    reason: str
+
+
+def begins(remembered: ServiceState, going_to: str, version: str) -> bool:
+    """Does the change to `version` begin one? Not what was safe last, nor where Everup goes to, and
+    not within one. `going_to`: where the action under way leads, "" for nowhere."""
+    if remembered.probation is not None or version == going_to:
+        return False
+    return not remembered.safe_points or version != remembered.safe_points[-1].version
+
+
+def going_to(kind: ActionKind, parameters: object) -> str:
+    """The version that an action leads to; "" for any but a rollback."""
+    if kind is not GOES_BACK or not hasattr(parameters, "get"):
+        return ""
+    return str(parameters.get(TO, ""))
+
+
+def since_s(probation: Probation, remembered: ServiceState) -> float:
+    """The latest change of it: a further one begins the watch anew."""
+    changed_s = remembered.changed_at_s
+    return max(probation.began_at_s, changed_s) if is_known(changed_s) else probation.began_at_s
+
+
+def is_over_for(remembered: ServiceState, now_s: float, settings: Settings) -> bool:
+    """Has it been watched for long enough to be called safe?"""
+    probation = remembered.probation
+    return probation is None or now_s - since_s(probation, remembered) >= settings.probation_s
+
+
+def end_of(
+    remembered: ServiceState, now_s: float, settings: Settings, *, has_incident: bool
+) -> End | None:
+    """None: it goes on."""
+    probation = remembered.probation
+    if probation is None:
+        return None
+    back = [
+        past
+        for past in remembered.past
+        if past.kind is GOES_BACK and past.has_passed and past.ended_at_s > probation.began_at_s
+    ]
+    if back and remembered.version in {p.version for p in remembered.safe_points}:
+        return End(ProbationEnding.ROLLED_BACK, f"{GOES_BACK} {back[-1].action_id}, verified")
+    if remembered.with_a_person not in (None, probation.with_a_person):
+        text = f"it is with a person: {remembered.with_a_person}"
+        return End(ProbationEnding.ESCALATED, text)
+    watched_s = now_s - since_s(probation, remembered)
+    newest = remembered.safe_points[-1] if remembered.safe_points else None
+    if newest is not None and newest.version == remembered.version:
+        if newest.kept_at_s >= probation.began_at_s:
+            return End(ProbationEnding.SAFE_POINT, f"well over {watched_s:.0f} s of watching")
+        return End(ProbationEnding.SAFE_POINT, f"{newest.title}, which was safe, runs again")
+    if watched_s > settings.rollback_window_s and not has_incident:
+        text = f"it was not proven to be well within {settings.rollback_window_s:g} s"
+        return End(ProbationEnding.ESCALATED, text)
+    if watched_s > 2 * settings.rollback_window_s:
+        return End(ProbationEnding.ESCALATED, "its incident outlasted the time to go back")
+    return None
