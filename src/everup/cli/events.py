@@ -80,6 +80,14 @@ def _of_people(entry: e.Entry) -> str | None:
             return f"kept {entry.service}, to go back to: {entry.title}"
         case e.SafePointForgotten():
             return f"kept no more of {entry.service}: {entry.reason}"
+        case e.RestoreBegan():
+            names = ", ".join(step.service for step in entry.steps)
+            return f"restore {entry.restore_id} begins, asked by {entry.by}: {names}"
+        case e.RestoreTurned():
+            return f"restore {entry.restore_id} goes back: {entry.reason}"
+        case e.RestoreEnded():
+            how = entry.ending.replace("_", " ")
+            return f"restore {entry.restore_id} ended, {how}: {entry.reason}"
         case e.FreezeLifted():
             return f"unfrozen {entry.scope or 'the stack'} by {entry.by}"
         case _:

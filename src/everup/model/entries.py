@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from everup.model.approval import ApprovalState
 from everup.model.assessment import Candidate
 from everup.model.decision import Expectation, Step
+from everup.model.entries_restore import RestoreBegan as RestoreBegan
+from everup.model.entries_restore import RestoreEnded as RestoreEnded
+from everup.model.entries_restore import RestoreTurned as RestoreTurned
 from everup.model.episode import Ending, Hindsight, WouldDo
 from everup.model.evidence import Evidence, OutcomeState, Sighting
 from everup.model.kinds import UNKNOWN, ActionKind, Cause, Origin, Purpose
@@ -445,6 +448,9 @@ Entry = (
     | SafePointForgotten
     | GivenBack
     | JournalPruned
+    | RestoreBegan
+    | RestoreTurned
+    | RestoreEnded
 )
 
 ENTRY_TYPES: Mapping[str, type[Entry]] = {cls.__name__: cls for cls in Entry.__args__}
