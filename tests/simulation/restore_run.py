@@ -8,12 +8,12 @@ loop, the journal and the court are those of `everup.simulation`; only the day i
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
+from unittest.mock import patch
 
 from everup.loop.control import Control
 from everup.loop.restores import RestoreAnswer, RestoreWish
@@ -21,13 +21,14 @@ from everup.model import entries as e
 from everup.model.errors import EverupError
 from everup.model.kinds import Mode
 from everup.model.request import AnswerState, Verb
-from everup.model.restore import Restore, RestoreEnding, RestoreTarget, Wanted
+from everup.model.restore import Restore, RestoreTarget, Wanted
 from everup.model.stack import Dependency, ProbeSpec, ServiceSpec, Stack
 from everup.model.state import StackState
 from everup.runtimes.simulated.nature import Nature
 from everup.runtimes.simulated.service import Curse
 from everup.simulation import runner
 from everup.simulation.invariants import Violation
+from everup.simulation.mixes import MIXES
 from everup.simulation.plans import Kill, Kind, Plan, Point, Trouble, Wish
 from everup.simulation.stacks import Drawn
 from everup.simulation.virtual_loop import LIFE
@@ -209,16 +210,15 @@ def plan(random: Random) -> Plan:
 def play(seed: int) -> tuple[Outcome, list[str]]:
     """One run; what happened, and its story."""
     random = Random(f"restore/{seed}/day")
-    before = runner.draw_stack, runner.draw_plan, dict(runner.MIXES)
-    try:
-        runner.draw_stack = partial(lambda r, *_: drawn(r), random)
-        runner.draw_plan = partial(lambda r, *_, **__: plan(r), random)
-        runner.MIXES = {**before[2], "restore": before[2]["mixed"]}
+    day = {
+        "draw_stack": partial(lambda r, *_: drawn(r), random),
+        "draw_plan": partial(lambda r, *_, **__: plan(r), random),
+        "MIXES": {**MIXES, "restore": MIXES["mixed"]},
+    }
+    with patch.multiple(runner, **day):
         run = RestoreRun(seed)
-    finally:
-        runner.draw_stack, runner.draw_plan, runner.MIXES = before
     run.play()
     return run.outcome(), run.story
 
 
-__all__ = ["Outcome", "RestoreEnding", "asyncio", "play"]
+__all__ = ["Outcome", "play"]

@@ -1,7 +1,7 @@
 """A wish to restore: planned or begun by the loop, its answer turned into HTTP, its end waited for.
 
-Flows in: a target. Flows out: 202 with the restore's address; 200 for a dry run, when nothing was to
-be done, or when `?wait=` saw the end; 409 as a problem document when something stands against it.
+Flows in: a target. Flows out: 202 with the restore's address; 200 for a dry run, when nothing was
+to be done, or when `?wait=` saw the end; 409 as a problem when something stands against it.
 Called by the routes of restores, snapshots and rollback.
 """
 

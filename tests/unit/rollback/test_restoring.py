@@ -53,7 +53,7 @@ def test_what_others_need_goes_first() -> None:
     assert plan.services == ("db", "api", "mail", "web")
     assert (plan.steps[0].from_version, plan.steps[0].to_version) == (NEW, OLD)
     assert (plan.steps[0].from_title, plan.steps[0].to_title) == ("db:2", "db:1")
-    assert plan.refusals == plan.left == plan.notes == ()
+    assert (plan.refusals, plan.left, plan.notes) == ((), (), ())
 
 
 def test_a_need_counts_over_who_stays_as_it_is_and_priority_decides_the_rest() -> None:
