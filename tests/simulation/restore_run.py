@@ -13,6 +13,7 @@ from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
+from typing import Any
 from unittest.mock import patch
 
 from everup.loop.control import Control
@@ -210,7 +211,7 @@ def plan(random: Random) -> Plan:
 def play(seed: int) -> tuple[Outcome, list[str]]:
     """One run; what happened, and its story."""
     random = Random(f"restore/{seed}/day")
-    day = {
+    day: dict[str, Any] = {
         "draw_stack": partial(lambda r, *_: drawn(r), random),
         "draw_plan": partial(lambda r, *_, **__: plan(r), random),
         "MIXES": {**MIXES, "restore": MIXES["mixed"]},

@@ -17,7 +17,7 @@ from everup.loop.fold_versions import gone_back_from
 from everup.model import entries as e
 from everup.model.approval import ApprovalState
 from everup.model.incident import Attempt
-from everup.model.kinds import TAKES_CAPACITY, ActionKind, Origin
+from everup.model.kinds import TAKES_CAPACITY, UNKNOWN, ActionKind, Origin
 from everup.model.safe_point import FROM
 from everup.model.scaling import SCALING_KINDS
 from everup.model.state import InFlight, PastAction, Phase, StackState
@@ -153,6 +153,9 @@ def _end(
         changes["owed_undo"] = undo_owed(known, flight, has_passed=has_passed)
     if has_passed and flight.step.kind not in HEALS_NOTHING:
         changes["healed_at_s"] = at_s
+    is_rollback = flight.step.kind is ActionKind.EMERGENCY_ROLLBACK
+    if has_passed and is_rollback:
+        changes["changed_at_s"] = UNKNOWN  # it was brought by us, and is proven
     state = with_service(state, service, **changes)
     state = step_ended(
         state,
@@ -163,7 +166,6 @@ def _end(
         was_cut=was_cut,
         error=error,
     )
-    is_rollback = flight.step.kind is ActionKind.EMERGENCY_ROLLBACK
     if has_happened and is_rollback and flight.step.undoes is None:
         state = gone_back_from(state, service, str(flight.step.parameters.get(FROM, "")))
     incident = state.incidents.get(flight.incident_id or "")

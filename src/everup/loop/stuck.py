@@ -39,7 +39,7 @@ def escalated(
         incident_id = control.ids.new("inc")
         reason = f"{restore.id} could not be put back"
         entries.append(
-            IncidentOpened(look.at_s, incident_id, service, Cause.BAD_DEPLOY, reason, (), look.at_s)
+            IncidentOpened(look.at_s, incident_id, service, Cause.REQUESTED, reason, (), look.at_s)
         )
     told = IncidentEscalated(look.at_s, incident_id, service, text)
     entries.append(told)
