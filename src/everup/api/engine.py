@@ -14,6 +14,7 @@ from fastapi import Depends, Request
 from everup.loop.look import Decision
 from everup.loop.mishaps import Mishaps
 from everup.loop.ports import ActionRecord
+from everup.loop.restores import RestoreAnswer, RestoreWish
 from everup.loop.rooms import RoomCounts
 from everup.model.assessment import Assessment
 from everup.model.decision import Verdict
@@ -23,8 +24,10 @@ from everup.model.incident import Incident
 from everup.model.observation import Observation
 from everup.model.request import Answer
 from everup.model.request import Request as Wish
+from everup.model.restore import NothingToDo, RestorePlan, RestoreRefusal, RestoreTarget
 from everup.model.runtime import RuntimeManifest
 from everup.model.settings import Settings
+from everup.model.snapshot import Snapshot
 from everup.model.stack import Stack
 from everup.model.state import Memory, StackState
 
@@ -114,7 +117,17 @@ class ControlView(Protocol):
 
     def now_s(self) -> float: ...
 
-    async def compare(self, service: str) -> tuple[str, Sequence[str]]: ...
+    async def compare(self, service: str, version: str = "") -> tuple[str, Sequence[str]]: ...
+
+    async def plan_restore(
+        self, target: RestoreTarget
+    ) -> RestorePlan | NothingToDo | tuple[RestoreRefusal, ...]: ...
+
+    async def restore(self, wish: RestoreWish) -> RestoreAnswer: ...
+
+    async def undo_restore(self, restore_id: str, by: str, reason: str) -> Answer: ...
+
+    async def snapshot(self, snapshot_id: str) -> Snapshot | None: ...
 
     def kinds(self, service: str) -> Sequence[KindAnswer]: ...
 

@@ -37,6 +37,7 @@ FIELDS = (
     *("command", "directory", "env", "user", "port", "instances", "probe", "depends_on"),
     *("limits", "priority", "stateful", "one_shot", "start_period_s", "recovery_most_s", "stop"),
     *("hooks", "busy_most_s", "releases", "quarantine", "spread", "standby", "rollback_safe"),
+    "one_way",
     *("mode", "modes", "thresholds", "when_stopped", "labels", "quiet_hours"),
 )
 QUARANTINE_LEAST_S, QUARANTINE_MOST_S = 1.0, 86400.0
@@ -139,6 +140,7 @@ def _described(
         labels=take(given, "labels", parts.labels, {}),
         releases=maybe(given, "releases", read_releases),
         rollback_is_safe=take(given, "rollback_safe", flag, False),
+        is_one_way=take(given, "one_way", flag, False),
         heal_when_stopped=when_stopped is parts.WhenStopped.HEAL,
         spread=take(given, "spread", choice(Spread), Spread.NONE),
         standby=take(given, "standby", text, ""),

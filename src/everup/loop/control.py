@@ -28,13 +28,24 @@ from everup.loop.foresight import Foresight
 from everup.loop.look import Decision, Look
 from everup.loop.mishaps import LOOK, Mishaps
 from everup.loop.owed_starts import OwedStarts
-from everup.loop.ports import Clock, HostSense, Ids, Journal, Prober, Random, Runtime, Shelf
+from everup.loop.ports import (
+    Clock,
+    HostSense,
+    Ids,
+    Journal,
+    Prober,
+    Random,
+    Runtime,
+    Shelf,
+    Snapshots,
+)
 from everup.loop.probation import Probations
 from everup.loop.proven import Proven
+from everup.loop.restores import RestoreAnswer, Restores, RestoreWish
 from everup.loop.rooms import Beside, Rooms
 from everup.loop.safe_points import NoShelf, SafePoints
 from everup.loop.sampling import Samplers, raise_first_of
-from everup.loop.settle import ENDS_AND_STARTS
+from everup.loop.settle import ENDS_AND_STARTS, is_led
 from everup.loop.standing_in import as_it_leads, standing_in
 from everup.loop.under_way import UnderWay
 from everup.loop.upkeep import Upkeep
@@ -51,7 +62,9 @@ from everup.model.entries import (
 from everup.model.explanation import KindAnswer
 from everup.model.kinds import UNKNOWN, ActionKind, Cause, Purpose, is_known
 from everup.model.request import Answer, AnswerState, Request, Verb
+from everup.model.restore import NothingToDo, RestorePlan, RestoreRefusal, RestoreTarget
 from everup.model.settings import Settings
+from everup.model.snapshot import Snapshot
 from everup.model.stack import Stack
 from everup.model.state import InFlight, Memory, Phase, StackState
 
@@ -80,6 +93,7 @@ class Control(ControlViews):
         *,
         rooms: Rooms | None = None,
         shelf: Shelf | None = None,
+        snapshots: Snapshots | None = None,
         holder: str = "everup",
         version: str = "",
         boot_id: str = "",
@@ -104,6 +118,7 @@ class Control(ControlViews):
         self._upkeep = Upkeep()
         self.foresight, self.counts_seen = Foresight(), Counts()
         self.safe_points, self.probations = SafePoints(shelf or NoShelf()), Probations()
+        self.restores = Restores(snapshots)
         self._holder, self._version, self._boot_id = holder, version, boot_id
         self._wake_up = asyncio.Event()
         self._under_way = UnderWay(KeepAside(runtime.manifest))
@@ -165,6 +180,7 @@ class Control(ControlViews):
         finally:
             sampling.cancel()
             await self._upkeep.close()
+            await self.restores.close()
             await self.safe_points.close()
             await self.probations.close()
             await asyncio.gather(sampling, *self._under_way.cancel(), return_exceptions=True)
@@ -320,6 +336,8 @@ class Control(ControlViews):
         """What an earlier Everup took down and did not live to start again is started, in whatever
         mode: it is down by our own hand."""
         service = flight.step.target
+        if is_led(self.state, flight):
+            return  # the restore goes on with it, or back
         if flight.step.kind in ENDS_AND_STARTS and self.state.service(service).is_wanted:
             reason = f"{flight.step.kind} {flight.action_id} was interrupted half-way"
             wish = Request(Verb.START, by="everup up", service=service, reason=reason)
@@ -375,9 +393,27 @@ class Control(ControlViews):
             return None
         return why_not.but_for_the_mode(decision, gate_context(self, self.look))
 
-    async def compare(self, service: str) -> tuple[str, Sequence[str]]:
+    async def compare(self, service: str, version: str = "") -> tuple[str, Sequence[str]]:
         """What it would go back to, and what would differ then. Raises GiveUp: why it cannot."""
-        return await self.safe_points.compare(self, service)
+        return await self.safe_points.compare(self, service, version)
+
+    async def plan_restore(
+        self, target: RestoreTarget
+    ) -> RestorePlan | NothingToDo | tuple[RestoreRefusal, ...]:
+        """What going back together would do; nothing is touched."""
+        return await self.restores.plan(self, target)
+
+    async def restore(self, wish: RestoreWish) -> RestoreAnswer:
+        """Begin it, if nothing stands against it."""
+        return await self.restores.begin(self, wish)
+
+    async def undo_restore(self, restore_id: str, by: str, reason: str) -> Answer:
+        """Have the one that is under way put back what it has changed."""
+        return await self.restores.turn_back(self, restore_id, by, reason)
+
+    async def snapshot(self, snapshot_id: str) -> Snapshot | None:
+        """The snapshot with this id."""
+        return await self.restores.snapshot(snapshot_id)
 
     def now_s(self) -> float:
         """By the loop's clock."""

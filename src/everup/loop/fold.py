@@ -16,6 +16,7 @@ from everup.loop import (
     fold_approvals,
     fold_incidents,
     fold_probation,
+    fold_restores,
     fold_scaling,
     fold_versions,
 )
@@ -151,6 +152,9 @@ _FOLDS: dict[type, Callable[[StackState, Any], StackState]] = {
     e.ProbationBegan: fold_probation.began,
     e.RegressionSeen: fold_probation.worse,
     e.ProbationEnded: fold_probation.ended,
+    e.RestoreBegan: fold_restores.began,
+    e.RestoreTurned: fold_restores.turned,
+    e.RestoreEnded: fold_restores.ended,
 }
 
 assert set(_FOLDS) == set(e.ENTRY_TYPES.values()), "every entry has its fold"

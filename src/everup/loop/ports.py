@@ -25,6 +25,7 @@ from everup.model.runtime import (
     RuntimeEvent,
     RuntimeManifest,
 )
+from everup.model.snapshot import Snapshot, SnapshotReason
 from everup.model.stack import HookSpec, Limits, ProbeSpec, ServiceSpec
 from everup.model.state import StackState
 
@@ -122,6 +123,10 @@ class Runtime(Protocol):
         """Have the service run from this, now, in place of what it runs from; names, ports and
         instances stay. Where it cannot be had, what was there is there again, running if it ran.
         What was done, in sentences."""
+
+    async def lacks(self, captured: Captured) -> str:
+        """Why the service could not be run from this now, as far as can be known without touching
+        anything; "" where nothing is known against it."""
 
     async def pin_image(self, service: str, reference: str) -> str:
         """Keep the running image from being pruned; returns its content address."""
@@ -274,6 +279,21 @@ class Shelf(Protocol):
 
     async def names(self) -> Sequence[str]:
         """Of all that is kept."""
+
+
+class Snapshots(Protocol):
+    """Takes and finds snapshots of the whole stack; what they refer to lies on the shelf. Raises
+    `TryAgain` when it cannot be reached."""
+
+    async def get(self, snapshot_id: str) -> Snapshot | None:
+        """The manifest, proven by its sum; None: there is none by this id.
+
+        Raises:
+            GiveUp: it is damaged.
+        """
+
+    async def take(self, reason: SnapshotReason, by: str, timeout_s: float) -> Snapshot:
+        """Of what runs now, kept before this returns."""
 
 
 class Notifier(Protocol):

@@ -18,6 +18,7 @@ from everup.loop.ports import Shelf
 from everup.model.entries import SafePointForgotten, SafePointKept
 from everup.model.errors import EverupError, GiveUp
 from everup.model.kinds import ActionKind, Mode
+from everup.model.restore import RestoreStep
 from everup.model.runtime import Capability, Captured
 from everup.model.safe_point import SafePoint
 from everup.model.state import StackState
@@ -128,8 +129,9 @@ class SafePoints:
                 continue
             await control.write([entry])
             left = {p.version for p in control.state.service(service).safe_points}
+            held = held_by_a_restore(control.state)
             for point in before:
-                if point.version not in left:
+                if point.version not in left and (service, point.version) not in held:
                     await self._give_up(control, point)
 
     async def _keep(self, control: Control, service: str, version: str) -> SafePointKept:
@@ -138,22 +140,50 @@ class SafePoints:
         Raises:
             TryAgain, GiveUp: it could not be kept; or something else runs by now.
         """
+        seen = None if control.look is None else control.look.observation
+        is_hands_off = mode_in_force(control.stack, seen, service, ROLLBACK) is Mode.OBSERVE
+        point = await self._take(control, service, version, names_image=not is_hands_off)
+        return SafePointKept(
+            point.kept_at_s, service, version, point.title, point.image, point.reference
+        )
+
+    async def hold(self, control: Control, service: str, version: str) -> SafePoint:
+        """What runs now, well or not, for as long as somebody may have to put it back: until
+        `let_go`. A person asked for what it is held for, in whatever mode.
+
+        Raises:
+            TryAgain, GiveUp: it could not be kept; or something else runs by now.
+        """
+        return await self._take(control, service, version, names_image=True)
+
+    async def let_go(self, control: Control, steps: Sequence[RestoreStep]) -> None:
+        """What these were held for is over: what is no safe point is given up."""
+        held = held_by_a_restore(control.state)
+        for step in steps:
+            known = {p.version for p in control.state.service(step.service).safe_points}
+            for version in (step.from_version, step.to_version):
+                if version not in known and (step.service, version) not in held:
+                    name = reference_of(control.stack.name, step.service, version)
+                    can = control.runtime.manifest.can(Capability.UNPIN_IMAGE)
+                    point = SafePoint(step.service, version, version, 0.0, "", name if can else "")
+                    await self._give_up(control, point)
+
+    async def _take(
+        self, control: Control, service: str, version: str, *, names_image: bool
+    ) -> SafePoint:
         runtime = control.runtime
         captured = await runtime.capture(service)
         if captured.version != version:
             raise GiveUp(f"{service} runs from something else by now")
         reference = ""
-        seen = None if control.look is None else control.look.observation
-        is_hands_off = mode_in_force(control.stack, seen, service, ROLLBACK) is Mode.OBSERVE
-        if captured.image and not is_hands_off and runtime.manifest.can(Capability.PIN_IMAGE):
+        if captured.image and names_image and runtime.manifest.can(Capability.PIN_IMAGE):
             reference = reference_of(control.stack.name, service, version)
             if await runtime.pin_image(service, reference) != captured.image:
                 await runtime.unpin_image(service, reference)
                 raise GiveUp(f"{service} runs from another image by now")
         await self._shelf.put(_name(service, version), captured)
-        at_s = control.clock.now()
-        title = captured.title or version
-        return SafePointKept(at_s, service, version, title, captured.image, reference)
+        at_s, title = control.clock.now(), captured.title or version
+        return SafePoint(service, version, title, at_s, captured.image, reference)
 
     async def _give_up(self, control: Control, point: SafePoint) -> None:
         try:
@@ -168,6 +198,7 @@ class SafePoints:
     async def _sweep(self, control: Control) -> None:
         """What an earlier life kept and did not live to write down; of services that are gone."""
         known = {_name(p.service, p.version) for p in _all(control.state)}
+        known |= {_name(*one) for one in held_by_a_restore(control.state)}
         for name in await self._shelf.names():
             if name not in known:
                 service, _, version = name.rpartition("@")
@@ -181,8 +212,11 @@ class SafePoints:
     async def release(self, control: Control, service: str, by: str) -> list[str]:
         """All that is kept of a service, or of all (""): given up, because a person asked."""
         said: list[str] = []
+        held = held_by_a_restore(control.state)
         for point in _all(control.state):
-            if service in ("", point.service):
+            if (point.service, point.version) in held:
+                said.append(f"{point.service}: {point.title} is kept until the restore has ended")
+            elif service in ("", point.service):
                 await self._give_up(control, point)
                 now_s = control.clock.now()
                 why = f"given back for {by}"
@@ -190,20 +224,24 @@ class SafePoints:
                 said.append(f"{point.service}: {point.title} is not kept any more")
         return said
 
-    async def compare(self, control: Control, service: str) -> tuple[str, Sequence[str]]:
-        """(What it would go back to, what would differ then).
+    async def compare(
+        self, control: Control, service: str, version: str = ""
+    ) -> tuple[str, Sequence[str]]:
+        """(What it would go back to, what would differ then). `version` "": the latest safe point.
 
         Raises:
             GiveUp: there is nothing to go back to; says why.
         """
         spec, remembered = control.stack.services[service], control.state.service(service)
-        point = way_back(spec, remembered, control.settings)
-        if isinstance(point, NoWayBack):
-            raise GiveUp(point.reason)
+        if not version:
+            point = way_back(spec, remembered, control.settings)
+            if isinstance(point, NoWayBack):
+                raise GiveUp(point.reason)
+            version = point.version
         async with asyncio.timeout(control.settings.lease_s):
-            kept = await self.get(service, point.version)
+            kept = await self.get(service, version)
             now = await control.runtime.capture(service)
-        return point.title, differences(kept, now)
+        return kept.title or version, differences(kept, now)
 
 
 ROLLBACK = ActionKind.EMERGENCY_ROLLBACK
@@ -213,6 +251,15 @@ def reference_of(stack: str, service: str, version: str) -> str:
     """The name by which an image is kept: the same for the same version, and nobody else's."""
     short = hashlib.sha256(f"{stack}/{service}/{version}".encode()).hexdigest()[:16]
     return f"{REPOSITORY}:{short}"
+
+
+def held_by_a_restore(state: StackState) -> frozenset[tuple[str, str]]:
+    """(service, version) that one which is under way goes back to, or came from."""
+    restore = state.open_restore
+    if restore is None:
+        return frozenset()
+    both = [(s.service, (s.from_version, s.to_version)) for s in restore.steps]
+    return frozenset((service, version) for service, pair in both for version in pair)
 
 
 def _name(service: str, version: str) -> str:

@@ -15,11 +15,12 @@ from everup.model.entries import Finished
 from everup.model.evidence import OutcomeState
 from everup.model.kinds import ActionKind, InstanceState
 from everup.model.observation import ServiceObservation
+from everup.model.restore import RESTORE
 from everup.model.safe_point import TO
 from everup.model.scaling import COUNTS, INSTANCES, SIZES
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec
-from everup.model.state import InFlight
+from everup.model.state import InFlight, StackState
 
 HAPPENS_IN_PLACE = frozenset(
     {ActionKind.CACHE_CLEAR, ActionKind.ISOLATE, ActionKind.REJOIN, ActionKind.FAILOVER}
@@ -45,6 +46,12 @@ def patience_s(flight: InFlight, spec: ServiceSpec, settings: Settings) -> float
     had its grace, after the evidence was taken."""
     grace_s = float(flight.step.parameters.get("grace_s", spec.stop.grace_s))
     return settings.evidence_deadline_s + grace_s * max(1, len(flight.before.instances))
+
+
+def is_led(state: StackState, flight: InFlight) -> bool:
+    """Does it belong to a restore that is under way?"""
+    restore = state.open_restore
+    return restore is not None and flight.step.parameters.get(RESTORE) == restore.id
 
 
 def settle(

@@ -12,13 +12,21 @@ from dataclasses import dataclass, field
 from everup.model.approval import ApprovalState
 from everup.model.assessment import Candidate
 from everup.model.decision import Expectation, Step
+from everup.model.entries_restore import RestoreBegan as RestoreBegan
+from everup.model.entries_restore import RestoreEnded as RestoreEnded
+from everup.model.entries_restore import RestoreTurned as RestoreTurned
+from everup.model.entries_versions import ProbationBegan as ProbationBegan
+from everup.model.entries_versions import ProbationEnded as ProbationEnded
+from everup.model.entries_versions import RegressionSeen as RegressionSeen
+from everup.model.entries_versions import SafePointForgotten as SafePointForgotten
+from everup.model.entries_versions import SafePointKept as SafePointKept
+from everup.model.entries_versions import VersionSeen as VersionSeen
 from everup.model.episode import Ending, Hindsight, WouldDo
 from everup.model.evidence import Evidence, OutcomeState, Sighting
 from everup.model.kinds import UNKNOWN, ActionKind, Cause, Origin, Purpose
 from everup.model.notice import Occasion
 from everup.model.observation import Exit
 from everup.model.prediction import PredictionEnding
-from everup.model.probation import ProbationEnding
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,39 +368,6 @@ class InstancesCounted:
 
 
 @dataclass(frozen=True, slots=True)
-class VersionSeen:
-    """A service runs from another image or configuration than before; `before` "": it is seen for
-    the first time, or nobody can compare the two. `at_s`: when its newest instance began."""
-
-    at_s: float
-    service: str
-    version: str
-    before: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SafePointKept:
-    """What runs was well over its probation, and is kept to go back to."""
-
-    at_s: float
-    service: str
-    version: str
-    title: str
-    image: str = ""
-    reference: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SafePointForgotten:
-    """It cannot be gone back to any more, and nothing is held for it."""
-
-    at_s: float
-    service: str
-    version: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class GivenBack:
     """What was held for this scope ("" = the stack) was given back, or stays for a reason."""
 
@@ -411,42 +386,6 @@ class JournalPruned:
     until_seq: int
     until_hash: str
     digest: str
-
-
-@dataclass(frozen=True, slots=True)
-class ProbationBegan:
-    """A service was changed, by whomever, and is watched closely from now on. `before` and `after`
-    are versions; `changed_at_s`: when the newest instance began."""
-
-    at_s: float
-    service: str
-    before: str
-    after: str
-    changed_at_s: float
-    by: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class RegressionSeen:
-    """This version was measured to do worse than what ran before the change: numbers before and
-    after in `reason`."""
-
-    at_s: float
-    service: str
-    version: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class ProbationEnded:
-    """The one ending of a probation, and what was seen on the way."""
-
-    at_s: float
-    service: str
-    ending: ProbationEnding
-    reason: str
-    evidence: tuple[str, ...] = ()
-    began_at_s: float = UNKNOWN
 
 
 Entry = (
@@ -485,6 +424,9 @@ Entry = (
     | ProbationBegan
     | RegressionSeen
     | ProbationEnded
+    | RestoreBegan
+    | RestoreTurned
+    | RestoreEnded
 )
 
 ENTRY_TYPES: Mapping[str, type[Entry]] = {cls.__name__: cls for cls in Entry.__args__}

@@ -181,6 +181,7 @@ class ServiceSpec:
     health_threshold: float | None = None
     heal_when_stopped: bool = False
     rollback_is_safe: bool = False  # it keeps data, and an older image can read it
+    is_one_way: bool = False  # its schema changes with it: an older version cannot run any more
     releases: ReleaseSpec | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     unasked_because: str = ""  # why nobody can be asked about it, where that is known

@@ -20,6 +20,7 @@ from everup.model.notice import Thread
 from everup.model.observation import Exit, ServiceObservation
 from everup.model.prediction import MadePrediction
 from everup.model.probation import Probation, Worse
+from everup.model.restore import Restore
 from everup.model.safe_point import SafePoint
 from everup.model.stack import ServiceSpec
 
@@ -201,6 +202,7 @@ class StackState:
     threads: Mapping[str, Thread] = field(default_factory=dict)  # what people are told of, bounded
     predictions: Mapping[str, MadePrediction] = field(default_factory=dict)  # open, by service
     past_predictions: tuple[MadePrediction, ...] = ()  # settled, oldest first, bounded
+    restores: Mapping[str, Restore] = field(default_factory=dict)  # by id, oldest first, bounded
 
     def service(self, name: str) -> ServiceState:
         """An empty memory for a service never heard of."""
@@ -212,6 +214,11 @@ class StackState:
             if approval.id == approval_id:
                 return approval
         return None
+
+    @property
+    def open_restore(self) -> Restore | None:
+        """The one that is under way; there is one at a time."""
+        return next((r for r in self.restores.values() if r.is_open), None)
 
     def incident_on(self, service: str) -> Incident | None:
         """The open incident whose root is this service. To ask for many: `by_root`."""

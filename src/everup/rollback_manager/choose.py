@@ -16,24 +16,18 @@ from everup.model.state import ServiceState
 
 @dataclass(frozen=True, slots=True)
 class NoWayBack:
-    """Nothing is gone back to, and why."""
+    """Nothing is gone back to, and why; `name` for scripts."""
 
     reason: str
+    name: str = "nothing_to_roll_back"
 
 
 def way_back(
     spec: ServiceSpec, remembered: ServiceState, settings: Settings
 ) -> SafePoint | NoWayBack:
     """The newest safe point that is another version than the one that runs."""
-    if not settings.rollback_enabled:
-        return NoWayBack(
-            "rollback is switched off: rollback_enabled, or ROLLBACK_ENABLED, is false"
-        )
-    if spec.is_stateful and not spec.rollback_is_safe:
-        return NoWayBack(
-            f"{spec.name} keeps data, which an older version may not be able to read; if it is, "
-            "declare rollback_safe: true, or the label everup.rollback_safe=true"
-        )
+    if no := forbidden(spec, settings):
+        return no
     if not remembered.version:
         return NoWayBack(f"what {spec.name} runs from was not seen yet")
     if not remembered.safe_points:
@@ -45,3 +39,24 @@ def way_back(
     return NoWayBack(
         f"nothing has changed: {spec.name} runs from what was last seen to be well ({title})"
     )
+
+
+def forbidden(spec: ServiceSpec, settings: Settings) -> NoWayBack | None:
+    """Why it may go back to nothing at all, whatever is kept; None when it may."""
+    if not settings.rollback_enabled:
+        text = "rollback is switched off: rollback_enabled, or ROLLBACK_ENABLED, is false"
+        return NoWayBack(text, "rollback_off")
+    if spec.is_one_way:
+        text = (
+            f"{spec.name} is declared one-way: its schema changes with it, so that an older "
+            "version cannot run on what a newer one has written (one_way: true, or the label "
+            "everup.one_way=true)"
+        )
+        return NoWayBack(text, "one_way")
+    if spec.is_stateful and not spec.rollback_is_safe:
+        text = (
+            f"{spec.name} keeps data, which an older version may not be able to read; if it is, "
+            "declare rollback_safe: true, or the label everup.rollback_safe=true"
+        )
+        return NoWayBack(text, "stateful")
+    return None

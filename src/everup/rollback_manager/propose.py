@@ -50,7 +50,7 @@ def propose(
         cause=want.cause,
         steps=steps,
         reason=f"{want.reason}; back to what was well before, {point.title}",
-        expectation=_expectation(spec, point, assessment, stack, settings),
+        expectation=expectation_of(spec, point, assessment, stack, settings),
         incident_id=incident.id if incident is not None else None,
         on_running=found is None or not found.is_dead,
         must_ask=ask if spec.is_stateful else "",
@@ -80,7 +80,7 @@ def proposal_for(
         cause=Cause.REQUESTED,
         steps=steps,
         reason=request.reason or f"{request.by} asked to go back to {point.title}",
-        expectation=_expectation(spec, point, assessment, stack, settings),
+        expectation=expectation_of(spec, point, assessment, stack, settings),
         incident_id=incident_id,
         by=request.by,
         overrides=dict(request.overrides),
@@ -91,11 +91,8 @@ def proposal_for(
 def _step(
     spec: ServiceSpec, remembered: ServiceState, point: SafePoint, settings: Settings
 ) -> Step:
-    grace_s = spec.stop.grace_s
-    if spec.is_stateful:
-        grace_s = max(grace_s, settings.stateful_grace_s)
     parameters: dict[str, ParameterValue] = {
-        "grace_s": grace_s,
+        "grace_s": grace_s_of(spec, settings),
         FROM: remembered.version,
         TO: point.version,
         TITLE: point.title,
@@ -103,7 +100,13 @@ def _step(
     return Step(ActionKind.EMERGENCY_ROLLBACK, spec.name, parameters)
 
 
-def _expectation(
+def grace_s_of(spec: ServiceSpec, settings: Settings) -> float:
+    """How long it may take to end: what keeps data gets longer."""
+    grace_s = spec.stop.grace_s
+    return max(grace_s, settings.stateful_grace_s) if spec.is_stateful else grace_s
+
+
+def expectation_of(
     spec: ServiceSpec,
     point: SafePoint,
     assessment: Assessment,

@@ -42,6 +42,9 @@ def stateful_care(proposal: Proposal, context: Context) -> Verdict | None:
         return Refused(Check.STATEFUL_CARE, no)
     for step in proposal.steps:
         spec = context.stack.services[step.target]
+        if step.kind is ActionKind.EMERGENCY_ROLLBACK and spec.is_one_way:
+            text = f"{step.target} is declared one-way: an older version cannot run"
+            return Refused(Check.STATEFUL_CARE, text)
         if not spec.is_stateful:
             continue
         if step.kind is ActionKind.EMERGENCY_ROLLBACK and not spec.rollback_is_safe:
@@ -96,8 +99,8 @@ def _unfounded(proposal: Proposal, context: Context) -> str:
 def dependency_order(proposal: Proposal, context: Context) -> Verdict | None:
     """Not before all that the service needs has been verified healthy for two windows."""
     for step in proposal.steps:
-        if step.kind not in TOUCHES:
-            continue
+        if step.kind not in TOUCHES or step.undoes is not None:
+            continue  # what takes back our own step may be what its needs wait for
         for target in context.hard_closure.get(step.target, ()):
             verdict = _is_settled(target, step.target, context)
             verdict = verdict or _has_answered(target, step.target, context, proposal.on_running)

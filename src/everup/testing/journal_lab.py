@@ -26,6 +26,7 @@ from everup.model.notice import Occasion
 from everup.model.observation import Exit
 from everup.model.prediction import PredictionEnding
 from everup.model.probation import ProbationEnding
+from everup.model.restore import RestoreEnding, RestoreStep
 
 STACK = "lab"
 
@@ -149,7 +150,17 @@ def story() -> list[e.Entry]:
         ),
         e.PredictionSettled(16.4, "pre-1", "db", Cause.LEAK, PredictionEnding.AVERTED, "came true"),
         e.JournalPruned(16.5, 4, "hash", "digest"),
+        *_restores(),
         e.ControllerStopped(17.0, "asked to"),
+    ]
+
+
+def _restores() -> list[e.Entry]:
+    step = RestoreStep("db", "1:b", "1:a", "db:2", "db:1", "sha256:b", "everup-kept:b")
+    return [
+        e.RestoreBegan(16.5, "res-1", "Ann", "as it was", (step,), "snap-1", "snap-2"),
+        e.RestoreTurned(16.6, "res-1", "Ann changed her mind"),
+        e.RestoreEnded(16.7, "res-1", RestoreEnding.PUT_BACK, "nothing had been changed"),
     ]
 
 

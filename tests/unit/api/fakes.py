@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from everup.loop.look import Decision, Look
 from everup.loop.mishaps import Mishaps
 from everup.loop.ports import ActionRecord
+from everup.loop.restores import RestoreAnswer, RestoreWish
 from everup.loop.rooms import RoomCounts
 from everup.model import decision as d
 from everup.model.assessment import (
@@ -25,8 +26,10 @@ from everup.model.explanation import KindAnswer, KindState, Remedy, Said, Way
 from everup.model.incident import Attempt, Incident
 from everup.model.kinds import ActionKind, Cause, Condition, Mode, Origin
 from everup.model.request import Answer, AnswerState, Request, Verb
+from everup.model.restore import NothingToDo, RestorePlan, RestoreRefusal, RestoreTarget
 from everup.model.runtime import Capability, RuntimeManifest
 from everup.model.settings import Settings
+from everup.model.snapshot import Snapshot
 from everup.model.stack import Dependency, ServiceSpec, Stack
 from everup.model.state import Freeze, Memory, StackState
 
@@ -188,6 +191,9 @@ class FakeControl:
     asked: list[Request] = field(default_factory=list)
     answers: dict[Verb, Answer] = field(default_factory=dict)
     fails_with: Exception | None = None
+    plans: dict[tuple[str, ...], RestorePlan] = field(default_factory=dict)  # by services
+    wishes: list[RestoreWish] = field(default_factory=list)
+    snapshots: dict[str, Snapshot] = field(default_factory=dict)
 
     async def request(self, request: Request) -> Answer:
         self.asked.append(request)
@@ -223,7 +229,31 @@ class FakeControl:
     def now_s(self) -> float:
         return 111.0
 
-    async def compare(self, service: str) -> tuple[str, list[str]]:
+    async def plan_restore(
+        self, target: RestoreTarget
+    ) -> RestorePlan | NothingToDo | tuple[RestoreRefusal, ...]:
+        return self.plans.get(tuple(target.services), NothingToDo(target))
+
+    async def restore(self, wish: RestoreWish) -> RestoreAnswer:
+        self.wishes.append(wish)
+        plan = await self.plan_restore(wish.target)
+        if not isinstance(plan, RestorePlan):
+            return RestoreAnswer(Answer(AnswerState.DONE, "nothing to restore"))
+        if plan.refusals:
+            first = plan.refusals[0]
+            no = Answer(AnswerState.REFUSED, first.reason, check=first.name)
+            return RestoreAnswer(no, plan)
+        return RestoreAnswer(Answer(AnswerState.ACCEPTED, "begun as res-1"), plan, "res-1")
+
+    async def undo_restore(self, restore_id: str, by: str, reason: str) -> Answer:
+        if not self.state.restores[restore_id].is_open:
+            return Answer(AnswerState.REFUSED, "not under way", check="not_open")
+        return Answer(AnswerState.ACCEPTED, f"{restore_id} goes back")
+
+    async def snapshot(self, snapshot_id: str) -> Snapshot | None:
+        return self.snapshots.get(snapshot_id)
+
+    async def compare(self, service: str, version: str = "") -> tuple[str, list[str]]:
         if service != "api":
             raise GiveUp("nothing has changed")
         return "shop/api:1 (4f1c9e2ab3d0)", ["runs from: shop/api:2 → shop/api:1"]

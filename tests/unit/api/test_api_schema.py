@@ -61,5 +61,9 @@ def test_every_endpoint_is_there_and_no_other() -> None:
         "/scaling/decisions",
         "/scaling/manual/{service}",
         "/rollback/manual/{service}",
+        "/restores",
+        "/restores/{restore_id}",
+        "/restores/{restore_id}/undo",
+        "/snapshots/{snapshot_id}/restore",
         "/metrics",
     }

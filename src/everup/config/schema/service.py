@@ -144,6 +144,12 @@ def _how_it_is_handled() -> dict[str, Part]:
             True,
             default=False,
         ),
+        "one_way": described(
+            flag(),
+            "Its schema changes with it, so that an older version cannot run: it never goes back.",
+            True,
+            default=False,
+        ),
         "one_shot": described(
             flag(), "Runs once and ends; its end with 0 is no fault.", True, default=False
         ),

@@ -260,6 +260,14 @@ class ProcessRuntime:
         back = f"{name} runs from {checked.title} again"
         return (told, back) if told else (back,)
 
+    async def lacks(self, captured: Captured) -> str:
+        """A configuration that cannot be read any more."""
+        try:
+            Configuration.parse(captured.content)
+        except GiveUp as error:
+            return str(error)
+        return ""
+
     async def pin_image(self, service: str, reference: str) -> str:
         """Refused."""
         raise self._refusal(Capability.PIN_IMAGE)

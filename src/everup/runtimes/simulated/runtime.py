@@ -259,6 +259,13 @@ class SimulatedRuntime:
         names = self._world.services[service].instances
         return [*told, *(f"{name} runs from {captured.title} again" for name in names)]
 
+    async def lacks(self, captured: Captured) -> str:
+        """Everything that can be read can be had."""
+        self._check(captured.service)
+        self._need_engine()
+        merged(self._world.services[captured.service].spec, captured.content)
+        return ""
+
     async def evidence(self, service: str, instance: str | None = None) -> Sequence[str]:
         """A line for each instance."""
         self._check(service, instance)

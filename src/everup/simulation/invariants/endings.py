@@ -17,8 +17,9 @@ from everup.simulation.invariants import rollbacks
 from everup.simulation.invariants.court import Case, Objection
 
 GOOD = frozenset({Truth.WELL, Truth.DONE, Truth.PAUSING})
-NOTHING_TO_TRY = FORETOLD | {Cause.STOPPED_ON_PURPOSE, Cause.RECOVERING}
-"""What is a person's from the beginning, or may be: a healthy service is left alone."""
+NOTHING_TO_TRY = FORETOLD | {Cause.STOPPED_ON_PURPOSE, Cause.RECOVERING, Cause.REQUESTED}
+"""What is a person's from the beginning, or may be: a healthy service is left alone, and what a
+restore could not put back was tried before it was called an incident."""
 AT_WORK_S = 300.0
 CHURN_MOST, CHURN_WITHIN_S = 4, 60.0
 PRESUMED_WISHES = frozenset({0, 130, 137, 143})
