@@ -14,6 +14,7 @@ from typing import Protocol
 from everup.cli.show import moment
 from everup.cli.words import behind, happened, named, spoken
 from everup.model import entries as e
+from everup.model.snapshot import SnapshotReason
 
 AGAIN_AFTER_S = 0.25
 PAGE = 500
@@ -80,6 +81,10 @@ def _of_people(entry: e.Entry) -> str | None:
             return f"kept {entry.service}, to go back to: {entry.title}"
         case e.SafePointForgotten():
             return f"kept no more of {entry.service}: {entry.reason}"
+        case e.SnapshotTaken() if entry.reason is SnapshotReason.BY_HAND:
+            return f"snapshot {entry.snapshot_id} taken, asked by {entry.by}"
+        case e.SnapshotVerified() if entry.harms:
+            return f"{len(entry.harms)} objects of what is kept cannot be used: {entry.harms[0]}"
         case e.FreezeLifted():
             return f"unfrozen {entry.scope or 'the stack'} by {entry.by}"
         case _:

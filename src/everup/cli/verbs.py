@@ -24,6 +24,7 @@ from everup.cli.options import (
     modes,
 )
 from everup.cli.place import Place
+from everup.cli.snapshot_verb import snapshot
 
 app = typer.Typer(
     name="everup",
@@ -202,6 +203,9 @@ def rollback(
     from everup.cli.wishes import rollback as run_rollback
 
     return run_rollback(place, service, wait, reason, override, is_dry=dry_run)
+
+
+app.command()(snapshot)
 
 
 @app.command()

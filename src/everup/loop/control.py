@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 from everup.dependency_monitor import Closures, build_graph
-from everup.loop import approvals, why_not, wishes
+from everup.loop import approvals, comparing, why_not, wishes
 from everup.loop.aside import KeepAside
 from everup.loop.book import Book
 from everup.loop.busy import BusyAsker
@@ -25,18 +25,22 @@ from everup.loop.debts import Debts, release
 from everup.loop.desk import Desk
 from everup.loop.desk_of_wishes import DeskOfWishes
 from everup.loop.foresight import Foresight
+from everup.loop.gather import OwnFiles
 from everup.loop.look import Decision, Look
 from everup.loop.mishaps import LOOK, Mishaps
+from everup.loop.no_shelf import NoShelf
 from everup.loop.owed_starts import OwedStarts
 from everup.loop.ports import Clock, HostSense, Ids, Journal, Prober, Random, Runtime, Shelf
 from everup.loop.proven import Proven
 from everup.loop.rooms import Beside, Rooms
-from everup.loop.safe_points import NoShelf, SafePoints
+from everup.loop.safe_points import SafePoints
 from everup.loop.sampling import Samplers, raise_first_of
 from everup.loop.settle import ENDS_AND_STARTS
+from everup.loop.snapshots import Snapshots
 from everup.loop.standing_in import as_it_leads, standing_in
 from everup.loop.under_way import UnderWay
 from everup.loop.upkeep import Upkeep
+from everup.model.comparison import Change
 from everup.model.decision import Verdict
 from everup.model.entries import (
     ControllerStarted,
@@ -79,6 +83,7 @@ class Control(ControlViews):
         *,
         rooms: Rooms | None = None,
         shelf: Shelf | None = None,
+        own_files: OwnFiles | None = None,
         holder: str = "everup",
         version: str = "",
         boot_id: str = "",
@@ -102,7 +107,9 @@ class Control(ControlViews):
         self.beside = Beside(rooms or Rooms(), stack, settings, clock)
         self._upkeep = Upkeep()
         self.foresight, self.counts_seen = Foresight(), Counts()
-        self.safe_points = SafePoints(shelf or NoShelf())
+        shelf = shelf or NoShelf()
+        self.snapshots = Snapshots(self, shelf, own_files)
+        self.safe_points = SafePoints(shelf, self.snapshots.captured)
         self._holder, self._version, self._boot_id = holder, version, boot_id
         self._wake_up = asyncio.Event()
         self._under_way = UnderWay(KeepAside(runtime.manifest))
@@ -165,6 +172,7 @@ class Control(ControlViews):
             sampling.cancel()
             await self._upkeep.close()
             await self.safe_points.close()
+            await self.snapshots.close()
             await asyncio.gather(sampling, *self._under_way.cancel(), return_exceptions=True)
 
     async def _look(self) -> None:
@@ -180,6 +188,7 @@ class Control(ControlViews):
             await self.beside.after_look(self)
             self._upkeep.after_look(self)
             self.safe_points.after_look(self)
+            self.snapshots.after_look()
         except Exception as error:  # noqa: BLE001 - a flaw of ours must not end the healer
             now_s = self.clock.now()
             mishap = self.mishaps.happened(LOOK, error, now_s, stops_acting=True)
@@ -324,6 +333,7 @@ class Control(ControlViews):
 
     async def write(self, entries: list[Entry]) -> None:
         """Into the journal and into the state."""
+        self.snapshots.heard(entries)
         await self._book.write(entries)
         self.beside.log(entries)
 
@@ -374,6 +384,10 @@ class Control(ControlViews):
     async def compare(self, service: str) -> tuple[str, Sequence[str]]:
         """What it would go back to, and what would differ then. Raises GiveUp: why it cannot."""
         return await self.safe_points.compare(self, service)
+
+    async def compare_snapshots(self, first: str, second: str) -> Sequence[Change]:
+        """What changed from one snapshot to another, or to `now`. Raises GiveUp, TryAgain."""
+        return await comparing.compare(self, first, second)
 
     def now_s(self) -> float:
         """By the loop's clock."""

@@ -10,20 +10,23 @@ In mode observe nothing of the engine's is changed: what runs is written down, n
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import TYPE_CHECKING
 
+from everup.loop.pins import pin, unpin
 from everup.loop.ports import Shelf
-from everup.model.entries import SafePointForgotten, SafePointKept
+from everup.model.entries import Entry, SafePointForgotten, SafePointKept
 from everup.model.errors import EverupError, GiveUp
-from everup.model.kinds import ActionKind, Mode
 from everup.model.runtime import Capability, Captured
 from everup.model.safe_point import SafePoint
 from everup.model.state import StackState
-from everup.rollback_manager import differences, way_back, worth_keeping
-from everup.rollback_manager.choose import NoWayBack
-from everup.safety import mode_in_force
+from everup.rollback_manager import (
+    NoWayBack,
+    differences,
+    points_to_drop,
+    way_back,
+    worth_keeping,
+)
 
 if TYPE_CHECKING:
     from everup.loop.control import Control
@@ -31,38 +34,18 @@ if TYPE_CHECKING:
 AGAIN_S = 60.0
 """After a try that failed."""
 
-REPOSITORY = "everup-kept"
 NEEDED = (Capability.CAPTURE, Capability.RESTORE)
 
 
-class NoShelf:
-    """Where nothing is kept longer than Everup lives; for tests and simulation, which share one."""
-
-    def __init__(self) -> None:
-        self._kept: dict[str, Captured] = {}
-
-    async def put(self, name: str, captured: Captured) -> None:
-        """Keep it."""
-        self._kept[name] = captured
-
-    async def get(self, name: str) -> Captured | None:
-        """What was put."""
-        return self._kept.get(name)
-
-    async def remove(self, name: str) -> None:
-        """Forget it."""
-        self._kept.pop(name, None)
-
-    async def names(self) -> Sequence[str]:
-        """Of all that is kept."""
-        return tuple(self._kept)
+Elsewhere = Callable[[str, str], Awaitable[Captured | None]]
+"""Service and version → what a snapshot holds of it; None: none does."""
 
 
 class SafePoints:
-    """Keeps and gives up; one task at a time."""
+    """Keeps and gives up; one task at a time. `elsewhere`: asked for what no safe point is."""
 
-    def __init__(self, shelf: Shelf) -> None:
-        self._shelf = shelf
+    def __init__(self, shelf: Shelf, elsewhere: Elsewhere) -> None:
+        self._shelf, self._elsewhere = shelf, elsewhere
         self._task: asyncio.Task[None] | None = None
         self._not_before_s: dict[str, float] = {}
         self._is_swept = False
@@ -98,12 +81,14 @@ class SafePoints:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def get(self, service: str, version: str) -> Captured:
-        """What was kept of this version.
+        """What was kept of this version, by a safe point or a snapshot; every byte as it was.
 
         Raises:
-            GiveUp: it is not there any more.
+            GiveUp: it is not there any more, or damaged.
         """
         captured = await self._shelf.get(_name(service, version))
+        if captured is None:
+            captured = await self._elsewhere(service, version)
         if captured is None:
             raise GiveUp(f"what was kept of {service} to go back to cannot be read any more")
         return captured
@@ -142,51 +127,61 @@ class SafePoints:
         captured = await runtime.capture(service)
         if captured.version != version:
             raise GiveUp(f"{service} runs from something else by now")
-        reference = ""
-        seen = None if control.look is None else control.look.observation
-        is_hands_off = mode_in_force(control.stack, seen, service, ROLLBACK) is Mode.OBSERVE
-        if captured.image and not is_hands_off and runtime.manifest.can(Capability.PIN_IMAGE):
-            reference = reference_of(control.stack.name, service, version)
-            if await runtime.pin_image(service, reference) != captured.image:
-                await runtime.unpin_image(service, reference)
-                raise GiveUp(f"{service} runs from another image by now")
+        reference = await pin(control, captured)
         await self._shelf.put(_name(service, version), captured)
         at_s = control.clock.now()
         title = captured.title or version
-        return SafePointKept(at_s, service, version, title, captured.image, reference)
+        image, size = captured.image, captured.image_bytes
+        return SafePointKept(at_s, service, version, title, image, reference, size)
 
     async def _give_up(self, control: Control, point: SafePoint) -> None:
         try:
             async with asyncio.timeout(control.settings.action_deadline_s):
                 await self._shelf.remove(_name(point.service, point.version))
                 if point.reference:
-                    await control.runtime.unpin_image(point.service, point.reference)
+                    await unpin(control, point.service, point.version)
         except (EverupError, TimeoutError) as error:
             log = control.beside.rooms.log
             log.warning("safe_point_not_given_up", service=point.service, text=str(error))
 
     async def _sweep(self, control: Control) -> None:
-        """What an earlier life kept and did not live to write down; of services that are gone."""
-        known = {_name(p.service, p.version) for p in _all(control.state)}
-        for name in await self._shelf.names():
-            if name not in known:
-                service, _, version = name.rpartition("@")
-                await self._shelf.remove(name)
-                if service in control.stack.services and control.runtime.manifest.can(
-                    Capability.UNPIN_IMAGE
-                ):
-                    reference = reference_of(control.stack.name, service, version)
-                    await control.runtime.unpin_image(service, reference)
+        """What an earlier life kept and did not live to write down; of services that are gone. And
+        what is written down and is not there: it is kept anew."""
+        known = {_name(p.service, p.version): p for p in _all(control.state)}
+        there = set(await self._shelf.names())
+        for name in sorted(there - set(known)):
+            service, _, version = name.rpartition("@")
+            await self._shelf.remove(name)
+            await unpin(control, service, version)
+        gone = [point for name, point in known.items() if name not in there]
+        await self._forget(control, gone, "it is not there any more")
+
+    async def keep_anew(self, control: Control, names: Collection[str]) -> None:
+        """What is damaged of what runs now is forgotten, so that it is kept once more; what does
+        not run stays, for whoever can mend it."""
+        hurt = [p for p in _all(control.state) if _name(p.service, p.version) in names]
+        runs = [p for p in hurt if control.state.service(p.service).version == p.version]
+        await self._forget(control, runs, "it is damaged, and kept anew")
+
+    async def drop(self, control: Control, running: Collection[str]) -> None:
+        """Those whose images take too much room; `running`: images that run now."""
+        for point, why in points_to_drop(control.state, running, control.settings):
+            await self._forget(control, [point], why)
+            await self._give_up(control, point)
+
+    async def _forget(self, control: Control, points: Sequence[SafePoint], why: str) -> None:
+        now_s = control.clock.now()
+        said: list[Entry] = [SafePointForgotten(now_s, p.service, p.version, why) for p in points]
+        if said:
+            await control.write(said)
 
     async def release(self, control: Control, service: str, by: str) -> list[str]:
         """All that is kept of a service, or of all (""): given up, because a person asked."""
         said: list[str] = []
         for point in _all(control.state):
             if service in ("", point.service):
+                await self._forget(control, [point], f"given back for {by}")
                 await self._give_up(control, point)
-                now_s = control.clock.now()
-                why = f"given back for {by}"
-                await control.write([SafePointForgotten(now_s, point.service, point.version, why)])
                 said.append(f"{point.service}: {point.title} is not kept any more")
         return said
 
@@ -204,15 +199,6 @@ class SafePoints:
             kept = await self.get(service, point.version)
             now = await control.runtime.capture(service)
         return point.title, differences(kept, now)
-
-
-ROLLBACK = ActionKind.EMERGENCY_ROLLBACK
-
-
-def reference_of(stack: str, service: str, version: str) -> str:
-    """The name by which an image is kept: the same for the same version, and nobody else's."""
-    short = hashlib.sha256(f"{stack}/{service}/{version}".encode()).hexdigest()[:16]
-    return f"{REPOSITORY}:{short}"
 
 
 def _name(service: str, version: str) -> str:

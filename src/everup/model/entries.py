@@ -18,6 +18,7 @@ from everup.model.kinds import UNKNOWN, ActionKind, Cause, Origin, Purpose
 from everup.model.notice import Occasion
 from everup.model.observation import Exit
 from everup.model.prediction import PredictionEnding
+from everup.model.snapshot import SnapshotReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,6 +380,7 @@ class SafePointKept:
     title: str
     image: str = ""
     reference: str = ""
+    image_bytes: float = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -399,6 +401,48 @@ class GivenBack:
     scope: str
     what: tuple[str, ...]
     by: str
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotTaken:
+    """The whole stack was recorded; `digest` is the sum of its manifest. `versions`, `instances`:
+    by service. `images`: content address → bytes of those that are held. `missing`: services of
+    which nothing could be recorded."""
+
+    at_s: float
+    snapshot_id: str
+    reason: SnapshotReason
+    by: str
+    digest: str
+    is_safe: bool = False
+    versions: Mapping[str, str] = field(default_factory=dict)
+    instances: Mapping[str, int] = field(default_factory=dict)
+    images: Mapping[str, float] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+    took_s: float = UNKNOWN
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotForgotten:
+    """It cannot be gone back to any more, and nothing is held for it."""
+
+    at_s: float
+    snapshot_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotVerified:
+    """Everything that is kept was read and compared with its sums. `harms`: a sentence for each
+    object that is damaged or missing, bounded. `mended`: what was, and is whole again."""
+
+    at_s: float
+    by: str
+    objects: int
+    total_bytes: int
+    harms: tuple[str, ...] = ()
+    mended: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -445,6 +489,9 @@ Entry = (
     | SafePointForgotten
     | GivenBack
     | JournalPruned
+    | SnapshotTaken
+    | SnapshotForgotten
+    | SnapshotVerified
 )
 
 ENTRY_TYPES: Mapping[str, type[Entry]] = {cls.__name__: cls for cls in Entry.__args__}

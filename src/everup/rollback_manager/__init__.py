@@ -4,9 +4,25 @@ Called by `loop`. Imports `model` only. Whether it may be done is the gate's bus
 done the runtime's.
 """
 
+from everup.rollback_manager.between import Held, changes
 from everup.rollback_manager.choose import NoWayBack, way_back
 from everup.rollback_manager.compare import differences
 from everup.rollback_manager.keep import worth_keeping
 from everup.rollback_manager.propose import proposal_for, propose
+from everup.rollback_manager.retain import is_due, is_safe, points_to_drop, still_held, to_drop
 
-__all__ = ["NoWayBack", "differences", "proposal_for", "propose", "way_back", "worth_keeping"]
+__all__ = [
+    "Held",
+    "NoWayBack",
+    "changes",
+    "differences",
+    "is_due",
+    "is_safe",
+    "points_to_drop",
+    "proposal_for",
+    "propose",
+    "still_held",
+    "to_drop",
+    "way_back",
+    "worth_keeping",
+]

@@ -17,6 +17,7 @@ from everup.api.routes import (
     rollback,
     scaling,
     services,
+    snapshots,
     stack,
     status,
 )
@@ -37,6 +38,7 @@ ROUTERS = (
     services.router,
     recovery.router,
     rollback.router,
+    snapshots.router,
     scaling.router,
     report.router,
     metrics.router,
