@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
+from rich.table import Table
 from rich.text import Text
 
 from everup.cli import client, hints, show
@@ -35,8 +35,14 @@ def put_list(place: Place) -> int:
     if not marks:
         show.put_text(found["why_not"] or "There is no snapshot yet.")
         return OK
-    columns = ("id", "taken", "why", "by", "services", "safe", "images held", "note")
-    show.put_table("Snapshots", columns, [_row(mark) for mark in marks])
+    table = Table(title="Snapshots", title_justify="left", header_style="bold")
+    for name, is_whole in (("id", True), ("taken", True), ("why", False), ("services", False)):
+        table.add_column(name, no_wrap=is_whole, overflow="fold")
+    for name in ("safe", "images held"):
+        table.add_column(name, overflow="fold")
+    for mark in marks:
+        table.add_row(*map(show.cell, _row(mark)))
+    show.console().print(table)
     show.put_text(_about(found))
     for text in (found["why_not"], found["fault"]):
         if text:
@@ -131,15 +137,18 @@ def _row(mark: Mapping[str, Any]) -> tuple[object, ...]:
     services = str(mark["services"])
     if mark["missing"]:
         services += f", not {', '.join(mark['missing'])}"
+    why = REASONS[mark["reason"]]
+    if mark["reason"] == "by_hand":
+        why += f" ({mark['by']})"
+    if mark["note"]:
+        why += f": {mark['note']}"
     return (
         mark["id"],
-        show.moment(mark["at_s"], with_day=True),
-        REASONS[mark["reason"]],
-        mark["by"],
+        show.moment(mark["at_s"], with_day=True)[len("2000-") :],
+        why,
         services,
         "yes" if mark["is_safe"] else "not proven",
         "–" if mark["held_bytes"] == 0 else _bytes(mark["held_bytes"]),
-        mark["note"],
     )
 
 
@@ -149,8 +158,7 @@ def _about(found: Mapping[str, Any]) -> str:
         kept += f"; {found['objects']} objects, {_bytes(found['total_bytes'])}"
     if found["verified_at_s"] is None:
         return f"{kept}; not verified yet."
-    ago_min = max(0.0, time.time() - found["verified_at_s"]) / 60
-    said = f"{kept}; verified {ago_min:.0f} min ago"
+    said = f"{kept}; verified {show.moment(found['verified_at_s'], with_day=True)}"
     harms = found["harms"]
     return f"{said}, {len(harms)} not as they were: everup snapshot verify" if harms else f"{said}."
 

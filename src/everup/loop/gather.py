@@ -83,7 +83,7 @@ class Gather:
                     told = await self._control.runtime.run_hook(name, DUMP, hook)
                 said[name] = f"done: {told.strip()[:OUTPUT_CHARS_MOST]}".rstrip(": ")
             except (EverupError, TimeoutError) as error:
-                said[name] = f"failed: {error or 'no end in time'}"[:OUTPUT_CHARS_MOST]
+                said[name] = f"failed: {str(error) or 'no end in time'}"[:OUTPUT_CHARS_MOST]
         return said
 
     @staticmethod
@@ -110,6 +110,10 @@ class Gather:
             if part.digest:
                 self._known[name] = part
         self._named &= {(name, part.version) for name, part in self._known.items()}
+
+    def forget_names(self, service: str) -> None:
+        """The images of this service, or of all (""), have no name of ours any more."""
+        self._named = {pair for pair in self._named if service not in ("", pair[0])}
 
     def running(self) -> frozenset[str]:
         """Content addresses of images that run now, as far as is known."""

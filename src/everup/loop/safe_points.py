@@ -180,6 +180,7 @@ class SafePoints:
         said: list[str] = []
         for point in _all(control.state):
             if service in ("", point.service):
+                self._not_before_s[point.service] = control.clock.now() + AGAIN_S
                 await self._forget(control, [point], f"given back for {by}")
                 await self._give_up(control, point)
                 said.append(f"{point.service}: {point.title} is not kept any more")

@@ -221,26 +221,46 @@ class Snapshots:
 
     async def release(self, service: str, by: str) -> list[str]:
         """Nothing is held for snapshots any more: of all (""), which are forgotten then, or of one
-        service, whose images may be pruned from now on."""
+        service, whose images may be pruned from now on. The next one on schedule comes half an hour
+        later.
+
+        Raises:
+            TryAgain: one is being taken and does not end.
+        """
         control, marks = self._control, self._control.state.snapshots
-        if not service:
-            await self._forget([(mark, f"given back for {by}") for mark in marks])
-            return [f"{len(marks)} snapshots are not kept any more"] if marks else []
-        said: list[str] = []
-        for version in dict.fromkeys(mark.versions.get(service, "") for mark in marks):
-            if any(mark.images and mark.holds(service, version) for mark in marks):
-                await unpin(control, service, version, is_forced=True)
-                said.append(f"{service}: its image of {version} may be pruned")
-        return said
+        try:
+            async with asyncio.timeout(control.settings.lease_s):
+                await self._one_at_a_time.acquire()
+        except TimeoutError:
+            raise TryAgain("a snapshot is being taken") from None
+        try:
+            self._gather.forget_names(service)
+            if not service:
+                self._not_before_s = control.clock.now() + control.settings.snapshot_interval_s
+                await self._forget([(mark, f"given back for {by}") for mark in marks])
+                return [f"{len(marks)} snapshots are not kept any more"] if marks else []
+            said: list[str] = []
+            for version in dict.fromkeys(mark.versions.get(service, "") for mark in marks):
+                if any(mark.images and mark.holds(service, version) for mark in marks):
+                    await unpin(control, service, version, is_forced=True)
+                    said.append(f"{service}: its image of {version} may be pruned")
+            return said
+        finally:
+            self._one_at_a_time.release()
 
     # --- beside the loop --------------------------------------------------------------------------
 
     def heard(self, entries: Iterable[Entry]) -> None:
         """Somebody else's change is worth a snapshot, once it is over."""
         for entry in entries:
-            is_version = isinstance(entry, VersionSeen) and entry.before
-            is_count = isinstance(entry, InstancesCounted) and entry.by != OURSELVES
-            if (is_version or is_count) and entry.service not in self._control.state.in_flight:
+            match entry:
+                case VersionSeen(before=before) if before:
+                    service = entry.service
+                case InstancesCounted(by=by) if by != OURSELVES:
+                    service = entry.service
+                case _:
+                    continue
+            if service not in self._control.state.in_flight:
                 self._changed_at_s = self._control.clock.now()
 
     def after_look(self) -> None:

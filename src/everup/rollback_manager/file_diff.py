@@ -12,7 +12,6 @@ import re
 from collections.abc import Sequence
 from difflib import unified_diff
 from fnmatch import fnmatch
-from pathlib import PurePosixPath
 
 BYTES_MOST = 256 * 1024
 LINES_MOST = 40
@@ -33,8 +32,8 @@ _VARIABLE = re.compile(r"^(\s*(?:-\s+)?[\"']?[\w.-]+\s*[:=]\s*)(.*)$")
 
 def is_secret(path: str) -> bool:
     """Does it look like a secret by its name?"""
-    parts = PurePosixPath(path.lower()).parts
-    name = parts[-1] if parts else ""
+    parts = path.lower().split("/")
+    name = parts[-1]
     is_named = any(fnmatch(name, pattern) for pattern in SECRET_NAMES)
     return is_named or any("secret" in part for part in parts)
 

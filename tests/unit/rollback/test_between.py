@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -30,11 +31,11 @@ def held(
     part: ServiceSnapshot | None = PART,
     captured: Captured | None = CAPTURED,
     at_s: float = 10.0,
-    **files: bytes,
+    files: Mapping[str, bytes] | None = None,
 ) -> Held:
     services = {} if part is None else {"a": part}
     snapshot = Snapshot(f"s{at_s}", "s", at_s, SnapshotReason.BY_HAND, "x", services)
-    return Held(snapshot, {} if captured is None else {"a": captured}, files)
+    return Held(snapshot, {} if captured is None else {"a": captured}, files or {})
 
 
 def between(second: Held, *deeds: Deed, first: Held | None = None) -> dict[Aspect, Change]:
@@ -119,7 +120,7 @@ def test_a_service_that_came_went_or_was_not_read_is_said() -> None:
 
 
 def test_files_of_the_stack_are_compared() -> None:
-    first, second = held(**{"compose.yml": b"a: 1\n"}), held(**{"compose.yml": b"a: 2\n"})
+    first, second = (held(files={"compose.yml": content}) for content in (b"a: 1\n", b"a: 2\n"))
     change = between(second, first=first)[Aspect.STACK_FILE]
     assert change.service == ""
     assert change.lines[2:] == ("-a: 1", "+a: 2")

@@ -123,7 +123,7 @@ def test_another_key_is_told_and_loses_nothing(tmp_path: Path, first: str) -> No
         lambda: wrong.check_marks(),
     ):
         with pytest.raises(AskAHuman, match="EVERUP_SECRET_KEY") as told:
-            ask()  # type: ignore[no-untyped-call]
+            ask()
         assert "another key of many letters" not in str(told.value)
         assert "give that one" in str(told.value)
     assert {path: path.read_bytes() for path in every_file(tmp_path)} == before
@@ -171,7 +171,7 @@ def test_many_who_put_into_a_new_vault_at_once_share_one_salt(tmp_path: Path) ->
         vault = vault_in(folder)
         with ThreadPoolExecutor(8) as pool:
             texts = [str(i).encode() for i in range(16)]
-            found = list(pool.map(lambda t, v=vault: v.put(t, is_secret=True), texts))  # type: ignore[misc]
+            found = list(pool.map(lambda t, v=vault: v.put(t, is_secret=True), texts))
         assert [vault.get(address) for address in found] == texts
         assert vault.check_marks() == []
 
