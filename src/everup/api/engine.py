@@ -6,6 +6,7 @@ only way to change anything is `Control.request`.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Protocol
 
@@ -17,6 +18,7 @@ from everup.loop.ports import ActionRecord
 from everup.loop.restores import RestoreAnswer, RestoreWish
 from everup.loop.rooms import RoomCounts
 from everup.model.assessment import Assessment
+from everup.model.comparison import Change
 from everup.model.decision import Verdict
 from everup.model.entries import Entry
 from everup.model.explanation import KindAnswer
@@ -27,7 +29,7 @@ from everup.model.request import Request as Wish
 from everup.model.restore import NothingToDo, RestorePlan, RestoreRefusal, RestoreTarget
 from everup.model.runtime import RuntimeManifest
 from everup.model.settings import Settings
-from everup.model.snapshot import Snapshot
+from everup.model.snapshot import Checked, Snapshot
 from everup.model.stack import Stack
 from everup.model.state import Memory, StackState
 
@@ -77,6 +79,21 @@ class JournalView(Protocol):
     ) -> Sequence[tuple[int, str, Entry]]: ...
 
 
+class SnapshotsView(Protocol):
+    """What is kept of the whole stack."""
+
+    fault: str
+    kept: tuple[int, int]
+
+    def why_not(self) -> str: ...
+
+    def ask(self, by: str, note: str, *, with_dumps: bool) -> asyncio.Task[Snapshot]: ...
+
+    async def get(self, snapshot_id: str) -> Snapshot | None: ...
+
+    async def verify(self, by: str) -> Checked: ...
+
+
 class ControlView(Protocol):
     """One stack's loop."""
 
@@ -104,6 +121,8 @@ class ControlView(Protocol):
     def mishaps(self) -> Mishaps: ...
     @property
     def counts(self) -> RoomCounts: ...
+    @property
+    def snapshots(self) -> SnapshotsView: ...
 
     async def request(self, request: Wish) -> Answer: ...
 
@@ -128,6 +147,8 @@ class ControlView(Protocol):
     async def undo_restore(self, restore_id: str, by: str, reason: str) -> Answer: ...
 
     async def snapshot(self, snapshot_id: str) -> Snapshot | None: ...
+
+    async def compare_snapshots(self, first: str, second: str) -> Sequence[Change]: ...
 
     def kinds(self, service: str) -> Sequence[KindAnswer]: ...
 

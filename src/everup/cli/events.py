@@ -14,6 +14,7 @@ from typing import Protocol
 from everup.cli.show import moment
 from everup.cli.words import behind, happened, named, spoken
 from everup.model import entries as e
+from everup.model.snapshot import SnapshotReason
 
 AGAIN_AFTER_S = 0.25
 PAGE = 500
@@ -94,6 +95,12 @@ def _of_versions(entry: e.Entry) -> str | None:
             return f"watched {entry.service}: {named(entry.ending)}, {entry.reason}"
         case e.SafePointForgotten():
             return f"kept no more of {entry.service}: {entry.reason}"
+        case _:
+            return None
+
+
+def _of_snapshots(entry: e.Entry) -> str | None:
+    match entry:
         case e.RestoreBegan():
             names = ", ".join(step.service for step in entry.steps)
             return f"restore {entry.restore_id} begins, asked by {entry.by}: {names}"
@@ -102,6 +109,10 @@ def _of_versions(entry: e.Entry) -> str | None:
         case e.RestoreEnded():
             how = entry.ending.replace("_", " ")
             return f"restore {entry.restore_id} ended, {how}: {entry.reason}"
+        case e.SnapshotTaken() if entry.reason is SnapshotReason.BY_HAND:
+            return f"snapshot {entry.snapshot_id} taken, asked by {entry.by}"
+        case e.SnapshotVerified() if entry.harms:
+            return f"{len(entry.harms)} objects of what is kept cannot be used: {entry.harms[0]}"
         case _:
             return None
 
@@ -123,7 +134,7 @@ def _of_sight(entry: e.Entry) -> str | None:
             return None
 
 
-_OF = (_of_healing, _of_people, _of_versions, _of_sight)
+_OF = (_of_healing, _of_people, _of_versions, _of_snapshots, _of_sight)
 
 
 async def last_sequence(journal: Entries) -> int:

@@ -1,4 +1,5 @@
-"""The verbs about going back together; `verbs` takes them in. What they do lives in `restoring`."""
+"""The verbs about what is kept of the whole stack, and going back to it; `verbs` takes them in.
+What they do lives in `snapshots` and `restoring`, imported when they run."""
 
 from __future__ import annotations
 
@@ -14,6 +15,67 @@ snapshots = typer.Typer(
 )
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+SnapshotId = Annotated[str, typer.Argument(help="A snapshot's id.")]
+
+
+@snapshots.command(name="list")
+@asks
+def list_snapshots(*, place: Place) -> int:
+    """What is kept of the whole stack, newest first."""
+    from everup.cli import snapshots as kept
+
+    return kept.put_list(place)
+
+
+@snapshots.command(name="create")
+@asks
+def create_snapshot(
+    with_dumps: Annotated[
+        bool, typer.Option("--with-dumps", help="Run the services' dump hooks before it.")
+    ] = False,
+    wait: Wait = 60,
+    reason: Reason = "",
+    *,
+    place: Place,
+) -> int:
+    """Record the whole stack now."""
+    from everup.cli import snapshots as kept
+
+    return kept.create(place, reason, wait, with_dumps=with_dumps)
+
+
+@snapshots.command(name="show")
+@asks
+def show_snapshot(snapshot: SnapshotId, *, place: Place) -> int:
+    """What one holds of each service."""
+    from everup.cli import snapshots as kept
+
+    return kept.put_one(place, snapshot)
+
+
+@snapshots.command(name="diff")
+@asks
+def diff_snapshots(
+    first: SnapshotId,
+    second: Annotated[str, typer.Argument(help="Another one; or now.")] = "now",
+    *,
+    place: Place,
+) -> int:
+    """What changed from one to another, per service and by whose hand."""
+    from everup.cli import snapshots as kept
+
+    return kept.put_diff(place, first, second)
+
+
+@snapshots.command(name="verify")
+@asks
+def verify_snapshots(*, place: Place) -> int:
+    """Read everything that is kept; 1 when something is damaged or missing, with its name."""
+    from everup.cli import snapshots as kept
+
+    return kept.verify(place)
 
 
 @snapshots.command(name="restore")

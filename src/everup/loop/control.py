@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 from everup.dependency_monitor import Closures, build_graph
-from everup.loop import approvals, why_not, wishes
+from everup.loop import approvals, comparing, why_not, wishes
 from everup.loop.aside import KeepAside
 from everup.loop.book import Book
 from everup.loop.busy import BusyAsker
@@ -25,8 +25,10 @@ from everup.loop.debts import Debts, release
 from everup.loop.desk import Desk
 from everup.loop.desk_of_wishes import DeskOfWishes
 from everup.loop.foresight import Foresight
+from everup.loop.gather import OwnFiles
 from everup.loop.look import Decision, Look
 from everup.loop.mishaps import LOOK, Mishaps
+from everup.loop.no_shelf import NoShelf
 from everup.loop.owed_starts import OwedStarts
 from everup.loop.ports import (
     Clock,
@@ -37,18 +39,19 @@ from everup.loop.ports import (
     Random,
     Runtime,
     Shelf,
-    Snapshots,
 )
 from everup.loop.probation import Probations
 from everup.loop.proven import Proven
 from everup.loop.restores import RestoreAnswer, Restores, RestoreWish
 from everup.loop.rooms import Beside, Rooms
-from everup.loop.safe_points import NoShelf, SafePoints
+from everup.loop.safe_points import SafePoints
 from everup.loop.sampling import Samplers, raise_first_of
 from everup.loop.settle import ENDS_AND_STARTS, is_led
+from everup.loop.snapshots import Snapshots
 from everup.loop.standing_in import as_it_leads, standing_in
 from everup.loop.under_way import UnderWay
 from everup.loop.upkeep import Upkeep
+from everup.model.comparison import Change
 from everup.model.decision import Verdict
 from everup.model.entries import (
     ControllerStarted,
@@ -93,7 +96,7 @@ class Control(ControlViews):
         *,
         rooms: Rooms | None = None,
         shelf: Shelf | None = None,
-        snapshots: Snapshots | None = None,
+        own_files: OwnFiles | None = None,
         holder: str = "everup",
         version: str = "",
         boot_id: str = "",
@@ -117,8 +120,11 @@ class Control(ControlViews):
         self.beside = Beside(rooms or Rooms(), stack, settings, clock)
         self._upkeep = Upkeep()
         self.foresight, self.counts_seen = Foresight(), Counts()
-        self.safe_points, self.probations = SafePoints(shelf or NoShelf()), Probations()
-        self.restores = Restores(snapshots)
+        self.probations = Probations()
+        shelf = shelf or NoShelf()
+        self.snapshots = Snapshots(self, shelf, own_files)
+        self.safe_points = SafePoints(shelf, self.snapshots.captured)
+        self.restores = Restores(self.snapshots)
         self._holder, self._version, self._boot_id = holder, version, boot_id
         self._wake_up = asyncio.Event()
         self._under_way = UnderWay(KeepAside(runtime.manifest))
@@ -183,6 +189,7 @@ class Control(ControlViews):
             await self.restores.close()
             await self.safe_points.close()
             await self.probations.close()
+            await self.snapshots.close()
             await asyncio.gather(sampling, *self._under_way.cancel(), return_exceptions=True)
 
     async def _look(self) -> None:
@@ -198,6 +205,7 @@ class Control(ControlViews):
             await self.beside.after_look(self)
             self._upkeep.after_look(self)
             self.safe_points.after_look(self)
+            self.snapshots.after_look()
         except Exception as error:  # noqa: BLE001 - a flaw of ours must not end the healer
             now_s = self.clock.now()
             mishap = self.mishaps.happened(LOOK, error, now_s, stops_acting=True)
@@ -346,6 +354,7 @@ class Control(ControlViews):
 
     async def write(self, entries: list[Entry]) -> None:
         """Into the journal and into the state."""
+        self.snapshots.heard(entries)
         await self._book.write(entries)
         self.beside.log(entries)
 
@@ -414,6 +423,10 @@ class Control(ControlViews):
     async def snapshot(self, snapshot_id: str) -> Snapshot | None:
         """The snapshot with this id."""
         return await self.restores.snapshot(snapshot_id)
+
+    async def compare_snapshots(self, first: str, second: str) -> Sequence[Change]:
+        """What changed from one snapshot to another, or to `now`. Raises GiveUp, TryAgain."""
+        return await comparing.compare(self, first, second)
 
     def now_s(self) -> float:
         """By the loop's clock."""

@@ -18,6 +18,7 @@ from everup.loop import (
     fold_probation,
     fold_restores,
     fold_scaling,
+    fold_snapshots,
     fold_versions,
 )
 from everup.loop.changes import with_service, without
@@ -155,6 +156,9 @@ _FOLDS: dict[type, Callable[[StackState, Any], StackState]] = {
     e.RestoreBegan: fold_restores.began,
     e.RestoreTurned: fold_restores.turned,
     e.RestoreEnded: fold_restores.ended,
+    e.SnapshotTaken: fold_snapshots.taken,
+    e.SnapshotForgotten: fold_snapshots.forgotten,
+    e.SnapshotVerified: fold_snapshots.verified,
 }
 
 assert set(_FOLDS) == set(e.ENTRY_TYPES.values()), "every entry has its fold"

@@ -25,7 +25,13 @@ def kept(state: StackState, entry: e.SafePointKept) -> StackState:
     is well now was no bad change after all."""
     known = state.service(entry.service)
     point = SafePoint(
-        entry.service, entry.version, entry.title, entry.at_s, entry.image, entry.reference
+        entry.service,
+        entry.version,
+        entry.title,
+        entry.at_s,
+        entry.image,
+        entry.reference,
+        entry.image_bytes,
     )
     others = [p for p in known.safe_points if p.version != entry.version]
     return with_service(

@@ -7,7 +7,7 @@ deadline, and raises only `everup.model.errors`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -25,7 +25,7 @@ from everup.model.runtime import (
     RuntimeEvent,
     RuntimeManifest,
 )
-from everup.model.snapshot import Snapshot, SnapshotReason
+from everup.model.snapshot import Checked
 from everup.model.stack import HookSpec, Limits, ProbeSpec, ServiceSpec
 from everup.model.state import StackState
 
@@ -265,35 +265,43 @@ class Journal(Protocol):
 
 
 class Shelf(Protocol):
-    """Keeps captured configurations by name, for as long as somebody may want them back. They may
-    hold secrets. Raises `TryAgain` when it cannot be reached."""
+    """Keeps captured configurations, files and manifests: by a name, or by their address as long
+    as somebody wants them. They may hold secrets. Raises `TryAgain` when it cannot be reached,
+    `AskAHuman` when its key is not the right one, and `Damaged`, which names it, for what is not
+    as it was put there: that is never given out."""
 
     async def put(self, name: str, captured: Captured) -> None:
-        """Keep it, before this returns, also through a loss of power."""
+        """Keep it under this name, before this returns, also through a loss of power."""
 
     async def get(self, name: str) -> Captured | None:
-        """What was put; None when there is none, or it cannot be read any more."""
+        """What was put; None when there is none."""
 
     async def remove(self, name: str) -> None:
         """Forget it, if it is there."""
 
     async def names(self) -> Sequence[str]:
-        """Of all that is kept."""
+        """Of all that is kept by a name."""
 
+    async def keep(self, captured: Captured) -> tuple[str, Mapping[str, str]]:
+        """Keep it without a name; its address, and path → address of its files."""
 
-class Snapshots(Protocol):
-    """Takes and finds snapshots of the whole stack; what they refer to lies on the shelf. Raises
-    `TryAgain` when it cannot be reached."""
+    async def at(self, address: str) -> Captured:
+        """What was kept there."""
 
-    async def get(self, snapshot_id: str) -> Snapshot | None:
-        """The manifest, proven by its sum; None: there is none by this id.
+    async def write(self, content: bytes, *, is_secret: bool) -> str:
+        """Keep any content; its address."""
 
-        Raises:
-            GiveUp: it is damaged.
-        """
+    async def read(self, address: str) -> bytes:
+        """What was written there."""
 
-    async def take(self, reason: SnapshotReason, by: str, timeout_s: float) -> Snapshot:
-        """Of what runs now, kept before this returns."""
+    async def verify(self, users: Mapping[str, Sequence[str]]) -> Checked:
+        """Read all that is there and all that is wanted, by names or by `users`: address → whom."""
+
+    async def sweep(self, wanted: Collection[str]) -> int:
+        """Take away what neither a name nor one of these wants, unless it is young; bytes freed."""
+
+    async def size(self) -> tuple[int, int]:
+        """Objects, and their bytes."""
 
 
 class Notifier(Protocol):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from everup.loop.context import gate_context
 from everup.loop.look import Decision, Look
-from everup.loop.ports import Snapshots
+from everup.loop.snapshots import Snapshots
 from everup.loop.stuck import escalated
 from everup.model.decision import Check, Delayed, Hold, HoldReason, Proposal, Refused
 from everup.model.entries import Entry, RestoreBegan, RestoreEnded, RestoreTurned

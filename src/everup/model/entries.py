@@ -20,6 +20,9 @@ from everup.model.entries_versions import ProbationEnded as ProbationEnded
 from everup.model.entries_versions import RegressionSeen as RegressionSeen
 from everup.model.entries_versions import SafePointForgotten as SafePointForgotten
 from everup.model.entries_versions import SafePointKept as SafePointKept
+from everup.model.entries_versions import SnapshotForgotten as SnapshotForgotten
+from everup.model.entries_versions import SnapshotTaken as SnapshotTaken
+from everup.model.entries_versions import SnapshotVerified as SnapshotVerified
 from everup.model.entries_versions import VersionSeen as VersionSeen
 from everup.model.episode import Ending, Hindsight, WouldDo
 from everup.model.evidence import Evidence, OutcomeState, Sighting
@@ -427,6 +430,9 @@ Entry = (
     | RestoreBegan
     | RestoreTurned
     | RestoreEnded
+    | SnapshotTaken
+    | SnapshotForgotten
+    | SnapshotVerified
 )
 
 ENTRY_TYPES: Mapping[str, type[Entry]] = {cls.__name__: cls for cls in Entry.__args__}

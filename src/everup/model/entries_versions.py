@@ -5,10 +5,12 @@ Part of `entries`, which is where everybody takes them from.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from everup.model.kinds import UNKNOWN
 from everup.model.probation import ProbationEnding
+from everup.model.snapshot import SnapshotReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class SafePointKept:
     title: str
     image: str = ""
     reference: str = ""
+    image_bytes: float = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +81,45 @@ class ProbationEnded:
     reason: str
     evidence: tuple[str, ...] = ()
     began_at_s: float = UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotTaken:
+    """The whole stack was recorded; `digest` is the sum of its manifest. `versions`, `instances`:
+    by service. `images`: content address → bytes of those that are held. `missing`: services of
+    which nothing could be recorded."""
+
+    at_s: float
+    snapshot_id: str
+    reason: SnapshotReason
+    by: str
+    digest: str
+    is_safe: bool = False
+    versions: Mapping[str, str] = field(default_factory=dict)
+    instances: Mapping[str, int] = field(default_factory=dict)
+    images: Mapping[str, float] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+    took_s: float = UNKNOWN
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotForgotten:
+    """It cannot be gone back to any more, and nothing is held for it."""
+
+    at_s: float
+    snapshot_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotVerified:
+    """Everything that is kept was read and compared with its sums. `harms`: a sentence for each
+    object that is damaged or missing, bounded. `mended`: what was, and is whole again."""
+
+    at_s: float
+    by: str
+    objects: int
+    total_bytes: int
+    harms: tuple[str, ...] = ()
+    mended: tuple[str, ...] = ()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from everup.model.kinds import UNKNOWN
 from everup.model.observation import Exit, Instance
 from everup.model.restraint import Restraint
 
@@ -139,7 +140,7 @@ class Captured:
     secrets: it is kept apart, and never written into the journal.
 
     `version`: as instances that were made from it show it, its files included. `image`: its content
-    address, if it has one. `title`: what a person would call it.
+    address, if it has one; `image_bytes`: its size. `title`: what a person would call it.
     """
 
     service: str
@@ -148,3 +149,4 @@ class Captured:
     image: str = field(default="", compare=False)
     title: str = field(default="", compare=False)
     files: tuple[KeptFile, ...] = field(default=(), repr=False)
+    image_bytes: float = field(default=UNKNOWN, compare=False)

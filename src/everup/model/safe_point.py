@@ -27,3 +27,4 @@ class SafePoint:
     kept_at_s: float
     image: str = ""
     reference: str = ""
+    image_bytes: float = float("nan")

@@ -22,6 +22,7 @@ from everup.model.prediction import MadePrediction
 from everup.model.probation import Probation, Worse
 from everup.model.restore import Restore
 from everup.model.safe_point import SafePoint
+from everup.model.snapshot import KeptVerified, SnapshotMark
 from everup.model.stack import ServiceSpec
 
 ONE_SHOT_MOST_S = 60.0
@@ -203,10 +204,16 @@ class StackState:
     predictions: Mapping[str, MadePrediction] = field(default_factory=dict)  # open, by service
     past_predictions: tuple[MadePrediction, ...] = ()  # settled, oldest first, bounded
     restores: Mapping[str, Restore] = field(default_factory=dict)  # by id, oldest first, bounded
+    snapshots: tuple[SnapshotMark, ...] = ()  # that are kept, oldest first, bounded
+    kept_verified: KeptVerified | None = None  # when all that is kept was last read, if ever
 
     def service(self, name: str) -> ServiceState:
         """An empty memory for a service never heard of."""
         return self.services.get(name, _NOTHING_YET)
+
+    def snapshot(self, snapshot_id: str) -> SnapshotMark | None:
+        """The mark of one that is kept."""
+        return next((mark for mark in self.snapshots if mark.id == snapshot_id), None)
 
     def approval(self, approval_id: str) -> Approval | None:
         """An open or recently ended approval."""

@@ -27,6 +27,7 @@ from everup.model.observation import Exit
 from everup.model.prediction import PredictionEnding
 from everup.model.probation import ProbationEnding
 from everup.model.restore import RestoreEnding, RestoreStep
+from everup.model.snapshot import SnapshotReason
 
 STACK = "lab"
 
@@ -151,6 +152,13 @@ def story() -> list[e.Entry]:
         e.PredictionSettled(16.4, "pre-1", "db", Cause.LEAK, PredictionEnding.AVERTED, "came true"),
         e.JournalPruned(16.5, 4, "hash", "digest"),
         *_restores(),
+        e.SnapshotTaken(
+            *(16.6, "snap-1", SnapshotReason.BY_HAND, "Ann", "ab" * 32, True),
+            *({"db": "sha256:a+1"}, {"db": 2}, {"sha256:a": UNKNOWN}, ("web",), 0.4, "a note"),
+        ),
+        e.SnapshotTaken(16.7, "snap-2", SnapshotReason.SCHEDULE, "everup", "cd" * 32),
+        e.SnapshotForgotten(16.8, "snap-2", "newer ones are there"),
+        e.SnapshotVerified(16.9, "Ann", 7, 4096, ("ab is damaged",), ("mark",)),
         e.ControllerStopped(17.0, "asked to"),
     ]
 

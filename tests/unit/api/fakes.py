@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from dataclasses import dataclass, field, replace
 
@@ -19,6 +20,7 @@ from everup.model.assessment import (
     Relations,
     ServiceHealth,
 )
+from everup.model.comparison import Aspect, Change
 from everup.model.entries import Entry, IncidentOpened
 from everup.model.errors import GiveUp, JournalUnavailable
 from everup.model.evidence import Sighting
@@ -29,7 +31,14 @@ from everup.model.request import Answer, AnswerState, Request, Verb
 from everup.model.restore import NothingToDo, RestorePlan, RestoreRefusal, RestoreTarget
 from everup.model.runtime import Capability, RuntimeManifest
 from everup.model.settings import Settings
-from everup.model.snapshot import Snapshot
+from everup.model.snapshot import (
+    Checked,
+    Harm,
+    ServiceSnapshot,
+    Snapshot,
+    SnapshotMark,
+    SnapshotReason,
+)
 from everup.model.stack import Dependency, ServiceSpec, Stack
 from everup.model.state import Freeze, Memory, StackState
 
@@ -170,6 +179,59 @@ class FakeRuntime:
     )
 
 
+KEPT = Snapshot(
+    *("snap-1", "shop", 90.0, SnapshotReason.SCHEDULE, "everup"),
+    services={
+        "api": ServiceSnapshot(
+            *("api", "1:a", "shop/api:1 (4f1c9e2ab3d0)", "ab" * 32, "sha256:4f", "everup-kept:1"),
+            instances=2,
+            files={"/etc/api.conf": "cd" * 32},
+        ),
+        "redis": ServiceSnapshot("redis", missing="it was not read in time"),
+    },
+    files={"/srv/everup.yaml": "ef" * 32},
+    digest="12" * 32,
+)
+MARK = SnapshotMark(
+    *("snap-1", 90.0, SnapshotReason.SCHEDULE, "everup", "12" * 32),
+    versions={"api": "1:a"},
+    images={"sha256:4f": NAN},
+    missing=("redis",),
+)
+HARM = Harm("ab" * 32, "damaged", ("snap-1: the configuration of api",))
+
+
+@dataclass
+class FakeSnapshots:
+    """One snapshot, which is damaged; `no`: none can be taken."""
+
+    no: str = ""
+    fault: str = ""
+    kept: tuple[int, int] = (3, 4096)
+    asked: list[tuple[str, str, bool]] = field(default_factory=list)
+    takes_s: float = 0.0
+    more: dict[str, Snapshot] = field(default_factory=dict)
+
+    def why_not(self) -> str:
+        return self.no
+
+    def ask(self, by: str, note: str, *, with_dumps: bool) -> asyncio.Task[Snapshot]:
+        if self.no:
+            raise GiveUp(self.no)
+        self.asked.append((by, note, with_dumps))
+        return asyncio.create_task(self._take())
+
+    async def _take(self) -> Snapshot:
+        await asyncio.sleep(self.takes_s)
+        return KEPT
+
+    async def get(self, snapshot_id: str) -> Snapshot | None:
+        return KEPT if snapshot_id == KEPT.id else self.more.get(snapshot_id)
+
+    async def verify(self, by: str) -> Checked:
+        return Checked(3, 4096, (HARM,), ("mark",))
+
+
 @dataclass
 class FakeControl:
     """Answers wishes as `answers` says and remembers them."""
@@ -178,7 +240,8 @@ class FakeControl:
     settings: Settings = field(default_factory=Settings)
     runtime: FakeRuntime = field(default_factory=FakeRuntime)
     journal: FakeJournal = field(default_factory=FakeJournal)
-    state: StackState = field(default_factory=StackState)
+    state: StackState = field(default_factory=lambda: StackState(snapshots=(MARK,)))
+    snapshots: FakeSnapshots = field(default_factory=FakeSnapshots)
     memory: Memory = field(default_factory=lambda: Memory(looks=7))
     look: Look | None = field(default_factory=look)
     journal_fault: str = ""
@@ -193,7 +256,6 @@ class FakeControl:
     fails_with: Exception | None = None
     plans: dict[tuple[str, ...], RestorePlan] = field(default_factory=dict)  # by services
     wishes: list[RestoreWish] = field(default_factory=list)
-    snapshots: dict[str, Snapshot] = field(default_factory=dict)
 
     async def request(self, request: Request) -> Answer:
         self.asked.append(request)
@@ -251,12 +313,16 @@ class FakeControl:
         return Answer(AnswerState.ACCEPTED, f"{restore_id} goes back")
 
     async def snapshot(self, snapshot_id: str) -> Snapshot | None:
-        return self.snapshots.get(snapshot_id)
+        return await self.snapshots.get(snapshot_id)
 
     async def compare(self, service: str, version: str = "") -> tuple[str, list[str]]:
         if service != "api":
             raise GiveUp("nothing has changed")
         return "shop/api:1 (4f1c9e2ab3d0)", ["runs from: shop/api:2 → shop/api:1"]
+
+    async def compare_snapshots(self, first: str, second: str) -> list[Change]:
+        lines = ("env.COLOUR: another value",)
+        return [Change("api", Aspect.CONFIGURATION, lines, by="somebody else")]
 
     def kinds(self, service: str) -> tuple[KindAnswer, ...]:
         if self.look is None:

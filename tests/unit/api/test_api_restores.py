@@ -47,7 +47,7 @@ PLAN = RestorePlan(
     (LeftAlone("quiet", "it runs once"),),
 )
 SNAPSHOT = Snapshot(
-    "snap-1",
+    "snap-7",
     "shop",
     90.0,
     SnapshotReason.BY_HAND,
@@ -135,25 +135,25 @@ def test_it_can_be_undone_while_it_is_under_way(client: TestClient, engine: Fake
 
 
 def test_a_snapshot_is_restored_whole_or_in_part(client: TestClient, engine: FakeEngine) -> None:
-    assert client.post("/snapshots/snap-1/restore").status_code == 404
-    engine.control.snapshots["snap-1"] = SNAPSHOT
+    assert client.post("/snapshots/snap-7/restore").status_code == 404
+    engine.control.snapshots.more["snap-7"] = SNAPSHOT
     engine.control.plans["api", "redis"] = PLAN
-    assert client.post("/snapshots/snap-1/restore").status_code == 202
+    assert client.post("/snapshots/snap-7/restore").status_code == 202
     (wish,) = engine.control.wishes
-    assert (wish.target.snapshot_id, wish.target.is_named) == ("snap-1", False)
-    assert client.post("/snapshots/snap-1/restore?services=api").status_code == 200
+    assert (wish.target.snapshot_id, wish.target.is_named) == ("snap-7", False)
+    assert client.post("/snapshots/snap-7/restore?services=api").status_code == 200
     assert engine.control.wishes[1].target.services == {"api": Wanted("api", "1:old", "api:1")}
-    response = client.post("/snapshots/snap-1/restore?services=quiet")
+    response = client.post("/snapshots/snap-7/restore?services=quiet")
     assert (response.status_code, response.json()["check"]) == (409, "unknown_service")
 
 
 def test_a_rollback_to_a_snapshot_is_a_restore_of_one(
     client: TestClient, engine: FakeEngine
 ) -> None:
-    engine.control.snapshots["snap-1"] = SNAPSHOT
+    engine.control.snapshots.more["snap-7"] = SNAPSHOT
     engine.control.plans["api",] = replace(PLAN, steps=PLAN.steps[1:])
-    found = client.post("/rollback/manual/api?snapshot=snap-1&dry_run=true").json()
+    found = client.post("/rollback/manual/api?snapshot=snap-7&dry_run=true").json()
     assert found["differences"] == ["runs from: shop/api:2 → shop/api:1"]
     assert engine.control.wishes == []
-    response = client.post("/rollback/manual/api?snapshot=snap-1")
+    response = client.post("/rollback/manual/api?snapshot=snap-7")
     assert (response.status_code, response.json()["restore_id"]) == (202, "res-1")

@@ -65,5 +65,9 @@ def test_every_endpoint_is_there_and_no_other() -> None:
         "/restores/{restore_id}",
         "/restores/{restore_id}/undo",
         "/snapshots/{snapshot_id}/restore",
+        "/snapshots",
+        "/snapshots/verify",
+        "/snapshots/{snapshot_id}",
+        "/snapshots/{snapshot_id}/diff/{other}",
         "/metrics",
     }

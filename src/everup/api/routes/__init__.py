@@ -18,6 +18,7 @@ from everup.api.routes import (
     rollback,
     scaling,
     services,
+    snapshots,
     stack,
     status,
 )
@@ -40,6 +41,7 @@ ROUTERS = (
     rollback.router,
     restores.router,
     restores.of_snapshots,
+    snapshots.router,
     scaling.router,
     report.router,
     metrics.router,

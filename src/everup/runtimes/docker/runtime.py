@@ -280,7 +280,9 @@ class DockerRuntime:
         newest = max(found, key=lambda c: str(c.document.get("Created") or ""))
         content = (await self._plans.now(newest)).content()
         version, title = self._versions.of(newest), title_of(newest)
-        return Captured(service, content, version, image_of(newest), title)
+        image = image_of(newest)
+        image_bytes = await self._images.size(image)
+        return Captured(service, content, version, image, title, image_bytes=image_bytes)
 
     async def apply(self, captured: Captured) -> None:
         """Use this from the next restart on, and after restarts of Everup."""

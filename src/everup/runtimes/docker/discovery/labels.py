@@ -25,7 +25,7 @@ PREFIX = "everup."
 INTERNAL = "everup.internal."
 """What Everup itself writes on containers that it makes; nothing for an owner."""
 
-HOOKS = ("cache_clear", "reconnect", "busy", "free_space")
+HOOKS = ("cache_clear", "reconnect", "busy", "free_space", "dump")
 INSTANCES_MOST = 100
 DAY_S = 86_400.0
 GRACE_MOST_S = 3600.0

@@ -1,0 +1,163 @@
+"""What changed between two snapshots, per service, and whether it was us. Pure.
+
+Flows in: two snapshots with what they refer to, and what we did between them. Flows out: a `Change`
+for each aspect of each service that is another one. Called by `loop`.
+
+| aspect | ours are |
+|---|---|
+| image, file | `emergency_rollback` |
+| configuration | that, and what takes a service off its networks or puts it there |
+| limit | `scale_up`, `scale_down` |
+| replicas | `scale_out`, `scale_in` |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from everup.model.comparison import Aspect, Change, Deed
+from everup.model.kinds import ActionKind, is_known
+from everup.model.runtime import Captured, KeptFile
+from everup.model.snapshot import ServiceSnapshot, Snapshot
+from everup.rollback_manager.compare import SINCE, bounded, of_content
+from everup.rollback_manager.file_diff import file_lines
+
+OURSELVES = "everup"
+SOMEBODY = "somebody else"
+MIB = 1024 * 1024
+FILES_MOST = 20
+LIMITS = ("memory_bytes", "cpus", "host.Memory", "host.NanoCpus", "host.Cpu", "host.KernelMemory")
+"""Beginnings of paths in a configuration that say how much an instance may use."""
+
+ELSEWHERE = ("image", "instances")
+NOISE = ("config.Labels.com.docker.compose.", "host.ContainerIDFile")
+"""What a deploy tool writes down for itself; it says nothing of what runs."""
+
+_NETWORKS = (ActionKind.ISOLATE, ActionKind.REJOIN, ActionKind.FAILOVER)
+OURS: Mapping[Aspect, frozenset[ActionKind]] = {
+    Aspect.IMAGE: frozenset({ActionKind.EMERGENCY_ROLLBACK}),
+    Aspect.FILE: frozenset({ActionKind.EMERGENCY_ROLLBACK}),
+    Aspect.CONFIGURATION: frozenset({ActionKind.EMERGENCY_ROLLBACK, *_NETWORKS}),
+    Aspect.LIMIT: frozenset(
+        {ActionKind.SCALE_UP, ActionKind.SCALE_DOWN, ActionKind.EMERGENCY_ROLLBACK}
+    ),
+    Aspect.REPLICAS: frozenset({ActionKind.SCALE_OUT, ActionKind.SCALE_IN}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A snapshot with what it refers to: what could be read of its services and the stack's own
+    files. `damaged`: service, or path → why it could not."""
+
+    snapshot: Snapshot
+    captured: Mapping[str, Captured] = field(repr=False)
+    files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    damaged: Mapping[str, str] = field(default_factory=dict)
+
+
+def changes(first: Held, second: Held, deeds: Sequence[Deed]) -> Sequence[Change]:
+    """From the first to the second. `deeds`: what we have done, in any order."""
+    begin_s, end_s = first.snapshot.at_s, second.snapshot.at_s
+    between = [deed for deed in deeds if begin_s <= deed.at_s <= end_s]
+    found: list[Change] = []
+    services = {**first.snapshot.services, **second.snapshot.services}
+    for name in sorted(services):
+        for aspect, lines in _of_service(name, first, second):
+            if lines:
+                found.append(_by_whom(name, aspect, bounded(lines), between))
+    for path in sorted({*first.files, *second.files})[:FILES_MOST]:
+        if lines := file_lines(path, first.files.get(path), second.files.get(path)):
+            found.append(Change("", Aspect.STACK_FILE, tuple(lines), by=SOMEBODY))
+    return found
+
+
+def _of_service(name: str, first: Held, second: Held) -> Iterator[tuple[Aspect, Sequence[str]]]:
+    old, new = first.snapshot.services.get(name), second.snapshot.services.get(name)
+    if old is None or new is None:
+        yield Aspect.SERVICE, ["is new" if old is None else "is gone"]
+        return
+    if old.missing or new.missing:
+        where = "the first" if old.missing else "the second"
+        yield Aspect.SERVICE, [f"not recorded in {where}: {old.missing or new.missing}"]
+        return
+    lost = first.damaged.get(name) or second.damaged.get(name)
+    if lost:
+        yield Aspect.SERVICE, [f"cannot be compared: {lost}"]
+        return
+    before, after = first.captured.get(name), second.captured.get(name)
+    limits = list(_limits(old, new))
+    if before is not None and after is not None:
+        if (before.title, before.image) != (after.title, after.image):
+            yield Aspect.IMAGE, [f"{_named(before)} → {_named(after)}"]
+        lines, sizes = list[str](), list[str]()
+        for path, text in of_content(before.content, after.content, SINCE):
+            if path.startswith(LIMITS):
+                sizes.append(f"{path}: {text}")
+            elif path not in ELSEWHERE and not path.startswith(NOISE):
+                lines.append(f"{path}: {text}")
+        limits = limits or sizes
+        yield Aspect.CONFIGURATION, lines
+        yield Aspect.FILE, list(_files(before, after))
+    yield Aspect.LIMIT, limits
+    if old.instances != new.instances:
+        yield Aspect.REPLICAS, [f"{old.instances} → {new.instances}"]
+
+
+def _files(before: Captured, after: Captured) -> Iterator[str]:
+    old = {file.path: file for file in before.files}
+    new = {file.path: file for file in after.files}
+    for path in sorted({*old, *new})[:FILES_MOST]:
+        one, other = old.get(path), new.get(path)
+        if one is None or other is None:
+            yield f"{path}: {'is new' if one is None else 'is gone'}"
+        elif one.content is None or other.content is None:
+            if one.digest != other.digest:
+                yield f"{path}: changed; {one.why_not or other.why_not or 'it was not kept'}"
+        else:
+            yield from file_lines(path, one.content, other.content)
+            yield from _owner(one, other)
+
+
+def _owner(one: KeptFile, other: KeptFile) -> Iterator[str]:
+    if (one.mode, one.uid, one.gid) != (other.mode, other.uid, other.gid):
+        yield f"{one.path}: {_rights(one)} → {_rights(other)}"
+
+
+def _rights(file: KeptFile) -> str:
+    return f"mode {file.mode & 0o7777:04o} of {file.uid}:{file.gid}"
+
+
+def _limits(old: ServiceSnapshot, new: ServiceSnapshot) -> Iterator[str]:
+    if not _is_same(old.memory_bytes, new.memory_bytes):
+        yield f"memory: {_memory(old.memory_bytes)} → {_memory(new.memory_bytes)}"
+    if not _is_same(old.cpus, new.cpus):
+        yield f"cpus: {_cpus(old.cpus)} → {_cpus(new.cpus)}"
+
+
+def _is_same(one: float, other: float) -> bool:
+    return one == other or (not is_known(one) and not is_known(other))
+
+
+def _memory(value: float) -> str:
+    return f"{value / MIB:g} MiB" if is_known(value) else "no limit"
+
+
+def _cpus(value: float) -> str:
+    return f"{value:g}" if is_known(value) else "no limit"
+
+
+def _named(captured: Captured) -> str:
+    return captured.title or captured.image or "unknown"
+
+
+def _by_whom(service: str, aspect: Aspect, lines: Sequence[str], deeds: Sequence[Deed]) -> Change:
+    kinds = OURS.get(aspect, frozenset())
+    ours = [deed for deed in deeds if deed.service == service and deed.kind in kinds]
+    if not ours:
+        return Change(service, aspect, tuple(lines), by=SOMEBODY)
+    people = dict.fromkeys(deed.by for deed in ours)
+    said = ", ".join("Everup" if by == OURSELVES else f"Everup, asked by {by}" for by in people)
+    ids = tuple(deed.action_id for deed in ours)
+    return Change(service, aspect, tuple(lines), is_ours=True, by=said, action_ids=ids)
