@@ -55,6 +55,7 @@ class Samplers:
             name for name, spec in stack.services.items() if spec.probe and spec.probe.is_owners
         )
         self.answers, self.tape = AnswerLog(), Tape()
+        desk.heard = self.tape.note  # owners' checks are no probes of ours
         self._rests = set[asyncio.Future[None]]()  # long ones; closeness ends them
 
     async def run(self) -> None:

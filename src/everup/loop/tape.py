@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from everup.model.kinds import ProbeVerdict
+from everup.model.kinds import ProbeVerdict, is_known
 from everup.model.observation import ProbeResult
 from everup.rollback_manager.samples import Floats, samples
 from everup.rollback_manager.samples import Samples as Answers
@@ -19,7 +19,8 @@ FAILED = -1.0
 
 
 class Tape:
-    """By service; all of its instances together, as whoever asks meets any of them."""
+    """By service; all of its instances together, as whoever asks meets any of them. Of an owner's
+    own check it is how long that ran."""
 
     def __init__(self) -> None:
         self._kept: dict[str, _Ring] = {}
@@ -27,7 +28,7 @@ class Tape:
     def note(self, service: str, result: ProbeResult) -> None:
         """One more answer; what says nothing is left out."""
         if result.verdict is ProbeVerdict.PASS:
-            latency_s = result.latency_s
+            latency_s = result.latency_s if is_known(result.latency_s) else result.took_s
         elif result.verdict is ProbeVerdict.FAIL:
             latency_s = FAILED
         else:

@@ -90,7 +90,8 @@ SAYS_NO = frozenset({Heard.ANSWER, Heard.CHECK})
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
     """One answer. `in_a_row`: how many of its kind whoever asked has counted; 0: nobody counts.
-    `since_s`: when the first of those in a row came, where whoever asked knows."""
+    `since_s`: when the first of those in a row came, where whoever asked knows. `took_s`: how long
+    its owner's check ran, which is more than an answer's latency."""
 
     verdict: ProbeVerdict
     at_s: float
@@ -99,6 +100,7 @@ class ProbeResult:
     heard: Heard = Heard.ANSWER
     in_a_row: int = 0
     since_s: float = UNKNOWN
+    took_s: float = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,6 +131,18 @@ MIXES: Mapping[str, Mix] = {
             troubles=(6, 12),
         ),
     ),
+    "probation": Mix(
+        StackMix(several_share=0.3),
+        PlanMix(
+            _weights(
+                ({Kind.DEPLOY: 3.0, Kind.SLOW_DEPLOY: 4.0, Kind.TWO_DEPLOYS: 1.5}, 1.0),
+                ({Kind.SURGE: 1.5, Kind.GC_PAUSE: 0.5, Kind.CHANGE: 0.5}, 1.0),
+                (DEATHS, 0.3),
+            ),
+            troubles=(5, 10),
+            kills=(0, 2),
+        ),
+    ),
     "observe": Mix(
         StackMix(mode=Mode.OBSERVE),
         PlanMix(_weights((DEATHS, 1.0), (HANGS, 1.0), (LOOPS, 0.5)), wishes=(2, 6)),

@@ -42,6 +42,8 @@ class Kind(StrEnum):
     DEPLOY = "deploy"
     BAD_DEPLOY = "bad_deploy"
     BAD_DEPLOY_TWICE = "bad_deploy_twice"
+    SLOW_DEPLOY = "slow_deploy"
+    TWO_DEPLOYS = "two_deploys"
     NO_NAMES = "no_names"
     NO_SOCKETS = "no_sockets"
     STARVED = "starved"

@@ -260,6 +260,31 @@ def _bad_deploy_twice(maker: Troublemaker, trouble: Trouble) -> None:
     maker.world.later(AGAIN_AFTER_S, again)
 
 
+def _slow_deploy(maker: Troublemaker, trouble: Trouble) -> None:
+    """It answers all right, and takes three times as long for it or more."""
+    _roll_out(maker, trouble, None)
+    service = maker.world.services[trouble.service]
+    service.slower[version_of(service.spec)] = 3.0 + 2.0 * trouble.strength
+    maker.world.settle()
+
+
+def _two_deploys(maker: Troublemaker, trouble: Trouble) -> None:
+    """One that never works, and right after it one of what needs it or is needed by it."""
+    _bad_deploy(maker, trouble)
+    world = maker.world
+    near = {edge.target for edge in world.services[trouble.service].spec.depends_on}
+    near |= set(world.stack.dependents_of(trouble.service))
+    joined = sorted(n for n in near if not world.services[n].spec.is_one_shot)
+    if joined:
+        other = joined[trouble.choice % len(joined)]
+        world.later(5.0 + 30.0 * trouble.strength, lambda: _deploy_of(maker, trouble, other))
+
+
+def _deploy_of(maker: Troublemaker, trouble: Trouble, service: str) -> None:
+    _roll_out(maker, replace(trouble, service=service), None)
+    maker.world.settle()
+
+
 def _no_names(maker: Troublemaker, trouble: Trouble) -> None:
     def set_(is_on: bool) -> None:
         maker.world.senses.probes = ProbeTrouble.NO_NAMES if is_on else ProbeTrouble.NONE
@@ -354,6 +379,8 @@ _MAKERS: Mapping[Kind, Callable[[Troublemaker, Trouble], None]] = {
     Kind.DEPLOY: _deploy,
     Kind.BAD_DEPLOY: _bad_deploy,
     Kind.BAD_DEPLOY_TWICE: _bad_deploy_twice,
+    Kind.SLOW_DEPLOY: _slow_deploy,
+    Kind.TWO_DEPLOYS: _two_deploys,
     Kind.NO_NAMES: _no_names,
     Kind.NO_SOCKETS: _no_sockets,
     Kind.STARVED: _starved,

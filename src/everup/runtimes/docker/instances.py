@@ -112,7 +112,12 @@ def answer_of(check: OwnersCheck, at_s: float, failure_threshold: int) -> ProbeR
     if check.failing_streak == 0 and check.status != "unhealthy":
         passed = len(list(takewhile(lambda answer: answer.code == 0, reversed(check.answers))))
         return ProbeResult(
-            ProbeVerdict.PASS, last.ended_s, detail=detail, heard=Heard.CHECK, in_a_row=passed
+            ProbeVerdict.PASS,
+            last.ended_s,
+            detail=detail,
+            heard=Heard.CHECK,
+            in_a_row=passed,
+            took_s=last.ended_s - last.began_s,
         )
     count = max(check.failing_streak, 1)
     is_final = check.status == "unhealthy"

@@ -64,6 +64,7 @@ class VirtualService:
     slow: float = 1.0
     curse: Curse | None = None
     bad: dict[str, Curse] = field(default_factory=dict)  # what befalls each life of a version
+    slower: dict[str, float] = field(default_factory=dict)  # what a version's answers take longer
     deploys: list[tuple[float, str]] = field(default_factory=list)  # when, to which version
     is_isolated: bool = False
     cut_off: set[str] = field(default_factory=set)  # names of instances that nobody reaches
@@ -139,7 +140,8 @@ class VirtualService:
                     answer, truth = Answer.SILENCE, Truth.OVERLOADED
                 else:
                     cold = COLD_SLOWDOWN if t < instance.warm_t else 1.0
-                    instance.latency_s = response_s * cold
+                    own = self.slower.get(instance.version, 1.0)
+                    instance.latency_s = response_s * cold * own
             instance.turn(truth, now_s)
             instance.answer = answer
             self._run_counters(instance, t)

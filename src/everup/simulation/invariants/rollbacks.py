@@ -5,7 +5,7 @@ Judged by what the world knows of deploys: when which version came, and which ca
 
 from __future__ import annotations
 
-from everup.model.entries import SafePointKept
+from everup.model.entries import ProbationBegan, ProbationEnded, SafePointKept
 from everup.model.kinds import ActionKind
 from everup.model.safe_point import FROM, TO
 from everup.runtimes.simulated.ledger import Deed
@@ -14,6 +14,7 @@ from everup.simulation.chronicle import Action
 from everup.simulation.invariants.court import Case, Objection, is_own
 
 TIME_TO_ACT_S = 600.0
+WORSE = "it does worse"
 
 
 def judge_deed(case: Case, deed: Deed, action: Action | None) -> list[Objection]:
@@ -30,10 +31,29 @@ def judge_deed(case: Case, deed: Deed, action: Action | None) -> list[Objection]
         is_same = past.kind is action.kind and past.intent.step.parameters.get(FROM) == frm
         if is_same and past.deeds and not (past.finished and not past.finished.has_happened):
             found.append(("safety 7", f"{deed.service} goes back from {frm} a second time"))
+    is_measured = action.intent.reason.startswith(WORSE)
+    if is_measured and frm not in service.slower and frm not in service.bad:
+        found.append(("good deploy", f"{deed.service} goes back from {frm}, no slower than before"))
     if to in service.bad:
         found.append(("8", f"{deed.service} goes back to {to}, which was never well"))
     if service.spec.is_stateful:
         found.append(("safety 21", f"stateful {deed.service} goes back unasked"))
+    return found
+
+
+def judge_end(case: Case) -> list[Objection]:
+    """Each probation ends once, and none ends that did not begin."""
+    found: list[Objection] = []
+    is_open: dict[str, bool] = {}
+    for at_s, _, entry in case.chronicle.entries:
+        if isinstance(entry, ProbationBegan):
+            if is_open.get(entry.service):
+                found.append(("probation", f"{entry.service} is on two at {at_s:.0f}"))
+            is_open[entry.service] = True
+        elif isinstance(entry, ProbationEnded):
+            if not is_open.get(entry.service):
+                found.append(("probation", f"{entry.service} ends twice at {at_s:.0f}"))
+            is_open[entry.service] = False
     return found
 
 
