@@ -91,7 +91,8 @@ def ends_whole(world: RestoreWorld, restore_id: str, names: list[str]) -> str:
     """Its end is one of two, and what runs is that."""
     world.until(lambda: world.restore(restore_id).get("ending"), "it has ended")
     found = world.restore(restore_id)
-    assert found["ending"] in ("restored", "put_back"), found
+    told = [t["error"] for step in found["steps"] for t in step["tries"]]
+    assert found["ending"] in ("restored", "put_back"), f"{found['ended_because']}: {told}"
     is_new = found["ending"] == "restored"
     changed = OLD if is_new else NEW
     wanted = {n: changed if n in names else OLD for n in NEEDS}
