@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from everup.model.errors import GiveUp
+from everup.model.runtime import Captured
 from everup.runtimes.docker.engine import Engine, Gone
 
 
@@ -29,6 +30,12 @@ class Images:
         except Gone:
             return ""
         return str(found.get("Id") or "")
+
+    async def lacks(self, captured: Captured) -> str:
+        """Why what was captured cannot be made now: its image is gone; "" where it is there."""
+        if not captured.image or await self.means(captured.image):
+            return ""
+        return f"the image of {captured.title} is not on this host any more"
 
     async def pin(self, image: str, reference: str) -> None:
         """Name it."""
