@@ -128,6 +128,14 @@ class RestoreWorld:
         steps = {step["service"] for step in plan.get("steps", ())}
         return steps == set(services) and not plan["refusals"]
 
+    def are_kept(self) -> bool:
+        """Is what runs what each would go back to?"""
+        try:
+            self.client.post(f"/restores?{_query(tuple(NEEDS))}&dry_run=true")
+        except NoAnswer as no:
+            return str(no).count("nothing has changed") == len(NEEDS)
+        return False
+
     def begin(self, services: Sequence[str]) -> str:
         """A person asks for it until it has begun; its id."""
         found: dict[str, Any] = {}

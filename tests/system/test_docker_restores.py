@@ -73,7 +73,7 @@ def changed_together(world: RestoreWorld, chance: Random) -> list[str]:
     world.up()
     world.until(lambda: len(_conditions(world)) == len(NEEDS), "Everup has found them")
     names = [*chance.sample(["db", "api", "worker"], chance.randint(1, 2)), "web"]
-    world.until(lambda: _are_kept(world), "what runs is kept to go back to")
+    world.until(lambda: world.are_kept(), "what runs is kept to go back to")
     for service in names:
         world.run(service, NEW)
     world.until(lambda: world.is_planned(names), "they can go back together")
@@ -87,17 +87,12 @@ def _conditions(world: RestoreWorld) -> dict[str, str]:
         return {}
 
 
-def _are_kept(world: RestoreWorld) -> bool:
-    """The events of the journal say it once for each."""
-    log = (world.folder / "everup.log").read_text(errors="replace")
-    return all(f"kept {service}, to go back to" in log for service in NEEDS)
-
-
 def ends_whole(world: RestoreWorld, restore_id: str, names: list[str]) -> str:
     """Its end is one of two, and what runs is that."""
     world.until(lambda: world.restore(restore_id).get("ending"), "it has ended")
     found = world.restore(restore_id)
-    assert found["ending"] in ("restored", "put_back"), found
+    told = [t["error"] for step in found["steps"] for t in step["tries"]]
+    assert found["ending"] in ("restored", "put_back"), f"{found['ended_because']}: {told}"
     is_new = found["ending"] == "restored"
     changed = OLD if is_new else NEW
     wanted = {n: changed if n in names else OLD for n in NEEDS}

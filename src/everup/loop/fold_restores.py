@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from everup.loop.wrong import SUPERSEDED
 from everup.model import entries as e
 from everup.model.restore import RESTORE, RESTORES_MOST, Restore, RestoreTry
 from everup.model.state import InFlight, StackState
@@ -86,7 +87,7 @@ def step_ended(
         has_passed,
         at_s,
         has_happened,
-        was_cut,
+        was_cut or error.startswith(SUPERSEDED),
         error,
     )
     return _with(state, replace(known, tries=(*known.tries, tried)[-TRIES_KEPT:]))

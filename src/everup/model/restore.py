@@ -30,6 +30,11 @@ WAITS_MOST_S = 1800.0
 """How long a step forward waits for the gate before the way back is taken; a freeze and a window of
 maintenance are waited for without end."""
 
+ONLY_SEEN = ("somebody's ", "whoever ")
+"""How a stop that nobody told Everup of is signed (`loop.meant`). It may be an engine that
+restarts, which ends its containers as `docker stop` does, or a deploy: it is waited for whether
+they come back, for as long as somebody else's change may take."""
+
 RESTORE = "restore"
 """A step's parameter: the restore that it belongs to."""
 
@@ -79,8 +84,9 @@ class RestoreStep:
 
 @dataclass(frozen=True, slots=True)
 class RestoreTry:
-    """An ended action of it. `has_happened` False: nothing was changed by it. `was_cut`: it was
-    found after a crash, or after nobody had answered in time."""
+    """An ended action of it. `has_happened` False: nothing was changed by it. `was_cut`: it says
+    nothing of what it went back to: it was found after a crash, or after nobody had answered in
+    time, or somebody had it end before its proof."""
 
     action_id: str
     service: str

@@ -20,6 +20,7 @@ from everup.model.observation import Observation
 from everup.model.restore import (
     BACK_TRIES_MOST,
     IDLE_TRIES_MOST,
+    ONLY_SEEN,
     RESTORE,
     TRIES_MOST,
     Restore,
@@ -102,8 +103,13 @@ def _forward(
             if there and not there & {step.to_version}:
                 return Turn(f"{name} was changed by somebody else meanwhile")
             continue
+        there = _versions(observation, name)
+        if there and not there & {step.from_version, step.to_version}:
+            return Turn(f"{name} was changed by somebody else meanwhile")
         if state.service(name).purpose is Purpose.STOPPED:
-            return Turn(f"{name} was stopped by {state.service(name).purpose_by}")
+            by = state.service(name).purpose_by
+            waiting = _may_come_back(name, state, observation.at_s, settings)
+            return waiting or Turn(f"{name} was stopped by {by}")
         tries = restore.tries_of(name, is_back=False)
         if tries and not _may_repeat(tries):
             return Turn(f"{name}: {tries[-1].error or 'it could not be proven'}")
@@ -139,6 +145,8 @@ def _back(
         states = {one.instance.state for one in seen.instances}
         if there == {step.from_version} and InstanceState.EXITED not in states:
             continue  # it was never changed, or is back already
+        if waiting := _may_come_back(name, state, observation.at_s, settings):
+            return waiting
         if case := _beyond(restore, step, state, there):
             cases.append((name, case))
             continue
@@ -169,6 +177,16 @@ def _beyond(restore: Restore, step: RestoreStep, state: StackState, there: set[s
     if len(tries) >= BACK_TRIES_MOST:
         return f"{name} could not be put back to {title} in {len(tries)} tries: {tries[-1].error}"
     return ""
+
+
+def _may_come_back(name: str, state: StackState, now_s: float, settings: Settings) -> Wait | None:
+    """Was it ended beside Everup, and so lately that it may only be an engine that restarts?"""
+    remembered = state.service(name)
+    if remembered.purpose is not Purpose.STOPPED or not remembered.purpose_by.startswith(ONLY_SEEN):
+        return None
+    due_s = remembered.purpose_at_s + settings.change_most_s
+    text = f"{name} was stopped by {remembered.purpose_by}, and may come back"
+    return Wait(name, text, due_s) if now_s < due_s else None
 
 
 def _backs_off(

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from everup.loop.fold import fold
+from everup.loop.meant import AGAIN, REMOVED, by_asking
 from everup.model import entries as e
 from everup.model.decision import Expectation, Step
 from everup.model.evidence import Evidence, OutcomeState, Sighting
@@ -179,6 +180,19 @@ def test_a_persons_stop_turns_it_back_and_is_left() -> None:
     assert world.play() is RestoreEnding.PUT_BACK
     assert "api was stopped by Ann" in world.restore.ended_because
     assert world.versions() == {NEW}
+
+
+@pytest.mark.parametrize("by", [REMOVED, by_asking("docker stop")])
+def test_a_stop_that_was_only_seen_may_be_an_engine_that_restarts(by: str) -> None:
+    world = World([])
+    world.write(e.PurposeSet(world.now_s, "db", Purpose.STOPPED, by))
+    waits = world.ask()
+    assert isinstance(waits, Wait)
+    assert waits.until_s == world.now_s + SETTINGS.change_most_s
+    world.write(e.PurposeSet(world.now_s + 5, "db", Purpose.RUN, AGAIN))
+    assert isinstance(world.ask(), Go)
+    world.write(e.PurposeSet(world.now_s, "db", Purpose.STOPPED, by))
+    assert world.play() is RestoreEnding.PUT_BACK
 
 
 def test_a_stop_in_the_midst_of_its_step_is_told_to_a_person() -> None:

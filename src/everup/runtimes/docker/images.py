@@ -12,6 +12,7 @@ from typing import Any
 
 from everup.model.errors import GiveUp
 from everup.model.kinds import UNKNOWN
+from everup.model.runtime import Captured
 from everup.runtimes.docker.engine import Engine, Gone
 
 SIZES_MOST = 1000
@@ -45,6 +46,12 @@ class Images:
             while len(self._sizes) > SIZES_MOST:
                 del self._sizes[next(iter(self._sizes))]
         return self._sizes[image]
+
+    async def lacks(self, captured: Captured) -> str:
+        """Why what was captured cannot be made now: its image is gone; "" where it is there."""
+        if not captured.image or await self.means(captured.image):
+            return ""
+        return f"the image of {captured.title} is not on this host any more"
 
     async def pin(self, image: str, reference: str) -> None:
         """Name it."""

@@ -311,9 +311,7 @@ class DockerRuntime:
     async def lacks(self, captured: Captured) -> str:
         """Its image."""
         self._need_open()
-        if not captured.image or await self._images.means(captured.image):
-            return ""
-        return f"the image of {captured.title} is not on this host any more"
+        return await self._images.lacks(captured)
 
     async def pin_image(self, service: str, reference: str) -> str:
         """Tag the image that runs, so that it is not pruned; its id."""
