@@ -17,6 +17,7 @@ from everup.model.observation import ServiceObservation
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec
 from everup.model.state import ServiceState
+from everup.model.version import only_files_differ
 
 MAY_BE = frozenset({Cause.CRASH_LOOP, Cause.HANG, Cause.UNHEALTHY, Cause.RECOVERING})
 
@@ -32,9 +33,10 @@ def by_a_change(
     """A plain crash is none: whatever it is, it is started again first."""
     if found.cause not in MAY_BE or not found.is_confirmed or not settings.rollback_enabled:
         return found
-    if spec.is_stateful and not spec.rollback_is_safe:
-        return found
     changed_s = remembered.unproven_since_s
+    if is_known(changed_s) and spec.is_stateful and not spec.rollback_is_safe:
+        if not only_files_differ(remembered.version, remembered.safe_points[-1].version):
+            return found
     if not is_known(changed_s) or now_s - changed_s > settings.rollback_window_s:
         return found
     sick = [i.instance for i in seen.instances if i.instance.name in found.instances]

@@ -34,6 +34,7 @@ from everup.loop.rooms import Beside, Rooms
 from everup.loop.safe_points import NoShelf, SafePoints
 from everup.loop.sampling import Samplers, raise_first_of
 from everup.loop.settle import ENDS_AND_STARTS
+from everup.loop.shown import ShownToPeople
 from everup.loop.standing_in import as_it_leads, standing_in
 from everup.loop.under_way import UnderWay
 from everup.loop.upkeep import Upkeep
@@ -102,7 +103,7 @@ class Control(ControlViews):
         self.beside = Beside(rooms or Rooms(), stack, settings, clock)
         self._upkeep = Upkeep()
         self.foresight, self.counts_seen = Foresight(), Counts()
-        self.safe_points = SafePoints(shelf or NoShelf())
+        self.safe_points, self.shown = SafePoints(shelf or NoShelf()), ShownToPeople()
         self._holder, self._version, self._boot_id = holder, version, boot_id
         self._wake_up = asyncio.Event()
         self._under_way = UnderWay(KeepAside(runtime.manifest))
@@ -165,6 +166,7 @@ class Control(ControlViews):
             sampling.cancel()
             await self._upkeep.close()
             await self.safe_points.close()
+            await self.shown.close()
             await asyncio.gather(sampling, *self._under_way.cancel(), return_exceptions=True)
 
     async def _look(self) -> None:

@@ -200,10 +200,18 @@ class SafePoints:
         point = way_back(spec, remembered, control.settings)
         if isinstance(point, NoWayBack):
             raise GiveUp(point.reason)
+        return point.title, await self.differs(control, service, point.version)
+
+    async def differs(self, control: Control, service: str, version: str) -> Sequence[str]:
+        """What would be another one of what runs, if it went back to this version.
+
+        Raises:
+            GiveUp: it is not there any more. TryAgain: not now.
+        """
         async with asyncio.timeout(control.settings.lease_s):
-            kept = await self.get(service, point.version)
+            kept = await self.get(service, version)
             now = await control.runtime.capture(service)
-        return point.title, differences(kept, now)
+        return differences(kept, now)
 
 
 ROLLBACK = ActionKind.EMERGENCY_ROLLBACK

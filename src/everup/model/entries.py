@@ -223,7 +223,8 @@ class MonitorFaultOver:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalAsked:
-    """A proposal waits for a person's word, until `expires_at_s`."""
+    """A proposal waits for a person's word, until `expires_at_s`. `differs`: lines that say what
+    it would change, where it goes back to something."""
 
     at_s: float
     approval_id: str
@@ -235,6 +236,7 @@ class ApprovalAsked:
     expected: str
     expires_at_s: float
     incident_id: str | None = None
+    differs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,7 +363,8 @@ class InstancesCounted:
 @dataclass(frozen=True, slots=True)
 class VersionSeen:
     """A service runs from another image or configuration than before; `before` "": it is seen for
-    the first time, or nobody can compare the two. `at_s`: when its newest instance began."""
+    the first time, or nobody can compare the two. `at_s`: when its newest instance began, or when
+    its configuration files were changed."""
 
     at_s: float
     service: str

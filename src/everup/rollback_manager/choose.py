@@ -12,6 +12,7 @@ from everup.model.safe_point import SafePoint
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec
 from everup.model.state import ServiceState
+from everup.model.version import only_files_differ
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,23 +25,26 @@ class NoWayBack:
 def way_back(
     spec: ServiceSpec, remembered: ServiceState, settings: Settings
 ) -> SafePoint | NoWayBack:
-    """The newest safe point that is another version than the one that runs."""
+    """The newest safe point that is another version than the one that runs. Of what keeps data
+    only one with other files, unless its owner declared that it may go back."""
     if not settings.rollback_enabled:
         return NoWayBack(
             "rollback is switched off: rollback_enabled, or ROLLBACK_ENABLED, is false"
         )
+    others = [p for p in reversed(remembered.safe_points) if p.version != remembered.version]
     if spec.is_stateful and not spec.rollback_is_safe:
-        return NoWayBack(
-            f"{spec.name} keeps data, which an older version may not be able to read; if it is, "
-            "declare rollback_safe: true, or the label everup.rollback_safe=true"
-        )
+        others = [p for p in others if only_files_differ(p.version, remembered.version)]
+        if not others:
+            return NoWayBack(
+                f"{spec.name} keeps data, which an older version may not be able to read; if it "
+                "is, declare rollback_safe: true, or the label everup.rollback_safe=true"
+            )
     if not remembered.version:
         return NoWayBack(f"what {spec.name} runs from was not seen yet")
     if not remembered.safe_points:
         return NoWayBack(f"{spec.name} was not seen to be well for long enough yet")
-    for point in reversed(remembered.safe_points):
-        if point.version != remembered.version:
-            return point
+    if others:
+        return others[0]
     title = remembered.safe_points[-1].title
     return NoWayBack(
         f"nothing has changed: {spec.name} runs from what was last seen to be well ({title})"
