@@ -104,7 +104,9 @@ async def _kept(engine: Engine, count: int = 1) -> None:
 async def _resolved_by_rollback(engine: Engine) -> e.IncidentResolved:
     deadline_s = asyncio.get_running_loop().time() + SLOW_S
     while not (found := await told(engine, e.IncidentResolved)):
-        assert asyncio.get_running_loop().time() < deadline_s, "no incident was resolved"
+        if asyncio.get_running_loop().time() > deadline_s:
+            entries = await engine.control.journal.entries(limit=1000)
+            raise AssertionError("\n".join(str(entry)[:400] for _, _, entry in entries[-40:]))
         await asyncio.sleep(0.2)
     assert "emergency_rollback" in found[-1].reason
     return found[-1]

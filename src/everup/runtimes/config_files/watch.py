@@ -61,12 +61,13 @@ class Watch:
         if self._pass is None and any(wanted.values()):
             asked = dict(wanted)
             self._pass = in_daemon(lambda: self._looks(asked))
-        if self._pass is None:
+        going = self._pass
+        if going is None:
             return
-        done, _ = await asyncio.wait({self._pass}, timeout=self._wait_s)
-        if done:
-            found, self._pass = self._pass, None
-            for key, look in found.result().items():
+        await asyncio.wait({going}, timeout=self._wait_s)
+        if going.done() and self._pass is going:  # else who listed meanwhile has taken it
+            self._pass = None
+            for key, look in going.result().items():
                 if key in wanted:
                     self._take(key, look)
 
