@@ -47,6 +47,7 @@ from everup.loop.rooms import Beside, Rooms
 from everup.loop.safe_points import SafePoints
 from everup.loop.sampling import Samplers, raise_first_of
 from everup.loop.settle import ENDS_AND_STARTS, is_led
+from everup.loop.shown import ShownToPeople
 from everup.loop.snapshots import Snapshots
 from everup.loop.standing_in import as_it_leads, standing_in
 from everup.loop.under_way import UnderWay
@@ -120,7 +121,7 @@ class Control(ControlViews):
         self.beside = Beside(rooms or Rooms(), stack, settings, clock)
         self._upkeep = Upkeep()
         self.foresight, self.counts_seen = Foresight(), Counts()
-        self.probations = Probations()
+        self.probations, self.shown = Probations(), ShownToPeople()
         shelf = shelf or NoShelf()
         self.snapshots = Snapshots(self, shelf, own_files)
         self.safe_points = SafePoints(shelf, self.snapshots.captured)
@@ -190,6 +191,7 @@ class Control(ControlViews):
             await self.safe_points.close()
             await self.probations.close()
             await self.snapshots.close()
+            await self.shown.close()
             await asyncio.gather(sampling, *self._under_way.cancel(), return_exceptions=True)
 
     async def _look(self) -> None:

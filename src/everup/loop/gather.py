@@ -92,8 +92,13 @@ class Gather:
         return {n: replace(part, dump=dumps.get(n, "")) for n, part in parts.items()}
 
     async def own_files(self) -> Sequence[KeptFile]:
-        """The stack's own files as they are now."""
-        return () if self._own_files is None else await self._own_files()
+        """The stack's own files as they are now: those that the runtime knows, and everup.yaml."""
+        found = {} if self._own_files is None else {f.path: f for f in await self._own_files()}
+        try:
+            known = await self._control.runtime.stack_files()
+        except EverupError:
+            known = ()  # they are not what goes back
+        return [*found.values(), *(file for file in known if file.path not in found)]
 
     async def kept_files(self) -> Mapping[str, str]:
         """Path → address of the stack's own files, kept now."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
 from everup.loop.aside import KeepAside
 from everup.loop.deadlines import lasts_most_s
@@ -31,7 +32,7 @@ from everup.model.errors import (
 from everup.model.evidence import ENDED, KEPT, OutcomeState
 from everup.model.kinds import UNKNOWN, ActionKind
 from everup.model.runtime import Captured
-from everup.model.safe_point import TO
+from everup.model.safe_point import FILES, TO
 from everup.model.scaling import CPUS, INSTANCES, LEAVING, MEMORY, STARTS
 from everup.model.settings import Settings
 from everup.model.stack import CACHE_CLEAR_HOOK, Limits, ServiceSpec
@@ -149,6 +150,8 @@ async def _go_back(
         raise GiveUp("nothing is kept here to go back to")
     try:
         captured = await kept(spec.name, str(step.parameters.get(TO, "")))
+        if not step.parameters.get(FILES):
+            captured = replace(captured, files=())  # nobody was told that files are written
         return await runtime.restore(captured, grace_s=grace_s)
     except TryAgain as error:
         raise NotNow(str(error)) from error

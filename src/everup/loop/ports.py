@@ -20,6 +20,7 @@ from everup.model.notice import Message, Occasion
 from everup.model.observation import HostObservation, Instance, ProbeResult
 from everup.model.runtime import (
     Captured,
+    KeptFile,
     Listing,
     ProcessSight,
     RuntimeEvent,
@@ -121,8 +122,13 @@ class Runtime(Protocol):
 
     async def restore(self, captured: Captured, *, grace_s: float) -> Sequence[str]:
         """Have the service run from this, now, in place of what it runs from; names, ports and
-        instances stay. Where it cannot be had, what was there is there again, running if it ran.
-        What was done, in sentences."""
+        instances stay. Files that it holds are written in place, and what was there is kept;
+        without files none is touched. Where it cannot be had, what was there is there again,
+        running if it ran. What was done, in sentences."""
+
+    async def stack_files(self) -> Sequence[KeptFile]:
+        """The files that declare the stack as a whole (Compose files, everup.yaml), as they are;
+        they are never written. One that cannot be read says why not."""
 
     async def lacks(self, captured: Captured) -> str:
         """Why the service could not be run from this now, as far as can be known without touching

@@ -32,7 +32,9 @@ async def record(control: Control, look: Look) -> Look:
         entries += would_have_done(decision, control.state, lambda: gate_context(control, look))
         entries += _waiting(control, look, decision, incident)
     entries += await control.probations.follow(control, look)
-    entries += follow_approvals(look.decisions, gate_context(control, look), control.ids)
+    context = gate_context(control, look)
+    shown = control.shown.of(control)
+    entries += follow_approvals(look.decisions, context, control.ids, shown)
     if entries:
         await control.write(entries)
     return look

@@ -232,10 +232,23 @@ class SafePoints:
             if isinstance(point, NoWayBack):
                 raise GiveUp(point.reason)
             version = point.version
-        async with asyncio.timeout(control.settings.lease_s):
-            kept = await self.get(service, version)
-            now = await control.runtime.capture(service)
+        kept, now = await self._both(control, service, version)
         return kept.title or version, differences(kept, now)
+
+    async def differs(self, control: Control, service: str, version: str) -> Sequence[str]:
+        """What would be another one of what runs, if it went back to this version.
+
+        Raises:
+            GiveUp: it is not there any more. TryAgain: not now.
+        """
+        return differences(*await self._both(control, service, version))
+
+    async def _both(
+        self, control: Control, service: str, version: str
+    ) -> tuple[Captured, Captured]:
+        """What was kept, and what runs."""
+        async with asyncio.timeout(control.settings.lease_s):
+            return await self.get(service, version), await control.runtime.capture(service)
 
 
 def _name(service: str, version: str) -> str:

@@ -235,7 +235,8 @@ class MonitorFaultOver:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalAsked:
-    """A proposal waits for a person's word, until `expires_at_s`."""
+    """A proposal waits for a person's word, until `expires_at_s`. `differs`: lines that say what
+    it would change, where it goes back to something."""
 
     at_s: float
     approval_id: str
@@ -247,6 +248,7 @@ class ApprovalAsked:
     expected: str
     expires_at_s: float
     incident_id: str | None = None
+    differs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

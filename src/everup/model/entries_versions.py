@@ -16,7 +16,8 @@ from everup.model.snapshot import SnapshotReason
 @dataclass(frozen=True, slots=True)
 class VersionSeen:
     """A service runs from another image or configuration than before; `before` "": it is seen for
-    the first time, or nobody can compare the two. `at_s`: when its newest instance began."""
+    the first time, or nobody can compare the two. `at_s`: when its newest instance began, or when
+    its configuration files were changed."""
 
     at_s: float
     service: str

@@ -72,6 +72,7 @@ class Instance:
     disk: Disk | None = None  # the fullest that it may write to; None: unknown, or it has none
     own_cpu_seconds: float = UNKNOWN  # without what is run into it from outside, as a check is
     ending: str = ""  # it lives, and somebody else asked it to end: how
+    files_changed_at_s: float = UNKNOWN  # when its configuration files became what they are
 
 
 class Heard(StrEnum):

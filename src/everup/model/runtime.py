@@ -38,6 +38,7 @@ class Capability(StrEnum):
     REJOIN = "rejoin"
     FAILOVER = "failover"
     FAILBACK = "failback"
+    FILES = "files"  # a service's configuration files are part of what is captured and restored
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,8 @@ class ProcessSight:
 class KeptFile:
     """A configuration file that a service reads, as it was: `path` on the runtime's machine.
 
-    `digest`: SHA-256 in hex of its content. `content` None: it was not kept, and `why_not`."""
+    `digest`: SHA-256 in hex of its content. `content` None: it was not kept, and `why_not`; with a
+    `digest` all the same, it was read before. `is_secret`: nobody is shown what is in it."""
 
     path: str
     digest: str = ""
@@ -132,6 +134,7 @@ class KeptFile:
     uid: int = 0
     gid: int = 0
     why_not: str = ""
+    is_secret: bool = False
 
 
 @dataclass(frozen=True, slots=True)

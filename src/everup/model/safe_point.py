@@ -14,6 +14,9 @@ SAFE_POINTS_MOST = 2
 FROM, TO, TITLE = "from", "to", "title"
 """Parameters of a step that goes back: versions, and what the target is called."""
 
+FILES = "files"
+"""Another one: True where configuration files are written for it."""
+
 
 @dataclass(frozen=True, slots=True)
 class SafePoint:

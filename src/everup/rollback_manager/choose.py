@@ -12,6 +12,10 @@ from everup.model.safe_point import SafePoint
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec
 from everup.model.state import ServiceState
+from everup.model.version import only_files_differ
+
+STATEFUL = "stateful"
+"""Name of the refusal for what keeps data; its files alone may go back all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +29,22 @@ class NoWayBack:
 def way_back(
     spec: ServiceSpec, remembered: ServiceState, settings: Settings
 ) -> SafePoint | NoWayBack:
-    """The newest safe point that is another version than the one that runs."""
-    if no := forbidden(spec, settings):
+    """The newest safe point that is another version than the one that runs. Of what keeps data
+    only one with other files, unless its owner declared that it may go back."""
+    no = forbidden(spec, settings)
+    if no is not None and no.name != STATEFUL:
         return no
+    others = [p for p in reversed(remembered.safe_points) if p.version != remembered.version]
+    if no is not None:
+        others = [p for p in others if only_files_differ(p.version, remembered.version)]
+        if not others:
+            return no
     if not remembered.version:
         return NoWayBack(f"what {spec.name} runs from was not seen yet")
     if not remembered.safe_points:
         return NoWayBack(f"{spec.name} was not seen to be well for long enough yet")
-    for point in reversed(remembered.safe_points):
-        if point.version != remembered.version:
-            return point
+    if others:
+        return others[0]
     title = remembered.safe_points[-1].title
     return NoWayBack(
         f"nothing has changed: {spec.name} runs from what was last seen to be well ({title})"
@@ -58,5 +68,5 @@ def forbidden(spec: ServiceSpec, settings: Settings) -> NoWayBack | None:
             f"{spec.name} keeps data, which an older version may not be able to read; if it is, "
             "declare rollback_safe: true, or the label everup.rollback_safe=true"
         )
-        return NoWayBack(text, "stateful")
+        return NoWayBack(text, STATEFUL)
     return None

@@ -1,7 +1,7 @@
 """What differs between two captured configurations, for a person to read. Pure.
 
 Flows in: what was kept and what runs. Flows out: a line for each difference. Values of the
-environment are never shown: they may be secrets.
+environment are never shown: they may be secrets. Of files see `compare_files`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from everup.model.runtime import Captured
+from everup.rollback_manager.compare_files import file_differences
 
 LINES_MOST = 40
 CHARS_MOST = 120
@@ -38,6 +39,7 @@ def differences(kept: Captured, now: Captured) -> Sequence[str]:
     if kept.title and kept.title != now.title:
         lines.append(f"runs from: {now.title or 'unknown'} → {kept.title}")
     lines += [f"{path}: {text}" for path, text in of_content(now.content, kept.content, BACK)]
+    lines += file_differences(kept.files, now.files)
     return bounded(lines)
 
 

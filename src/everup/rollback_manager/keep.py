@@ -10,7 +10,8 @@ not yet. Called after each look by `loop.safe_points`, which does the keeping.
 
 What was changed is watched for `probation_s` before that, and must do no worse than before.
 
-The first one is provisional: a change that comes soon after Everup can be gone back on.
+The first one is provisional: a change that comes soon after Everup can be gone back on. Later ones
+must have begun with the configuration files that are there.
 """
 
 from __future__ import annotations
@@ -64,6 +65,8 @@ def _proven(
         return ""
     if remembered.safe_points and remembered.safe_points[-1].version == version:
         return ""
+    if remembered.safe_points and not all(_has_read_them(one) for one in seen.instances):
+        return ""
     if name in state.in_flight or remembered.with_a_person is not None:
         return ""
     if remembered.safe_points and not is_over_for(remembered, now_s, settings):
@@ -82,6 +85,12 @@ def _proven(
     if not is_known(since_s) or now_s - since_s < least_s:
         return ""
     return version if all(_is_proven(one, now_s, least_s) for one in seen.instances) else ""
+
+
+def _has_read_them(one: InstanceObservation) -> bool:
+    """Did it begin with the files that are there? What was changed under it proves nothing: it may
+    read them at its next start alone."""
+    return not one.instance.files_changed_at_s > one.instance.started_at_s
 
 
 def _is_proven(one: InstanceObservation, now_s: float, least_s: float) -> bool:

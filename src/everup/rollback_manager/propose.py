@@ -19,10 +19,11 @@ from everup.model.decision import (
 )
 from everup.model.kinds import ActionKind, Cause, Origin
 from everup.model.request import Request
-from everup.model.safe_point import FROM, TITLE, TO, SafePoint
+from everup.model.safe_point import FILES, FROM, TITLE, TO, SafePoint
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec, Stack
 from everup.model.state import PastAction, ServiceState, StackState
+from everup.model.version import files_of, only_files_differ
 from everup.rollback_manager.choose import NoWayBack, way_back
 
 
@@ -42,18 +43,18 @@ def propose(
         return _told(want, f"Going back to {point.title} was tried {len(failed)} times in vain.")
     incident = state.incident_on(want.service)
     steps = (_step(spec, remembered, point, settings),)
-    ask = f"{want.reason}; {spec.name} keeps data: go back to {point.title}?"
+    back = _back_to(remembered, point)
     return Proposal(
         key=proposal_key(stack.name, spec.name, want.cause, steps),
         origin=Origin.ROLLBACK,
         service=spec.name,
         cause=want.cause,
         steps=steps,
-        reason=f"{want.reason}; back to what was well before, {point.title}",
+        reason=f"{want.reason}; back to what was well before, {back}",
         expectation=expectation_of(spec, point, assessment, stack, settings),
         incident_id=incident.id if incident is not None else None,
         on_running=found is None or not found.is_dead,
-        must_ask=ask if spec.is_stateful else "",
+        must_ask=_why_ask(spec, remembered, point, want),
     )
 
 
@@ -88,6 +89,31 @@ def proposal_for(
     )
 
 
+def writes_files(now: str, then: str) -> bool:
+    """Are there files to be written to get from one version to the other?"""
+    return bool(files_of(then)) and files_of(now) != files_of(then)
+
+
+def _back_to(remembered: ServiceState, point: SafePoint) -> str:
+    if only_files_differ(remembered.version, point.version):
+        return f"{point.title}, with its configuration files as they were"
+    return point.title
+
+
+def _why_ask(spec: ServiceSpec, remembered: ServiceState, point: SafePoint, want: Want) -> str:
+    """Why a person is asked, whatever the mode; "" when nobody has to be."""
+    if spec.is_stateful:
+        back = _back_to(remembered, point)
+        return f"{want.reason}; {spec.name} keeps data: go back to {back}?"
+    if writes_files(remembered.version, point.version) and not spec.restores_files:
+        return (
+            f"{want.reason}; put the configuration files of {spec.name} back as they were? Nobody "
+            "has to be asked where restore_files: true, or the label everup.restore_files=true, "
+            "allows it"
+        )
+    return ""
+
+
 def _step(
     spec: ServiceSpec, remembered: ServiceState, point: SafePoint, settings: Settings
 ) -> Step:
@@ -97,6 +123,8 @@ def _step(
         TO: point.version,
         TITLE: point.title,
     }
+    if writes_files(remembered.version, point.version):
+        parameters[FILES] = True
     return Step(ActionKind.EMERGENCY_ROLLBACK, spec.name, parameters)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from everup.model.decision import Check, Delayed, Proposal, Refused, Verdict
+from everup.model.decision import Check, Delayed, Proposal, Refused, Step, Verdict
 from everup.model.kinds import (
     FORETOLD,
     UNKNOWN,
@@ -14,7 +14,10 @@ from everup.model.kinds import (
     ProbeVerdict,
     is_known,
 )
+from everup.model.safe_point import FROM, TO
+from everup.model.stack import ServiceSpec
 from everup.model.state import as_it_is
+from everup.model.version import only_files_differ
 from everup.safety.context import Context
 
 TOUCHES = frozenset(
@@ -29,6 +32,12 @@ TOUCHES = frozenset(
 LETS_GO_BELOW = 0.2
 """A prediction that was acted upon is one until it falls so far below that level."""
 WELL = frozenset({Condition.HEALTHY, Condition.DEGRADED})
+
+
+def _may_go_back(step: Step, spec: ServiceSpec) -> bool:
+    """To older files it may in any case, when a person says so: they are no data."""
+    frm, to = (str(step.parameters.get(name, "")) for name in (FROM, TO))
+    return spec.rollback_is_safe or only_files_differ(frm, to)
 
 
 def stateful_care(proposal: Proposal, context: Context) -> Verdict | None:
@@ -47,7 +56,7 @@ def stateful_care(proposal: Proposal, context: Context) -> Verdict | None:
             return Refused(Check.STATEFUL_CARE, text)
         if not spec.is_stateful:
             continue
-        if step.kind is ActionKind.EMERGENCY_ROLLBACK and not spec.rollback_is_safe:
+        if step.kind is ActionKind.EMERGENCY_ROLLBACK and not _may_go_back(step, spec):
             text = f"{step.target} is stateful, and nobody declared that it may go back"
             return Refused(Check.STATEFUL_CARE, text)
         if step.kind is not ActionKind.GRACEFUL_RESTART:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field, replace
 
 from everup.model.kinds import UNKNOWN, DependencyKind, InstanceState, is_known
@@ -77,11 +78,26 @@ class VirtualService:
     is_stopped_outside: bool = False  # while nobody watched
     kept: KeptAside | None = None
     limits_before: Limits | None = None  # what our change of them is to be given back to
+    files: dict[str, bytes] = field(default_factory=dict)  # what each start reads
+    files_changed_at_s: float = float("-inf")
+    broken_files: list[tuple[str, bytes]] = field(default_factory=list)  # that were kept aside
 
     @property
     def name(self) -> str:
         """As declared."""
         return self.spec.name
+
+    @property
+    def files_digest(self) -> str:
+        """Equal for equal files; "" for none."""
+        if not self.files:
+            return ""
+        parts = [f"{path}={content!r}" for path, content in sorted(self.files.items())]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+
+    def write(self, path: str, content: bytes, now_s: float) -> None:
+        """Somebody edits a file; each start from now on reads it."""
+        self.files[path], self.files_changed_at_s = content, now_s
 
     def give_back(self, t: float) -> list[str]:
         """What controllers hold: the cut, who is kept aside, and limits where what is used fits

@@ -20,6 +20,8 @@ from everup.model.kinds import DependencyKind, InstanceState, is_known
 from everup.model.observation import Exit
 from everup.model.runtime import EventKind, RuntimeEvent
 from everup.model.stack import Stack
+from everup.model.version import with_files
+from everup.runtimes.simulated.configuration import version_of
 from everup.runtimes.simulated.hands import Hands
 from everup.runtimes.simulated.instance import Ailment, VirtualInstance
 from everup.runtimes.simulated.ledger import Ledger
@@ -179,7 +181,8 @@ class World:
             self.later(nature.crashes_after_s, self._end_life, instance, life, nature.crash_code)
         if nature.hangs_after_s:
             self.later(nature.hangs_after_s, self._ail, instance, life, Ailment.STOPPED)
-        curse = service.bad.get(instance.version, service.curse)
+        with_files_read = with_files(instance.version, service.files_digest)
+        curse = service.bad.get(with_files_read) or service.bad.get(instance.version, service.curse)
         if curse is not None and curse.times > 0:
             curse.times -= 1
             if curse.ailment is None:
@@ -283,6 +286,15 @@ class World:
     def curse(self, service: str, curse: Curse | None) -> None:
         """What befalls each new life of the service from now on."""
         self.services[service].curse = curse
+
+    def corrupt_file(self, service: str, path: str, curse: Curse) -> str:
+        """Somebody breaks a file: whoever starts with it fares so. The version that this makes."""
+        found = self.services[service]
+        found.write(path, b"\x00 this is no configuration " + path.encode(), self.now())
+        spec = next((i.spec for i in found.instances.values() if i.life), found.spec)
+        version = with_files(version_of(spec), found.files_digest)
+        found.bad[version] = curse
+        return version
 
     def lift_all(self) -> None:
         """The environment is good again. What is broken stays broken until somebody mends it."""

@@ -44,6 +44,8 @@ class Wishes:
     is_one_shot: bool | None = None
     rollback_is_safe: bool = False
     is_one_way: bool = False
+    config_files: tuple[str, ...] | None = None
+    restores_files: bool = False
     priority: int = 0
     edges: tuple[Dependency, ...] = ()
     refused_edges: frozenset[str] = frozenset()
@@ -84,6 +86,8 @@ _SETTERS: Mapping[str, Setter] = {
     "everup.one_shot": lambda w, t: replace(w, is_one_shot=values.flag(t)),
     "everup.rollback_safe": lambda w, t: replace(w, rollback_is_safe=values.flag(t)),
     "everup.one_way": lambda w, t: replace(w, is_one_way=values.flag(t)),
+    "everup.config_files": lambda w, t: replace(w, config_files=values.paths(t)),
+    "everup.restore_files": lambda w, t: replace(w, restores_files=values.flag(t)),
     "everup.priority": lambda w, t: replace(w, priority=values.whole(t, -1000, 1000)),
     "everup.depends_on": _edges,
     "everup.critical": lambda w, t: replace(w, critical=values.names(t)),
@@ -114,6 +118,7 @@ _CAREFUL: Mapping[str, Callable[[Wishes], Wishes]] = {
     "everup.mode": lambda w: replace(w, mode=Mode.OBSERVE),
     "everup.stateful": lambda w: replace(w, is_stateful=True),
     "everup.one_way": lambda w: replace(w, is_one_way=True),
+    "everup.config_files": lambda w: replace(w, config_files=()),
 }
 _RESTRAINING = frozenset({"everup.enable", "everup.mode", FREEZE_LABEL})
 KNOWN = frozenset({*_SETTERS, FREEZE_LABEL, OWN_LABEL})
