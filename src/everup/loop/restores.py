@@ -14,11 +14,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from everup.loop.context import gate_context
 from everup.loop.look import Decision, Look
-from everup.loop.snapshots import Snapshots
 from everup.loop.stuck import escalated
 from everup.model.decision import Check, Delayed, Hold, HoldReason, Proposal, Refused
 from everup.model.entries import Entry, RestoreBegan, RestoreEnded, RestoreTurned
@@ -82,6 +81,16 @@ class RestoreAnswer:
     answer: Answer
     plan: RestorePlan | None = None
     restore_id: str = ""
+
+
+class Snapshots(Protocol):
+    """What restores want of `loop.snapshots`."""
+
+    async def get(self, snapshot_id: str) -> Snapshot | None:
+        """The manifest, proven by its sum."""
+
+    async def take(self, reason: SnapshotReason, by: str, timeout_s: float) -> Snapshot:
+        """Of what runs now, kept before this returns."""
 
 
 class Restores:

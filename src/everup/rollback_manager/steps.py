@@ -11,15 +11,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from everup.model.assessment import Assessment
-from everup.model.decision import Expectation, Proposal, Step, proposal_key
+from everup.model.decision import Expectation, ParameterValue, Proposal, Step, proposal_key
 from everup.model.kinds import ActionKind, Cause, Origin
 from everup.model.restore import RESTORE, Restore
-from everup.model.safe_point import FROM, TITLE, TO, SafePoint
+from everup.model.safe_point import FILES, FROM, TITLE, TO, SafePoint
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec, Stack
 from everup.model.state import StackState
 from everup.rollback_manager.advance import Go
-from everup.rollback_manager.propose import expectation_of, grace_s_of
+from everup.rollback_manager.propose import expectation_of, grace_s_of, writes_files
 
 
 def proposal_of(
@@ -44,6 +44,8 @@ def proposal_of(
     must_ask = ""
     if origin is not Origin.PERSON and spec.is_stateful:
         must_ask = f"{restore.reason}; {spec.name} keeps data: go back to {title}?"
+    elif origin is not Origin.PERSON and writes_files(frm, to) and not spec.restores_files:
+        must_ask = f"{restore.reason}; put the configuration files of {spec.name} back?"
     return Proposal(
         key=proposal_key(stack.name, spec.name, cause, steps),
         origin=origin,
@@ -69,16 +71,19 @@ def _step(
     title: str,
     settings: Settings,
 ) -> Step:
+    parameters: dict[str, ParameterValue] = {
+        "grace_s": grace_s_of(spec, settings),
+        FROM: frm,
+        TO: to,
+        TITLE: title,
+        RESTORE: restore.id,
+    }
+    if writes_files(frm, to):
+        parameters[FILES] = True
     return Step(
         ActionKind.EMERGENCY_ROLLBACK,
         spec.name,
-        {
-            "grace_s": grace_s_of(spec, settings),
-            FROM: frm,
-            TO: to,
-            TITLE: title,
-            RESTORE: restore.id,
-        },
+        parameters,
         undoes=(go.undoes or restore.id) if go.is_back else None,
     )
 

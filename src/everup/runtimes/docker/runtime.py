@@ -276,12 +276,7 @@ class DockerRuntime:
         """The last lines; of several containers each one's share, headed by its name."""
         self._need_open()
         found = await self._containers(service, instance)
-        share = min(lines, LINES_MOST) // max(len(found), 1)
-        if share < 1:
-            return []
-        told = await together(*(sights.log(self._engine, c, share) for c in found))
-        heads = [f"{c.name} | " if len(found) > 1 else "" for c in found]
-        return [head + line for head, part in zip(heads, told, strict=True) for line in part]
+        return await sights.logs(self._engine, found, min(lines, LINES_MOST))
 
     async def capture(self, service: str) -> Captured:
         """What the newest container was made from, and its files."""
