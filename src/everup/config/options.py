@@ -56,7 +56,7 @@ class Options:
     token: str = field(default="", repr=False)  # given by its owner; "": one is made where needed
     token_source: str = ""  # the variable or the file that it came from
     secret_key: str = field(default="", repr=False)  # "": one is made in the state folder
-    secret_key_source: str = ""
+    secret_key_source: str = field(default="", repr=False)
 
     @property
     def is_loopback(self) -> bool:

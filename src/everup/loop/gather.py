@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from everup.loop.manifests import snapshot_from
 from everup.loop.pins import pin
 from everup.loop.ports import Shelf
-from everup.model.errors import EverupError, TryAgain
+from everup.model.errors import AskAHuman, EverupError, TryAgain
 from everup.model.kinds import is_known
 from everup.model.observation import InstanceObservation
 from everup.model.runtime import Captured, KeptFile
@@ -163,6 +163,8 @@ class Gather:
                     return await self._part(name)
             except TimeoutError:
                 return ServiceSnapshot(name, missing="it was not read in time")
+            except AskAHuman:
+                raise  # nothing can be kept, of no service
             except EverupError as error:
                 return ServiceSnapshot(name, missing=str(error) or type(error).__name__)
             except Exception as error:  # noqa: BLE001 - a stranger's runtime may raise anything

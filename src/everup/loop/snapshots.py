@@ -111,7 +111,10 @@ class Snapshots:
             dumps = await self._gather.dumps() if with_dumps else {}
             left_s = timeout_s - (self._control.clock.now() - began_s)
             parts = await self._gather.parts(max(left_s, 0.0) if not with_dumps else timeout_s)
-            return await self._keep(reason, by, began_s, note, self._gather.dumped(parts, dumps))
+            dumped = self._gather.dumped(parts, dumps)
+            return await self._keep(reason, by, began_s, note, dumped, timeout_s)
+        except TimeoutError:
+            raise TryAgain(f"it was not written within {timeout_s:g} s") from None
         finally:
             self._one_at_a_time.release()
 
@@ -155,7 +158,7 @@ class Snapshots:
             return f"no snapshot before it: another one was not done within {most_s:g} s"
         try:
             parts = await self._gather.known_parts(most_s)
-            await self._keep(reason, intent.by, began_s, note, parts)
+            await self._keep(reason, intent.by, began_s, note, parts, most_s)
         except Exception as error:  # noqa: BLE001 - healing does not wait for it
             return f"no snapshot before it: {_said(error)}"
         finally:
@@ -374,13 +377,20 @@ class Snapshots:
         return snapshot_from(await self._shelf.read(mark.digest), mark.digest)
 
     async def _keep(
-        self, reason: SnapshotReason, by: str, began_s: float, note: str, parts: Parts
+        self,
+        reason: SnapshotReason,
+        by: str,
+        began_s: float,
+        note: str,
+        parts: Parts,
+        most_s: float,
     ) -> Snapshot:
-        """Everything is there before it is written down that it is."""
+        """Everything is there before it is written down that it is, within `most_s`."""
         control = self._control
         ids = control.ids.new("snap")
-        snapshot = await self._snapshot(ids, reason, by, began_s, note, parts)
-        await self._shelf.write(manifest_of(snapshot), is_secret=False)
+        async with asyncio.timeout(most_s):
+            snapshot = await self._snapshot(ids, reason, by, began_s, note, parts)
+            await self._shelf.write(manifest_of(snapshot), is_secret=False)
         services = snapshot.services
         entry = SnapshotTaken(
             control.clock.now(),

@@ -17,7 +17,7 @@ from everup.loop.manifests import manifest_of, snapshot_from, with_sum
 from everup.loop.ports import Shelf
 from everup.model import entries as e
 from everup.model.decision import Expectation, Step
-from everup.model.errors import Damaged, GiveUp, HookFailed, TryAgain
+from everup.model.errors import AskAHuman, Damaged, GiveUp, HookFailed, TryAgain
 from everup.model.evidence import Sighting
 from everup.model.kinds import ActionKind, Cause, Mode, Origin
 from everup.model.runtime import Captured, KeptFile
@@ -345,6 +345,27 @@ def test_a_manifest_that_is_damaged_is_never_used(tmp_path: Path) -> None:
                 await control.snapshots.get(mark.id)
             found = await control.snapshots.verify("ann")
             assert [harm.used_by for harm in found.harms] == [(mark.id,)]
+
+    asyncio.run(story())
+
+
+def test_with_another_key_nothing_is_kept_and_it_is_said(tmp_path: Path) -> None:
+    lab = on_disk(tmp_path, Lab("a"))
+
+    async def story() -> None:
+        async with lab.life() as control:
+            first = len(control.state.snapshots)
+        vault = Vault(tmp_path / "vault", tmp_path, "quite another key", "EVERUP_SECRET_KEY")
+        lab.shelf = VaultShelf(vault)
+        async with lab.life() as control:
+            with pytest.raises(AskAHuman, match=r"EVERUP_SECRET_KEY.*give that one again"):
+                await control.snapshots.take(BY_HAND, "ann", 60.0)
+            said = await control.snapshots.before(intent(ActionKind.RECREATE))
+            assert "EVERUP_SECRET_KEY" in said
+            assert len(control.state.snapshots) == first
+        on_disk(tmp_path, lab)
+        async with lab.life() as control:
+            assert (await control.safe_points.get("a", "1:a")).version == "1:a"
 
     asyncio.run(story())
 
