@@ -21,7 +21,9 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
 SLOW_S = 120.0  # of a machine that does much else
 _SERVE = (
-    "trap 'exit 0' TERM; . /etc/app/app.conf || exit 3; . /etc/app/parts.d/one.conf || exit 4; "
+    "trap 'exit 0' TERM; [ $$MODE = plain ] || exit 5; "
+    "head -c 24000000 /dev/zero | tail | wc -c | grep -q 24000000 || exit 6; "
+    ". /etc/app/app.conf || exit 3; . /etc/app/parts.d/one.conf || exit 4; "
     "mkdir -p /www; echo $$GREETING >/www/health; httpd -f -p 8080 -h /www & wait"
 )
 COMPOSE = """
@@ -224,20 +226,28 @@ def test_what_a_service_writes_itself_makes_no_version(allowed: Mounted, tmp_pat
     asyncio.run(story())
 
 
-def test_a_wrong_variable_and_a_lowered_limit_go_back(allowed: Mounted, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [("MODE: plain", "MODE: other"), ("limit: 64m", "limit: 8m")],
+    ids=["variable", "limit"],
+)
+def test_what_somebody_deploys_wrongly_goes_back(
+    allowed: Mounted, tmp_path: Path, good: str, bad: str
+) -> None:
     shop = allowed
 
     async def story() -> None:
         async with watched(shop, tmp_path) as engine:
             await all_healthy(engine)
             await _kept(engine)
-            good = shop.file.read_text()
-            bad = good.replace("MODE: plain", "MODE: plain, PATH: /nowhere")
-            shop.file.write_text(bad)
+            before = shop.docker.inspect(shop.container("web"))
+            shop.file.write_text(shop.file.read_text().replace(good, bad))
             shop.compose("up", "-d", "web")
             await _resolved_by_rollback(engine)
-            assert "PATH=/nowhere" not in str(shop.docker.inspect(shop.container("web")))
-            shop.file.write_text(good)
+            after = shop.docker.inspect(shop.container("web"))
+            assert after["Config"]["Env"] == before["Config"]["Env"]
+            assert after["HostConfig"]["Memory"] == 64 << 20
+            assert not shop.broken(), "no file was touched"
 
     asyncio.run(story())
 

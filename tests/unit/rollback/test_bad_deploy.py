@@ -86,6 +86,21 @@ class TestUndone:
         _, verdict = ask(observation, changed(past=starts))
         assert isinstance(verdict, Allowed)
 
+    @pytest.mark.parametrize(("in_vain", "is_undone"), [(1, False), (2, True)])
+    def test_starts_that_it_did_not_survive_are_deaths(self, in_vain: int, is_undone: bool) -> None:
+        """It ends before the start is over, so that nobody sees it end."""
+        starts = tuple(
+            PastAction(
+                *(f"act-{n}", "a", ActionKind.CONTAINER_RESTART, Origin.RECOVERY, Cause.CRASH),
+                *(NOW_S - 20 + n, NOW_S - 19.5 + n, False, False),
+            )
+            for n in range(in_vain)
+        )
+        observation = seen(made_of(dead("a")), exits=(Exit(NOW_S - 25, 1),))
+        found, _ = ask(observation, changed(past=starts))
+        assert isinstance(found, Proposal)
+        assert (found.kind is ROLLBACK) is is_undone
+
     def test_in_mode_observe_it_is_only_said(self) -> None:
         _, verdict = ask(LOOPS, changed(), mode=Mode.OBSERVE)
         assert isinstance(verdict, Refused)
