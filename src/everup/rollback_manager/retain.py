@@ -143,12 +143,13 @@ def held_by_a_restore(state: StackState) -> frozenset[tuple[str, str]]:
 
 
 def still_held(state: StackState, service: str, version: str) -> bool:
-    """Does a safe point, a snapshot or a restore still want this version of the service?"""
+    """Does a safe point, a snapshot or a restore still want our name on the image of this version?
+    Those of mode observe never gave one."""
     if (service, version) in held_by_a_restore(state):
         return True
     points = state.service(service).safe_points
-    return any(point.version == version for point in points) or any(
-        mark.holds(service, version) for mark in state.snapshots
+    return any(point.version == version and point.reference for point in points) or any(
+        mark.images and mark.holds(service, version) for mark in state.snapshots
     )
 
 

@@ -91,7 +91,7 @@ def run(*words: str) -> tuple[int, str]:
 
 
 def test_the_list_fits_and_keeps_ids_whole(answers: dict[str, Any]) -> None:
-    code, said = run()
+    code, said = run("list")
     assert code == 0
     for text in ("snap-1m8c8339707n", "before the upgrade", "12, not db", "yes", "3.0 GiB"):
         assert text in said
@@ -99,7 +99,7 @@ def test_the_list_fits_and_keeps_ids_whole(answers: dict[str, Any]) -> None:
     answers["/snapshots"] = {**LIST, "snapshots": [], "why_not": "rollback is switched off"}
     assert run("list")[1].strip() == "rollback is switched off"
     answers["/snapshots"] = {**LIST, "fault": "another key", "harms": ["x"], "verified_at_s": 1.7e9}
-    said = run()[1]
+    said = run("list")[1]
     assert "another key" in said
     assert "1 not as they were: everup snapshot verify" in said.replace("\n", " ")
 
