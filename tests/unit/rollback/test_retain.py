@@ -140,6 +140,8 @@ def test_one_that_is_being_gone_back_to_is_in_use() -> None:
     known = replace(state(mark("1"), mark("2"), mark("3")), in_flight={"a": flight})
     assert in_use(known) == {"1"}
     assert dropped(known, snapshots_most=2) == ["2"]
-    assert still_held(known, "a", "1")
-    assert not still_held(known, "a", "9")
+    named = state(mark("1", images={"p": 1.0}))
+    assert still_held(named, "a", "1")
+    assert not still_held(known, "a", "1"), "no image was named for it"
+    assert not still_held(named, "a", "9")
     assert not still_held(known, "b", "")
