@@ -2,7 +2,8 @@
 
 `python -m benchmarks.root_cause_varied --data DIR --json OUT`. Each number of the tuning by half
 and by one and a half; all of them at random within that; parts of the normal period; fewer calls,
-noise on every latency, edges that are missing. For random ones the mean and the worst of several seeds.
+noise on every latency, edges that are missing. For what is random the mean and the worst
+of several seeds.
 """
 
 from __future__ import annotations

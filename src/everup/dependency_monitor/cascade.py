@@ -56,15 +56,15 @@ def single_points(known: Reach, spare: Collection[str] = ()) -> tuple[SinglePoin
     """Those without a spare whose failure hurts at least `HURT_AT_LEAST` others, each more likely
     than not; worst first, at most `SINGLE_POINTS_KEPT`."""
     likely = known.hurt >= LIKELY
-    counts = likely.sum(axis=0) - 1
+    counts = likely.sum(axis=0) - 1 if likely.size else np.zeros(0)
     found = [
         SinglePoint(
             name,
             known.expected(name),
-            tuple(known.services[a] for a in np.flatnonzero(likely[:, number]) if a != number),
+            tuple(s for a in np.flatnonzero(likely[:, b]) if (s := known.services[a]) != name),
         )
-        for name, number in known.number.items()
-        if counts[number] >= HURT_AT_LEAST and name not in spare
+        for name, b in known.column.items()
+        if counts[b] >= HURT_AT_LEAST and name not in spare
     ]
     found.sort(key=lambda point: (-point.expected, point.service))
     return tuple(found[:SINGLE_POINTS_KEPT])

@@ -119,10 +119,10 @@ def _mean(values: Floats) -> Floats:
     return _ratio(sums, counts)
 
 
-def _ratio(above: Floats, below: NDArray[np.generic]) -> Floats:
+def _ratio(above: Floats, below: Floats | NDArray[np.int64]) -> Floats:
     """NaN where there is nothing to divide by."""
     unknown = np.full(above.shape, np.nan)
-    return np.asarray(np.divide(above, below, out=unknown, where=np.asarray(below > 0)))
+    return np.asarray(np.divide(above, below, out=unknown, where=below > 0))
 
 
 def _quantile(values: Floats, share: float) -> Floats:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from everup.dependency_monitor.worlds import FULL, Wiring, Worlds, spread, wire, worlds_of
+from everup.dependency_monitor.worlds import FULL, WORD, Wiring, Worlds, spread, wire, worlds_of
 from everup.model.propagation import FaultModel, Link, Suffering, WhatIf
 from everup.model.signals import Floats
 
@@ -26,36 +26,47 @@ LEAST = 0.005  # less likely than this is not worth a line
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """`hurt[a, b]`: probability that service number a is hurt if b fails; 1 on the diagonal."""
+    """`hurt[a, b]`: probability that service number a is hurt if source number b fails, 1 where
+    they are the same. `column`: source → b."""
 
     services: tuple[str, ...]
+    sources: tuple[str, ...]
     number: dict[str, int]
+    column: dict[str, int]
     hurt: Floats
     error: float
 
     def of(self, dependent: str, failed: str) -> float:
         """0 for services that are not in the model."""
-        a, b = self.number.get(dependent), self.number.get(failed)
+        a, b = self.number.get(dependent), self.column.get(failed)
         return 0.0 if a is None or b is None else float(self.hurt[a, b])
 
     def expected(self, failed: str) -> float:
-        """How many others are hurt on average if this one fails."""
-        return float(self.hurt[:, self.number[failed]].sum() - 1.0)
+        """How many others are hurt on average if this source fails."""
+        return float(self.hurt[:, self.column[failed]].sum() - 1.0)
 
 
-def reach(model: FaultModel, seed: int = 0, worlds: int = REACH_WORLDS) -> Reach:
-    """Of every service to every other, by the links alone."""
+def reach(
+    model: FaultModel,
+    seed: int = 0,
+    worlds: int = REACH_WORLDS,
+    sources: Sequence[str] | None = None,
+) -> Reach:
+    """Of each source (None: every service) to every service, by the links alone."""
     wiring = wire(model)
-    count = len(wiring.names)
-    if not count:
-        return Reach((), {}, np.zeros((0, 0)), 0.0)
-    most = max(64, 64 * (WORDS_MOST // (count * count)))
+    wanted = wiring.names if sources is None else tuple(s for s in sources if s in wiring.number)
+    size = len(wiring.names) * len(wanted)
+    column = {name: index for index, name in enumerate(wanted)}
+    if not size:
+        empty = np.zeros((len(wiring.names), 0))
+        return Reach(wiring.names, wanted, wiring.number, column, empty, 0.0)
+    most = max(WORD, WORD * (WORDS_MOST // size))
     drawn = worlds_of(model, min(worlds, most), seed, with_failures=False)
-    words = drawn.failed.shape[1]
-    start = np.zeros((count, count, words), dtype=np.uint64)
-    start[np.arange(count), np.arange(count)] = FULL
+    start = np.zeros((len(wiring.names), len(wanted), drawn.failed.shape[1]), dtype=np.uint64)
+    for name, index in column.items():
+        start[wiring.number[name], index] = FULL
     hurt = drawn.probability(spread(wiring, drawn.live, start))
-    return Reach(wiring.names, wiring.number, hurt, drawn.error)
+    return Reach(wiring.names, wanted, wiring.number, column, hurt, drawn.error)
 
 
 def what_if(model: FaultModel, service: str, seed: int = 0, worlds: int = WHAT_IF_WORLDS) -> WhatIf:
