@@ -2,12 +2,13 @@
 
 Flows in: a root's finding, what was seen of its needs. Flows out: the doubt in words, or "". Called
 by `relate`: a finding in doubt is not confirmed, so that nobody is touched and the next look sees
-more. Who is dead, or stuck by the kernel's word, is ill beyond doubt.
+more. Who is dead, or stuck by the kernel's word, is ill beyond doubt; whether it may be touched
+before its needs have been seen is the gate's to say.
 
 Doubted is a service whose check fails while something it needs cannot be seen, was last seen before
 the service fell ill, or is degraded; while a soft need fell ill just before it; and while members
-of one circle fell ill together. One that is dead is doubted only while a hard need cannot be seen.
-No doubt lasts longer than `change_most_s`: else it might wait for ever.
+of one circle fell ill together. No doubt lasts longer than `change_most_s`: else it might wait for
+ever.
 """
 
 from __future__ import annotations
@@ -33,13 +34,10 @@ def doubt(
     settings: Settings,
 ) -> str:
     """Why this root may be a victim after all; "" when there is no such reason."""
-    if found.is_proven or found.cause in CERTAIN:
+    if found.is_dead or found.is_proven or found.cause in CERTAIN:
         return ""
     if not observation.at_s - found.since_s <= settings.change_most_s:
         return ""
-    if found.is_dead:
-        lost = [t for t in graph.hard[found.service] if _is_lost(t, observation, own)]
-        return f"{lost[0]}, which it needs, cannot be seen" if lost else ""
     return _of_what_it_needs(found, observation, own, graph) or _of_the_order(
         found, findings, graph, settings
     )

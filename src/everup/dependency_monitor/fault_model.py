@@ -14,6 +14,7 @@ from everup.dependency_monitor.learned import Tallies, learned_link
 from everup.model.assessment import OwnHealth, Predictions
 from everup.model.kinds import Condition, DependencyKind, is_known
 from everup.model.propagation import FaultModel, Link
+from everup.model.stack import Dependency
 
 SOFT_SHARE = 0.5
 RARELY = 0.001
@@ -38,10 +39,16 @@ def links_of(graph: Graph, learned: Tallies = NOTHING_LEARNED) -> tuple[Link, ..
     found: list[Link] = []
     for name, edges in graph.edges.items():
         for edge in edges:
-            share = 1.0 if edge.kind is DependencyKind.HARD else SOFT_SHARE
-            link = Link(name, edge.target, min(1.0, share * edge.weight * edge.confidence))
-            found.append(learned_link(link, learned.get((name, edge.target))))
+            tally = learned.get((name, edge.target))
+            found.append(learned_link(link_of(name, edge), tally))
     return tuple(found)
+
+
+def link_of(dependent: str, edge: Dependency) -> Link:
+    """One edge as declared."""
+    share = 1.0 if edge.kind is DependencyKind.HARD else SOFT_SHARE
+    chance = share * edge.weight * edge.confidence
+    return Link(dependent, edge.target, min(1.0, max(0.0, chance)))
 
 
 def failures_of(graph: Graph, own: OwnHealth, predictions: Predictions) -> Mapping[str, float]:

@@ -8,22 +8,20 @@ of dependencies the one with its own proof, then the one that fell first, explai
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from everup.dependency_monitor.causes import TOLD, Surroundings, find
 from everup.dependency_monitor.changed import by_a_change
 from everup.dependency_monitor.disks import shared
 from everup.dependency_monitor.doubts import doubt
-from everup.dependency_monitor.fault_model import links_of
 from everup.dependency_monitor.foretold import foretell
 from everup.dependency_monitor.graph import Graph
 from everup.dependency_monitor.rank import rank_causes
-from everup.dependency_monitor.suspects import Sight, suspects
-from everup.model.assessment import Finding, OwnHealth, Predictions, Relations, Suspect
+from everup.dependency_monitor.sights import look_around
+from everup.dependency_monitor.suspects import suspects
+from everup.model.assessment import Finding, OwnHealth, Predictions, Relations
 from everup.model.kinds import (
     FORETOLD,
-    UNKNOWN,
     Cause,
     Condition,
     DependencyKind,
@@ -47,8 +45,6 @@ UNWELL = frozenset(
     }
 )
 NOTHING_FORETOLD = Predictions()
-ON_ITS_WAY, DEGRADED, SUSPICION = 0.9, 0.6, 0.2
-"""How ill one is taken to be that is starting, is merely degraded, or failed its latest probe."""
 SOFT_SHARE = 0.5  # a soft dependency hurts half as much as its weight says
 
 
@@ -101,47 +97,15 @@ def relate(
     if not findings:
         return Relations(propagated=propagate(own, graph), findings=findings)
     in_order = [n for n in graph.order if n in findings]
+    bounds = (observation.changes, settings.sample_interval_s, settings.rollback_window_s)
     roots_of = _roots_of(findings, graph)
     return Relations(
         propagated=propagate(own, graph),
         findings=findings,
         roots=tuple(n for n in in_order if findings[n].is_root),
         victims={n: roots_of[n] for n in in_order if not findings[n].is_root},
-        suspects=_suspects(findings, unwell, observation, own, graph, settings),
+        suspects=suspects(look_around(stack, findings, unwell, observation, own, graph), *bounds),
     )
-
-
-def _suspects(
-    findings: Mapping[str, Finding],
-    unwell: set[str],
-    observation: Observation,
-    own: OwnHealth,
-    graph: Graph,
-    settings: Settings,
-) -> tuple[Suspect, ...]:
-    sights = {n: _sight(n, findings.get(n), n in unwell, observation, own) for n in graph.order}
-    reach_s, resolution_s = settings.rollback_window_s, settings.sample_interval_s
-    links = links_of(graph)
-    return suspects(sights, graph.order, links, observation.changes, resolution_s, reach_s)
-
-
-def _sight(
-    name: str, found: Finding | None, is_unwell: bool, observation: Observation, own: OwnHealth
-) -> Sight:
-    seen = observation.services.get(name)
-    times = [i.probe.at_s for i in seen.instances if i.probe is not None] if seen else []
-    seen_at_s = max((t for t in times if is_known(t)), default=UNKNOWN)
-    condition = own.services[name].condition
-    is_blip = condition is Condition.HEALTHY and (found is None or not found.is_confirmed)
-    if found is not None and found.cause not in FORETOLD and not is_blip:
-        is_proven = found.is_dead or found.is_proven or found.cause is Cause.STOPPED_ON_PURPOSE
-        return Sight(1.0, found.since_s, seen_at_s, is_proven=is_proven)
-    if condition is Condition.UNKNOWN:
-        return Sight(0.0, is_unseen=True)
-    illness = DEGRADED if condition is Condition.DEGRADED else SUSPICION if is_unwell else 0.0
-    if condition in UNWELL:
-        illness = ON_ITS_WAY
-    return Sight(illness, UNKNOWN if found is None else found.since_s, seen_at_s)
 
 
 def _named(found: Finding, state: StackState) -> Finding:

@@ -1,6 +1,6 @@
 """What most likely lies behind all that is unwell at present, seen or not. Pure.
 
-Flows in: how each service looks (`Sight`), the links, changes. Flows out: `Suspect`s, likeliest
+Flows in: how the services look (`sights`), changes. Flows out: `Suspect`s, likeliest
 first. Called by `relate`; what is done about a finding is decided elsewhere, and nothing is ever
 done about a suspect that has none.
 
@@ -14,8 +14,8 @@ A service that cannot be seen is as likely ill as those that need it suggest.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from everup.dependency_monitor.sights import Scenery, Sight
 from everup.model.assessment import Suspect
 from everup.model.kinds import UNKNOWN, is_known
 from everup.model.propagation import Link
@@ -38,31 +38,17 @@ CHANGED = 2.0
 LEAST = 0.02  # less belief than this is not worth a line
 
 
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """How one service looks. `illness`: 0 well to 1 ill beyond doubt. `is_proven`: dead or stuck by
-    the kernel's word. `is_unseen`: seen once, not now. `since_s`, `seen_at_s` NaN: nobody knows."""
-
-    illness: float
-    since_s: float = UNKNOWN
-    seen_at_s: float = UNKNOWN
-    is_proven: bool = False
-    is_unseen: bool = False
-
-
 def suspects(
-    sights: Mapping[str, Sight],
-    order: Sequence[str],
-    links: Sequence[Link],
-    changed: Mapping[str, float],
-    resolution_s: float,
-    change_reach_s: float,
+    scenery: Scenery, changed: Mapping[str, float], resolution_s: float, change_reach_s: float
 ) -> tuple[Suspect, ...]:
-    """At most `SUSPECTS_MOST`, by belief, then by how many they explain. `order`: dependencies
-    first. `changed`: service → when somebody did. Onsets within `resolution_s` are simultaneous."""
-    scene = _Scene(sights, links, resolution_s)
-    for name in order:
-        if name in sights and sights[name].is_unseen:
+    """At most `SUSPECTS_MOST`, by belief, then by how many they explain.
+
+    `changed`: service → when somebody did. Onsets within `resolution_s` are simultaneous.
+    """
+    sights = scenery.sights
+    scene = _Scene(sights, scenery.links, resolution_s)
+    for name, sight in sights.items():
+        if sight.is_unseen:
             scene.guess(name)
     first_s = min((s.since_s for s in sights.values() if is_known(s.since_s)), default=UNKNOWN)
     found: list[tuple[float, str, float]] = []
