@@ -2,13 +2,13 @@
 
 Flows in: a root's finding, what was seen of its needs. Flows out: the doubt in words, or "". Called
 by `relate`: a finding in doubt is not confirmed, so that nobody is touched and the next look sees
-more. Who is dead, or stuck by the kernel's word, is ill beyond doubt; whether it may be touched
-before its needs have been seen is the gate's to say.
+more. Who is dead, or stuck by the kernel's word, is ill beyond doubt. That hard needs must have
+been seen well since is the gate's to say.
 
-Doubted is a service whose check fails while something it needs cannot be seen, was last seen before
-the service fell ill, or is degraded; while a soft need fell ill just before it; and while members
-of one circle fell ill together. No doubt lasts longer than `change_most_s`: else it might wait for
-ever.
+Doubted is a service whose check fails while something it needs is degraded; while a soft need
+cannot be seen, was last seen before the service fell ill, or fell ill just before it; and while
+members of one circle fell ill together. No doubt lasts longer than `change_most_s`: else it might
+wait for ever.
 """
 
 from __future__ import annotations
@@ -47,10 +47,11 @@ def _of_what_it_needs(
     found: Finding, observation: Observation, own: OwnHealth, graph: Graph
 ) -> str:
     for edge in graph.edges[found.service]:
-        if _is_lost(edge.target, observation, own):
-            return f"{edge.target}, which it needs, cannot be seen"
-        if _is_stale(edge.target, found, observation):
-            return f"{edge.target}, which it needs, was not seen since"
+        if edge.kind is DependencyKind.SOFT:
+            if _is_lost(edge.target, observation, own):
+                return f"{edge.target}, which it uses, cannot be seen"
+            if _is_stale(edge.target, found, observation):
+                return f"{edge.target}, which it uses, was not seen since"
         if own.services[edge.target].condition is Condition.DEGRADED:
             return f"{edge.target}, which it needs, is not quite well"
     return ""
