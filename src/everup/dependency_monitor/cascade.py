@@ -56,15 +56,17 @@ def single_points(known: Reach, spare: Collection[str] = ()) -> tuple[SinglePoin
     """Those without a spare whose failure hurts at least `HURT_AT_LEAST` others, each more likely
     than not; worst first, at most `SINGLE_POINTS_KEPT`."""
     likely = known.hurt >= LIKELY
-    counts = likely.sum(axis=0) - 1 if likely.size else np.zeros(0)
-    found = [
-        SinglePoint(
-            name,
-            known.expected(name),
-            tuple(s for a in np.flatnonzero(likely[:, b]) if (s := known.services[a]) != name),
-        )
+    counts, expected = likely.sum(axis=0) - 1, known.hurt.sum(axis=0) - 1.0
+    worst = sorted(
+        (-float(expected[b]), name, b)
         for name, b in known.column.items()
         if counts[b] >= HURT_AT_LEAST and name not in spare
-    ]
-    found.sort(key=lambda point: (-point.expected, point.service))
-    return tuple(found[:SINGLE_POINTS_KEPT])
+    )
+    return tuple(
+        SinglePoint(
+            name,
+            -minus,
+            tuple(s for a in np.flatnonzero(likely[:, b]) if (s := known.services[a]) != name),
+        )
+        for minus, name, b in worst[:SINGLE_POINTS_KEPT]
+    )

@@ -13,7 +13,7 @@ from everup.model.propagation import FailurePath, FaultModel, Link
 
 PATHS_KEPT = 20
 HOPS_MOST = 8
-STEPS_MOST = 2000
+STEPS_MOST = 600
 """So many beginnings of paths are followed, likeliest first; what is left is less likely."""
 LEAST = 1e-4
 

@@ -17,7 +17,7 @@ from everup.dependency_monitor.worlds import FULL, WORD, Wiring, Worlds, spread,
 from everup.model.propagation import FaultModel, Link, Suffering, WhatIf
 from everup.model.signals import Floats
 
-REACH_WORLDS = 512
+REACH_WORLDS = 256
 WHAT_IF_WORLDS = 4096
 WORDS_MOST = 1 << 23
 """Words of one pass over all pairs (64 MB): for more services fewer worlds are drawn."""
