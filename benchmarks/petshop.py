@@ -41,7 +41,8 @@ class Table:
 
 @dataclass(frozen=True)
 class Issue:
-    """One incident: where and when it showed, its table, and the true cause."""
+    """One incident: where and when it showed, its table, and the true cause ("" where it is not
+    told)."""
 
     name: str
     node: str
@@ -81,7 +82,7 @@ def read_issues(folder: Path) -> list[Issue]:
     for path in sorted(folder.glob("*.json")):
         table = path.with_suffix("").with_name(path.stem + ".csv.gz")
         told = json.loads(path.read_text())
-        if not table.exists() or "root_cause" not in told:
+        if not table.exists() or "target" not in told:
             continue
         target = told["target"]
         found.append(
@@ -90,7 +91,7 @@ def read_issues(folder: Path) -> list[Issue]:
                 target["node"],
                 target["metric"],
                 float(target["timestamp"]),
-                told["root_cause"]["node"],
+                (told.get("root_cause") or {}).get("node") or "",
                 read_table(table),
             )
         )

@@ -103,7 +103,8 @@ def places(ranked: Sequence[RankedCause]) -> list[str]:
 def result_of(
     method: str, rankings: Mapping[str, Sequence[str]], issues: Sequence[Issue]
 ) -> Result:
-    """Shares of the incidents."""
+    """Shares of the incidents whose cause is told."""
+    issues = [i for i in issues if i.cause]
     first = sum(i.cause in rankings[i.name][:1] for i in issues)
     third = sum(i.cause in rankings[i.name][:3] for i in issues)
     count = max(1, len(issues))
@@ -129,12 +130,12 @@ def main() -> None:
     for method, rankings in simple_rankings(issues, normal, calls).items():
         results.append(result_of(method, rankings, issues))
     nodes = len({k[0] for k in normal.columns})
-    results.append(Result("chance", len(issues), 1.0 / nodes, 3.0 / nodes))
+    results.append(Result("chance", results[0].incidents, 1.0 / nodes, 3.0 / nodes))
     shown = Shown("method", "incidents", "top-1", "top-3")
     for r in results:
         shown.add_row(r.method, str(r.incidents), f"{r.top_1:.2f}", f"{r.top_3:.2f}")
     Console().print(shown)
-    missed = [i.name for i in issues if i.cause not in ours[i.name][:1]]
+    missed = [i.name for i in issues if i.cause and i.cause not in ours[i.name][:1]]
     print(f"not first: {', '.join(missed) or 'none'}; {each_ms:.1f} ms an incident, reading apart")
     if asked.json:
         told = {"results": [asdict(r) for r in results], "missed": missed, "ms": each_ms}
