@@ -10,13 +10,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from everup.dependency_monitor.accused import accused, accuses
 from everup.dependency_monitor.causes import TOLD, Surroundings, find
 from everup.dependency_monitor.changed import by_a_change
 from everup.dependency_monitor.disks import shared
+from everup.dependency_monitor.doubts import doubt
 from everup.dependency_monitor.foretold import foretell
 from everup.dependency_monitor.graph import Graph
 from everup.dependency_monitor.rank import rank_causes
-from everup.dependency_monitor.suspects import accuses, suspects
+from everup.dependency_monitor.sights import look_around
+from everup.dependency_monitor.suspects import suspects
 from everup.model.assessment import Finding, OwnHealth, Predictions, Relations
 from everup.model.kinds import (
     FORETOLD,
@@ -81,22 +84,33 @@ def relate(
     }
     for name, roots in shared(findings, stack, observation, state).items():
         findings[name] = replace(findings[name], explained_by=roots)
-    blamed = suspects(stack, findings, own, state, observation.at_s, settings)
+    blamed = accused(stack, findings, own, state, observation.at_s, settings)
     for name, found in findings.items():
         if by := accuses(found, blamed, stack):
             findings[name] = replace(found, explained_by=by)
     findings = {**findings, **blamed}
     for name, found in findings.items():
+        if found.is_root and found.is_confirmed and found.cause is not Cause.BAD_DEPLOY:
+            why = doubt(found, findings, observation, own, graph, settings)
+            if why:
+                findings[name] = replace(
+                    found, is_confirmed=False, reason=f"{found.reason}; left alone: {why}"
+                )
+    for name, found in findings.items():
         if found.is_root:
             ranked = rank_causes(found, stack, observation, own, findings, state, settings)
             findings[name] = replace(found, candidates=ranked)
-    in_order = [n for n in graph.order if n in findings] if findings else []
+    if not findings:
+        return Relations(propagated=propagate(own, graph), findings=findings)
+    in_order = [n for n in graph.order if n in findings]
+    bounds = (observation.changes, settings.sample_interval_s, settings.rollback_window_s)
     roots_of = _roots_of(findings, graph)
     return Relations(
         propagated=propagate(own, graph),
         findings=findings,
         roots=tuple(n for n in in_order if findings[n].is_root),
         victims={n: roots_of[n] for n in in_order if not findings[n].is_root},
+        suspects=suspects(look_around(stack, findings, unwell, observation, own, graph), *bounds),
     )
 
 

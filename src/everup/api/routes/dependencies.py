@@ -1,13 +1,27 @@
-"""GET /dependencies: the graph, who is unwell by itself, and who only suffers."""
+"""GET /dependencies: the graph, who is unwell by itself, who only suffers, and what may spread."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
 
 from everup.api.engine import Control, ControlView
-from everup.api.shapes.dependencies import DependenciesShape, EdgeShape, FindingShape, NodeShape
-from everup.model.assessment import Relations
+from everup.api.parameters import NeededService, require_service
+from everup.api.shapes.dependencies import (
+    CascadeShape,
+    DependenciesShape,
+    EdgeShape,
+    FindingShape,
+    NodeShape,
+    PathShape,
+    SinglePointShape,
+    SuspectShape,
+    WhatIfShape,
+)
+from everup.dependency_monitor import if_it_fails, outlook
+from everup.model.assessment import OwnHealth, Predictions, Relations
 from everup.model.kinds import UNKNOWN, Condition
+from everup.model.propagation import CascadeRisk
 
 router = APIRouter(tags=["dependencies"])
 
@@ -16,13 +30,17 @@ _NOTHING_SEEN = Relations(propagated={}, findings={})
 
 @router.get("/dependencies")
 async def dependencies(control: Control) -> DependenciesShape:
-    """Nodes, edges, propagated health, roots and victims of the latest look."""
+    """Nodes, edges, propagated health, roots, victims, suspects and cascade risk of the latest
+    look."""
     look = control.look
+    own = OwnHealth({}) if look is None else look.assessment.own
+    predictions = Predictions() if look is None else look.assessment.predictions
+    risk = await run_in_threadpool(outlook, control.stack, own, predictions)
     relations = _NOTHING_SEEN if look is None else look.assessment.relations
     services = control.stack.services
     return DependenciesShape(
         at_s=UNKNOWN if look is None else look.at_s,
-        nodes=[_node(control, name, relations) for name in services],
+        nodes=[_node(control, name, relations, risk) for name in services],
         edges=[
             EdgeShape(
                 service=name,
@@ -39,10 +57,26 @@ async def dependencies(control: Control) -> DependenciesShape:
         roots=list(relations.roots),
         victims={victim: list(roots) for victim, roots in relations.victims.items()},
         findings=[FindingShape.model_validate(f) for f in relations.findings.values()],
+        suspects=[SuspectShape.model_validate(s) for s in relations.suspects],
+        cascade=CascadeShape(
+            risk=risk.stack,
+            expected=risk.expected,
+            error=risk.error,
+            paths=[PathShape.model_validate(p) for p in risk.paths],
+            single_points=[SinglePointShape.model_validate(p) for p in risk.single_points],
+        ),
     )
 
 
-def _node(control: ControlView, name: str, relations: Relations) -> NodeShape:
+@router.get("/dependencies/what-if")
+async def what_if(control: Control, service: NeededService) -> WhatIfShape:
+    """Who suffers if this service fails, how likely and how soon."""
+    require_service(control, service)
+    found = await run_in_threadpool(if_it_fails, control.stack, service)
+    return WhatIfShape.model_validate(found)
+
+
+def _node(control: ControlView, name: str, relations: Relations, risk: CascadeRisk) -> NodeShape:
     spec = control.stack.services[name]
     health = None if control.look is None else control.look.assessment.own.services.get(name)
     return NodeShape(
@@ -54,4 +88,5 @@ def _node(control: ControlView, name: str, relations: Relations) -> NodeShape:
         propagated=relations.propagated.get(name, UNKNOWN),
         is_root=name in relations.roots,
         is_victim=name in relations.victims,
+        cascade_risk=risk.services.get(name, UNKNOWN),
     )

@@ -7,7 +7,8 @@ from everup.model.kinds import Cause, Condition, DependencyKind
 
 
 class NodeShape(Shape):
-    """A service. `propagated`: its health when that of its dependencies is taken into account."""
+    """A service. `propagated`: its health when that of its dependencies is taken into account.
+    `cascade_risk`: probability that a failure elsewhere hurts it within the horizon."""
 
     service: str
     priority: int
@@ -17,6 +18,7 @@ class NodeShape(Shape):
     propagated: Known
     is_root: bool
     is_victim: bool
+    cascade_risk: Known
 
 
 class EdgeShape(Shape):
@@ -47,8 +49,67 @@ class FindingShape(Shape):
     instances: list[str]
 
 
+class SuspectShape(Shape):
+    """What may lie behind all that is unwell, with our belief in it."""
+
+    service: str
+    probability: Known
+    reason: str
+    victims: list[str]
+    since_s: Known
+    is_seen: bool
+
+
+class PathShape(Shape):
+    """One way a failure may go, from the service that fails to the last one hurt."""
+
+    services: list[str]
+    probability: Known
+    risk: Known
+    delay_s: Known
+
+
+class SinglePointShape(Shape):
+    """A service without a spare whose failure likely hurts several others."""
+
+    service: str
+    expected: Known
+    hurt: list[str]
+
+
+class CascadeShape(Shape):
+    """`risk`: probability that a failure hurts any service with which nothing is wrong itself;
+    `expected`: how many on average; `error`: one standard error of it, 0 where it is exact."""
+
+    risk: Known
+    expected: Known
+    error: Known
+    paths: list[PathShape]
+    single_points: list[SinglePointShape]
+
+
+class SufferingShape(Shape):
+    """One service that would suffer: `by` which way, likely after `delay_s`, at the soonest after
+    `soonest_s`."""
+
+    service: str
+    probability: Known
+    by: list[str]
+    delay_s: Known
+    soonest_s: Known
+
+
+class WhatIfShape(Shape):
+    """Who suffers if `service` fails, likeliest first; `expected`: how many on average."""
+
+    service: str
+    suffering: list[SufferingShape]
+    expected: Known
+    error: Known
+
+
 class DependenciesShape(Shape):
-    """Graph, roots and victims (victim → the roots that explain it)."""
+    """Graph, roots, victims (victim → the roots that explain it), suspects and what may spread."""
 
     at_s: Known
     nodes: list[NodeShape]
@@ -56,3 +117,5 @@ class DependenciesShape(Shape):
     roots: list[str]
     victims: dict[str, list[str]]
     findings: list[FindingShape]
+    suspects: list[SuspectShape]
+    cascade: CascadeShape
