@@ -28,6 +28,7 @@ from everup.config.reading import (
     whole,
     words,
 )
+from everup.config.router import route
 from everup.model.kinds import Mode
 from everup.model.scaling import Spread
 from everup.model.settings import Settings
@@ -37,6 +38,7 @@ FIELDS = (
     *("command", "directory", "env", "user", "port", "instances", "probe", "depends_on"),
     *("limits", "priority", "stateful", "one_shot", "start_period_s", "recovery_most_s", "stop"),
     *("hooks", "busy_most_s", "releases", "quarantine", "spread", "standby", "rollback_safe"),
+    *("router",),
     *("mode", "modes", "thresholds", "when_stopped", "labels", "quiet_hours"),
 )
 QUARANTINE_LEAST_S, QUARANTINE_MOST_S = 1.0, 86400.0
@@ -111,6 +113,7 @@ def _described(
     count, least, most = take(given, "instances", parts.instances, (1, 1, 1))
     directory = maybe(given, "directory", text)
     when_stopped = maybe(given, "when_stopped", choice(parts.WhenStopped))
+    spread = Spread.ROUTER if "router" in given else Spread.NONE
     return ServiceSpec(
         name=name,
         command=take(given, "command", words, ()),
@@ -140,8 +143,9 @@ def _described(
         releases=maybe(given, "releases", read_releases),
         rollback_is_safe=take(given, "rollback_safe", flag, False),
         heal_when_stopped=when_stopped is parts.WhenStopped.HEAL,
-        spread=take(given, "spread", choice(Spread), Spread.NONE),
+        spread=take(given, "spread", choice(Spread), spread),
         standby=take(given, "standby", text, ""),
+        route=maybe(given, "router", route),
         has_bounds="instances" in given and parts.has_bounds(given["instances"]),
     )
 

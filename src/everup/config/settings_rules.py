@@ -66,6 +66,9 @@ _MAY_BE_ZERO_S = {
     "start_period_unknown_s",
     "rate_interval_s",
     "natural_wait_most_s",
+    "drain_most_s",
+    "drain_sick_most_s",
+    "slow_start_s",
 }
 _COUNTS = {
     "history_slots": (20, COUNT_MOST),

@@ -28,13 +28,24 @@ from everup.loop.foresight import Foresight
 from everup.loop.look import Decision, Look
 from everup.loop.mishaps import LOOK, Mishaps
 from everup.loop.owed_starts import OwedStarts
-from everup.loop.ports import Clock, HostSense, Ids, Journal, Prober, Random, Runtime, Shelf
+from everup.loop.ports import (
+    Clock,
+    HostSense,
+    Ids,
+    Journal,
+    Prober,
+    Random,
+    Router,
+    Runtime,
+    Shelf,
+)
 from everup.loop.proven import Proven
 from everup.loop.rooms import Beside, Rooms
 from everup.loop.safe_points import NoShelf, SafePoints
 from everup.loop.sampling import Samplers, raise_first_of
 from everup.loop.settle import ENDS_AND_STARTS
 from everup.loop.standing_in import as_it_leads, standing_in
+from everup.loop.traffic import Traffic
 from everup.loop.under_way import UnderWay
 from everup.loop.upkeep import Upkeep
 from everup.model.decision import Verdict
@@ -79,6 +90,7 @@ class Control(ControlViews):
         *,
         rooms: Rooms | None = None,
         shelf: Shelf | None = None,
+        router: Router | None = None,
         holder: str = "everup",
         version: str = "",
         boot_id: str = "",
@@ -103,6 +115,7 @@ class Control(ControlViews):
         self._upkeep = Upkeep()
         self.foresight, self.counts_seen = Foresight(), Counts()
         self.safe_points = SafePoints(shelf or NoShelf())
+        self.traffic = Traffic(router, stack, settings, clock, runtime, self.desk)
         self._holder, self._version, self._boot_id = holder, version, boot_id
         self._wake_up = asyncio.Event()
         self._under_way = UnderWay(KeepAside(runtime.manifest))
@@ -165,6 +178,7 @@ class Control(ControlViews):
             sampling.cancel()
             await self._upkeep.close()
             await self.safe_points.close()
+            await self.traffic.stop()
             await asyncio.gather(sampling, *self._under_way.cancel(), return_exceptions=True)
 
     async def _look(self) -> None:
@@ -180,6 +194,7 @@ class Control(ControlViews):
             await self.beside.after_look(self)
             self._upkeep.after_look(self)
             self.safe_points.after_look(self)
+            self.traffic.after_look(self)
         except Exception as error:  # noqa: BLE001 - a flaw of ours must not end the healer
             now_s = self.clock.now()
             mishap = self.mishaps.happened(LOOK, error, now_s, stops_acting=True)
@@ -391,5 +406,6 @@ class Control(ControlViews):
         now_s = self.clock.now()
         await self.write([ControllerStopped(now_s, "asked to", stops_services=stop_services)])
         await self.beside.close()
+        await self.traffic.close()
         await self.runtime.close(stop_services=stop_services)
         await self.journal.close()

@@ -51,6 +51,7 @@ class UnderWay:
             answers,
             self.aside,
             control.safe_points.get,
+            control.traffic,
         )
         self._during[intent.action_id] = finished.during
         while len(self._during) > EVIDENCE_KEPT:

@@ -16,6 +16,7 @@ from everup.app.access.token import NAME as TOKEN
 from everup.app.engine import JOURNAL_FILE, SAFE_POINTS_FOLDER
 from everup.app.rooms import HISTORY_FOLDER, LOGS_FOLDER
 from everup.logbook.book import FILE_NAME
+from everup.routing import NOTES_FILE
 
 EVIDENCE = (JOURNAL_FILE, HISTORY_FOLDER, LOGS_FOLDER, FILE_NAME)
 DOCKER = "docker"
@@ -50,6 +51,7 @@ WORDS = {
     LOGS_FOLDER: "the log",
     FILE_NAME: "the output of everup up --detach",
     DOCKER: "notes on containers",
+    NOTES_FILE: "notes on the router",
     TOKEN: "the token of callers from elsewhere",
     SAFE_POINTS_FOLDER: "what was kept to go back to",
     "instances": "notes on processes",
@@ -73,7 +75,7 @@ _INSIDE = {
 
 _KNOWN = re.compile(
     rf"({re.escape(JOURNAL_FILE)}(-wal|-shm|-journal)?|{re.escape(FILE_NAME)}(\.\d+)?"
-    rf"|everup\.pid|everup\.\d+|lock|{TOKEN}|\.{TOKEN}\.\d+)$"
+    rf"|router\.(new|bad)|everup\.pid|everup\.\d+|lock|{TOKEN}|\.{TOKEN}\.\d+)$"
 )
 
 
