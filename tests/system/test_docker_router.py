@@ -12,9 +12,7 @@ import asyncio
 import http.client
 import shutil
 import tempfile
-import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,13 +27,13 @@ from everup.model.scaling import Amount
 from tests.counts import count
 from tests.docker_engine import HAPROXY, PYTHON, Docker, call, wait_until
 from tests.ports import free_port
+from tests.system.clients import Load
 from tests.system.docker_stack import Shop, all_healthy, until, watched
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
 REQUESTS = count("routed_requests")
 IS_FULL = REQUESTS > 5000
-CLIENTS, EVERY_S = 16, 0.04
 PROVEN_WITHIN_S = 120.0
 PROGRAM = """
 import os, signal, time
@@ -71,56 +69,6 @@ services:
       timeout: 2s
       retries: 3
 """
-
-
-class Load:
-    """Clients that ask without an end; every answer that is not 200 is one that was lost."""
-
-    def __init__(self, port: int) -> None:
-        self._port, self._stop = port, threading.Event()
-        self.answered: Counter[str] = Counter()
-        self.lost: list[str] = []
-        self._threads = [
-            threading.Thread(target=self._ask, args=(number,)) for number in range(CLIENTS)
-        ]
-
-    def _ask(self, number: int) -> None:
-        is_kept = number % 2 == 0  # half of them keep their connection
-        connection: http.client.HTTPConnection | None = None
-        while not self._stop.is_set():
-            try:
-                if connection is None:
-                    connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=20)
-                connection.request("GET", "/work")
-                answer = connection.getresponse()
-                body = answer.read().decode()
-                if answer.status == 200:
-                    self.answered[body] += 1
-                else:
-                    self.lost.append(f"{time.time():.2f} {answer.status} {body[:80]!r}")
-            except Exception as error:  # noqa: BLE001 - whatever it is, a request was lost
-                self.lost.append(f"{time.time():.2f} {type(error).__name__} {error}")
-                connection = None
-            if not is_kept and connection is not None:
-                connection.close()
-                connection = None
-            self._stop.wait(EVERY_S)
-        if connection is not None:
-            connection.close()
-
-    def __enter__(self) -> Load:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(30)
-
-    @property
-    def total(self) -> int:
-        return sum(self.answered.values()) + len(self.lost)
 
 
 class Routed(Shop):

@@ -28,6 +28,7 @@ from everup.loop.traffic_back import Bringer
 from everup.model.decision import Step
 from everup.model.entries import Intended
 from everup.model.errors import EverupError, GiveUp, StillHeld
+from everup.model.evidence import ROUTED
 from everup.model.kinds import InstanceState
 from everup.model.observation import Instance
 from everup.model.routing import Held, Order, RoutedServer, RouterListing
@@ -89,7 +90,7 @@ class Traffic:
         try:
             seen = await self._look(spec)
         except EverupError as error:
-            return [f"{plan.MARK}not asked to spare it: {error}", *await act(intent)]
+            return [f"{ROUTED}not asked to spare it: {error}", *await act(intent)]
         targets = plan.targets(intent.step, seen.instances, seen.servers)
         if not targets:
             return await act(intent)
@@ -143,7 +144,7 @@ class Traffic:
         assert self._router is not None
         servers = [server for name in targets for server in seen.servers.get(name, ())]
         if group := is_needed(servers, seen.listing):
-            return [f"{plan.MARK}not spared: nobody else of {group} takes requests"], [], 0.0
+            return [f"{ROUTED}not spared: nobody else of {group} takes requests"], [], 0.0
         until_s = self._clock.now() + self._settings.router_hold_most_s
         noted = {one.server: one for one in await self._call(self._router.held())}
         held: list[Held] = []
@@ -162,7 +163,7 @@ class Traffic:
             for one in held:
                 await self._call(self._router.hold(replace(one, order=Order.OUT)))
         except EverupError as error:
-            text = f"{plan.MARK}not spared for certain: {error}"
+            text = f"{ROUTED}not spared for certain: {error}"
             return [text], held, 0.0
         return plan.spoken(held, left, waited_s), held, waited_s
 

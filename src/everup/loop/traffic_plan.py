@@ -14,6 +14,7 @@ from everup.loop.settle import RESTARTS
 from everup.model.decision import Step
 from everup.model.entries import Intended
 from everup.model.errors import NotKept, NotSupported, NotWanted
+from everup.model.evidence import ROUTED
 from everup.model.kinds import FORETOLD, ActionKind, InstanceState, Origin, ProbeVerdict, is_known
 from everup.model.observation import Instance, InstanceObservation
 from everup.model.routing import Held, RoutedServer
@@ -21,9 +22,6 @@ from everup.model.scaling import LEAVING
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec
 from everup.model.state import InFlight, ServiceState
-
-MARK = "router: "
-"""What lines about it begin with, in the evidence of an action."""
 
 NOTHING_HAPPENED = (NotBegun, NotKept, NotNow, NotSupported, NotWanted)
 IN_TURN = RESTARTS | {ActionKind.RECREATE}
@@ -104,7 +102,7 @@ def spoken(held: Sequence[Held], left: float, waited_s: float) -> list[str]:
         return []
     names = ", ".join(f"{one.instance} ({one.server})" for one in held)
     how = f"{left:.0f} sessions were left after" if left else "its sessions had ended after"
-    return [f"{MARK}{names} takes no requests; {how} {waited_s:.1f} s"]
+    return [f"{ROUTED}{names} takes no requests; {how} {waited_s:.1f} s"]
 
 
 def is_well(spec: ServiceSpec, seen: InstanceObservation, now_s: float, settings: Settings) -> bool:
