@@ -429,7 +429,7 @@ def suggest(
         bool, typer.Option("--router", help="A HAProxy for services of several copies instead.")
     ] = False,
     service: Annotated[
-        list[str] | None, typer.Option("--service", help="With --router: before this one too.")
+        list[str] | None, typer.Option("--service", help="With --router: these alone.")
     ] = None,
 ) -> int:
     """Write missing healthchecks, limits and depends_on of a project as a Compose override file."""
