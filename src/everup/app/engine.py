@@ -21,6 +21,7 @@ from everup.loop.ports import Clock
 from everup.model.errors import GiveUp
 from everup.model.kinds import InstanceState
 from everup.model.request import Request, Verb
+from everup.routing import create_router
 from everup.signals.host import create_host_sense
 from everup.signals.probes import create_prober
 
@@ -57,6 +58,9 @@ class Engine:
             plugin = load_runtime(stack.runtime)
             runtime = await plugin.create(stack, self.state_dir, clock, settings)
         journal = self._overrides.get("journal") or open_journal_of(self.state_dir, clock)
+        router = self._overrides.get("router")
+        if router is None and (spec := self.loaded.options.router) is not None:
+            router = create_router(spec, self.state_dir, clock)
         self._prober = self._overrides.get("prober") or create_prober(clock, settings)
         self._host = self._overrides.get("host") or create_host_sense(self.state_dir)
         self.control = Control(
@@ -71,6 +75,7 @@ class Engine:
             rooms=rooms,
             shelf=VaultShelf(self._vault()),
             own_files=own_files([self.loaded.options.file]),
+            router=router,
             holder=f"{socket.gethostname()}:{os.getpid()}",
             version=__version__,
             boot_id=boot_id(),
@@ -138,8 +143,8 @@ def open_journal_of(state_dir: Path, clock: Clock) -> SqlJournal:
 
 def build_app(loaded: Loaded, *, state_dir: Path | None = None, **overrides: Any) -> Engine:
     """An engine over what was loaded. `overrides` replace single parts: clock, ids, runtime,
-    prober, host, journal, rooms."""
-    known = {"clock", "ids", "runtime", "prober", "host", "journal", "rooms"}
+    prober, host, journal, rooms, router."""
+    known = {"clock", "ids", "runtime", "prober", "host", "journal", "rooms", "router"}
     unknown = set(overrides) - known
     if unknown:
         raise TypeError(f"unknown parts {sorted(unknown)}; there are {sorted(known)}")

@@ -438,10 +438,18 @@ def suggest(
         Path | None,
         typer.Option("--output", "-o", help="A file that is not there yet; else standard output."),
     ] = None,
+    router: Annotated[
+        bool, typer.Option("--router", help="A HAProxy for services of several copies instead.")
+    ] = False,
+    service: Annotated[
+        list[str] | None, typer.Option("--service", help="With --router: these alone.")
+    ] = None,
 ) -> int:
     """Write missing healthchecks, limits and depends_on of a project as a Compose override file."""
-    from everup.cli.suggest import put_suggestion
+    from everup.cli.suggest import put_router, put_suggestion
 
+    if router:
+        return put_router(project, output, tuple(service or ()))
     return put_suggestion(project, output)
 
 

@@ -69,6 +69,9 @@ _MAY_BE_ZERO_S = {
     "rate_interval_s",
     "natural_wait_most_s",
     "snapshot_before_most_s",
+    "drain_most_s",
+    "drain_sick_most_s",
+    "slow_start_s",
 }
 _COUNTS = {
     "history_slots": (20, COUNT_MOST),

@@ -84,22 +84,12 @@ def relate(
     }
     for name, roots in shared(findings, stack, observation, state).items():
         findings[name] = replace(findings[name], explained_by=roots)
-    blamed = accused(stack, findings, own, state, observation.at_s, settings)
-    for name, found in findings.items():
-        if by := accuses(found, blamed, stack):
-            findings[name] = replace(found, explained_by=by)
-    findings = {**findings, **blamed}
-    for name, found in findings.items():
-        if found.is_root and found.is_confirmed and found.cause is not Cause.BAD_DEPLOY:
-            why = doubt(found, findings, observation, own, graph, settings)
-            if why:
-                findings[name] = replace(
-                    found, is_confirmed=False, reason=f"{found.reason}; left alone: {why}"
-                )
+    findings = _accused(findings, stack, own, state, observation, settings)
     for name, found in findings.items():
         if found.is_root:
-            ranked = rank_causes(found, stack, observation, own, findings, state, settings)
-            findings[name] = replace(found, candidates=ranked)
+            findings[name] = _weighed(
+                found, findings, stack, observation, own, graph, state, settings
+            )
     if not findings:
         return Relations(propagated=propagate(own, graph), findings=findings)
     in_order = [n for n in graph.order if n in findings]
@@ -112,6 +102,42 @@ def relate(
         victims={n: roots_of[n] for n in in_order if not findings[n].is_root},
         suspects=suspects(look_around(stack, findings, unwell, observation, own, graph), *bounds),
     )
+
+
+def _accused(
+    findings: dict[str, Finding],
+    stack: Stack,
+    own: OwnHealth,
+    state: StackState,
+    observation: Observation,
+    settings: Settings,
+) -> dict[str, Finding]:
+    """With who looks well and is the cause all the same, since it was changed."""
+    blamed = accused(stack, findings, own, state, observation.at_s, settings)
+    for name, found in findings.items():
+        if by := accuses(found, blamed, stack):
+            findings[name] = replace(found, explained_by=by)
+    return {**findings, **blamed}
+
+
+def _weighed(
+    found: Finding,
+    findings: dict[str, Finding],
+    stack: Stack,
+    observation: Observation,
+    own: OwnHealth,
+    graph: Graph,
+    state: StackState,
+    settings: Settings,
+) -> Finding:
+    """A root, with its candidates; where it may be a victim all the same, it is not confirmed. Who
+    was changed is the cause of what came since."""
+    if found.is_confirmed and found.cause is not Cause.BAD_DEPLOY:
+        if why := doubt(found, findings, observation, own, graph, settings):
+            reason = f"{found.reason}; left alone: {why}"
+            found = replace(found, is_confirmed=False, reason=reason)
+    ranked = rank_causes(found, stack, observation, own, findings, state, settings)
+    return replace(found, candidates=ranked)
 
 
 def _named(found: Finding, state: StackState) -> Finding:

@@ -37,6 +37,7 @@ from everup.loop.ports import (
     Journal,
     Prober,
     Random,
+    Router,
     Runtime,
     Shelf,
 )
@@ -50,6 +51,7 @@ from everup.loop.settle import ENDS_AND_STARTS, is_led
 from everup.loop.shown import ShownToPeople
 from everup.loop.snapshots import Snapshots
 from everup.loop.standing_in import as_it_leads, standing_in
+from everup.loop.traffic import Traffic
 from everup.loop.under_way import UnderWay
 from everup.loop.upkeep import Upkeep
 from everup.model.comparison import Change
@@ -98,6 +100,7 @@ class Control(ControlViews):
         rooms: Rooms | None = None,
         shelf: Shelf | None = None,
         own_files: OwnFiles | None = None,
+        router: Router | None = None,
         holder: str = "everup",
         version: str = "",
         boot_id: str = "",
@@ -126,6 +129,7 @@ class Control(ControlViews):
         self.snapshots = Snapshots(self, shelf, own_files)
         self.safe_points = SafePoints(shelf, self.snapshots.captured)
         self.restores = Restores(self.snapshots)
+        self.traffic = Traffic(router, stack, settings, clock, runtime, self.desk)
         self._holder, self._version, self._boot_id = holder, version, boot_id
         self._wake_up = asyncio.Event()
         self._under_way = UnderWay(KeepAside(runtime.manifest))
@@ -192,6 +196,7 @@ class Control(ControlViews):
             await self.probations.close()
             await self.snapshots.close()
             await self.shown.close()
+            await self.traffic.stop()
             await asyncio.gather(sampling, *self._under_way.cancel(), return_exceptions=True)
 
     async def _look(self) -> None:
@@ -208,6 +213,7 @@ class Control(ControlViews):
             self._upkeep.after_look(self)
             self.safe_points.after_look(self)
             self.snapshots.after_look()
+            self.traffic.after_look(self)
         except Exception as error:  # noqa: BLE001 - a flaw of ours must not end the healer
             now_s = self.clock.now()
             mishap = self.mishaps.happened(LOOK, error, now_s, stops_acting=True)
@@ -446,5 +452,6 @@ class Control(ControlViews):
         now_s = self.clock.now()
         await self.write([ControllerStopped(now_s, "asked to", stops_services=stop_services)])
         await self.beside.close()
+        await self.traffic.close()
         await self.runtime.close(stop_services=stop_services)
         await self.journal.close()

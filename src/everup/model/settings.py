@@ -90,6 +90,12 @@ class Settings:
     verify_probes: int = 3
     verify_deadline_s: float = 90.0
     request_lives_s: float = 60.0
+    # router
+    drain_most_s: float = 30.0
+    drain_sick_most_s: float = 2.0
+    router_hold_most_s: float = 900.0
+    slow_start_s: float = 30.0
+    router_weights_enabled: bool = True
     # bounds
     history_slots: int = 240
     history_days: int = 14

@@ -13,6 +13,7 @@ from everup.config.parts import (
     LABELS_MOST,
     WhenStopped,
 )
+from everup.config.router import NAME as ROUTER_NAME
 from everup.config.schema.parts import (
     SCALARS,
     Part,
@@ -195,12 +196,31 @@ def _how_it_is_handled() -> dict[str, Part]:
             "queue",
             default=Spread.NONE.value,
         ),
+        "router": _route(),
         "standby": described(
             text(), "The service that takes its place by failover, once a person agrees.", "db-2"
         ),
         "releases": _releases(),
         **_what_may_be_done(),
     }
+
+
+def _route() -> Part:
+    kind = {"type": "string", "pattern": f"^{ROUTER_NAME.pattern}$"}
+    marked = {"type": "string", "pattern": r"^([A-Za-z0-9_.:-]|\{instance\}|\{number\})+$"}
+    parts = block(
+        {
+            "backend": described(kind, "The backend, or the listen section.", "be_web"),
+            "server": described(marked, "How its servers are called there.", "web{number}"),
+            "port": described(whole(1, 65535), "The port of its servers.", 8080),
+        }
+    )
+    return described(
+        {**parts, "type": ["string", "object"], "pattern": f"^{ROUTER_NAME.pattern}$"},
+        "Where its instances are in the router: a backend, or more.",
+        "be_web",
+        {"backend": "be_web", "server": "web{number}"},
+    )
 
 
 def _what_may_be_done() -> dict[str, Part]:
