@@ -85,11 +85,14 @@ def relate(
     for name, roots in shared(findings, stack, observation, state).items():
         findings[name] = replace(findings[name], explained_by=roots)
     findings = _accused(findings, stack, own, state, observation, settings)
+    findings = {
+        name: _doubted(found, findings, observation, own, graph, settings)
+        for name, found in findings.items()
+    }
     for name, found in findings.items():
         if found.is_root:
-            findings[name] = _weighed(
-                found, findings, stack, observation, own, graph, state, settings
-            )
+            ranked = rank_causes(found, stack, observation, own, findings, state, settings)
+            findings[name] = replace(found, candidates=ranked)
     if not findings:
         return Relations(propagated=propagate(own, graph), findings=findings)
     in_order = [n for n in graph.order if n in findings]
@@ -120,24 +123,22 @@ def _accused(
     return {**findings, **blamed}
 
 
-def _weighed(
+def _doubted(
     found: Finding,
     findings: dict[str, Finding],
-    stack: Stack,
     observation: Observation,
     own: OwnHealth,
     graph: Graph,
-    state: StackState,
     settings: Settings,
 ) -> Finding:
-    """A root, with its candidates; where it may be a victim all the same, it is not confirmed. Who
-    was changed is the cause of what came since."""
-    if found.is_confirmed and found.cause is not Cause.BAD_DEPLOY:
-        if why := doubt(found, findings, observation, own, graph, settings):
-            reason = f"{found.reason}; left alone: {why}"
-            found = replace(found, is_confirmed=False, reason=reason)
-    ranked = rank_causes(found, stack, observation, own, findings, state, settings)
-    return replace(found, candidates=ranked)
+    """A root that may be a victim all the same is not confirmed. Who was changed is none: it is the
+    cause of what came since."""
+    if not found.is_root or not found.is_confirmed or found.cause is Cause.BAD_DEPLOY:
+        return found
+    why = doubt(found, findings, observation, own, graph, settings)
+    if not why:
+        return found
+    return replace(found, is_confirmed=False, reason=f"{found.reason}; left alone: {why}")
 
 
 def _named(found: Finding, state: StackState) -> Finding:
