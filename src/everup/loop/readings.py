@@ -12,6 +12,7 @@ IDLE_BLIND_CPU_RATIO = 0.0005  # where nobody can see its I/O: whoever does I/O 
 CLOCK_TICK_S = 0.01  # what a process has used is told in these
 STARVED_LEAST_RATIO = 0.1  # of the time it must have waited for a processor, to be starved
 STARVED_SHARE = 0.8  # of the processor time that it wanted, it did not get
+READY = "R"  # the state letter of who runs, or could
 ERROR_MEMORY = 20  # answers over which the error ratio is smoothed
 
 
@@ -130,13 +131,16 @@ def fold_usage(
     cpu = (now.cpu_seconds - before.cpu_seconds) / span_s
     io_bytes = now.io_bytes - before.io_bytes
     waited = (now.waited_s - before.waited_s) / span_s
-    is_starved = waited > STARVED_LEAST_RATIO and waited > STARVED_SHARE * (waited + cpu)
-    starved_s = at_s if is_starved else known.starved_at_s
     idle_ratio = IDLE_CPU_RATIO if is_known(io_bytes) else IDLE_BLIND_CPU_RATIO
     own_s = now.own_cpu_seconds - before.own_cpu_seconds
     uses_cpu = cpu > idle_ratio
     if is_known(own_s):  # less than nothing: a child ended that nobody waited for
         uses_cpu = not 0.0 <= own_s <= idle_ratio * span_s + CLOCK_TICK_S
+    is_starved = waited > STARVED_LEAST_RATIO and waited > STARVED_SHARE * (waited + cpu)
+    if is_known(cpu) and not uses_cpu:
+        # The kernel books a wait only once it is over, and it may outlast several listings.
+        is_starved = is_starved or before.process_state == now.process_state == READY
+    starved_s = at_s if is_starved else known.starved_at_s
     works = uses_cpu or io_bytes > 0 or is_starved
     queue_s = _queue_since_s(known, before, before_at_s, now, at_s)
     stuck_s = _stuck_since_s(known.stuck_since_s, now, at_s)
@@ -144,6 +148,10 @@ def fold_usage(
         return Usage(cpu, memory, UNKNOWN, queue_s, starved_s, stuck_s, full_s)
     since_s = known.idle_since_s if is_known(known.idle_since_s) else before_at_s
     return Usage(cpu, memory, since_s, queue_s, starved_s, stuck_s, full_s)
+
+
+def _is_ready(instance: Instance) -> bool:
+    return instance.process_state == READY
 
 
 def _queue_since_s(

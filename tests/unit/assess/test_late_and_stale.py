@@ -55,6 +55,32 @@ def test_a_check_that_runs_inside_is_no_work_of_the_process(own_s: float, is_idl
     assert is_known(fold_usage(Usage(), before, 0.0, now, 5.0).idle_since_s) is is_idle
 
 
+@pytest.mark.parametrize(
+    ("letters", "cpu_s", "is_starved"),
+    [("RR", 0.0, True), ("SR", 0.0, False), ("RS", 0.0, False), ("RR", 4.9, False)],
+    ids=["never served", "just woken", "asleep again", "runs"],
+)
+def test_a_wait_that_outlasts_two_sights_is_not_booked_yet(
+    letters: str, cpu_s: float, is_starved: bool
+) -> None:
+    before, now = (
+        Instance(
+            "a",
+            "a-0",
+            "a!1",
+            InstanceState.RUNNING,
+            process_state=letter,
+            cpu_seconds=spent_s,
+            io_bytes=0.0,
+            waited_s=7.0,
+        )
+        for letter, spent_s in zip(letters, (1.0, 1.0 + cpu_s), strict=True)
+    )
+    usage = fold_usage(Usage(), before, 0.0, now, 5.0)
+    assert is_known(usage.starved_at_s) is is_starved
+    assert is_known(usage.idle_since_s) is (not is_starved and not cpu_s)
+
+
 def test_silence_of_a_starved_process_proves_nothing_until_it_has_been_served_for_long() -> None:
     silent = failing("a", heard=SILENT, for_s=70)
     starved = finding(replace(silent, starved_at_s=NOW_S - 1))
