@@ -24,6 +24,7 @@ from everup.cli.options import (
     modes,
 )
 from everup.cli.place import Place
+from everup.cli.verbs_of_breakers import breakers
 from everup.cli.verbs_of_projects import suggest, try_
 from everup.cli.verbs_of_restores import DryRun, Yes, restores, snapshots
 
@@ -39,6 +40,7 @@ app = typer.Typer(
 
 app.add_typer(snapshots)
 app.command()(restores)
+app.command()(breakers)
 
 
 @app.callback(invoke_without_command=True)

@@ -168,7 +168,7 @@ def _edges(found: tuple[Dependency, ...], edges: tuple[Edge, ...]) -> tuple[Depe
                 wanted = replace(wanted, kind=before.kind)
             if not edge.given & {"kind", "weight"}:
                 wanted = replace(wanted, weight=before.weight)
-            if "critical" not in edge.given:
+            if not edge.given & {"critical", "router"}:
                 wanted = replace(wanted, is_critical=before.is_critical)
         by_target[wanted.target] = wanted
     return tuple(by_target[target] for target in sorted(by_target))

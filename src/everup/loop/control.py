@@ -15,6 +15,7 @@ from everup.dependency_monitor import Closures, build_graph
 from everup.loop import approvals, comparing, why_not, wishes
 from everup.loop.aside import KeepAside
 from everup.loop.book import Book
+from everup.loop.breakers import Breakers
 from everup.loop.busy import BusyAsker
 from everup.loop.clock_set_back import not_after
 from everup.loop.context import gate_context
@@ -54,6 +55,7 @@ from everup.loop.standing_in import as_it_leads, standing_in
 from everup.loop.traffic import Traffic
 from everup.loop.under_way import UnderWay
 from everup.loop.upkeep import Upkeep
+from everup.model.breaker import BreakerAnswer, CallOutcome, EdgeName
 from everup.model.comparison import Change
 from everup.model.decision import Verdict
 from everup.model.entries import (
@@ -130,6 +132,7 @@ class Control(ControlViews):
         self.safe_points = SafePoints(shelf, self.snapshots.captured)
         self.restores = Restores(self.snapshots)
         self.traffic = Traffic(router, stack, settings, clock, runtime, self.desk)
+        self.breakers = Breakers(stack, settings, clock, ids)
         self._holder, self._version, self._boot_id = holder, version, boot_id
         self._wake_up = asyncio.Event()
         self._under_way = UnderWay(KeepAside(runtime.manifest))
@@ -162,6 +165,7 @@ class Control(ControlViews):
         `gives_back`: what an earlier life holds, unless this one goes on where it ended."""
         await self._book.open(self.stack.name, self._holder)
         self._book.state = not_after(self.state, self.clock.now())
+        self.breakers.remember(self.state)
         for flight in self.state.in_flight.values():
             if flight.phase is Phase.ACTING:
                 self.unsettled[flight.action_id] = self.clock.now()
@@ -234,6 +238,7 @@ class Control(ControlViews):
             group.create_task(self._debts.keep_settling(self))
             group.create_task(self.samplers.run())
             group.create_task(asker.run())
+            group.create_task(self.breakers.run(self))
 
     def wants_busy(self, service: str) -> bool:
         """Is it worth asking whether it is busy: is it found to be sick, while it runs?"""
@@ -435,6 +440,20 @@ class Control(ControlViews):
     async def compare_snapshots(self, first: str, second: str) -> Sequence[Change]:
         """What changed from one snapshot to another, or to `now`. Raises GiveUp, TryAgain."""
         return await comparing.compare(self, first, second)
+
+    async def ask_breaker(self, edge: EdgeName) -> BreakerAnswer:
+        """May it be called now? Raises KeyError where it carries no breaker; so do the next two."""
+        return await self.breakers.ask(self, edge)
+
+    async def tell_breaker(
+        self, edge: EdgeName, outcomes: Sequence[CallOutcome], trial: str
+    ) -> BreakerAnswer:
+        """How calls ended, or with `trial` how that one did."""
+        return await self.breakers.hear(self, edge, outcomes, trial)
+
+    async def close_breaker(self, edge: EdgeName, by: str, reason: str) -> BreakerAnswer:
+        """A person says that it is well."""
+        return await self.breakers.close(self, edge, by, reason)
 
     def now_s(self) -> float:
         """By the loop's clock."""

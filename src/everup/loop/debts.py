@@ -55,6 +55,7 @@ class Debts:
 
 async def release(control: Control, request: Request) -> Answer:
     """All of the stack, or of one service. What cannot be given back holds nothing else up."""
+    control.traffic.breaking.let_go(control.breakers, request.service)
     given, why, _ = await _of_all(control, request.service)
     said = await control.safe_points.release(control, request.service, request.by)
     try:

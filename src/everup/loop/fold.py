@@ -14,6 +14,7 @@ from typing import Any
 from everup.loop import (
     fold_actions,
     fold_approvals,
+    fold_breakers,
     fold_incidents,
     fold_probation,
     fold_restores,
@@ -159,6 +160,7 @@ _FOLDS: dict[type, Callable[[StackState, Any], StackState]] = {
     e.SnapshotTaken: fold_snapshots.taken,
     e.SnapshotForgotten: fold_snapshots.forgotten,
     e.SnapshotVerified: fold_snapshots.verified,
+    e.BreakerTurned: fold_breakers.turned,
 }
 
 assert set(_FOLDS) == set(e.ENTRY_TYPES.values()), "every entry has its fold"

@@ -32,7 +32,7 @@ def servers_of(
     held: Sequence[Held] = (),
 ) -> dict[str, tuple[RoutedServer, ...]]:
     """Instance → its servers; those without one are not in it."""
-    ours = {h.server: h.instance for h in held if h.service == spec.name}
+    ours = {h.server: h.instance for h in held if h.service == spec.name and not h.because}
     group = spec.route.group if spec.route is not None else ""
     found: dict[str, list[RoutedServer]] = {}
     for server in listing.servers:

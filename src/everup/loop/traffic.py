@@ -25,6 +25,7 @@ from everup.loop.ports import Clock, Router, Runtime
 from everup.loop.rooms import RouterCounts
 from everup.loop.routes import is_needed, servers_of
 from everup.loop.traffic_back import Bringer
+from everup.loop.traffic_break import Breaking
 from everup.model.decision import Step
 from everup.model.entries import Intended
 from everup.model.errors import EverupError, GiveUp, StillHeld
@@ -71,6 +72,7 @@ class Traffic:
         self._calls: Counter[str] = Counter()
         self._fault = ""
         self._bringer = Bringer(stack, settings, clock)
+        self.breaking = Breaking(stack, settings, self._bringer)
         self._task: asyncio.Task[None] | None = None
         self._is_held = 0
 
@@ -151,8 +153,9 @@ class Traffic:
         for name in targets:
             for server in seen.servers.get(name, ()):
                 known = noted.get(server.name)
-                if server.order is not Order.READY and (known is None or known.order is None):
-                    continue  # somebody else has it out, and it is theirs
+                is_ours = known is not None and known.order is not None and not known.because
+                if server.order is not Order.READY and not is_ours:
+                    continue  # somebody else has it out, or a breaker, and it is theirs
                 held.append(Held(server.name, spec.name, name, until_s, Order.DRAIN))
         try:
             for one in held:
@@ -247,6 +250,19 @@ class Traffic:
         if self._fault and self._fault != self._bringer.told:
             warn("router_fault", text=self._fault)
         self._bringer.told = self._fault
+
+    async def turn_away(self, control: Control) -> None:
+        """Traffic of edges whose breaker is open, and no other any more.
+
+        Raises:
+            EverupError: the router does not answer, or refuses.
+        """
+        if self._router is None or not self.breaking.is_due(control.breakers, self._clock.now()):
+            return
+        listing = await self._call(self._router.list())
+        held = await self._call(self._router.held())
+        for text in await self.breaking.after_turns(self._router, listing, held, control):
+            control.beside.rooms.log.warning("router", text=text)
 
     async def release(self, service: str = "") -> tuple[dict[str, tuple[str, ...]], str]:
         """Everything back, of one service or of all (""): (what was given back, why not all)."""

@@ -60,7 +60,7 @@ class Bringer:
         said: list[str] = []
         by_name = {server.name: server for server in listing.servers}
         ours: list[Held] = []
-        for one in held:
+        for one in (one for one in held if not one.because):
             server = by_name.get(one.server)
             if await self._is_ours(router, one, server, listing, said):
                 ours.append(one)
@@ -228,9 +228,10 @@ class Bringer:
     def _may_add(self, spec: ServiceSpec, control: Control) -> bool:
         if control.state.service(spec.name).instances_wanted:
             return True
-        return self._is_auto(spec, ActionKind.SCALE_OUT, control)
+        return self.is_auto(spec, ActionKind.SCALE_OUT, control)
 
-    def _is_auto(self, spec: ServiceSpec, kind: ActionKind, control: Control) -> bool:
+    def is_auto(self, spec: ServiceSpec, kind: ActionKind, control: Control) -> bool:
+        """May the router be told something by our own initiative, for this service?"""
         look = control.look
         if look is None or control.cannot_act() or control.state.monitor_fault:
             return False
@@ -256,7 +257,7 @@ class Bringer:
         is_steered = (
             self._settings.router_weights_enabled
             and len(routed) > 1
-            and self._is_auto(spec, ActionKind.GRACEFUL_RESTART, control)
+            and self.is_auto(spec, ActionKind.GRACEFUL_RESTART, control)
         )
         wanted: Mapping[str, float] = {}
         if is_steered:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from everup.model.approval import ApprovalState
 from everup.model.assessment import Candidate
 from everup.model.decision import Expectation, Step
+from everup.model.entries_breaker import BreakerTurned as BreakerTurned
 from everup.model.entries_restore import RestoreBegan as RestoreBegan
 from everup.model.entries_restore import RestoreEnded as RestoreEnded
 from everup.model.entries_restore import RestoreTurned as RestoreTurned
@@ -435,6 +436,7 @@ Entry = (
     | SnapshotTaken
     | SnapshotForgotten
     | SnapshotVerified
+    | BreakerTurned
 )
 
 ENTRY_TYPES: Mapping[str, type[Entry]] = {cls.__name__: cls for cls in Entry.__args__}

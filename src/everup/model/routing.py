@@ -37,8 +37,10 @@ class RoutedServer:
     """One server as its router has it now.
 
     `is_up`: what the router's own check says; None: it has none, or has not said yet. `sessions`:
-    what is under way, with what waits for it; NaN: unknown. `host_name`: the router looks its
-    address up by this name, and changes it by itself. `address` "" and `port` 0: it has none.
+    what is under way, with what waits for it; NaN: unknown. `requests`, `failures`: since the
+    router began; failures are errors of the server and answers that it owes. `host_name`: the
+    router looks its address up by this name, and changes it by itself. `address` "" and `port` 0:
+    it has none.
     """
 
     name: ServerName
@@ -51,6 +53,8 @@ class RoutedServer:
     is_up: bool | None = None
     is_checked: bool = False
     host_name: str = ""
+    requests: float = UNKNOWN
+    failures: float = UNKNOWN
 
     @property
     def takes(self) -> bool:
@@ -84,6 +88,7 @@ class Held:
     order: Order | None = None
     weight_before: float = UNKNOWN  # NaN: its weight is as it was
     life: str = ""
+    because: str = ""  # the edge whose breaker is open; "": something is done to its instance
 
 
 class Skill(StrEnum):

@@ -102,6 +102,7 @@ class Dependency:
     is_critical: bool = False
     source: str = "declared"
     confidence: float = 1.0
+    router_group: str = ""  # the router's group of servers that carries this edge alone
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,6 +131,7 @@ def _value_of(one: Held) -> Mapping[str, Any]:
         "order": one.order,
         "weight_before": one.weight_before if is_known(one.weight_before) else None,
         "life": one.life,
+        "because": one.because,
     }
 
 
@@ -144,4 +145,5 @@ def _held_of(value: Mapping[str, Any]) -> Held:
         None if order is None else Order(order),
         UNKNOWN if weight is None else float(weight),
         str(value["life"]),
+        str(value.get("because", "")),
     )

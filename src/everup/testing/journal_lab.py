@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from everup.loop.ports import Journal
 from everup.model import entries as e
 from everup.model.approval import ApprovalState
+from everup.model.breaker import BreakerState, TurnedBy
 from everup.model.decision import Expectation, Step
 from everup.model.episode import Ending
 from everup.model.errors import EverupError
@@ -159,6 +160,10 @@ def story() -> list[e.Entry]:
         e.SnapshotTaken(16.7, "snap-2", SnapshotReason.SCHEDULE, "everup", "cd" * 32),
         e.SnapshotForgotten(16.8, "snap-2", "newer ones are there"),
         e.SnapshotVerified(16.9, "Ann", 7, 4096, ("ab is damaged",), ("mark",)),
+        e.BreakerTurned(
+            *(16.9, "web", "db", BreakerState.OPEN, 1, "5 calls in a row failed", TurnedBy.CALLS),
+            until_s=47.5,
+        ),
         e.ControllerStopped(17.0, "asked to"),
     ]
 

@@ -15,6 +15,8 @@ PAGES = [
     "/status",
     "/health-scores",
     "/dependencies",
+    "/dependencies/breakers",
+    "/dependencies/breakers/api/redis",
     "/incidents",
     "/incidents/inc-1",
     "/actions",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,16 +25,20 @@ UNCHECKED = "3 plain 1 x 127.0.0.1 2 0 1 1 4 1 0 2 0 0 0 0 - 19081 - 0 0 - - 0"
 LOST = "3 dns 1 d1 10.0.0.9 0 32 1 1 4 1 0 0 6 0 0 0 web 80 - 0 0 - - 0"
 STATE = "\n".join(["1", COLUMNS, UP, DRAINS, DOWN, OUT, UNCHECKED, LOST])
 STAT = (
-    "# pxname,svname,qcur,qmax,scur,smax,\n"
-    "web,web1,1,3,2,9,\nweb,web2,,,0,,\nweb,BACKEND,0,0,7,0,\nweb,web3,0,0,x,0,\n"
+    "# pxname,svname,qcur,qmax,scur,smax,stot,econ,eresp,hrsp_5xx,\n"
+    "web,web1,1,3,2,9,40,1,2,3,\nweb,web2,,,0,,,,,,\nweb,BACKEND,0,0,7,0,9,0,0,0,\n"
+    "web,web3,0,0,x,0,7,0,0,,\n"
 )
 
 
 def test_servers_as_they_are() -> None:
-    found = {str(s.name): s for s in answers.servers(STATE, answers.sessions(STAT))}
+    found = {str(s.name): s for s in answers.servers(STATE, answers.counts(STAT))}
     up = found["web/web1"]
     assert (up.address, up.port, up.weight, up.sessions) == ("127.0.0.1", 19081, 50, 3)
     assert (up.is_up, up.is_checked, up.takes) == (True, True, True)
+    assert (up.requests, up.failures) == (40, 6)
+    assert (found["web/web3"].requests, found["web/web3"].failures) == (7, 0)
+    assert math.isnan(found["web/web2"].requests), "not said"
     drains = found["web/web2"]
     assert (drains.order, drains.weight, drains.host_name) == (Order.DRAIN, 25, "web.lan")
     assert not drains.takes
@@ -77,7 +83,7 @@ def test_what_is_no_state(text: str) -> None:
 @pytest.mark.parametrize("text", ["", "pxname", "Unknown command\n"])
 def test_what_are_no_statistics(text: str) -> None:
     with pytest.raises(answers.Unreadable):
-        answers.sessions(text)
+        answers.counts(text)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +128,7 @@ def test_no_answer_breaks_us(lines: list[str]) -> None:
 
 @given(st.text(max_size=200))
 def test_nor_do_statistics_or_versions(text: str) -> None:
-    for read in (answers.info, answers.sessions):
+    for read in (answers.info, answers.counts):
         for said in (text, f"# pxname,svname,\n{text}", f"Name: HAProxy\nVersion: {text}"):
             try:
                 read(said)

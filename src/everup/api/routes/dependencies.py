@@ -7,6 +7,7 @@ from starlette.concurrency import run_in_threadpool
 
 from everup.api.engine import Control, ControlView
 from everup.api.parameters import NeededService, require_service
+from everup.api.routes.breakers import breaker_shape
 from everup.api.shapes.dependencies import (
     CascadeShape,
     DependenciesShape,
@@ -30,8 +31,8 @@ _NOTHING_SEEN = Relations(propagated={}, findings={})
 
 @router.get("/dependencies")
 async def dependencies(control: Control) -> DependenciesShape:
-    """Nodes, edges, propagated health, roots, victims, suspects and cascade risk of the latest
-    look."""
+    """Nodes, edges, propagated health, roots, victims, suspects, breakers and cascade risk of the
+    latest look."""
     look = control.look
     own = OwnHealth({}) if look is None else look.assessment.own
     predictions = Predictions() if look is None else look.assessment.predictions
@@ -58,6 +59,7 @@ async def dependencies(control: Control) -> DependenciesShape:
         victims={victim: list(roots) for victim, roots in relations.victims.items()},
         findings=[FindingShape.model_validate(f) for f in relations.findings.values()],
         suspects=[SuspectShape.model_validate(s) for s in relations.suspects],
+        breakers=[breaker_shape(view) for view in control.breakers.views()],
         cascade=CascadeShape(
             risk=risk.stack,
             expected=risk.expected,

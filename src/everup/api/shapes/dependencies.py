@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from everup.api.shapes.base import Known, Shape
+from everup.api.shapes.breakers import BreakerShape
 from everup.model.kinds import Cause, Condition, DependencyKind
 
 
@@ -109,7 +110,8 @@ class WhatIfShape(Shape):
 
 
 class DependenciesShape(Shape):
-    """Graph, roots, victims (victim → the roots that explain it), suspects and what may spread."""
+    """Graph, roots, victims (victim → the roots that explain it), suspects, breakers and what may
+    spread."""
 
     at_s: Known
     nodes: list[NodeShape]
@@ -118,4 +120,5 @@ class DependenciesShape(Shape):
     victims: dict[str, list[str]]
     findings: list[FindingShape]
     suspects: list[SuspectShape]
+    breakers: list[BreakerShape]
     cascade: CascadeShape

@@ -332,7 +332,12 @@ def _depends_on() -> Part:
                     0.9,
                 ),
                 "critical": described(
-                    flag(), "This edge is to carry a circuit breaker.", True, default=False
+                    flag(), "This edge carries a circuit breaker.", True, default=False
+                ),
+                "router": described(
+                    {"type": "string", "pattern": f"^{ROUTER_NAME.pattern}$"},
+                    "The router's backend that carries this edge alone; makes it critical.",
+                    "be_api_postgres",
                 ),
             }
         ),

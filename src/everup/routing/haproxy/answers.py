@@ -28,6 +28,10 @@ STOPPED, STARTING, RUNNING = 0, 1, 2
 CHECK_UNKNOWN = 0
 """Bits and numbers of `show servers state`, format 1."""
 
+FAILURES = ("econ", "eresp", "hrsp_5xx")
+"""Columns of `show stat`: no connection, no answer, an answer that says so. One request may be in
+two of them."""
+
 
 class Unreadable(Exception):
     """It is no answer to what was asked; the message says how."""
@@ -53,24 +57,40 @@ def info(text: str) -> Info:
     return Info(version, (int(number[1]), int(number[2])), life)
 
 
-def sessions(text: str) -> Mapping[ServerName, float]:
-    """`show stat`: what each server has under way or waiting."""
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What a server has under way or waiting; its requests and failures since the start, where both
+    are said."""
+
+    sessions: float = UNKNOWN
+    requests: float = UNKNOWN
+    failures: float = UNKNOWN
+
+
+def counts(text: str) -> Mapping[ServerName, Counts]:
+    """`show stat`, of each server."""
     lines = text.splitlines()
     if not lines or not lines[0].startswith("# pxname,svname,"):
         raise Unreadable(f"no statistics: {text[:80]!r}")
     lines[0] = lines[0].removeprefix("# ")
-    found: dict[ServerName, float] = {}
+    found: dict[ServerName, Counts] = {}
     try:
         for row in csv.DictReader(io.StringIO("\n".join(lines[: SERVERS_MOST * 4]))):
             now, waiting = _count(row.get("scur")), _count(row.get("qcur"))
-            found[ServerName(str(row.get("pxname")), str(row.get("svname")))] = now + waiting
+            name = ServerName(str(row.get("pxname")), str(row.get("svname")))
+            is_counted = row.get("stot", "") != "" and row.get("econ", "") != ""
+            found[name] = Counts(
+                now + waiting,
+                _count(row.get("stot")) if is_counted else UNKNOWN,
+                sum(_count(row.get(n)) for n in FAILURES) if is_counted else UNKNOWN,
+            )
     except csv.Error as error:
         raise Unreadable(f"no statistics: {error}") from error
     return found
 
 
-def servers(text: str, open_sessions: Mapping[ServerName, float]) -> tuple[RoutedServer, ...]:
-    """`show servers state`, with what `sessions` found."""
+def servers(text: str, counted: Mapping[ServerName, Counts]) -> tuple[RoutedServer, ...]:
+    """`show servers state`, with what `counts` found."""
     lines = [line for line in text.splitlines() if line.strip()]
     if len(lines) < 2 or lines[0].strip() != "1" or not lines[1].startswith("# "):
         raise Unreadable(f"no state of servers in format 1: {text[:80]!r}")
@@ -84,15 +104,13 @@ def servers(text: str, open_sessions: Mapping[ServerName, float]) -> tuple[Route
         cells = line.split()
         if len(cells) < len(columns):
             continue
-        one = _server(dict(zip(columns, cells, strict=False)), open_sessions)
+        one = _server(dict(zip(columns, cells, strict=False)), counted)
         if one is not None:
             found.append(one)
     return tuple(found)
 
 
-def _server(
-    row: Mapping[str, str], open_sessions: Mapping[ServerName, float]
-) -> RoutedServer | None:
+def _server(row: Mapping[str, str], counted: Mapping[ServerName, Counts]) -> RoutedServer | None:
     name = ServerName(row["be_name"], row["srv_name"])
     if not is_name(name.group) or not is_name(name.name):
         return None
@@ -111,6 +129,7 @@ def _server(
     order = Order.OUT if admin & MAINTENANCE else Order.DRAIN if admin & DRAINS else Order.READY
     says_up = op in (STARTING, RUNNING) if is_checked and result != CHECK_UNKNOWN else None
     host = row.get("srv_fqdn", "-")
+    known = counted.get(name, Counts())
     return RoutedServer(
         name,
         order,
@@ -118,10 +137,12 @@ def _server(
         port if 0 < port < 65536 else 0,
         weight,
         declared,
-        open_sessions.get(name, UNKNOWN),
+        known.sessions,
         None if order is Order.OUT else says_up,
         is_checked,
         "" if host == "-" else host[:FIELD_CHARS_MOST],
+        known.requests,
+        known.failures,
     )
 
 
