@@ -39,7 +39,7 @@ WITHIN_S = 60.0
 BODY = 'os.environ["PORT"].encode()'
 """What the program answers with."""
 EDGE = EdgeName("api", "db")
-SCALE = 0.2
+SCALE = 0.3
 STACK = """
 stack: shop
 mode: observe
@@ -49,7 +49,7 @@ services:
     command: [{python}, app.py]
     directory: .
     port: {db}
-    probe: {{http: "http://127.0.0.1:{{port}}/", interval_s: 1s, timeout_s: 1s}}
+    probe: {{http: "http://127.0.0.1:{{port}}/", interval_s: 1s}}
   api:
     command: [{python}, app.py]
     directory: .
@@ -120,8 +120,7 @@ async def until(is_so: Callable[[], bool], what: str) -> None:
 
 
 async def turns(engine: Engine) -> list[BreakerState]:
-    found = await told(engine, BreakerTurned)
-    return [entry.state for entry in found if isinstance(entry, BreakerTurned)]
+    return [entry.state for entry in await told(engine, BreakerTurned)]
 
 
 def pid_of(port: int) -> int:
@@ -197,13 +196,15 @@ def test_haproxy_turns_away_what_would_wait(folder: Path) -> None:
 
     async def story() -> None:
         async with place.engine() as engine:
+            breakers = engine.control.breakers
+            await until(lambda: breakers.view(EDGE).is_closed, "closed, once all has started")
+            await until(lambda: not breakers.view(EDGE).is_enforced, "and its traffic passes")
             assert await asyncio.to_thread(ask, place.bind) == 200
             pid = pid_of(place.db)
             os.kill(pid, signal.SIGSTOP)
             try:
                 with pytest.raises(TimeoutError):
                     await asyncio.to_thread(ask, place.bind, 0.5)
-                breakers = engine.control.breakers
                 await until(lambda: breakers.view(EDGE).is_enforced, "turned away")
                 began_s = time.monotonic()
                 assert await asyncio.to_thread(ask, place.bind, 20.0) == 503

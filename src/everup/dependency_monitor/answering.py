@@ -28,9 +28,12 @@ def answering(
     at_s: float,
     down_since_s: float,
     settings: Settings,
+    *,
+    is_coming: bool = False,
 ) -> Answering:
     """At the moment of the look. `down_since_s`: since when none of its instances was seen to run;
-    each interval of close samples since then counts for a failed probe."""
+    each interval of close samples since then counts for a failed probe. `is_coming`: it starts, or
+    recovers, and that it does not answer says nothing yet."""
     if seen is None or not seen.is_known or spec.is_one_shot:
         return UNKNOWN_YET
     running = [one for one in seen.instances if one.instance.state is InstanceState.RUNNING]
@@ -41,7 +44,7 @@ def answering(
     each = [_one(spec, one, at_s, settings) for one in running]
     if good := [one for one in each if one.verdict is ProbeVerdict.PASS]:
         return max(good, key=lambda one: one.in_a_row)
-    if any(one.verdict is not ProbeVerdict.FAIL for one in each):
+    if is_coming or any(one.verdict is not ProbeVerdict.FAIL for one in each):
         return UNKNOWN_YET  # it may be coming, or nobody has asked
     return min(each, key=lambda one: one.in_a_row)
 

@@ -24,7 +24,7 @@ from everup.loop.ports import Clock, Ids
 from everup.model.breaker import BreakerAnswer, BreakerState, BreakerView, CallOutcome, EdgeName
 from everup.model.entries import BreakerTurned
 from everup.model.errors import EverupError
-from everup.model.kinds import UNKNOWN, InstanceState
+from everup.model.kinds import UNKNOWN, Condition, InstanceState
 from everup.model.settings import Settings
 from everup.model.stack import Dependency, Stack
 from everup.model.state import StackState
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from everup.loop.control import Control
 
 PART = "breakers"
+COMING = frozenset({Condition.STARTING, Condition.RECOVERING})
 
 
 @dataclass(slots=True)
@@ -174,7 +175,9 @@ class Breakers:
         down_s = self._down_since_s.get(target, UNKNOWN)
         at_s = self._clock.now() if target in self._down_since_s else look.at_s
         spec = self._stack.services[target]
-        return answering(spec, seen, at_s, down_s, self._settings)
+        health = look.assessment.own.services.get(target)
+        is_coming = health is not None and health.condition in COMING
+        return answering(spec, seen, at_s, down_s, self._settings, is_coming=is_coming)
 
     async def _turn(
         self, control: Control, edge: EdgeName, breaker: Breaker, *, is_said: bool = False
