@@ -7,7 +7,7 @@ only way to change anything is `Control.request`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Protocol
 
 from fastapi import Depends, Request
@@ -20,6 +20,7 @@ from everup.loop.rooms import RoomCounts
 from everup.model.assessment import Assessment
 from everup.model.comparison import Change
 from everup.model.decision import Verdict
+from everup.model.edges import KnownEdge
 from everup.model.entries import Entry
 from everup.model.explanation import KindAnswer
 from everup.model.incident import Incident
@@ -94,6 +95,17 @@ class SnapshotsView(Protocol):
     async def verify(self, by: str) -> Checked: ...
 
 
+class EdgesView(Protocol):
+    """What was seen of the edges."""
+
+    @property
+    def unseen(self) -> Mapping[str, str]: ...
+    @property
+    def fault(self) -> str: ...
+
+    def known(self, state: StackState) -> Mapping[str, Mapping[str, KnownEdge]]: ...
+
+
 class ControlView(Protocol):
     """One stack's loop."""
 
@@ -123,6 +135,8 @@ class ControlView(Protocol):
     def counts(self) -> RoomCounts: ...
     @property
     def snapshots(self) -> SnapshotsView: ...
+    @property
+    def edges(self) -> EdgesView: ...
 
     async def request(self, request: Wish) -> Answer: ...
 

@@ -24,6 +24,7 @@ from everup.cli.options import (
     modes,
 )
 from everup.cli.place import Place
+from everup.cli.verbs_of_graph import graph, what_if
 from everup.cli.verbs_of_restores import DryRun, Yes, restores, snapshots
 
 app = typer.Typer(
@@ -38,6 +39,8 @@ app = typer.Typer(
 
 app.add_typer(snapshots)
 app.command()(restores)
+app.add_typer(graph)
+app.command(name="what-if")(what_if)
 
 
 @app.callback(invoke_without_command=True)

@@ -15,6 +15,7 @@ from everup.dependency_monitor.causes import TOLD, Surroundings, find
 from everup.dependency_monitor.changed import by_a_change
 from everup.dependency_monitor.disks import shared
 from everup.dependency_monitor.doubts import doubt
+from everup.dependency_monitor.edges import tallies_of
 from everup.dependency_monitor.foretold import foretell
 from everup.dependency_monitor.graph import Graph
 from everup.dependency_monitor.rank import rank_causes
@@ -98,12 +99,14 @@ def relate(
     in_order = [n for n in graph.order if n in findings]
     bounds = (observation.changes, settings.sample_interval_s, settings.rollback_window_s)
     roots_of = _roots_of(findings, graph)
+    learned = tallies_of(state.edges)
+    scenery = look_around(stack, findings, unwell, observation, own, graph, learned)
     return Relations(
         propagated=propagate(own, graph),
         findings=findings,
         roots=tuple(n for n in in_order if findings[n].is_root),
         victims={n: roots_of[n] for n in in_order if not findings[n].is_root},
-        suspects=suspects(look_around(stack, findings, unwell, observation, own, graph), *bounds),
+        suspects=suspects(scenery, *bounds),
     )
 
 

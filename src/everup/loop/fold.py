@@ -14,6 +14,7 @@ from typing import Any
 from everup.loop import (
     fold_actions,
     fold_approvals,
+    fold_edges,
     fold_incidents,
     fold_probation,
     fold_restores,
@@ -148,6 +149,8 @@ _FOLDS: dict[type, Callable[[StackState, Any], StackState]] = {
     e.VersionSeen: fold_versions.seen,
     e.SafePointKept: fold_versions.kept,
     e.SafePointForgotten: fold_versions.forgotten,
+    e.EdgesSeen: fold_edges.seen,
+    e.EdgesLearned: fold_edges.learned,
     e.GivenBack: fold_scaling.given_back,
     e.JournalPruned: _pruned,
     e.ProbationBegan: fold_probation.began,

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from everup.model.approval import Approval
 from everup.model.decision import Expectation, Step
+from everup.model.edges import KnownEdge
 from everup.model.episode import WouldDo
 from everup.model.evidence import Sighting
 from everup.model.incident import Incident
@@ -206,6 +207,8 @@ class StackState:
     restores: Mapping[str, Restore] = field(default_factory=dict)  # by id, oldest first, bounded
     snapshots: tuple[SnapshotMark, ...] = ()  # that are kept, oldest first, bounded
     kept_verified: KeptVerified | None = None  # when all that is kept was last read, if ever
+    edges: Mapping[str, Mapping[str, KnownEdge]] = field(default_factory=dict)
+    """Service → target → what was seen and learned of that edge, bounded."""
 
     def service(self, name: str) -> ServiceState:
         """An empty memory for a service never heard of."""

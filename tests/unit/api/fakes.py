@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from everup.loop.look import Decision, Look
@@ -21,6 +22,7 @@ from everup.model.assessment import (
     ServiceHealth,
 )
 from everup.model.comparison import Aspect, Change
+from everup.model.edges import KnownEdge
 from everup.model.entries import Entry, IncidentOpened
 from everup.model.errors import GiveUp, JournalUnavailable
 from everup.model.evidence import Sighting
@@ -233,6 +235,17 @@ class FakeSnapshots:
 
 
 @dataclass
+class FakeEdges:
+    """Nobody has seen any."""
+
+    unseen: Mapping[str, str] = field(default_factory=dict)
+    fault: str = ""
+
+    def known(self, state: StackState) -> Mapping[str, Mapping[str, KnownEdge]]:
+        return state.edges
+
+
+@dataclass
 class FakeControl:
     """Answers wishes as `answers` says and remembers them."""
 
@@ -242,6 +255,7 @@ class FakeControl:
     journal: FakeJournal = field(default_factory=FakeJournal)
     state: StackState = field(default_factory=lambda: StackState(snapshots=(MARK,)))
     snapshots: FakeSnapshots = field(default_factory=FakeSnapshots)
+    edges: FakeEdges = field(default_factory=lambda: FakeEdges())
     memory: Memory = field(default_factory=lambda: Memory(looks=7))
     look: Look | None = field(default_factory=look)
     journal_fault: str = ""

@@ -22,7 +22,9 @@ class NodeShape(Shape):
 
 
 class EdgeShape(Shape):
-    """`service` needs `target`."""
+    """`service` needs `target`, or is only seen to talk to it (`is_declared` false). `learned`: the
+    probability that a failure is passed on, as declared and corrected by so many `episodes`, about
+    `delay_s` later. `last_seen_s`: when a connection along it was last seen, null: never."""
 
     service: str
     target: str
@@ -31,6 +33,32 @@ class EdgeShape(Shape):
     is_critical: bool
     source: str
     confidence: Known
+    is_declared: bool
+    last_seen_s: Known
+    learned: Known
+    episodes: Known
+    delay_s: Known
+
+
+class UnconfirmedShape(Shape):
+    """An edge that is declared and was never seen; `why`: nobody could look, or empty."""
+
+    service: str
+    target: str
+    source: str
+    why: str
+
+
+class ReviewShape(Shape):
+    """`since_s`: when the first connection of this stack was written down, null: none was. `fault`:
+    why nothing can be seen at present; `unseen`: service → why nobody can look at it."""
+
+    since_s: Known
+    never_seen: list[UnconfirmedShape]
+    undeclared: list[EdgeShape]
+    cycles: list[list[str]]
+    unseen: dict[str, str]
+    fault: str
 
 
 class FindingShape(Shape):
@@ -119,3 +147,4 @@ class DependenciesShape(Shape):
     findings: list[FindingShape]
     suspects: list[SuspectShape]
     cascade: CascadeShape
+    cycles: list[list[str]]
