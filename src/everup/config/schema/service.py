@@ -140,30 +140,7 @@ def _how_it_is_handled() -> dict[str, Part]:
         "stateful": described(
             flag(), "Holds data, and is handled with care; guessed from the program without.", True
         ),
-        "rollback_safe": described(
-            flag(),
-            "It keeps data, and an older version can read it: it may go back, when asked.",
-            True,
-            default=False,
-        ),
-        "one_way": described(
-            flag(),
-            "Its schema changes with it, so that an older version cannot run: it never goes back.",
-            True,
-            default=False,
-        ),
-        "config_files": described(
-            some(text(), most=CONFIG_FILES_MOST),
-            "Files and small folders that it reads its configuration from, or none.",
-            "app.conf",
-            ["app.conf", "conf.d"],
-        ),
-        "restore_files": described(
-            flag(),
-            "A rollback may put its configuration files back without asking anybody.",
-            True,
-            default=False,
-        ),
+        **_how_it_goes_back(),
         "one_shot": described(
             flag(), "Runs once and ends; its end with 0 is no fault.", True, default=False
         ),
@@ -202,6 +179,35 @@ def _how_it_is_handled() -> dict[str, Part]:
         ),
         "releases": _releases(),
         **_what_may_be_done(),
+    }
+
+
+def _how_it_goes_back() -> dict[str, Part]:
+    return {
+        "rollback_safe": described(
+            flag(),
+            "It keeps data, and an older version can read it: it may go back, when asked.",
+            True,
+            default=False,
+        ),
+        "one_way": described(
+            flag(),
+            "Its schema changes with it, so that an older version cannot run: it never goes back.",
+            True,
+            default=False,
+        ),
+        "config_files": described(
+            some(text(), most=CONFIG_FILES_MOST),
+            "Files and small folders that it reads its configuration from, or none.",
+            "app.conf",
+            ["app.conf", "conf.d"],
+        ),
+        "restore_files": described(
+            flag(),
+            "A rollback may put its configuration files back without asking anybody.",
+            True,
+            default=False,
+        ),
     }
 
 
