@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from everup.dependency_monitor.accused import accused, accuses
+from everup.dependency_monitor.by_calls import NOTHING_COUNTED, OwnShares, by_calls
 from everup.dependency_monitor.causes import TOLD, Surroundings, find
 from everup.dependency_monitor.changed import by_a_change
 from everup.dependency_monitor.disks import shared
@@ -58,8 +59,10 @@ def relate(
     state: StackState,
     settings: Settings,
     predictions: Predictions = NOTHING_FORETOLD,
+    calls: OwnShares = NOTHING_COUNTED,
 ) -> Relations:
-    """Findings of all services with what explains each."""
+    """Findings of all services with what explains each. `calls`: whose own share of slow or failed
+    calls is how large, where a router counts them."""
     unwell = {name for name in stack.services if _is_unwell(name, observation, own)}
     depended_on = {target for name in unwell for target in graph.hard.get(name, ())}
     is_pressed = observation.host.pressure_ratio >= settings.host_pressure_ratio
@@ -92,7 +95,8 @@ def relate(
     }
     for name, found in findings.items():
         if found.is_root:
-            ranked = rank_causes(found, stack, observation, own, findings, state, settings)
+            shares = by_calls(found, graph, calls)
+            ranked = rank_causes(found, stack, observation, own, findings, state, settings, shares)
             findings[name] = replace(found, candidates=ranked)
     if not findings:
         return Relations(propagated=propagate(own, graph), findings=findings)

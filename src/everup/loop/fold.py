@@ -26,7 +26,7 @@ from everup.loop.changes import with_service, without
 from everup.loop.foretold import prediction_made, prediction_settled
 from everup.loop.threads import follow_threads
 from everup.model import entries as e
-from everup.model.kinds import Purpose, is_known
+from everup.model.kinds import UNKNOWN, Purpose, is_known
 from everup.model.state import Freeze, StackState
 
 EXITS_MOST = 16
@@ -48,6 +48,8 @@ def fold_all(state: StackState, entries: Iterable[e.Entry]) -> StackState:
 
 def _started(state: StackState, entry: e.ControllerStarted) -> StackState:
     boot_id = entry.boot_id or state.boot_id
+    if state.started_at_s > state.services_stopped_at_s:  # one has begun since that `everup down`
+        state = replace(state, services_stopped_at_s=UNKNOWN)
     return replace(state, started_at_s=entry.at_s, monitor_fault="", boot_id=boot_id)
 
 

@@ -10,11 +10,11 @@ from everup.api.parameters import NeededService, require_service
 from everup.api.shapes.dependencies import (
     CascadeShape,
     DependenciesShape,
-    EdgeShape,
     FindingShape,
     NodeShape,
     PathShape,
     ReviewShape,
+    SeenEdgeShape,
     SinglePointShape,
     SuspectShape,
     UnconfirmedShape,
@@ -53,7 +53,7 @@ async def dependencies(control: Control) -> DependenciesShape:
     return DependenciesShape(
         at_s=UNKNOWN if look is None else look.at_s,
         nodes=[_node(control, name, relations, risk) for name in services],
-        edges=[EdgeShape.model_validate(edge) for edge in edges_of(control.stack, known)],
+        edges=[SeenEdgeShape.model_validate(edge) for edge in edges_of(control.stack, known)],
         roots=list(relations.roots),
         victims={victim: list(roots) for victim, roots in relations.victims.items()},
         findings=[FindingShape.model_validate(f) for f in relations.findings.values()],
@@ -87,7 +87,7 @@ async def look_through(control: Control) -> ReviewShape:
     return ReviewShape(
         since_s=found.since_s,
         never_seen=[UnconfirmedShape.model_validate(e) for e in found.never_seen],
-        undeclared=[EdgeShape.model_validate(e) for e in found.undeclared],
+        undeclared=[SeenEdgeShape.model_validate(e) for e in found.undeclared],
         cycles=[list(cycle) for cycle in found.cycles],
         unseen=dict(found.unseen),
         fault=edges.fault,

@@ -22,9 +22,7 @@ class NodeShape(Shape):
 
 
 class EdgeShape(Shape):
-    """`service` needs `target`, or is only seen to talk to it (`is_declared` false). `learned`: the
-    probability that a failure is passed on, as declared and corrected by so many `episodes`, about
-    `delay_s` later. `last_seen_s`: when a connection along it was last seen, null: never."""
+    """`service` needs `target`, as it is declared."""
 
     service: str
     target: str
@@ -33,6 +31,13 @@ class EdgeShape(Shape):
     is_critical: bool
     source: str
     confidence: Known
+
+
+class SeenEdgeShape(EdgeShape):
+    """With what was seen and learned of it. `is_declared` false: it is only seen. `learned`: the
+    probability that a failure is passed on, as declared and corrected by so many `episodes`, about
+    `delay_s` later. `last_seen_s`: when a connection along it was last seen, null: never."""
+
     is_declared: bool
     last_seen_s: Known
     learned: Known
@@ -55,7 +60,7 @@ class ReviewShape(Shape):
 
     since_s: Known
     never_seen: list[UnconfirmedShape]
-    undeclared: list[EdgeShape]
+    undeclared: list[SeenEdgeShape]
     cycles: list[list[str]]
     unseen: dict[str, str]
     fault: str
@@ -141,7 +146,7 @@ class DependenciesShape(Shape):
 
     at_s: Known
     nodes: list[NodeShape]
-    edges: list[EdgeShape]
+    edges: list[SeenEdgeShape]
     roots: list[str]
     victims: dict[str, list[str]]
     findings: list[FindingShape]

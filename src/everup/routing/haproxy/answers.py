@@ -10,10 +10,11 @@ import csv
 import io
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from everup.model.kinds import UNKNOWN
-from everup.model.routing import Order, RoutedServer, ServerName
+from everup.model.routing import Order, RoutedServer, Served, ServerName
 
 SERVERS_MOST = 10_000
 FIELD_CHARS_MOST = 256
@@ -55,22 +56,43 @@ def info(text: str) -> Info:
 
 def sessions(text: str) -> Mapping[ServerName, float]:
     """`show stat`: what each server has under way or waiting."""
+    return {
+        name: _count(row.get("scur")) + _count(row.get("qcur")) for name, row in _rows(text).items()
+    }
+
+
+def served(text: str) -> Mapping[ServerName, Served]:
+    """`show stat`: what each server was given so far. A failure is an answer of 500 and above, a
+    connection that could not be had, or an answer that broke off."""
+    found: dict[ServerName, Served] = {}
+    for name, row in _rows(text).items():
+        failures = sum(_count(row.get(column)) for column in ("hrsp_5xx", "econ", "eresp"))
+        took_ms = row.get("rtime") or ""
+        latency_s = _count(took_ms) / 1000.0 if took_ms else UNKNOWN
+        found[name] = Served(_count(row.get("stot")), failures, latency_s)
+    return found
+
+
+def _rows(text: str) -> Mapping[ServerName, Mapping[str, str]]:
     lines = text.splitlines()
     if not lines or not lines[0].startswith("# pxname,svname,"):
         raise Unreadable(f"no statistics: {text[:80]!r}")
     lines[0] = lines[0].removeprefix("# ")
-    found: dict[ServerName, float] = {}
     try:
-        for row in csv.DictReader(io.StringIO("\n".join(lines[: SERVERS_MOST * 4]))):
-            now, waiting = _count(row.get("scur")), _count(row.get("qcur"))
-            found[ServerName(str(row.get("pxname")), str(row.get("svname")))] = now + waiting
+        return {
+            ServerName(str(row.get("pxname")), str(row.get("svname"))): row
+            for row in csv.DictReader(io.StringIO("\n".join(lines[: SERVERS_MOST * 4])))
+        }
     except csv.Error as error:
         raise Unreadable(f"no statistics: {error}") from error
-    return found
 
 
-def servers(text: str, open_sessions: Mapping[ServerName, float]) -> tuple[RoutedServer, ...]:
-    """`show servers state`, with what `sessions` found."""
+def servers(
+    text: str,
+    open_sessions: Mapping[ServerName, float],
+    counted: Mapping[ServerName, Served] = MappingProxyType({}),
+) -> tuple[RoutedServer, ...]:
+    """`show servers state`, with what `sessions` and `served` found."""
     lines = [line for line in text.splitlines() if line.strip()]
     if len(lines) < 2 or lines[0].strip() != "1" or not lines[1].startswith("# "):
         raise Unreadable(f"no state of servers in format 1: {text[:80]!r}")
@@ -86,7 +108,7 @@ def servers(text: str, open_sessions: Mapping[ServerName, float]) -> tuple[Route
             continue
         one = _server(dict(zip(columns, cells, strict=False)), open_sessions)
         if one is not None:
-            found.append(one)
+            found.append(replace(one, served=counted.get(one.name)))
     return tuple(found)
 
 
