@@ -24,7 +24,7 @@ from tests.system.docker_stack import Shop, actions, all_healthy, condition, res
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(400)]
 
-TIME_SCALE = 0.2
+TIME_SCALE = 0.3
 DEPENDENTS = tuple(f"app{number}" for number in range(1, 7))
 STUCK = "/tmp/stuck"
 # A question that the server itself has to answer, whether it speaks TLS: a connection alone proves

@@ -68,7 +68,7 @@ class CallRows:
         if len(self._rows) < NORMAL_ROWS_LEAST + RECENT_ROWS + WINDOW_ROWS:
             return {}
         rows = np.stack(self._rows)
-        is_routed = np.isfinite(rows[:, 0]).any(axis=0)
+        is_routed = np.asarray(np.isfinite(rows[:, 0]).any(axis=0))
         nodes = tuple(n for n, routed in zip(self._services, is_routed, strict=True) if routed)
         if not nodes:
             return {}
