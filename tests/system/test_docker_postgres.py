@@ -160,7 +160,8 @@ def test_its_main_process_stands_still(shop: Shop, tmp_path: Path) -> None:
             await one_story(engine, pager, ActionKind.GRACEFUL_RESTART)
             (intent,) = await actions(engine)
             assert intent.at_s - began_s >= engine.control.settings.stateful_wait_s
-            assert intent.step.parameters["grace_s"] >= engine.control.settings.stateful_grace_s
+            grace_s = float(intent.step.parameters["grace_s"])
+            assert grace_s >= engine.control.settings.stateful_grace_s
 
     asyncio.run(story())
 

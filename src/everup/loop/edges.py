@@ -122,6 +122,8 @@ class Edges:
         if control.settings.is_break(seen.monitor.gap_s) or control.state.monitor_fault:
             self._illnesses.clear()
             return []
+        if not seen.is_complete:
+            return []
         ill: dict[str, float] = {}
         well: set[str] = set()
         for name, health in look.assessment.own.services.items():

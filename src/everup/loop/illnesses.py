@@ -24,11 +24,19 @@ class Illnesses:
         self._open: dict[str, float] = {}
         self._over: list[Illness] = []
         self._counted: set[tuple[str, float]] = set()
+        self._passed_over: set[str] = set()
+        self._is_fresh = True
 
     def follow(self, at_s: float, ill: Mapping[str, float], well: Collection[str]) -> None:
-        """`ill`: service → since when. Who is neither ill nor well stays as it was."""
+        """`ill`: service → since when. Who is neither ill nor well stays as it was. Who is ill
+        already when we begin to look is passed over until it is well: it may be counted already,
+        and whom it has hurt nobody saw."""
+        if self._is_fresh:
+            self._passed_over, self._is_fresh = set(ill), False
+        self._passed_over.difference_update(well)
         for name, since_s in ill.items():
-            self._open.setdefault(name, since_s if is_known(since_s) else at_s)
+            if name not in self._passed_over:
+                self._open.setdefault(name, since_s if is_known(since_s) else at_s)
         for name in [n for n in self._open if n in well]:
             self._over.append(Illness(name, self._open.pop(name), at_s))
         self._over = [i for i in self._over if at_s - i.to_s < KEPT_S][-ILLNESSES_MOST:]
@@ -54,7 +62,8 @@ class Illnesses:
         self._open.pop(service, None)
 
     def clear(self) -> None:
-        """History broke."""
+        """History broke, or we were blind: begin anew."""
+        self._is_fresh = True
         self._open.clear()
         self._over.clear()
         self._counted.clear()

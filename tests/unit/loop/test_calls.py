@@ -10,9 +10,9 @@ from everup.loop.calls import NORMAL_ROWS_LEAST, RECENT_ROWS, WINDOW_ROWS, CallR
 from everup.model.assessment import Finding
 from everup.model.kinds import Cause, InstanceState
 from everup.model.observation import Instance, InstanceObservation, Observation, ServiceObservation
-from everup.model.routing import RoutedServer, RouterListing, Served, ServerName
+from everup.model.routing import Route, RoutedServer, RouterListing, Served, ServerName
 from everup.model.signals import Symptom
-from everup.model.stack import Route, Stack
+from everup.model.stack import Stack
 from tests.unit.builders import service, stack
 
 ROWS = NORMAL_ROWS_LEAST + RECENT_ROWS + WINDOW_ROWS

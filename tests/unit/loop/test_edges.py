@@ -100,6 +100,7 @@ def test_who_follows_whom_is_learned_live() -> None:
 
 def test_an_illness_is_given_once_and_late_enough() -> None:
     kept = Illnesses()
+    kept.follow(5.0, {}, {"web", "db"})
     kept.follow(10.0, {"db": 9.0}, {"web"})
     kept.follow(20.0, {}, {"web", "db"})
     assert kept.take_due(9.0 + DUE_S - 1.0) == []
@@ -108,8 +109,23 @@ def test_an_illness_is_given_once_and_late_enough() -> None:
     assert kept.take_due(9.0 + DUE_S + 1.0) == []
 
 
+def test_an_illness_is_not_counted_anew_when_we_were_blind_meanwhile() -> None:
+    kept = Illnesses()
+    kept.follow(5.0, {}, {"db"})
+    kept.follow(10.0, {"db": 9.0}, ())
+    assert len(kept.take_due(9.0 + DUE_S)) == 1
+    kept.clear()
+    kept.follow(300.0, {"db": 9.0}, ())
+    assert kept.take_due(900.0) == []
+    kept.follow(901.0, {}, {"db"})
+    kept.follow(910.0, {"db": 910.0}, ())
+    (due,) = kept.take_due(910.0 + DUE_S)
+    assert due.from_s == 910.0
+
+
 def test_an_illness_whose_end_nobody_saw_is_forgotten() -> None:
     kept = Illnesses()
+    kept.follow(5.0, {}, {"db"})
     kept.follow(10.0, {"db": 9.0}, ())
     kept.forget("db")
     assert kept.all() == []
