@@ -21,6 +21,7 @@ from everup.model.assessment import Assessment
 from everup.model.breaker import BreakerAnswer, BreakerView, CallOutcome, EdgeName
 from everup.model.comparison import Change
 from everup.model.decision import Verdict
+from everup.model.edges import KnownEdge
 from everup.model.entries import Entry
 from everup.model.explanation import KindAnswer
 from everup.model.incident import Incident
@@ -106,6 +107,17 @@ class BreakersView(Protocol):
     def view(self, edge: EdgeName) -> BreakerView: ...
 
 
+class EdgesView(Protocol):
+    """What was seen of the edges."""
+
+    @property
+    def unseen(self) -> Mapping[str, str]: ...
+    @property
+    def fault(self) -> str: ...
+
+    def known(self, state: StackState) -> Mapping[str, Mapping[str, KnownEdge]]: ...
+
+
 class ControlView(Protocol):
     """One stack's loop."""
 
@@ -137,6 +149,8 @@ class ControlView(Protocol):
     def snapshots(self) -> SnapshotsView: ...
     @property
     def breakers(self) -> BreakersView: ...
+    @property
+    def edges(self) -> EdgesView: ...
 
     async def request(self, request: Wish) -> Answer: ...
 

@@ -25,6 +25,7 @@ from everup.cli.options import (
 )
 from everup.cli.place import Place
 from everup.cli.verbs_of_breakers import breakers
+from everup.cli.verbs_of_graph import graph, what_if
 from everup.cli.verbs_of_projects import suggest, try_
 from everup.cli.verbs_of_restores import DryRun, Yes, restores, snapshots
 
@@ -41,6 +42,8 @@ app = typer.Typer(
 app.add_typer(snapshots)
 app.command()(restores)
 app.command()(breakers)
+app.add_typer(graph)
+app.command(name="what-if")(what_if)
 
 
 @app.callback(invoke_without_command=True)

@@ -7,8 +7,20 @@ Called by `loop.assess`. Imports `model` and NetworkX only. How well a service i
 `predictive_monitor`'s; what to do about it is `automated_recovery`'s.
 """
 
+from everup.dependency_monitor.edges import edges_of, review, tallies_of, with_seen
 from everup.dependency_monitor.graph import Closures, Graph, build_graph
 from everup.dependency_monitor.outlook import if_it_fails, outlook
 from everup.dependency_monitor.relate import relate
 
-__all__ = ["Closures", "Graph", "build_graph", "if_it_fails", "outlook", "relate"]
+__all__ = [
+    "Closures",
+    "Graph",
+    "build_graph",
+    "edges_of",
+    "if_it_fails",
+    "outlook",
+    "relate",
+    "review",
+    "tallies_of",
+    "with_seen",
+]

@@ -37,14 +37,21 @@ class Illness:
     to_s: float
 
 
-def learn(known: Tallies, links: Sequence[Link], illnesses: Sequence[Illness]) -> Tallies:
+def learn(
+    known: Tallies,
+    links: Sequence[Link],
+    illnesses: Sequence[Illness],
+    counted: Sequence[Illness] | None = None,
+) -> Tallies:
     """The tallies with these illnesses added; each pair of (dependent, target) on its own.
 
-    Give each illness once, and only when `LATER_MOST_S` have passed since it began.
+    Give each illness once, and only when `LATER_MOST_S` have passed since it began; or give what is
+    known of all, and those that are due as `counted`.
     """
     by_service: dict[str, list[Illness]] = {}
     for illness in illnesses:
         by_service.setdefault(illness.service, []).append(illness)
+    due = {(i.service, i.from_s) for i in (illnesses if counted is None else counted)}
     needs: dict[str, list[str]] = {}
     for link in links:
         needs.setdefault(link.dependent, []).append(link.target)
@@ -53,6 +60,8 @@ def learn(known: Tallies, links: Sequence[Link], illnesses: Sequence[Illness]) -
         key = (link.dependent, link.target)
         tally = found.get(key, Tally())
         for theirs in by_service.get(link.target, ()):
+            if (theirs.service, theirs.from_s) not in due:
+                continue
             tally = _with(tally, theirs, by_service, needs[link.dependent], link)
         if tally != Tally():
             found[key] = _bounded(tally)

@@ -11,10 +11,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from everup.dependency_monitor.accused import accused, accuses
+from everup.dependency_monitor.by_calls import NOTHING_COUNTED, OwnShares, by_calls
 from everup.dependency_monitor.causes import TOLD, Surroundings, find
 from everup.dependency_monitor.changed import by_a_change
 from everup.dependency_monitor.disks import shared
 from everup.dependency_monitor.doubts import doubt
+from everup.dependency_monitor.edges import tallies_of
 from everup.dependency_monitor.foretold import foretell
 from everup.dependency_monitor.graph import Graph
 from everup.dependency_monitor.rank import rank_causes
@@ -57,8 +59,10 @@ def relate(
     state: StackState,
     settings: Settings,
     predictions: Predictions = NOTHING_FORETOLD,
+    calls: OwnShares = NOTHING_COUNTED,
 ) -> Relations:
-    """Findings of all services with what explains each."""
+    """Findings of all services with what explains each. `calls`: whose own share of slow or failed
+    calls is how large, where a router counts them."""
     unwell = {name for name in stack.services if _is_unwell(name, observation, own)}
     depended_on = {target for name in unwell for target in graph.hard.get(name, ())}
     is_pressed = observation.host.pressure_ratio >= settings.host_pressure_ratio
@@ -91,19 +95,22 @@ def relate(
     }
     for name, found in findings.items():
         if found.is_root:
-            ranked = rank_causes(found, stack, observation, own, findings, state, settings)
+            shares = by_calls(found, graph, calls)
+            ranked = rank_causes(found, stack, observation, own, findings, state, settings, shares)
             findings[name] = replace(found, candidates=ranked)
     if not findings:
         return Relations(propagated=propagate(own, graph), findings=findings)
     in_order = [n for n in graph.order if n in findings]
     bounds = (observation.changes, settings.sample_interval_s, settings.rollback_window_s)
     roots_of = _roots_of(findings, graph)
+    learned = tallies_of(state.edges)
+    scenery = look_around(stack, findings, unwell, observation, own, graph, learned)
     return Relations(
         propagated=propagate(own, graph),
         findings=findings,
         roots=tuple(n for n in in_order if findings[n].is_root),
         victims={n: roots_of[n] for n in in_order if not findings[n].is_root},
-        suspects=suspects(look_around(stack, findings, unwell, observation, own, graph), *bounds),
+        suspects=suspects(scenery, *bounds),
     )
 
 

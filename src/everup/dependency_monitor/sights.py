@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from everup.dependency_monitor.fault_model import link_of
+from everup.dependency_monitor.fault_model import NOTHING_LEARNED, link_of
 from everup.dependency_monitor.graph import Graph
+from everup.dependency_monitor.learned import Tallies, learned_link
 from everup.model.assessment import Finding, OwnHealth
 from everup.model.kinds import FORETOLD, UNKNOWN, Cause, Condition, is_known
 from everup.model.observation import Observation
 from everup.model.propagation import Link
-from everup.model.stack import Stack
+from everup.model.stack import Dependency, Stack
 
 ON_ITS_WAY, DEGRADED, SUSPICION = 0.9, 0.6, 0.2
 """How ill one is taken to be that is starting, is merely degraded, or failed its latest probe."""
@@ -49,6 +50,7 @@ def look_around(
     observation: Observation,
     own: OwnHealth,
     graph: Graph,
+    learned: Tallies = NOTHING_LEARNED,
 ) -> Scenery:
     """Everybody who is unwell or unseen, who needs them, and what they need."""
     trouble = {
@@ -62,16 +64,20 @@ def look_around(
     around = set(trouble)
     for name in trouble:
         for edge in graph.edges.get(name, ()):
-            links[name, edge.target] = link_of(name, edge)
+            links[name, edge.target] = _link(name, edge, learned)
             around.add(edge.target)
         for dependent in stack.dependents_of(name):
             around.add(dependent)
             for edge in graph.edges[dependent]:
                 if edge.target == name:
-                    links[dependent, name] = link_of(dependent, edge)
+                    links[dependent, name] = _link(dependent, edge, learned)
     order = [n for n in graph.order if n in around]
     sights = {n: _sight(n, findings.get(n), n in unwell, observation, own) for n in order}
     return Scenery(sights, tuple(links.values()))
+
+
+def _link(dependent: str, edge: Dependency, learned: Tallies) -> Link:
+    return learned_link(link_of(dependent, edge), learned.get((dependent, edge.target)))
 
 
 def _sight(

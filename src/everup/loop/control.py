@@ -25,6 +25,7 @@ from everup.loop.cycle import look_once
 from everup.loop.debts import Debts, release
 from everup.loop.desk import Desk
 from everup.loop.desk_of_wishes import DeskOfWishes
+from everup.loop.edges import Edges
 from everup.loop.foresight import Foresight
 from everup.loop.gather import OwnFiles
 from everup.loop.look import Decision, Look
@@ -125,7 +126,7 @@ class Control(ControlViews):
         self.wall_ahead_s = wall_ahead_s
         self.beside = Beside(rooms or Rooms(), stack, settings, clock)
         self._upkeep = Upkeep()
-        self.foresight, self.counts_seen = Foresight(), Counts()
+        self.foresight, self.counts_seen, self.edges = Foresight(), Counts(), Edges(runtime)
         self.probations, self.shown = Probations(), ShownToPeople()
         shelf = shelf or NoShelf()
         self.snapshots = Snapshots(self, shelf, own_files)
@@ -200,6 +201,7 @@ class Control(ControlViews):
             await self.probations.close()
             await self.snapshots.close()
             await self.shown.close()
+            await self.edges.close()
             await self.traffic.stop()
             await asyncio.gather(sampling, *self._under_way.cancel(), return_exceptions=True)
 
@@ -218,6 +220,7 @@ class Control(ControlViews):
             self.safe_points.after_look(self)
             self.snapshots.after_look()
             self.traffic.after_look(self)
+            self.edges.after_look(self)
         except Exception as error:  # noqa: BLE001 - a flaw of ours must not end the healer
             now_s = self.clock.now()
             mishap = self.mishaps.happened(LOOK, error, now_s, stops_acting=True)

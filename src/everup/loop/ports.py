@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from everup.model.edges import Connections
 from everup.model.entries import Entry
 from everup.model.evidence import Sighting
 from everup.model.history import Columns, FloatArray, HistoryCounts, Signal
@@ -107,6 +108,10 @@ class Runtime(Protocol):
 
     async def processes(self, service: str, instance: str | None = None) -> Sequence[ProcessSight]:
         """Every process of what runs, main ones first, bounded."""
+
+    async def connections(self) -> Connections:
+        """Who has connections to whom within the stack, from the kernel's socket tables, as far as
+        they can be reached from here. Costs more than a listing: not for every look."""
 
     async def logs(self, service: str, instance: str | None = None, *, lines: int) -> Sequence[str]:
         """The last lines that the service wrote, oldest first."""

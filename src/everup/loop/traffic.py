@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from everup.loop import traffic_plan as plan
+from everup.loop.calls import CallRows
 from everup.loop.desk import Desk
 from everup.loop.ports import Clock, Router, Runtime
 from everup.loop.rooms import RouterCounts
@@ -75,6 +76,7 @@ class Traffic:
         self.breaking = Breaking(stack, settings, self._bringer)
         self._task: asyncio.Task[None] | None = None
         self._is_held = 0
+        self.calls = CallRows(tuple(stack.services))
 
     # --- around an action -----------------------------------------------------------------------
 
@@ -238,9 +240,12 @@ class Traffic:
         try:
             held = await self._call(router.held())
             self._is_held = len(held)
-            if not held and not self._bringer.is_due(look.at_s):
+            counts = self.calls.is_due(look.at_s, self._settings.connections_interval_s)
+            if not held and not counts and not self._bringer.is_due(look.at_s):
                 return
             listing = await self._call(router.list())
+            if counts:
+                self.calls.take(look.at_s, self._stack, look.observation, listing, held)
             for text in await self._bringer.after_look(router, listing, held, control):
                 warn("router", text=text)
         except EverupError as error:

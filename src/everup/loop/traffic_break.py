@@ -21,7 +21,7 @@ from everup.loop.ports import Router
 from everup.loop.routes import servers_of
 from everup.loop.traffic_back import Bringer
 from everup.model.breaker import BreakerState, EdgeName
-from everup.model.kinds import ActionKind, is_known
+from everup.model.kinds import ActionKind
 from everup.model.routing import Held, Order, RoutedServer, RouterListing, ServerName
 from everup.model.settings import Settings
 from everup.model.stack import Dependency, Stack
@@ -172,15 +172,15 @@ class Breaking:
         or says nothing."""
         passed, failed = 0.0, 0.0
         for server in servers:
-            if not is_known(server.requests) or not is_known(server.failures):
+            if (now := server.served) is None:
                 continue
             before = self._counted.get(server.name)
-            self._counted[server.name] = (life, server.requests, server.failures)
-            if before is None or before[0] != life or server.requests < before[1]:
+            self._counted[server.name] = (life, now.requests, now.failures)
+            if before is None or before[0] != life or now.requests < before[1]:
                 continue
-            bad = min(max(server.failures - before[2], 0.0), server.requests - before[1])
+            bad = min(max(now.failures - before[2], 0.0), now.requests - before[1])
             failed += bad
-            passed += server.requests - before[1] - bad
+            passed += now.requests - before[1] - bad
         return int(passed), int(failed)
 
 

@@ -33,14 +33,23 @@ class ServerName:
 
 
 @dataclass(frozen=True, slots=True)
+class Served:
+    """What a server was given since its router began: requests, how many of them it failed, and the
+    mean time of its latest answers (NaN: unknown)."""
+
+    requests: float
+    failures: float
+    latency_s: float = UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
 class RoutedServer:
     """One server as its router has it now.
 
     `is_up`: what the router's own check says; None: it has none, or has not said yet. `sessions`:
-    what is under way, with what waits for it; NaN: unknown. `requests`, `failures`: since the
-    router began; failures are errors of the server and answers that it owes. `host_name`: the
-    router looks its address up by this name, and changes it by itself. `address` "" and `port` 0:
-    it has none.
+    what is under way, with what waits for it; NaN: unknown. `host_name`: the router looks its
+    address up by this name, and changes it by itself. `address` "" and `port` 0: it has none.
+    `served` None: its router does not count.
     """
 
     name: ServerName
@@ -53,8 +62,7 @@ class RoutedServer:
     is_up: bool | None = None
     is_checked: bool = False
     host_name: str = ""
-    requests: float = UNKNOWN
-    failures: float = UNKNOWN
+    served: Served | None = None  # None: its router does not count
 
     @property
     def takes(self) -> bool:

@@ -33,6 +33,7 @@ class Settings:
     host_pressure_ratio: float = 0.8
     crash_loop_exits: int = 3
     crash_loop_window_s: float = 300.0
+    connections_interval_s: float = 30.0
     start_period_unknown_s: float = 60.0
     # predict
     prediction_horizon_s: float = 900.0

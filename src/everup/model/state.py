@@ -13,6 +13,7 @@ from enum import StrEnum
 from everup.model.approval import Approval
 from everup.model.breaker import Turn
 from everup.model.decision import Expectation, Step
+from everup.model.edges import KnownEdge
 from everup.model.episode import WouldDo
 from everup.model.evidence import Sighting
 from everup.model.incident import Incident
@@ -208,6 +209,8 @@ class StackState:
     snapshots: tuple[SnapshotMark, ...] = ()  # that are kept, oldest first, bounded
     kept_verified: KeptVerified | None = None  # when all that is kept was last read, if ever
     breakers: Mapping[str, Turn] = field(default_factory=dict)  # by edge, latest turn last, bounded
+    edges: Mapping[str, Mapping[str, KnownEdge]] = field(default_factory=dict)
+    """Service → target → what was seen and learned of that edge, bounded."""
 
     def service(self, name: str) -> ServiceState:
         """An empty memory for a service never heard of."""

@@ -19,6 +19,7 @@ from everup.model import entries as e
 from everup.model.approval import ApprovalState
 from everup.model.breaker import BreakerState, TurnedBy
 from everup.model.decision import Expectation, Step
+from everup.model.edges import Edge, EdgeTally
 from everup.model.episode import Ending
 from everup.model.errors import EverupError
 from everup.model.evidence import Evidence, OutcomeState, Sighting
@@ -164,6 +165,8 @@ def story() -> list[e.Entry]:
             *(16.9, "web", "db", BreakerState.OPEN, 1, "5 calls in a row failed", TurnedBy.CALLS),
             until_s=47.5,
         ),
+        e.EdgesSeen(16.9, (Edge("web", "db"), Edge("api", "db"))),
+        e.EdgesLearned(16.9, "db", (EdgeTally("web", "db", 1.0, 2.5, 4.0),)),
         e.ControllerStopped(17.0, "asked to"),
     ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -26,6 +26,7 @@ from everup.model.assessment import (
 )
 from everup.model.breaker import BreakerAnswer, CallOutcome, EdgeName
 from everup.model.comparison import Aspect, Change
+from everup.model.edges import KnownEdge
 from everup.model.entries import Entry, IncidentOpened
 from everup.model.errors import GiveUp, JournalUnavailable
 from everup.model.evidence import Sighting
@@ -260,6 +261,17 @@ class FakeIds:
 
 
 @dataclass
+class FakeEdges:
+    """Nobody has seen any."""
+
+    unseen: Mapping[str, str] = field(default_factory=dict)
+    fault: str = ""
+
+    def known(self, state: StackState) -> Mapping[str, Mapping[str, KnownEdge]]:
+        return state.edges
+
+
+@dataclass
 class FakeControl:
     """Answers wishes as `answers` says and remembers them."""
 
@@ -269,6 +281,7 @@ class FakeControl:
     journal: FakeJournal = field(default_factory=FakeJournal)
     state: StackState = field(default_factory=lambda: StackState(snapshots=(MARK,)))
     snapshots: FakeSnapshots = field(default_factory=FakeSnapshots)
+    edges: FakeEdges = field(default_factory=lambda: FakeEdges())
     memory: Memory = field(default_factory=lambda: Memory(looks=7))
     look: Look | None = field(default_factory=look)
     breakers: Breakers = field(init=False)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from everup.model.routing import Order, ServerName
+from everup.model.routing import Order, Served, ServerName
 from everup.routing.haproxy import answers
 
 COLUMNS = (
@@ -32,13 +30,15 @@ STAT = (
 
 
 def test_servers_as_they_are() -> None:
-    found = {str(s.name): s for s in answers.servers(STATE, answers.counts(STAT))}
+    found = {
+        str(s.name): s for s in answers.servers(STATE, answers.sessions(STAT), answers.served(STAT))
+    }
     up = found["web/web1"]
     assert (up.address, up.port, up.weight, up.sessions) == ("127.0.0.1", 19081, 50, 3)
     assert (up.is_up, up.is_checked, up.takes) == (True, True, True)
-    assert (up.requests, up.failures) == (40, 6)
-    assert (found["web/web3"].requests, found["web/web3"].failures) == (7, 0)
-    assert math.isnan(found["web/web2"].requests), "not said"
+    assert up.served == Served(40, 6)
+    assert found["web/web3"].served == Served(7, 0)
+    assert found["web/web2"].served is None, "not said"
     drains = found["web/web2"]
     assert (drains.order, drains.weight, drains.host_name) == (Order.DRAIN, 25, "web.lan")
     assert not drains.takes
@@ -83,7 +83,7 @@ def test_what_is_no_state(text: str) -> None:
 @pytest.mark.parametrize("text", ["", "pxname", "Unknown command\n"])
 def test_what_are_no_statistics(text: str) -> None:
     with pytest.raises(answers.Unreadable):
-        answers.counts(text)
+        answers.served(text)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_no_answer_breaks_us(lines: list[str]) -> None:
 
 @given(st.text(max_size=200))
 def test_nor_do_statistics_or_versions(text: str) -> None:
-    for read in (answers.info, answers.counts):
+    for read in (answers.info, answers.served, answers.sessions):
         for said in (text, f"# pxname,svname,\n{text}", f"Name: HAProxy\nVersion: {text}"):
             try:
                 read(said)

@@ -11,15 +11,25 @@ from everup.api.routes.breakers import breaker_shape
 from everup.api.shapes.dependencies import (
     CascadeShape,
     DependenciesShape,
-    EdgeShape,
     FindingShape,
     NodeShape,
     PathShape,
+    ReviewShape,
+    SeenEdgeShape,
     SinglePointShape,
     SuspectShape,
+    UnconfirmedShape,
     WhatIfShape,
 )
-from everup.dependency_monitor import if_it_fails, outlook
+from everup.dependency_monitor import (
+    build_graph,
+    edges_of,
+    if_it_fails,
+    outlook,
+    review,
+    tallies_of,
+    with_seen,
+)
 from everup.model.assessment import OwnHealth, Predictions, Relations
 from everup.model.kinds import UNKNOWN, Condition
 from everup.model.propagation import CascadeRisk
@@ -36,25 +46,15 @@ async def dependencies(control: Control) -> DependenciesShape:
     look = control.look
     own = OwnHealth({}) if look is None else look.assessment.own
     predictions = Predictions() if look is None else look.assessment.predictions
-    risk = await run_in_threadpool(outlook, control.stack, own, predictions)
+    known = control.edges.known(control.state)
+    wired, learned = with_seen(control.stack, known), tallies_of(known)
+    risk = await run_in_threadpool(outlook, wired, own, predictions, learned)
     relations = _NOTHING_SEEN if look is None else look.assessment.relations
     services = control.stack.services
     return DependenciesShape(
         at_s=UNKNOWN if look is None else look.at_s,
         nodes=[_node(control, name, relations, risk) for name in services],
-        edges=[
-            EdgeShape(
-                service=name,
-                target=edge.target,
-                kind=edge.kind,
-                weight=edge.weight,
-                is_critical=edge.is_critical,
-                source=edge.source,
-                confidence=edge.confidence,
-            )
-            for name, spec in services.items()
-            for edge in spec.depends_on
-        ],
+        edges=[SeenEdgeShape.model_validate(edge) for edge in edges_of(control.stack, known)],
         roots=list(relations.roots),
         victims={victim: list(roots) for victim, roots in relations.victims.items()},
         findings=[FindingShape.model_validate(f) for f in relations.findings.values()],
@@ -67,6 +67,7 @@ async def dependencies(control: Control) -> DependenciesShape:
             paths=[PathShape.model_validate(p) for p in risk.paths],
             single_points=[SinglePointShape.model_validate(p) for p in risk.single_points],
         ),
+        cycles=[list(cycle) for cycle in build_graph(control.stack).cycles],
     )
 
 
@@ -74,8 +75,25 @@ async def dependencies(control: Control) -> DependenciesShape:
 async def what_if(control: Control, service: NeededService) -> WhatIfShape:
     """Who suffers if this service fails, how likely and how soon."""
     require_service(control, service)
-    found = await run_in_threadpool(if_it_fails, control.stack, service)
+    known = control.edges.known(control.state)
+    wired, learned = with_seen(control.stack, known), tallies_of(known)
+    found = await run_in_threadpool(if_it_fails, wired, service, learned)
     return WhatIfShape.model_validate(found)
+
+
+@router.get("/dependencies/review")
+async def look_through(control: Control) -> ReviewShape:
+    """Edges that are declared and were never seen, connections that nobody declared, circles."""
+    edges = control.edges
+    found = review(control.stack, edges.known(control.state), edges.unseen)
+    return ReviewShape(
+        since_s=found.since_s,
+        never_seen=[UnconfirmedShape.model_validate(e) for e in found.never_seen],
+        undeclared=[SeenEdgeShape.model_validate(e) for e in found.undeclared],
+        cycles=[list(cycle) for cycle in found.cycles],
+        unseen=dict(found.unseen),
+        fault=edges.fault,
+    )
 
 
 def _node(control: ControlView, name: str, relations: Relations, risk: CascadeRisk) -> NodeShape:

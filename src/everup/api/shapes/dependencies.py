@@ -23,7 +23,7 @@ class NodeShape(Shape):
 
 
 class EdgeShape(Shape):
-    """`service` needs `target`."""
+    """`service` needs `target`, as it is declared."""
 
     service: str
     target: str
@@ -32,6 +32,39 @@ class EdgeShape(Shape):
     is_critical: bool
     source: str
     confidence: Known
+
+
+class SeenEdgeShape(EdgeShape):
+    """With what was seen and learned of it. `is_declared` false: it is only seen. `learned`: the
+    probability that a failure is passed on, as declared and corrected by so many `episodes`, about
+    `delay_s` later. `last_seen_s`: when a connection along it was last seen, null: never."""
+
+    is_declared: bool
+    last_seen_s: Known
+    learned: Known
+    episodes: Known
+    delay_s: Known
+
+
+class UnconfirmedShape(Shape):
+    """An edge that is declared and was never seen; `why`: nobody could look, or empty."""
+
+    service: str
+    target: str
+    source: str
+    why: str
+
+
+class ReviewShape(Shape):
+    """`since_s`: when the first connection of this stack was written down, null: none was. `fault`:
+    why nothing can be seen at present; `unseen`: service → why nobody can look at it."""
+
+    since_s: Known
+    never_seen: list[UnconfirmedShape]
+    undeclared: list[SeenEdgeShape]
+    cycles: list[list[str]]
+    unseen: dict[str, str]
+    fault: str
 
 
 class FindingShape(Shape):
@@ -115,10 +148,11 @@ class DependenciesShape(Shape):
 
     at_s: Known
     nodes: list[NodeShape]
-    edges: list[EdgeShape]
+    edges: list[SeenEdgeShape]
     roots: list[str]
     victims: dict[str, list[str]]
     findings: list[FindingShape]
     suspects: list[SuspectShape]
     breakers: list[BreakerShape]
     cascade: CascadeShape
+    cycles: list[list[str]]

@@ -10,10 +10,11 @@ import csv
 import io
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from everup.model.kinds import UNKNOWN
-from everup.model.routing import Order, RoutedServer, ServerName
+from everup.model.routing import Order, RoutedServer, Served, ServerName
 
 SERVERS_MOST = 10_000
 FIELD_CHARS_MOST = 256
@@ -57,40 +58,46 @@ def info(text: str) -> Info:
     return Info(version, (int(number[1]), int(number[2])), life)
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """What a server has under way or waiting; its requests and failures since the start, where both
-    are said."""
-
-    sessions: float = UNKNOWN
-    requests: float = UNKNOWN
-    failures: float = UNKNOWN
+def sessions(text: str) -> Mapping[ServerName, float]:
+    """`show stat`: what each server has under way or waiting."""
+    return {
+        name: _count(row.get("scur")) + _count(row.get("qcur")) for name, row in _rows(text).items()
+    }
 
 
-def counts(text: str) -> Mapping[ServerName, Counts]:
-    """`show stat`, of each server."""
+def served(text: str) -> Mapping[ServerName, Served]:
+    """`show stat`: what each server was given so far, where it says so."""
+    found: dict[ServerName, Served] = {}
+    for name, row in _rows(text).items():
+        if not row.get("stot") or not row.get("econ"):
+            continue
+        failures = sum(_count(row.get(column)) for column in FAILURES)
+        took_ms = row.get("rtime") or ""
+        latency_s = _count(took_ms) / 1000.0 if took_ms else UNKNOWN
+        found[name] = Served(_count(row.get("stot")), failures, latency_s)
+    return found
+
+
+def _rows(text: str) -> Mapping[ServerName, Mapping[str, str]]:
     lines = text.splitlines()
     if not lines or not lines[0].startswith("# pxname,svname,"):
         raise Unreadable(f"no statistics: {text[:80]!r}")
     lines[0] = lines[0].removeprefix("# ")
-    found: dict[ServerName, Counts] = {}
     try:
-        for row in csv.DictReader(io.StringIO("\n".join(lines[: SERVERS_MOST * 4]))):
-            now, waiting = _count(row.get("scur")), _count(row.get("qcur"))
-            name = ServerName(str(row.get("pxname")), str(row.get("svname")))
-            is_counted = row.get("stot", "") != "" and row.get("econ", "") != ""
-            found[name] = Counts(
-                now + waiting,
-                _count(row.get("stot")) if is_counted else UNKNOWN,
-                sum(_count(row.get(n)) for n in FAILURES) if is_counted else UNKNOWN,
-            )
+        return {
+            ServerName(str(row.get("pxname")), str(row.get("svname"))): row
+            for row in csv.DictReader(io.StringIO("\n".join(lines[: SERVERS_MOST * 4])))
+        }
     except csv.Error as error:
         raise Unreadable(f"no statistics: {error}") from error
-    return found
 
 
-def servers(text: str, counted: Mapping[ServerName, Counts]) -> tuple[RoutedServer, ...]:
-    """`show servers state`, with what `counts` found."""
+def servers(
+    text: str,
+    open_sessions: Mapping[ServerName, float],
+    counted: Mapping[ServerName, Served] = MappingProxyType({}),
+) -> tuple[RoutedServer, ...]:
+    """`show servers state`, with what `sessions` and `served` found."""
     lines = [line for line in text.splitlines() if line.strip()]
     if len(lines) < 2 or lines[0].strip() != "1" or not lines[1].startswith("# "):
         raise Unreadable(f"no state of servers in format 1: {text[:80]!r}")
@@ -104,13 +111,15 @@ def servers(text: str, counted: Mapping[ServerName, Counts]) -> tuple[RoutedServ
         cells = line.split()
         if len(cells) < len(columns):
             continue
-        one = _server(dict(zip(columns, cells, strict=False)), counted)
+        one = _server(dict(zip(columns, cells, strict=False)), open_sessions)
         if one is not None:
-            found.append(one)
+            found.append(replace(one, served=counted.get(one.name)))
     return tuple(found)
 
 
-def _server(row: Mapping[str, str], counted: Mapping[ServerName, Counts]) -> RoutedServer | None:
+def _server(
+    row: Mapping[str, str], open_sessions: Mapping[ServerName, float]
+) -> RoutedServer | None:
     name = ServerName(row["be_name"], row["srv_name"])
     if not is_name(name.group) or not is_name(name.name):
         return None
@@ -129,7 +138,6 @@ def _server(row: Mapping[str, str], counted: Mapping[ServerName, Counts]) -> Rou
     order = Order.OUT if admin & MAINTENANCE else Order.DRAIN if admin & DRAINS else Order.READY
     says_up = op in (STARTING, RUNNING) if is_checked and result != CHECK_UNKNOWN else None
     host = row.get("srv_fqdn", "-")
-    known = counted.get(name, Counts())
     return RoutedServer(
         name,
         order,
@@ -137,12 +145,10 @@ def _server(row: Mapping[str, str], counted: Mapping[ServerName, Counts]) -> Rou
         port if 0 < port < 65536 else 0,
         weight,
         declared,
-        known.sessions,
+        open_sessions.get(name, UNKNOWN),
         None if order is Order.OUT else says_up,
         is_checked,
         "" if host == "-" else host[:FIELD_CHARS_MOST],
-        known.requests,
-        known.failures,
     )
 
 

@@ -61,7 +61,7 @@ class HaproxyRouter:
         )
         try:
             info = answers.info(about)
-            found = answers.servers(state, answers.counts(stat))
+            found = answers.servers(state, answers.sessions(stat), answers.served(stat))
         except answers.Unreadable as error:
             raise TryAgain(f"{self._spec.address} says {error}", RETRY_S) from error
         if info.number < OLDEST:
