@@ -107,9 +107,18 @@ async def watched(
     await engine.start()
     try:
         yield engine
+    except BaseException:
+        await print_story(engine)
+        raise
     finally:
         await engine.control.request(Request(Verb.RELEASE, by="the test"))  # names on images
         await engine.stop()
+
+
+async def print_story(engine: Engine) -> None:
+    """What was done and said, for whoever reads of a failure."""
+    for _, _, entry in await engine.control.journal.entries(limit=400):
+        print(repr(entry)[:400])
 
 
 async def until(is_so: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> None:

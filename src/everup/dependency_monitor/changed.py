@@ -18,7 +18,7 @@ from everup.model.observation import ServiceObservation
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec
 from everup.model.state import ServiceState
-from everup.model.version import only_files_differ
+from everup.model.version import files_of, only_files_differ
 
 DIES = frozenset({Cause.CRASH, Cause.CRASH_LOOP})
 MAY_BE = frozenset({*DIES, Cause.HANG, Cause.UNHEALTHY, Cause.RECOVERING})
@@ -36,10 +36,13 @@ def by_a_change(
     if found.cause not in MAY_BE or not found.is_confirmed or not settings.rollback_enabled:
         return found
     changed_s = remembered.unproven_since_s
-    if is_known(changed_s) and spec.is_stateful and not spec.rollback_is_safe:
-        if not only_files_differ(remembered.version, remembered.safe_points[-1].version):
-            return found
     if not is_known(changed_s) or now_s - changed_s > settings.rollback_window_s:
+        return found
+    before = remembered.safe_points[-1].version
+    if only_files_differ(remembered.version, before):
+        if not files_of(before):
+            return found  # what they were was not kept: treated as any other illness
+    elif spec.is_stateful and not spec.rollback_is_safe:
         return found
     sick = [i.instance for i in seen.instances if i.instance.name in found.instances]
     if any(i.version != remembered.version for i in sick or (i.instance for i in seen.instances)):

@@ -36,6 +36,7 @@ from everup.model.safe_point import FILES, TO
 from everup.model.scaling import CPUS, INSTANCES, LEAVING, MEMORY, STARTS
 from everup.model.settings import Settings
 from everup.model.stack import CACHE_CLEAR_HOOK, Limits, ServiceSpec
+from everup.model.version import made_of
 
 KILLS = frozenset(
     {
@@ -151,7 +152,8 @@ async def _go_back(
     try:
         captured = await kept(spec.name, str(step.parameters.get(TO, "")))
         if not step.parameters.get(FILES):
-            captured = replace(captured, files=())  # nobody was told that files are written
+            # Nobody was told that files are written.
+            captured = replace(captured, files=(), version=made_of(captured.version))
         return await runtime.restore(captured, grace_s=grace_s)
     except TryAgain as error:
         raise NotNow(str(error)) from error

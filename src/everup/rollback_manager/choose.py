@@ -12,7 +12,7 @@ from everup.model.safe_point import SafePoint
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec
 from everup.model.state import ServiceState
-from everup.model.version import only_files_differ
+from everup.model.version import files_of, only_files_differ
 
 STATEFUL = "stateful"
 """Name of the refusal for what keeps data; its files alone may go back all the same."""
@@ -35,6 +35,10 @@ def way_back(
     if no is not None and no.name != STATEFUL:
         return no
     others = [p for p in reversed(remembered.safe_points) if p.version != remembered.version]
+    if others and not (others := [p for p in others if can_be_written(p, remembered.version)]):
+        return NoWayBack(
+            f"only configuration files of {spec.name} changed, and what they were was not kept"
+        )
     if no is not None:
         others = [p for p in others if only_files_differ(p.version, remembered.version)]
         if not others:
@@ -49,6 +53,11 @@ def way_back(
     return NoWayBack(
         f"nothing has changed: {spec.name} runs from what was last seen to be well ({title})"
     )
+
+
+def can_be_written(point: SafePoint, version: str) -> bool:
+    """Is more to be done than to write files of which nothing was kept?"""
+    return not only_files_differ(point.version, version) or bool(files_of(point.version))
 
 
 def forbidden(spec: ServiceSpec, settings: Settings) -> NoWayBack | None:

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from everup.loop.observe import _changed_at_s
 from everup.model.decision import Allowed, Check, Delayed, Proposal
-from everup.model.kinds import UNKNOWN
+from everup.model.kinds import UNKNOWN, ActionKind
 from everup.model.observation import Instance, Observation, ServiceObservation
 from everup.model.runtime import Captured, KeptFile
 from everup.model.safe_point import FILES, FROM, TO, SafePoint
 from everup.model.stack import ServiceSpec
 from everup.model.state import ServiceState, StackState
-from everup.model.version import files_of, made_of, only_files_differ, with_files
+from everup.model.version import EMPTY, files_of, made_of, only_files_differ, with_files
 from everup.rollback_manager import NoWayBack, differences, way_back
 from tests.unit.builders import NOW_S, SETTINGS, service, up
 from tests.unit.rollback.test_bad_deploy import LOOPS, ask, changed
@@ -87,6 +87,23 @@ class TestAsked:
         assert isinstance(found, Proposal)
         assert FILES not in found.steps[0].parameters
         assert isinstance(verdict, Allowed)
+
+    def test_what_came_into_an_empty_folder_goes_with_a_word(self) -> None:
+        point = SafePoint("a", with_files("1:old.a", EMPTY), "app:1 (old)", NOW_S - 900)
+        found, verdict = ask(loops(), changed(version=NOW, safe_points=(point,)))
+        assert isinstance(found, Proposal)
+        assert found.steps[0].parameters[FILES] is True
+        assert isinstance(verdict, Delayed)
+
+    def test_files_of_which_nothing_was_kept_are_no_way_back_and_no_bad_deploy(self) -> None:
+        point = SafePoint("a", "1:old.a", "app:1 (old)", NOW_S - 900)
+        state = changed(version=NOW, safe_points=(point,))
+        found, _ = ask(loops(), state)
+        assert isinstance(found, Proposal)
+        assert found.steps[0].kind is not ActionKind.EMERGENCY_ROLLBACK
+        back = way_back(service("a"), state.service("a"), SETTINGS)
+        assert isinstance(back, NoWayBack)
+        assert "was not kept" in back.reason
 
     def test_the_files_of_what_keeps_data_go_back_with_a_persons_word_alone(self) -> None:
         spec = service("a", is_stateful=True, restores_files=True)

@@ -73,7 +73,7 @@ class MountedFiles:
         Raises:
             GiveUp: a file is not the service's any more, or cannot be seen from here. TryAgain.
         """
-        if not any(file.content is not None for file in captured.files):
+        if not captured.has_files:
             return ()
         sources = self._sources(captured.service, section(captured.content, "host"))
         if unseen := next((s for s in sources if s.why_not and _is_kept(s, captured.files)), None):
