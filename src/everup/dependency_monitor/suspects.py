@@ -7,7 +7,6 @@ deploy* on a service that has none of its own. Called by `relate`. Only of what 
 |---|---|
 | does worse | its new version was measured to be slower, more faulty or hungrier |
 | hurts others | since then two that need it fell ill, or one that no restart mends |
-| goes along | one that it is joined to was changed within a minute of it, and went back |
 
 Who fell ill before the change, was changed itself, or has another sick dependency, accuses nobody.
 """
@@ -18,7 +17,6 @@ from collections.abc import Iterator, Mapping
 
 from everup.model.assessment import Finding, OwnHealth
 from everup.model.kinds import FORETOLD, Cause, is_known
-from everup.model.probation import TOGETHER_S, ProbationEnding
 from everup.model.settings import Settings
 from everup.model.stack import Stack
 from everup.model.state import ServiceState, StackState
@@ -86,14 +84,6 @@ def _reasons(
         how = "" if len(hurt) >= ALONE_SUFFICES else ", which an action of its own did not mend"
         text = f"it looks well, but since it was changed what needs it is not: {who}{how}"
         yield min(f.since_s for f in hurt), Cause.DEPENDENCY_DOWN, text
-    for other in _joined(name, stack):
-        past = state.service(other).past_probation
-        if past is None or past.ending is not ProbationEnding.ROLLED_BACK:
-            continue
-        apart_s = abs(past.began_at_s - remembered.changed_at_s)
-        if apart_s <= TOGETHER_S:
-            text = f"it was changed together with {other}, {apart_s:.0f} s apart, which went back"
-            yield past.ended_at_s, Cause.DEPENDENCY_DOWN, text
 
 
 def _hurt(
@@ -116,9 +106,3 @@ def _is_unmended(found: Finding, state: StackState) -> bool:
     return any(
         not p.has_passed and p.has_happened and p.ended_at_s >= found.since_s for p in past[-3:]
     )
-
-
-def _joined(name: str, stack: Stack) -> list[str]:
-    near = {edge.target for edge in stack.services[name].depends_on}
-    near |= set(stack.dependents_of(name))
-    return sorted(near & set(stack.services))

@@ -23,6 +23,7 @@ from everup.model.entries import Entry, ProbationBegan, ProbationEnded, Regressi
 from everup.model.errors import EverupError
 from everup.model.history import Columns, Signal
 from everup.model.kinds import UNKNOWN
+from everup.model.probation import ProbationEnding
 from everup.model.runtime import Capability
 from everup.rollback_manager import probation as rules
 from everup.rollback_manager.regression import DAY_S, DAYS_MOST, Bounds, regression, said
@@ -85,7 +86,7 @@ class Probations:
                 probation = remembered.probation
                 began_s = UNKNOWN if probation is None else probation.began_at_s
                 evidence = self.numbers.pop(name, ())
-                how = (end.ending, end.reason, evidence, began_s)
+                how = (end.ending, _why(control, name, end), evidence, began_s)
                 found.append(ProbationEnded(look.at_s, name, *how))
                 self._forget(name)
                 continue
@@ -175,6 +176,16 @@ class Probations:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _why(control: Control, name: str, end: rules.End) -> str:
+    if end.ending is not ProbationEnding.ROLLED_BACK:
+        return end.reason
+    others = rules.changed_with(name, control.stack, control.state)
+    if not others:
+        return end.reason
+    back = " ".join(others)
+    return f"{end.reason}; changed with it, and left: {', '.join(others)} (everup rollback {back})"
 
 
 def _as_samples(columns: Columns | None) -> Samples:

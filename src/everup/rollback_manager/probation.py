@@ -14,10 +14,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from everup.model.kinds import ActionKind, is_known
-from everup.model.probation import Probation, ProbationEnding
+from everup.model.probation import TOGETHER_S, Probation, ProbationEnding
 from everup.model.safe_point import TO
 from everup.model.settings import Settings
-from everup.model.state import ServiceState
+from everup.model.stack import Stack
+from everup.model.state import ServiceState, StackState
 
 GOES_BACK = ActionKind.EMERGENCY_ROLLBACK
 
@@ -86,3 +87,22 @@ def end_of(
     if watched_s > 2 * settings.rollback_window_s:
         return End(ProbationEnding.ESCALATED, "its incident outlasted the time to go back")
     return None
+
+
+def changed_with(name: str, stack: Stack, state: StackState) -> tuple[str, ...]:
+    """Who was changed together with it, is joined to it by a dependency, and is still watched.
+
+    That one of them went back is no proof against the others: who is well is left alone, and named
+    to whoever may want the whole set back.
+    """
+    mine = state.service(name).probation
+    if mine is None:
+        return ()
+    near = {edge.target for edge in stack.services[name].depends_on}
+    near |= set(stack.dependents_of(name))
+    others = ((other, state.service(other).probation) for other in sorted(near))
+    return tuple(
+        other
+        for other, its in others
+        if its is not None and abs(its.began_at_s - mine.began_at_s) <= TOGETHER_S
+    )

@@ -158,7 +158,7 @@ class Project:
             "image": self.image,
             "environment": environment,
             "ports": ["127.0.0.1::8080"],
-            "volumes": [f"{self.knobs}:/knobs:ro"],
+            "volumes": [f"{self.knobs}:/knobs"],  # writable: faults of ours are no configuration
             "stop_grace_period": "10s",
             "labels": dict(member.labels),
         }
