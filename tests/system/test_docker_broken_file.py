@@ -1,5 +1,5 @@
-"""A file that a container may write itself is broken, which is no configuration that is kept: one
-restart of each kind at most, then a person."""
+"""A file that a container reads is broken, and none of its files is kept: one restart of each kind at
+most, then a person."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ services:
   app:
     image: {image}
     command: ["sh", "-c", "trap 'exit 0' TERM; sleep 100000 & wait"]
-    volumes: ["{folder}:/config"]
+    volumes: ["{folder}:/config:ro"]
+    labels: {{everup.config_files: none}}
     healthcheck:
       interval: 1s
       timeout: 1s
