@@ -89,8 +89,10 @@ def _between(one: KeptFile | None, other: KeptFile | None, words: FileWords) -> 
         if words.tells_unkept or one is None or one.digest:
             yield f"is not kept: {other.why_not or 'it could not be read'}"
     elif other is not None and (one is None or not one.digest):
-        is_known = one is None or words.tells_unkept
-        yield words.new if is_known else f"was not kept: {one.why_not or 'it could not be read'}"
+        if one is None or words.tells_unkept:
+            yield words.new
+        else:
+            yield f"was not kept: {one.why_not or 'it could not be read'}"
     elif one is not None and other is None:
         if one.digest:
             yield words.gone
@@ -115,12 +117,11 @@ def _content(one: KeptFile, other: KeptFile) -> Iterator[str]:
         yield "changed; it looks like a secret, so nothing of it is shown"
         return
     yield f"changed, {len(one.content)} → {len(other.content)} bytes"
-    texts = _text(one.content), _text(other.content)
-    if texts[0] is None or texts[1] is None:
+    before, after = _text(one.content), _text(other.content)
+    if before is None or after is None:
         return
     hidden = _Hidden()
-    sides = [hidden.lines(text) for text in texts if text is not None]
-    found = list(unified_diff(*sides, n=1, lineterm=""))[2:]
+    found = list(unified_diff(hidden.lines(before), hidden.lines(after), n=1, lineterm=""))[2:]
     yield from (f"  {_short(line)}" for line in found[:LINES_MOST])
     if len(found) > LINES_MOST:
         yield f"  and {len(found) - LINES_MOST} more lines"
