@@ -198,7 +198,8 @@ def _put(found: Mapping[str, Any]) -> None:
 
 def _coloured(line: str) -> Text:
     text = show.clean(line)
-    style = {"+": "green", "-": "red", "@": "cyan"}.get(text[:1], "")
+    sign = text[2:3] if text.startswith("  ") else ""  # a line of a file
+    style = {"+": "green", "-": "red", "@": "cyan"}.get(sign, "")
     return Text(f"    {text}", style)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 from typing import TYPE_CHECKING
 
 from everup.model.errors import GiveUp
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from everup.loop.control import Control
 
 REPOSITORY = "everup-kept"
+WORD_CHARS_MOST = 40
+SUM_CHARS = 16
 ROLLBACK = ActionKind.EMERGENCY_ROLLBACK
 
 
@@ -57,6 +60,20 @@ async def unpin(control: Control, service: str, version: str, *, is_forced: bool
 
 
 def reference_of(stack: str, service: str, version: str) -> str:
-    """The name by which an image is kept: the same for the same version, and nobody else's."""
-    short = hashlib.sha256(f"{stack}/{service}/{version}".encode()).hexdigest()[:16]
-    return f"{REPOSITORY}:{short}"
+    """The name by which an image is kept: the same for the same version, and nobody else's. It says
+    whose it is: `everup-kept:STACK.SERVICE.SUM`."""
+    short = hashlib.sha256(f"{stack}/{service}/{version}".encode()).hexdigest()[:SUM_CHARS]
+    return f"{REPOSITORY}:{word_of(stack)}.{word_of(service)}.{short}"
+
+
+def word_of(name: str) -> str:
+    """A stack or a service as it stands in such a name: without dots, and not its whole length."""
+    kept = re.sub(r"[^a-z0-9_-]", "-", name.lower()).lstrip("-")
+    return kept[:WORD_CHARS_MOST] or "unnamed"
+
+
+def stack_in(reference: str) -> str:
+    """The stack's word in a name of ours; "" where it is none."""
+    repository, _, tag = reference.partition(":")
+    words = tag.split(".")
+    return words[0] if repository == REPOSITORY and len(words) == 3 else ""

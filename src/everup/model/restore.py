@@ -49,13 +49,12 @@ class RestoreEnding(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a service is to run from. `version` "": whatever it was last well with. `digest`: the
-    sum that what is kept must have, where one is known. `instances` 0: nobody says."""
+    """What a service is to run from. `version` "": whatever it was last well with; it stands for
+    all of its content, each byte of which is proven when it is read. `instances` 0: nobody says."""
 
     service: str
     version: str = ""
     title: str = ""
-    digest: str = ""
     instances: int = 0
 
 

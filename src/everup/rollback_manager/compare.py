@@ -1,7 +1,7 @@
 """What differs between two captured configurations, for a person to read. Pure.
 
 Flows in: what was kept and what runs. Flows out: a line for each difference. Values of the
-environment are never shown: they may be secrets. Of files see `compare_files`.
+environment are never shown: they may be secrets. Of files see `file_diff`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from everup.model.runtime import Captured
-from everup.rollback_manager.compare_files import file_differences
+from everup.rollback_manager.file_diff import BACK as FILES_BACK
+from everup.rollback_manager.file_diff import file_differences
 
 LINES_MOST = 40
 CHARS_MOST = 120
@@ -39,7 +40,8 @@ def differences(kept: Captured, now: Captured) -> Sequence[str]:
     if kept.title and kept.title != now.title:
         lines.append(f"runs from: {now.title or 'unknown'} → {kept.title}")
     lines += [f"{path}: {text}" for path, text in of_content(now.content, kept.content, BACK)]
-    lines += file_differences(kept.files, now.files)
+    for line in file_differences(now.files, kept.files, FILES_BACK):
+        lines.append(line if line.startswith("  ") else f"file {line}")
     return bounded(lines)
 
 

@@ -51,7 +51,7 @@ def target_of(
     if refusals:
         return tuple(refusals)
     parts = {
-        name: Wanted(name, part.version, part.title, part.digest, part.instances)
+        name: Wanted(name, part.version, part.title, part.instances)
         for name, part in snapshot.services.items()
         if not part.missing and (not services or name in services)
     }

@@ -123,8 +123,8 @@ def test_one_is_shown(answers: dict[str, Any]) -> None:
     for text in ("shop/web:1 (4f1c9e2ab3d0)", "held", "/srv/everup.yaml", "by hand"):
         assert text in said
     assert "dump" not in said
-    answers["/snapshots/snap-1"] = {**ONE, "services": [{**PART, "dump": "done: 3 MB"}]}
-    assert "done: 3 MB" in run("show", "snap-1")[1]
+    answers["/snapshots/snap-1"] = {**ONE, "services": [{**PART, "dump": "done in 3 s"}]}
+    assert "done in 3 s" in run("show", "snap-1")[1]
 
 
 def test_a_diff_says_whose_hand_it_was(answers: dict[str, Any]) -> None:

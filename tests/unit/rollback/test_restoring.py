@@ -207,7 +207,7 @@ def test_a_snapshot_is_a_target_whole_or_in_part() -> None:
     whole = target_of(snapshot)
     assert isinstance(whole, RestoreTarget)
     assert (set(whole.services), whole.snapshot_id, whole.is_named) == ({"db", "web"}, "snap-1", 0)
-    assert whole.services["db"] == Wanted("db", OLD, "db:1", "d1", 2)
+    assert whole.services["db"] == Wanted("db", OLD, "db:1", 2)
     part = target_of(snapshot, ["db"])
     assert isinstance(part, RestoreTarget)
     assert (set(part.services), part.is_named) == ({"db"}, True)
