@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from everup.model.errors import GiveUp
 from everup.model.kinds import ActionKind, Mode
 from everup.model.runtime import Capability, Captured
+from everup.model.safe_point import SafePoint
+from everup.model.snapshot import ServiceSnapshot, Snapshot
+from everup.model.state import StackState
 from everup.rollback_manager import still_held
 from everup.safety import mode_in_force
 
@@ -60,3 +64,26 @@ def reference_of(stack: str, service: str, version: str) -> str:
     """The name by which an image is kept: the same for the same version, and nobody else's."""
     short = hashlib.sha256(f"{stack}/{service}/{version}".encode()).hexdigest()[:16]
     return f"{REPOSITORY}:{short}"
+
+
+def held_images(
+    kept: Sequence[Snapshot], state: StackState
+) -> Mapping[str, tuple[Captured, tuple[str, ...]]]:
+    """Image → one configuration that is made of it, and everybody who wants it, of all images that
+    bear a name of ours."""
+    found: dict[str, tuple[Captured, tuple[str, ...]]] = {}
+
+    def add(part: ServiceSnapshot | SafePoint, who: str) -> None:
+        captured = Captured(part.service, {}, part.version, part.image, part.title)
+        known, others = found.get(part.image, (captured, ()))
+        found[part.image] = known, (*others, who)
+
+    for snapshot in kept:
+        for name, part in snapshot.services.items():
+            if part.reference and part.image:
+                add(part, f"{snapshot.id}: the image of {name}")
+    for name, remembered in state.services.items():
+        for point in remembered.safe_points:
+            if point.reference and point.image:
+                add(point, f"the safe point {point.title} of {name}")
+    return found
