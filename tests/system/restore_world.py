@@ -89,7 +89,9 @@ class RestoreWorld:
         mark = f"label={PROJECT}={self.project}"
         for each in self.docker("ps", "-a", "--filter", mark, "--format", line).splitlines():
             name, _, state = each.partition(" ")
-            document = self.docker("inspect", "--format", "{{json .Config.Env}} {{.Name}}", name)
+            document = ""
+            with suppress(AssertionError):  # it may be gone by now
+                document = self.docker("inspect", "--format", "{{json .Config.Env}}", name)
             version = OLD if f"VERSION={OLD}" in document else NEW
             service = name.removeprefix(f"{self.project}_").partition("_")[0]
             is_it = name == f"{self.project}_{service}_1" and state == "running"
