@@ -10,11 +10,15 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from everup.model.errors import GiveUp
 from everup.model.kinds import ActionKind, Mode
 from everup.model.runtime import Capability, Captured
+from everup.model.safe_point import SafePoint
+from everup.model.snapshot import ServiceSnapshot, Snapshot
+from everup.model.state import StackState
 from everup.rollback_manager import still_held
 from everup.safety import mode_in_force
 
@@ -77,3 +81,26 @@ def stack_in(reference: str) -> str:
     repository, _, tag = reference.partition(":")
     words = tag.split(".")
     return words[0] if repository == REPOSITORY and len(words) == 3 else ""
+
+
+def held_images(
+    kept: Sequence[Snapshot], state: StackState
+) -> Mapping[str, tuple[Captured, tuple[str, ...]]]:
+    """Image → one configuration that is made of it, and everybody who wants it, of all images that
+    bear a name of ours."""
+    found: dict[str, tuple[Captured, tuple[str, ...]]] = {}
+
+    def add(part: ServiceSnapshot | SafePoint, who: str) -> None:
+        captured = Captured(part.service, {}, part.version, part.image, part.title)
+        known, others = found.get(part.image, (captured, ()))
+        found[part.image] = known, (*others, who)
+
+    for snapshot in kept:
+        for name, part in snapshot.services.items():
+            if part.reference and part.image:
+                add(part, f"{snapshot.id}: the image of {name}")
+    for name, remembered in state.services.items():
+        for point in remembered.safe_points:
+            if point.reference and point.image:
+                add(point, f"the safe point {point.title} of {name}")
+    return found
