@@ -13,6 +13,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import TYPE_CHECKING
 
+from everup.loop.look import Look
 from everup.loop.pins import pin, unpin
 from everup.loop.ports import Shelf
 from everup.model.decision import Step
@@ -72,7 +73,7 @@ class SafePoints:
             control.settings,
         )
         due = [
-            (service, version, len(look.observation.services[service].instances))
+            (service, version, _count(control, look, service))
             for service, version in found
             if not look.at_s < self._not_before_s.get(service, 0.0)
         ]
@@ -267,6 +268,14 @@ class SafePoints:
         """What was kept, and what runs."""
         async with asyncio.timeout(control.settings.lease_s):
             return await self.get(service, version), await control.runtime.capture(service)
+
+
+def _count(control: Control, look: Look, service: str) -> int:
+    """How many there are; 0 while fewer have come up than are to be there."""
+    there = len(look.observation.services[service].instances)
+    remembered = control.state.service(service)
+    declared = control.stack.services[service].instances
+    return there if there >= (remembered.counted or remembered.count_of(declared)) else 0
 
 
 def _name(service: str, version: str) -> str:
