@@ -15,6 +15,7 @@ from dataclasses import replace
 from everup.model.assessment import Finding
 from everup.model.kinds import ActionKind, Cause, is_known
 from everup.model.observation import ServiceObservation
+from everup.model.safe_point import number_stays
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec
 from everup.model.state import ServiceState
@@ -44,6 +45,8 @@ def by_a_change(
             return found  # what they were was not kept: treated as any other illness
     elif spec.is_stateful and not spec.rollback_is_safe:
         return found
+    if is_final(spec, remembered):
+        return found
     sick = [i.instance for i in seen.instances if i.instance.name in found.instances]
     if any(i.version != remembered.version for i in sick or (i.instance for i in seen.instances)):
         return found  # one that nobody changed is ill as well
@@ -53,8 +56,23 @@ def by_a_change(
         found,
         cause=Cause.BAD_DEPLOY,
         symptom=found.cause,
-        reason=f"{found.reason}; since it was changed it was not well for long enough",
+        reason=f"{found.reason}; since {_what(remembered)} it was not well for long enough",
     )
+
+
+def _what(remembered: ServiceState) -> str:
+    if not remembered.has_other_number:
+        return "it was changed"
+    then = remembered.safe_points[-1].instances
+    return f"it has {remembered.counted} instances in place of {then}"
+
+
+def is_final(spec: ServiceSpec, remembered: ServiceState) -> bool:
+    """Is all that was changed the number of instances, and can it not be as it was?"""
+    if remembered.has_other_version or not remembered.has_other_number:
+        return False
+    then = remembered.safe_points[-1].instances
+    return bool(number_stays(spec, remembered.counted, then))
 
 
 def _deaths(seen: ServiceObservation, remembered: ServiceState, since_s: float) -> int:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from everup.dependency_monitor.changed import is_final
 from everup.model.assessment import Finding, OwnHealth
 from everup.model.kinds import FORETOLD, Cause, is_known
 from everup.model.settings import Settings
@@ -43,7 +44,7 @@ def suspects(
         if name in findings and findings[name].cause not in FORETOLD:
             continue
         spec = stack.services[name]
-        if spec.is_stateful and not spec.rollback_is_safe:
+        if (spec.is_stateful and not spec.rollback_is_safe) or is_final(spec, remembered):
             continue
         for since_s, symptom, reason in _reasons(name, stack, findings, state):
             found[name] = Finding(
@@ -66,7 +67,7 @@ def accuses(found: Finding, suspected: Mapping[str, Finding], stack: Stack) -> t
 
 def _is_tried(remembered: ServiceState, now_s: float, settings: Settings) -> bool:
     changed_s = remembered.unproven_since_s
-    is_on = remembered.probation is not None and remembered.version not in remembered.undone
+    is_on = remembered.probation is not None and not remembered.is_undone
     return is_on and is_known(changed_s) and now_s - changed_s <= settings.rollback_window_s
 
 
@@ -75,7 +76,7 @@ def _reasons(
 ) -> Iterator[tuple[float, Cause, str]]:
     remembered = state.service(name)
     worse = remembered.worse
-    if worse is not None and worse.version == remembered.version:
+    if worse is not None and worse.version == remembered.runs_as:
         yield worse.at_s, Cause.SLOW, worse.reason
     hurt = [*_hurt(name, stack, findings, state)]
     is_unmended = any(_is_unmended(f, state) for f in hurt)
@@ -89,7 +90,7 @@ def _reasons(
 def _hurt(
     name: str, stack: Stack, findings: Mapping[str, Finding], state: StackState
 ) -> Iterator[Finding]:
-    changed_s = state.service(name).changed_at_s
+    changed_s = state.service(name).altered_at_s
     for other, spec in stack.services.items():
         found = findings.get(other)
         if found is None or not found.is_confirmed or found.cause not in ACCUSES:

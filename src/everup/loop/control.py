@@ -67,6 +67,7 @@ from everup.model.explanation import KindAnswer
 from everup.model.kinds import UNKNOWN, ActionKind, Cause, Purpose, is_known
 from everup.model.request import Answer, AnswerState, Request, Verb
 from everup.model.restore import NothingToDo, RestorePlan, RestoreRefusal, RestoreTarget
+from everup.model.safe_point import of_number_alone
 from everup.model.settings import Settings
 from everup.model.snapshot import Snapshot
 from everup.model.stack import Stack
@@ -348,6 +349,8 @@ class Control(ControlViews):
         service = flight.step.target
         if is_led(self.state, flight):
             return  # the restore goes on with it, or back
+        if of_number_alone(flight.step.parameters):
+            return  # nothing was taken down that is to run
         if flight.step.kind in ENDS_AND_STARTS and self.state.service(service).is_wanted:
             reason = f"{flight.step.kind} {flight.action_id} was interrupted half-way"
             wish = Request(Verb.START, by="everup up", service=service, reason=reason)

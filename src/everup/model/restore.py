@@ -70,7 +70,8 @@ class RestoreTarget:
 @dataclass(frozen=True, slots=True)
 class RestoreStep:
     """One service: from what it runs from now, to what it ran from then. `from_image`,
-    `from_reference`: how what runs now is kept for as long as this lasts."""
+    `from_reference`: how what runs now is kept for as long as this lasts. `to_instances` 0: as many
+    as there are."""
 
     service: str
     from_version: str
@@ -79,6 +80,8 @@ class RestoreStep:
     to_title: str = ""
     from_image: str = ""
     from_reference: str = ""
+    from_instances: int = 0
+    to_instances: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +176,7 @@ class RunsNow:
 
 @dataclass(frozen=True, slots=True)
 class PlannedStep:
-    """One service that would change. `instances_then` 0: nobody says."""
+    """One service that would change. `instances_then` 0: there stay as many as there are."""
 
     service: str
     from_version: str

@@ -8,7 +8,7 @@ for each aspect of each service that is another one. Called by `loop`.
 | image, file | `emergency_rollback` |
 | configuration | that, and what takes a service off its networks or puts it there |
 | limit | `scale_up`, `scale_down` |
-| replicas | `scale_out`, `scale_in` |
+| replicas | `scale_out`, `scale_in`, `emergency_rollback`, where they led to this very number |
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ OURS: Mapping[Aspect, frozenset[ActionKind]] = {
     Aspect.LIMIT: frozenset(
         {ActionKind.SCALE_UP, ActionKind.SCALE_DOWN, ActionKind.EMERGENCY_ROLLBACK}
     ),
-    Aspect.REPLICAS: frozenset({ActionKind.SCALE_OUT, ActionKind.SCALE_IN}),
+    Aspect.REPLICAS: frozenset(
+        {ActionKind.SCALE_OUT, ActionKind.SCALE_IN, ActionKind.EMERGENCY_ROLLBACK}
+    ),
 }
 
 
@@ -65,9 +67,12 @@ def changes(first: Held, second: Held, deeds: Sequence[Deed]) -> Sequence[Change
     found: list[Change] = []
     services = {**first.snapshot.services, **second.snapshot.services}
     for name in sorted(services):
+        now = second.snapshot.services.get(name)
+        count = 0 if now is None else now.instances
         for aspect, lines in _of_service(name, first, second):
             if lines:
-                found.append(_by_whom(name, aspect, bounded(lines), between))
+                about = _about(aspect, count, between)
+                found.append(_by_whom(name, aspect, bounded(lines), about))
     paths = {path for held in (first, second) for path in (*held.snapshot.files, *held.files)}
     for path in sorted(paths)[:FILES_MOST]:
         lines = list(file_differences(_own_file(path, first), _own_file(path, second), FILES_SINCE))
@@ -138,6 +143,13 @@ def _cpus(value: float) -> str:
 
 def _named(captured: Captured) -> str:
     return captured.title or captured.image or "unknown"
+
+
+def _about(aspect: Aspect, count: int, deeds: Sequence[Deed]) -> Sequence[Deed]:
+    """What may have made this of it: a number is ours where we led to that very number."""
+    if aspect is not Aspect.REPLICAS:
+        return deeds
+    return [deed for deed in deeds if deed.instances == count]
 
 
 def _by_whom(service: str, aspect: Aspect, lines: Sequence[str], deeds: Sequence[Deed]) -> Change:

@@ -68,6 +68,8 @@ def _differ(
         for name in sorted({*first, *second}, key=str):
             if path == "" and name == "image" and "image" in first and "image" in second:
                 continue  # the title says it, with its content address
+            if path == "" and name == "instances":
+                continue  # how many there are goes back by a step of its own, and is said there
             below = f"{path}.{name}" if path else str(name)
             if path.rpartition(".")[2] in HIDDEN:
                 yield from _hidden(below, first, second, str(name), words)

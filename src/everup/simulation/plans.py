@@ -44,6 +44,7 @@ class Kind(StrEnum):
     BAD_DEPLOY_TWICE = "bad_deploy_twice"
     SLOW_DEPLOY = "slow_deploy"
     TWO_DEPLOYS = "two_deploys"
+    RENUMBERED = "renumbered"
     NO_NAMES = "no_names"
     NO_SOCKETS = "no_sockets"
     STARVED = "starved"

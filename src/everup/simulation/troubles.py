@@ -285,6 +285,25 @@ def _deploy_of(maker: Troublemaker, trouble: Trouble, service: str) -> None:
     maker.world.settle()
 
 
+def _renumbered(maker: Troublemaker, trouble: Trouble) -> None:
+    """Somebody has fewer of it, which may not suffice; or one more, which is no harm."""
+    world, service = maker.world, maker.world.services[trouble.service]
+    there = list(service.instances.values())
+    if len(there) < 2:
+        return
+    if trouble.choice % 5:
+        for instance in there[1:]:
+            if instance.is_up:
+                world.die(instance, 0, is_wished=True)
+            del service.instances[instance.name]
+    else:
+        free = (i for i in range(len(there) + 1) if f"{service.name}-{i}" not in service.instances)
+        world.spawn(world.add_instance(service, next(free)))
+    service.renumbered.append((world.now(), len(service.instances)))
+    service.changed_at_s = world.now()
+    world.emit(EventKind.CHANGED, there[0])
+
+
 def _no_names(maker: Troublemaker, trouble: Trouble) -> None:
     def set_(is_on: bool) -> None:
         maker.world.senses.probes = ProbeTrouble.NO_NAMES if is_on else ProbeTrouble.NONE
@@ -381,6 +400,7 @@ _MAKERS: Mapping[Kind, Callable[[Troublemaker, Trouble], None]] = {
     Kind.BAD_DEPLOY_TWICE: _bad_deploy_twice,
     Kind.SLOW_DEPLOY: _slow_deploy,
     Kind.TWO_DEPLOYS: _two_deploys,
+    Kind.RENUMBERED: _renumbered,
     Kind.NO_NAMES: _no_names,
     Kind.NO_SOCKETS: _no_sockets,
     Kind.STARVED: _starved,

@@ -118,7 +118,11 @@ def test_each_aspect_is_told_apart() -> None:
 def test_a_change_is_ours_only_where_an_action_of_ours_does_this(
     kind: ActionKind, at_s: float, by: str, said: str
 ) -> None:
-    deeds = (Deed("a", kind, at_s, by, "act-1"), Deed("b", ActionKind.SCALE_OUT, 15.0, by, "act-2"))
+    deeds = (
+        Deed("a", kind, at_s, by, "act-1", 2),
+        Deed("a", kind, at_s, "bob", "act-3", 4),
+        Deed("b", ActionKind.SCALE_OUT, 15.0, by, "act-2"),
+    )
     change = between(held(replace(PART, instances=2)), *deeds)[Aspect.REPLICAS]
     is_ours = said != "somebody else"
     assert (change.by, change.is_ours) == (said, is_ours)

@@ -67,6 +67,7 @@ class VirtualService:
     bad: dict[str, Curse] = field(default_factory=dict)  # what befalls each life of a version
     slower: dict[str, float] = field(default_factory=dict)  # what a version's answers take longer
     deploys: list[tuple[float, str]] = field(default_factory=list)  # when, to which version
+    renumbered: list[tuple[float, int]] = field(default_factory=list)  # when, to how many
     is_isolated: bool = False
     cut_off: set[str] = field(default_factory=set)  # names of instances that nobody reaches
     is_serving: bool = False

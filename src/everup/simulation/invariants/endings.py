@@ -49,6 +49,8 @@ def _own_exemption(case: Case, service: VirtualService) -> str:
         reason = rollbacks.why_it_stays(case, service)
         if reason:
             return reason
+    if reason := rollbacks.why_so_few(case, service):
+        return reason
     if case.world.stack.mode_for(spec.name, ActionKind.CONTAINER_RESTART) is not Mode.AUTO:
         return "Everup may not act on it"
     instances = service.instances.values()

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from everup.model.entries import ProbationBegan, ProbationEnded, SafePointKept
 from everup.model.kinds import ActionKind
-from everup.model.safe_point import FROM, TO
+from everup.model.safe_point import FROM, TO, of_number_alone
+from everup.model.scaling import BEFORE, INSTANCES
+from everup.runtimes.simulated.instance import Truth
 from everup.runtimes.simulated.ledger import Deed
 from everup.runtimes.simulated.service import VirtualService
 from everup.simulation.chronicle import Action
@@ -22,9 +24,12 @@ def judge_deed(case: Case, deed: Deed, action: Action | None) -> list[Objection]
     if action is None or action.kind is not ActionKind.EMERGENCY_ROLLBACK or not is_own(action):
         return []
     service = case.world.services[deed.service]
-    found: list[Objection] = []
-    frm, to = (str(action.intent.step.parameters.get(name, "")) for name in (FROM, TO))
+    parameters = action.intent.step.parameters
+    frm, to = (str(parameters.get(name, "")) for name in (FROM, TO))
     since_s = deed.at_s - case.settings.rollback_window_s
+    found = _judge_number(case, deed, action, since_s)
+    if of_number_alone(parameters):
+        return found
     if not any(version == frm and at_s >= since_s for at_s, version in service.deploys):
         found.append(("safety 1", f"{deed.service} goes back, though nobody changed it"))
     for past in case.chronicle.own_before(action):
@@ -39,6 +44,44 @@ def judge_deed(case: Case, deed: Deed, action: Action | None) -> list[Objection]
     if service.spec.is_stateful:
         found.append(("safety 21", f"stateful {deed.service} goes back unasked"))
     return found
+
+
+def _judge_number(case: Case, deed: Deed, action: Action, since_s: float) -> list[Objection]:
+    """Another number of instances: only where somebody changed it, from the same one once."""
+    parameters, service = action.intent.step.parameters, case.world.services[deed.service]
+    if not parameters.get(INSTANCES):
+        return []
+    found: list[Objection] = []
+    before, name = parameters.get(BEFORE), deed.service
+    if not any(count == before and at_s >= since_s for at_s, count in service.renumbered):
+        found.append(("safety 1", f"{name} goes back from {before}, though nobody wanted as many"))
+    for past in case.chronicle.own_before(action):
+        is_same = past.kind is action.kind and past.intent.step.parameters.get(BEFORE) == before
+        if is_same and past.deeds and past.finished and past.finished.has_happened:
+            found.append(("safety 7", f"{name} goes back from {before} a second time"))
+    if service.spec.is_stateful:
+        found.append(("safety 21", f"stateful {name} has another number unasked"))
+    return found
+
+
+def why_so_few(case: Case, service: VirtualService) -> str:
+    """Why a service may be left with fewer instances than its load needs; "" when it may not."""
+    if not service.renumbered or not any(
+        i.truth is Truth.OVERLOADED for i in service.instances.values()
+    ):
+        return ""
+    if service.spec.is_stateful or service.spec.probe is None:
+        return "somebody has fewer of it, and Everup may not change that, or cannot see it suffer"
+    count = len(service.instances)
+    past = case.chronicle.of_service.get(service.name, ())
+    if any(a.deeds and a.intent.step.parameters.get(BEFORE) == count for a in past):
+        return "it went back once, and somebody has as few of it again"
+    kept = {
+        entry.instances
+        for _, _, entry in case.chronicle.entries
+        if isinstance(entry, SafePointKept) and entry.service == service.name
+    }
+    return "" if kept - {count} else "it was never seen to be well with more"
 
 
 def judge_end(case: Case) -> list[Objection]:
