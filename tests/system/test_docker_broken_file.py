@@ -1,5 +1,5 @@
-"""A file that a container reads is broken, and none of its files is kept: one restart of each kind at
-most, then a person."""
+"""A file that a container reads is broken, and none of its files is kept: one restart of each kind
+at most, then a person."""
 
 from __future__ import annotations
 

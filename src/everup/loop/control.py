@@ -146,6 +146,7 @@ class Control(ControlViews):
             self.wake,
             self.is_close,
             self.is_settled,
+            self.is_tried,
             self.mishaps,
         )
 
@@ -273,6 +274,11 @@ class Control(ControlViews):
             tried = (n for n, known in state.services.items() if known.probation is not None)
             self._close = frozenset((*state.in_flight, *state.by_root(), *tried))
         return service in self._close
+
+    def is_tried(self, service: str) -> bool:
+        """Is a new version of it on probation, and nothing being done with it?"""
+        state = self.state
+        return service not in state.in_flight and state.service(service).probation is not None
 
     def is_settled(self, service: str) -> bool:
         """Is its trouble with a person, somebody's wish, or so old that nothing will come of it?"""

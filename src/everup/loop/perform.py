@@ -64,7 +64,8 @@ class NotNow(EverupError):
 
 
 class NotBegun(EverupError):
-    """What the step was for is over; nothing was touched."""
+    """What the step was for is over, or it came too late; nothing was touched, so that it counts
+    as no attempt."""
 
 
 async def perform(
@@ -94,7 +95,7 @@ async def perform(
             raise NotBegun(why)
         waited_s = clock.now() - intent.at_s
         if waited_s > settings.lease_s:
-            raise EverupError(f"not begun: {waited_s:.0f} s have passed since the intent")
+            raise NotBegun(f"not begun: {waited_s:.1f} s have passed since the intent")
         async with asyncio.timeout(deadline_s):
             if intent.step.kind is ActionKind.EMERGENCY_ROLLBACK:
                 during.extend(await _go_back(runtime, spec, intent.step, grace_s, kept))

@@ -244,7 +244,8 @@ def _elsewhere(control: Control, name: str, changed_s: float) -> float:
     """By what ratio others became slower at the same time: the usual one of those that nobody
     changed, or the worst of what this one needs, which may explain it."""
     state, needs = control.state, {e.target for e in control.stack.services[name].depends_on}
-    pause_s = BOUNDS.warm_up_s * control.settings.time_scale
+    scale = control.settings.time_scale
+    pause_s, since_s = BOUNDS.warm_up_s * scale, changed_s - BOUNDS.before_most_s * scale
     others: list[float] = []
     needed = [1.0]
     names = sorted(control.stack.services, key=lambda other: (other not in needs, other))
@@ -252,7 +253,7 @@ def _elsewhere(control: Control, name: str, changed_s: float) -> float:
         if other == name or state.service(other).probation is not None:
             continue
         answers = control.samplers.tape.answers(other)
-        old = logs(answers.between(-math.inf, changed_s).latency_s)
+        old = logs(answers.between(since_s, changed_s).latency_s)
         new = logs(answers.between(changed_s + pause_s, math.inf).latency_s)
         old, new = old[np.isfinite(old)], new[np.isfinite(new)]
         if min(len(old), len(new)) < ANSWERS_LEAST:
