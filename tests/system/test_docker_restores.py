@@ -239,7 +239,8 @@ def killed(docker: Docker, folder: Path, seed: int, chance: Random, kind: str) -
                 world.up()
         ending = way.ends_whole()
         died = folder / "died"
-        return f"{ending}, died {died.read_text() if died.exists() else 'by time or not at all'}"
+        told = "over before that effect" if is_by_step else "killed by time"
+        return f"{ending}, {f'died {died.read_text()}' if died.exists() else told}"
 
 
 def without_an_image(docker: Docker, folder: Path, seed: int, chance: Random, kind: str) -> str:
