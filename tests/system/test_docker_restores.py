@@ -181,10 +181,10 @@ class WayBack:
         return RESTORED if last["outcome"] == "done" else PUT_BACK
 
     def _is_settled(self, last: Mapping[str, Any]) -> bool:
-        """What Everup does by itself it tries again, until it is well or with a person."""
+        """What Everup does by itself it tries again, until it has gone back or a person has it."""
         with suppress(NoAnswer):
             states = {one["state"] for one in self.world.client.incidents()}
-            is_told = last["state"] == "verified" or "escalated" in states
+            is_told = last["outcome"] == "done" or "escalated" in states
             return is_told and states <= {"resolved", "escalated"}
         return False
 
