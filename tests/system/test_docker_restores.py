@@ -181,10 +181,10 @@ class WayBack:
         return RESTORED if last["outcome"] == "done" else PUT_BACK
 
     def _is_settled(self, last: Mapping[str, Any]) -> bool:
-        """What Everup does by itself it tries again, until it is well or with a person."""
+        """What Everup does by itself it tries again, until it has gone back or a person has it."""
         with suppress(NoAnswer):
             states = {one["state"] for one in self.world.client.incidents()}
-            is_told = last["state"] == "verified" or "escalated" in states
+            is_told = last["outcome"] == "done" or "escalated" in states
             return is_told and states <= {"resolved", "escalated"}
         return False
 
@@ -239,7 +239,8 @@ def killed(docker: Docker, folder: Path, seed: int, chance: Random, kind: str) -
                 world.up()
         ending = way.ends_whole()
         died = folder / "died"
-        return f"{ending}, died {died.read_text() if died.exists() else 'by time or not at all'}"
+        told = "over before that effect" if is_by_step else "killed by time"
+        return f"{ending}, {f'died {died.read_text()}' if died.exists() else told}"
 
 
 def without_an_image(docker: Docker, folder: Path, seed: int, chance: Random, kind: str) -> str:
