@@ -46,7 +46,7 @@ class RisingLoad:
     def _ask(self) -> None:
         while not self._is_over.wait(PAUSE_S):
             try:
-                with urllib.request.urlopen(self._url(), timeout=2.0) as answer:
+                with urllib.request.urlopen(self._url(), timeout=5.0) as answer:
                     answer.read()
                 self.asked += 1
             except http.client.HTTPException:

@@ -268,13 +268,15 @@ def test_a_good_deploy_under_rising_load_is_kept(shop: Shelves, tmp_path: Path) 
             await _is_kept(engine)
             await asyncio.sleep(BASELINE_S / 2.0)
             for number in range(count("good_deploys")):
-                load = RisingLoad(lambda: f"http://{_address(shop)}:8080/cgi-bin/page")
+                now = [_address(shop)]
+                load = RisingLoad(lambda now=now: f"http://{now[0]}:8080/cgi-bin/page")
                 async with load.running():
                     good = shop.build(
                         f"{page} && echo {number} >/www/n", ask=_ASK_PAGE, every="200ms"
                     )
                     shop.deploy()
                     await until(partial(_runs, shop, good), "it is rolled out", SLOW_S)
+                    now[0] = _address(shop)
                     await load.rise(3.0)
                     ended = await _ended(engine, e.ProbationEnded, SLOW_S, more_than=number)
                 assert ended.ending is ProbationEnding.SAFE_POINT, ended.reason
