@@ -18,7 +18,7 @@ from benchmarks.recovery.places import PREFIX, Run, labels
 COMPOSE = "com.docker.compose"
 DISK_BYTES = 8 * 1024 * 1024
 MAY_RESTORE_FILES = "everup.restore_files=true"
-"""Its owner allows that files which a container reads are put back; without it a person is asked."""
+"""Its owner allows that files which a container reads are put back; else a person is asked."""
 GOOD_CONFIG = json.dumps({"greeting": "hi"})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import threading
 import time
 import urllib.request
@@ -45,8 +46,10 @@ class RisingLoad:
     def _ask(self) -> None:
         while not self._is_over.wait(PAUSE_S):
             try:
-                with urllib.request.urlopen(self._url(), timeout=2.0) as answer:
+                with urllib.request.urlopen(self._url(), timeout=5.0) as answer:
                     answer.read()
                 self.asked += 1
+            except http.client.HTTPException:
+                self.asked += 1  # it has answered, in a dialect of its own
             except (OSError, ValueError):  # there is no address while it is made anew
                 time.sleep(PAUSE_S)

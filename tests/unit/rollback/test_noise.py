@@ -17,7 +17,7 @@ def hour(seed: int, *, every_s: float = 5.0, waves: float = 0.0, climbs: float =
     """Noise of variance 1, of which `waves` comes and goes over minutes."""
     random = np.random.default_rng(seed)
     t = np.arange(0.0, HOUR_S, every_s)
-    slow = np.repeat(random.standard_normal(30), 120.0 / every_s)
+    slow = np.repeat(random.standard_normal(30), round(120.0 / every_s))
     values = np.sqrt(1.0 - waves) * random.standard_normal(len(t)) + np.sqrt(waves) * slow
     return t, np.ones(len(t)), values + climbs * t
 
@@ -60,6 +60,7 @@ def test_a_steady_climb_is_no_wave(climbs: float) -> None:
 
 
 def test_too_little_to_tell_is_no_wave() -> None:
-    few = tuple(part[:2] for part in hour(1))
-    assert isinstance(noise_of(few, [few]), Noise)  # type: ignore[arg-type]
-    assert noise_of(few).slow == 0.0  # type: ignore[arg-type]
+    times_s, weights, values = hour(1)
+    few = times_s[:2], weights[:2], values[:2]
+    assert isinstance(noise_of(few, [few]), Noise)
+    assert noise_of(few).slow == 0.0
