@@ -10,6 +10,7 @@ import sys
 import threading
 import urllib.request
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,10 @@ class Load:
             thread.join(11.0)
 
 
+def _has(engine: Engine, name: str, count: int) -> bool:
+    return engine.control.state.service(name).counted == count
+
+
 async def _until(is_so: Callable[[], Any], what: str, within_s: float = 120.0) -> None:
     deadline_s = asyncio.get_running_loop().time() + within_s
     while not is_so():
@@ -118,7 +123,7 @@ def test_fewer_than_the_load_needs_and_fewer_that_suffice(tmp_path: Path) -> Non
         await engine.start()
         try:
             for name in ("it", "idle"):
-                await _until(lambda name=name: of(engine, name).counted == 3, f"{name} is kept")
+                await _until(partial(_has, engine, name, 3), f"{name} is kept")
         finally:
             await engine.stop(stop_services=True)
 
