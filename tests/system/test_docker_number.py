@@ -113,9 +113,12 @@ async def _restored(shop: Shop, engine: Engine, snapshot_id: str) -> None:
     assert isinstance(target, RestoreTarget)
     began = await engine.control.restore(RestoreWish(target, "ann"))
     assert began.answer.state is AnswerState.ACCEPTED, began.answer.text
-    restores = lambda: engine.control.state.restores  # noqa: E731
-    await until(lambda: not restores()[began.restore_id].is_open, "it is restored", SLOW_S)
-    assert restores()[began.restore_id].ending is RestoreEnding.RESTORED
+
+    def ending() -> RestoreEnding | None:
+        return engine.control.state.restores[began.restore_id].ending
+
+    await until(ending, "it is restored", SLOW_S)
+    assert ending() is RestoreEnding.RESTORED
     assert len(shop.compose("ps", "-q", "idle").split()) == 2
 
 

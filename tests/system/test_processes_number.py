@@ -44,7 +44,7 @@ Server(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
 FILE = """
 stack: s
 mode: auto
-time_scale: 0.2
+time_scale: 0.5
 services:
   it:
     command: [{python}, {program}]
@@ -61,7 +61,7 @@ services:
 CLIENTS = 36
 """Each asks again as soon as it was answered: 0.5 s for an answer of one of three, 1.4 s of
 one alone, of which the probe waits for 1 s."""
-ENVIRONMENT = {"EVERUP_PROBATION_S": "60"}
+ENVIRONMENT = {"EVERUP_PROBATION_S": "40"}
 
 
 class Load:
