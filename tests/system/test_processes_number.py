@@ -51,17 +51,17 @@ services:
     port: {it}
     instances: {{count: 3, max: 4}}
     spread: client
-    probe: {{http: "http://127.0.0.1:{{port}}/", timeout_s: 5}}
+    probe: {{http: "http://127.0.0.1:{{port}}/", timeout_s: 2}}
   idle:
     command: [{python}, {program}]
     port: {idle}
     instances: {many}
-    probe: {{http: "http://127.0.0.1:{{port}}/", timeout_s: 5}}
+    probe: {{http: "http://127.0.0.1:{{port}}/", timeout_s: 2}}
 """
 CLIENTS = 36
 """Each asks again as soon as it was answered: 0.5 s for an answer of one of three, 1.4 s of
 one alone, of which the probe waits for 1 s."""
-ENVIRONMENT = {"EVERUP_PROBATION_S": "40"}
+ENVIRONMENT = {"EVERUP_PROBATION_S": "40", "EVERUP_HOST_PRESSURE_RATIO": "1"}
 
 
 class Load:

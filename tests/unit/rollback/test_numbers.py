@@ -52,7 +52,7 @@ from everup.model.stack import ServiceSpec, Stack
 from everup.model.state import ServiceState, StackState
 from everup.rollback_manager import Go, NoWayBack, plan_restore, proposal_of, way_back
 from everup.rollback_manager import propose as fill
-from everup.rollback_manager.probation import begins_with_number, end_of
+from everup.rollback_manager.probation import begins_with_number, end_of, is_over_for
 from everup.rollback_manager.samples import samples
 from everup.safety import judge
 from tests.unit.builders import NOW_S, SETTINGS, assess, context, failing, seen, service, stack, up
@@ -166,6 +166,11 @@ class TestProbation:
         assert not begins_with_number(fewer(past_probation=past))
         assert not begins_with_number(fewer(probation=Probation(NOW_S - 60, V)))
         assert not begins_with_number(known(SEEN_V, KEPT))
+
+    def test_it_is_not_kept_before_it_was_watched(self) -> None:
+        """The look that hears of it is not yet one in which it is on probation."""
+        assert not is_over_for(fewer(), NOW_S, SETTINGS)
+        assert is_over_for(fewer(), NOW_S - 60 + SETTINGS.probation_s, SETTINGS)
 
     def test_each_way_to_end(self) -> None:
         on = Probation(NOW_S - 60, V)
