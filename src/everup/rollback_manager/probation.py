@@ -63,6 +63,8 @@ def since_s(probation: Probation, remembered: ServiceState) -> float:
 def is_over_for(remembered: ServiceState, now_s: float, settings: Settings) -> bool:
     """Has it been watched for long enough to be called safe?"""
     probation = remembered.probation
+    if probation is None and remembered.has_other_number:  # its watch begins with the next look
+        return now_s - remembered.altered_at_s >= settings.probation_s
     return probation is None or now_s - since_s(probation, remembered) >= settings.probation_s
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -24,6 +24,7 @@ from everup.model.decision import (
     Check,
     Escalate,
     Expectation,
+    ParameterValue,
     Proposal,
     Refused,
     Step,
@@ -51,7 +52,7 @@ from everup.model.stack import ServiceSpec, Stack
 from everup.model.state import ServiceState, StackState
 from everup.rollback_manager import Go, NoWayBack, plan_restore, proposal_of, way_back
 from everup.rollback_manager import propose as fill
-from everup.rollback_manager.probation import begins_with_number, end_of
+from everup.rollback_manager.probation import begins_with_number, end_of, is_over_for
 from everup.rollback_manager.samples import samples
 from everup.safety import judge
 from tests.unit.builders import NOW_S, SETTINGS, assess, context, failing, seen, service, stack, up
@@ -62,6 +63,7 @@ KEPT = e.SafePointKept(NOW_S - 9000, "a", V, "app:1", instances=3)
 SEEN_V = e.VersionSeen(NOW_S - 9500, "a", V)
 FEWER = e.InstancesCounted(NOW_S - 50, "a", 1, SOMEBODY, 3, NOW_S - 60)
 ROLLBACK = ActionKind.EMERGENCY_ROLLBACK
+NUMBER = {FROM: V, TO: V}
 ROOM = HostObservation(memory_available_bytes=8e9, memory_total_bytes=16e9)
 
 
@@ -80,10 +82,10 @@ def action(
     *,
     origin: Origin = Origin.PERSON,
     has_passed: bool = True,
-    **more: Any,
+    versions: Mapping[str, str] | None = None,
 ) -> list[e.Entry]:
     """One that was carried out and judged."""
-    parameters = {INSTANCES: count, BEFORE: before, **more}
+    parameters: dict[str, ParameterValue] = {INSTANCES: count, BEFORE: before, **(versions or {})}
     intent = e.Intended(
         *(NOW_S, "act-1", None, "key", origin, Cause.REQUESTED, Step(kind, "a", parameters)),
         *("because", Sighting(NOW_S), Expectation("a", 60.0)),
@@ -165,6 +167,11 @@ class TestProbation:
         assert not begins_with_number(fewer(probation=Probation(NOW_S - 60, V)))
         assert not begins_with_number(known(SEEN_V, KEPT))
 
+    def test_it_is_not_kept_before_it_was_watched(self) -> None:
+        """The look that hears of it is not yet one in which it is on probation."""
+        assert not is_over_for(fewer(), NOW_S, SETTINGS)
+        assert is_over_for(fewer(), NOW_S - 60 + SETTINGS.probation_s, SETTINGS)
+
     def test_each_way_to_end(self) -> None:
         on = Probation(NOW_S - 60, V)
 
@@ -179,7 +186,7 @@ class TestProbation:
         assert ending(known(SEEN_V, KEPT, FEWER, kept)) is ProbationEnding.SAFE_POINT
         again = replace(FEWER, count=3, before=1, at_s=NOW_S, changed_at_s=NOW_S - 11)
         assert ending(known(SEEN_V, KEPT, FEWER, again)) is ProbationEnding.SAFE_POINT
-        back = action(ROLLBACK, 3, 1, origin=Origin.ROLLBACK, **{FROM: V, TO: V})
+        back = action(ROLLBACK, 3, 1, origin=Origin.ROLLBACK, versions=NUMBER)
         assert ending(known(SEEN_V, KEPT, FEWER, *back)) is ProbationEnding.ROLLED_BACK
         assert ending(fewer(with_a_person="inc-1")) is ProbationEnding.ESCALATED
 
@@ -256,12 +263,9 @@ class TestUndone:
         assert verdict.check is Check.SOMEONE_ELSES_CHANGE
 
 
-NUMBER = {FROM: V, TO: V}
-
-
 class TestWayBack:
     def test_what_did_not_help_is_taken_back_and_not_tried_again(self) -> None:
-        vain = action(ROLLBACK, 3, 1, origin=Origin.ROLLBACK, has_passed=False, **NUMBER)
+        vain = action(ROLLBACK, 3, 1, origin=Origin.ROLLBACK, has_passed=False, versions=NUMBER)
         state = known(SEEN_V, KEPT, FEWER, *vain)
         undo = state.owed_undo
         assert undo is not None
@@ -274,7 +278,7 @@ class TestWayBack:
 
     def test_a_version_that_went_back_stays(self) -> None:
         both = {FROM: BAD, TO: V}
-        vain = action(ROLLBACK, 3, 1, origin=Origin.ROLLBACK, has_passed=False, **both)
+        vain = action(ROLLBACK, 3, 1, origin=Origin.ROLLBACK, has_passed=False, versions=both)
         state = known(SEEN_V, KEPT, FEWER, *vain)
         assert state.owed_undo is None
         assert set(state.undone) == {BAD, "*1"}
@@ -292,7 +296,7 @@ class TestWayBack:
     def test_settled_by_what_is_there(
         self, there: int, parameters: dict[str, str], outcome: OutcomeState, has_happened: bool
     ) -> None:
-        entries = action(ROLLBACK, 3, 1, **parameters)[:1]
+        entries = action(ROLLBACK, 3, 1, versions=parameters)[:1]
         flight = fold_all(StackState(), entries).in_flight["a"]
         look = made_of(V, *(up("a", n) for n in range(there)))
         found = settle(flight, look.services["a"], NOW_S + 999, 10.0)
@@ -345,7 +349,7 @@ def test_how_it_is_done(frm: str, count: int, before: int, did: list[str], refus
     """No more copies than needed are exchanged, and none is made of what it goes back from."""
     hands = _Hands(refuses)
     number = {INSTANCES: count, BEFORE: before} if count else {}
-    (intent,) = action(ROLLBACK, count, before, **{FROM: frm, TO: V})[:1]
+    (intent,) = action(ROLLBACK, count, before, versions={FROM: frm, TO: V})[:1]
     assert isinstance(intent, e.Intended)
     step = replace(intent.step, parameters={FROM: frm, TO: V, "grace_s": 1.0, **number})
     intent = replace(intent, step=step)
@@ -423,7 +427,7 @@ WORDS = st.one_of(
     st.builds(lambda n: [replace(KEPT, instances=n)], NUMBERS),
     st.builds(lambda n, b: action(ActionKind.SCALE_IN, n, b), NUMBERS, NUMBERS),
     st.builds(
-        lambda n, b, ok: action(ROLLBACK, n, b, has_passed=ok, **{FROM: V, TO: V}),
+        lambda n, b, ok: action(ROLLBACK, n, b, has_passed=ok, versions=NUMBER),
         NUMBERS,
         NUMBERS,
         st.booleans(),
