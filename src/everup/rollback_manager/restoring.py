@@ -26,6 +26,7 @@ from everup.model.settings import Settings
 from everup.model.snapshot import Snapshot
 from everup.model.stack import ServiceSpec, Stack
 from everup.model.state import StackState
+from everup.model.version import only_files_differ
 from everup.rollback_manager.choose import NoWayBack, forbidden, way_back
 from everup.rollback_manager.order import in_order
 
@@ -155,6 +156,8 @@ def _refusals(
 def _notes(target: RestoreTarget, stack: Stack, steps: tuple[PlannedStep, ...]) -> Iterator[str]:
     """What a person should know beside the steps."""
     for step in steps:
+        if only_files_differ(step.from_version, step.to_version):
+            yield f"of {step.service} nothing but configuration files goes back"
         if step.instances_then and step.instances_then != step.instances_now:
             yield (
                 f"{step.service} had {step.instances_then} instances then and has "
