@@ -158,6 +158,8 @@ def _notes(target: RestoreTarget, stack: Stack, steps: tuple[PlannedStep, ...]) 
     for step in steps:
         if only_files_differ(step.from_version, step.to_version):
             yield f"of {step.service} nothing but configuration files goes back"
+        elif step.from_title == step.to_title:
+            yield f"of {step.service} the configuration goes back; its image is the same"
         if step.instances_then and step.instances_then != step.instances_now:
             yield (
                 f"{step.service} had {step.instances_then} instances then and has "
