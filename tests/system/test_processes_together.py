@@ -1,5 +1,5 @@
-"""Three services are changed in one step and one of them is bad, on real processes: it goes back, and
-the others, which are well, stay; whoever it is joined to is named."""
+"""Three services are changed in one step and one of them is bad, on real processes: it goes back,
+and the others, which are well, stay; whoever it is joined to is named."""
 
 from __future__ import annotations
 

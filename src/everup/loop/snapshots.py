@@ -153,6 +153,10 @@ class Snapshots:
         not asked for again; "" or why there is none, which stops nothing."""
         if intent.step.kind not in CHANGING or not self._control.settings.rollback_enabled:
             return ""
+        under_way = self._control.state.open_restore
+        if under_way is not None and under_way.back_to_id:
+            if any(step.service == intent.step.target for step in under_way.steps):
+                return ""  # one of the whole stack was taken before the first step
         if why := self.why_not():
             return f"no snapshot before it: {why}"
         most_s = self._control.settings.snapshot_before_most_s

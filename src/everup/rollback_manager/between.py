@@ -21,7 +21,7 @@ from everup.model.comparison import Aspect, Change, Deed
 from everup.model.kinds import ActionKind, is_known
 from everup.model.runtime import Captured, KeptFile
 from everup.model.snapshot import ServiceSnapshot, Snapshot
-from everup.rollback_manager.compare import SINCE, bounded, of_content
+from everup.rollback_manager.compare import NOISE, SINCE, bounded, of_content
 from everup.rollback_manager.file_diff import FILES_MOST, file_differences
 from everup.rollback_manager.file_diff import SINCE as FILES_SINCE
 
@@ -32,9 +32,6 @@ LIMITS = ("memory_bytes", "cpus", "host.Memory", "host.NanoCpus", "host.Cpu", "h
 """Beginnings of paths in a configuration that say how much an instance may use."""
 
 ELSEWHERE = ("image", "instances")
-NOISE = ("config.Labels.com.docker.compose.", "host.ContainerIDFile")
-"""What a deploy tool writes down for itself; it says nothing of what runs."""
-
 _NETWORKS = (ActionKind.ISOLATE, ActionKind.REJOIN, ActionKind.FAILOVER)
 OURS: Mapping[Aspect, frozenset[ActionKind]] = {
     Aspect.IMAGE: frozenset({ActionKind.EMERGENCY_ROLLBACK}),

@@ -18,6 +18,9 @@ LINES_MOST = 40
 CHARS_MOST = 120
 DEEP_MOST = 12
 HIDDEN = frozenset({"env", "Env"})
+NOISE = ("config.Labels.com.docker.compose.", "host.ContainerIDFile")
+"""What a deploy tool writes down for itself; it says nothing of what runs."""
+
 NOTHING: tuple[object, ...] = (None, "", 0, False, [], {}, ())
 
 
@@ -39,7 +42,9 @@ def differences(kept: Captured, now: Captured) -> Sequence[str]:
     lines = []
     if kept.title and kept.title != now.title:
         lines.append(f"runs from: {now.title or 'unknown'} → {kept.title}")
-    lines += [f"{path}: {text}" for path, text in of_content(now.content, kept.content, BACK)]
+    for path, text in of_content(now.content, kept.content, BACK):
+        if not path.startswith(NOISE):
+            lines.append(f"{path}: {text}")
     for line in file_differences(now.files, kept.files, FILES_BACK):
         lines.append(line if line.startswith("  ") else f"file {line}")
     return bounded(lines)

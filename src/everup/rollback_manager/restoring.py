@@ -27,6 +27,7 @@ from everup.model.settings import Settings
 from everup.model.snapshot import Snapshot
 from everup.model.stack import ServiceSpec, Stack
 from everup.model.state import StackState
+from everup.model.version import only_files_differ
 from everup.rollback_manager.choose import (
     ONE_WAY,
     NoWayBack,
@@ -138,7 +139,7 @@ def plan_restore(
     if not steps and not refusals:
         return NothingToDo(target, tuple(left))
     order = tuple(steps[name] for name in in_order(stack, steps))
-    notes = (*kept, *_notes(target, stack))
+    notes = (*kept, *_notes(target, stack, order))
     return RestorePlan(target, order, tuple(left), tuple(refusals), notes)
 
 
@@ -196,8 +197,13 @@ def _refusals(
         yield RestoreRefusal(name, trouble, text)
 
 
-def _notes(target: RestoreTarget, stack: Stack) -> Iterator[str]:
+def _notes(target: RestoreTarget, stack: Stack, steps: tuple[PlannedStep, ...]) -> Iterator[str]:
     """What a person should know beside the steps."""
+    for step in steps:
+        if only_files_differ(step.from_version, step.to_version):
+            yield f"of {step.service} nothing but configuration files goes back"
+        elif step.from_version != step.to_version and step.from_title == step.to_title:
+            yield f"of {step.service} the configuration goes back; its image is the same"
     if target.snapshot_id and not target.is_named:
         for name in sorted(set(stack.services) - set(target.services)):
             yield f"{name} is not part of {target.snapshot_id} and stays as it is"

@@ -93,7 +93,13 @@ def run(*words: str) -> tuple[int, str]:
 def test_the_list_fits_and_keeps_ids_whole(answers: dict[str, Any]) -> None:
     code, said = run("list")
     assert code == 0
-    for text in ("snap-1m8c8339707n", "before the upgrade", "12, not db", "yes", "3.0 GiB"):
+    for text in (
+        "snap-1m8c8339707n",
+        "before the upgrade",
+        "12 of 13, without db",
+        "yes",
+        "3.0 GiB",
+    ):
         assert text in said
     assert "At most 10 are kept; 17 objects, 51.7 KiB; not verified yet." in said
     answers["/snapshots"] = {**LIST, "snapshots": [], "why_not": "rollback is switched off"}
