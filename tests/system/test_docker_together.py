@@ -1,5 +1,5 @@
-"""Three images are changed in one `up` and one of them is bad, on real containers: it goes back, and
-the others, which are well, stay; whoever it is joined to is named."""
+"""Three images are changed in one `up` and one of them is bad, on real containers: it goes back,
+and the others, which are well, stay; whoever it is joined to is named."""
 
 from __future__ import annotations
 
@@ -114,7 +114,6 @@ def test_the_bad_one_of_a_set_goes_back_and_who_is_well_stays(shop: Set, tmp_pat
                 assert ended[name].ending is ProbationEnding.SAFE_POINT
                 assert shop.runs(name) not in ("", first[name])
 
-            done = await actions(engine)
             (only,) = await actions(engine)
             back = (ActionKind.EMERGENCY_ROLLBACK, "shop", Cause.BAD_DEPLOY)
             assert (only.step.kind, only.step.target, only.cause) == back

@@ -73,6 +73,10 @@ def _is_well(engine: Engine) -> bool:
     return look.assessment.own.services["it"].condition is Condition.HEALTHY
 
 
+def _is_another(engine: Engine, pid: int) -> Callable[[], bool]:
+    return lambda: _pid(engine) not in (0, pid)
+
+
 def test_a_bad_release_is_gone_back_from(tmp_path: Path) -> None:
     _release(tmp_path, "1", 200)
     _release(tmp_path, "2", 500)
@@ -139,7 +143,7 @@ def test_no_crash_without_a_change_goes_back(tmp_path: Path) -> None:
                 await _until(lambda: _pid(engine), "it is well")
                 pid = _pid(engine)
                 os.kill(pid, signal.SIGKILL)
-                await _until(lambda pid=pid: _pid(engine) not in (0, pid), "it is started")
+                await _until(_is_another(engine, pid), "it is started")
             kinds = {x.step.kind for x in await _told(engine, e.Intended)}
             assert kinds == {ActionKind.START, ActionKind.CONTAINER_RESTART}, (
                 "its first one, and these"
