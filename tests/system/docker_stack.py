@@ -105,7 +105,7 @@ async def watched(
     time_scale: float = TIME_SCALE,
     environ: Mapping[str, str] = MappingProxyType({}),
 ) -> AsyncIterator[Engine]:
-    """An Everup that found the project by itself."""
+    """An Everup that found the project by itself. `environ`: settings of it."""
     found = await discover.look({})
     loaded = load_without_file(environ, {"mode": mode, "time_scale": time_scale})
     loaded, _ = discover.load(found, found.named(shop.name), loaded)
@@ -113,9 +113,18 @@ async def watched(
     await engine.start()
     try:
         yield engine
+    except BaseException:
+        await print_story(engine)
+        raise
     finally:
         await engine.control.request(Request(Verb.RELEASE, by="the test"))  # names on images
         await engine.stop()
+
+
+async def print_story(engine: Engine) -> None:
+    """What was done and said, for whoever reads of a failure."""
+    for _, _, entry in await engine.control.journal.entries(limit=400):
+        print(repr(entry)[:400])
 
 
 async def until(is_so: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> None:

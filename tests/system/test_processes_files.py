@@ -46,7 +46,7 @@ services:
     command: [{python}, serve.py]
     directory: .
     port: {port}
-    env: {{BALLAST_MIB: "48"}}
+    env: {{BALLAST_MIB: "{ballast}"}}
     limits: {{memory: {memory}}}
     probe: {{http: "http://127.0.0.1:{{port}}/"}}
     config_files: [app.conf]
@@ -66,9 +66,13 @@ class Home:
         self.conf.chmod(0o640)
         self.declare()
 
-    def declare(self, memory: str = "256MiB") -> None:
+    def declare(self, memory: str = "256MiB", ballast: str = "48") -> None:
         text = FILE.format(
-            python=sys.executable, port=self.port, memory=memory, allowed=str(self.allowed).lower()
+            python=sys.executable,
+            port=self.port,
+            memory=memory,
+            ballast=ballast,
+            allowed=str(self.allowed).lower(),
         )
         self.file.write_text(text)
 
@@ -159,18 +163,21 @@ def test_where_it_is_not_allowed_a_person_is_asked(tmp_path: Path) -> None:
     asyncio.run(story())
 
 
-def test_a_lowered_limit_is_gone_back_from(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "wrong", [{"memory": "32MiB"}, {"ballast": "much"}], ids=["limit", "variable"]
+)
+def test_what_is_declared_wrongly_is_gone_back_from(tmp_path: Path, wrong: dict[str, str]) -> None:
     home = Home(tmp_path, allowed=True)
 
     async def story() -> None:
         async with home.watched(stops=False) as engine:
             await _until(lambda: _kept(engine), "it is kept")
             first = engine.control.state.service("it").version
-        home.declare("32MiB")
+        home.declare(**wrong)
         async with home.watched() as engine:
             await _until(lambda: _is_well(engine), "it is seen again")
             await _restart(engine)
-            await _until(lambda: engine.control.state.service("it").version != first, "lowered")
+            await _until(lambda: engine.control.state.service("it").version != first, "changed")
             await _until(lambda: engine.control.state.service("it").version == first, "it is back")
             await _until(lambda: _is_well(engine), "it is well")
             done = [x for x in await _told(engine, e.Intended) if x.cause is Cause.BAD_DEPLOY]

@@ -4,11 +4,7 @@ numbers that say so; one that is as fast as before is kept, also under rising lo
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import sys
-import threading
-import time
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +19,7 @@ from everup.model.probation import ProbationEnding
 from everup.model.request import AnswerState, Request, Verb
 from tests.counts import count
 from tests.ports import free_port
+from tests.system.rising_load import RisingLoad
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 
@@ -52,7 +49,6 @@ services:
 """
 BASELINE_S = 40.0
 FAST_S, SLOW_S = 0.04, 0.12
-CLIENTS, PAUSE_S = 6, 0.15
 ASKED_MOST = 5
 
 
@@ -80,15 +76,18 @@ class Place:
         self.point(version)
         why = f"release {version}"
         wish = Request(Verb.HEAL, "ann", "it", kind=ActionKind.RECREATE, reason=why)
-        for _ in range(ASKED_MOST):  # a lease of a second and a half is short on a busy machine
+        for _ in range(ASKED_MOST):
             answer = await engine.control.request(wish)
-            if answer.state is AnswerState.ACCEPTED:
-                with contextlib.suppress(AssertionError):
-                    await _until(
-                        lambda: engine.control.state.service("it").version != before, why, 20.0
-                    )
-                    return
-            await asyncio.sleep(2.0)
+            if answer.state is not AnswerState.ACCEPTED:
+                await asyncio.sleep(2.0)
+                continue
+            await _until(lambda: not engine.control.state.in_flight, f"{why} is settled")
+            if engine.control.state.service("it").version != before:
+                return
+            finished = [x for x in await _told(engine, e.Finished) if x.service == "it"][-1]
+            # a lease of a second and a half is short on a busy machine; it was no attempt then
+            assert finished.error.startswith("not begun: "), finished.error
+            assert not finished.has_happened
         raise AssertionError(f"{why} was never deployed")
 
 
@@ -141,34 +140,6 @@ def test_three_times_as_slow_is_gone_back_from(tmp_path: Path) -> None:
     asyncio.run(story())
 
 
-class Load:
-    """Clients that become more, a few requests a second each."""
-
-    def __init__(self, port: int) -> None:
-        self._url, self._is_over = f"http://127.0.0.1:{port}/", threading.Event()
-        self._threads: list[threading.Thread] = []
-        self.asked = 0
-
-    def more(self) -> None:
-        thread = threading.Thread(target=self._ask, daemon=True)
-        self._threads.append(thread)
-        thread.start()
-
-    def _ask(self) -> None:
-        while not self._is_over.wait(PAUSE_S):
-            try:
-                with urllib.request.urlopen(self._url, timeout=2.0) as answer:
-                    answer.read()
-                self.asked += 1
-            except OSError:
-                time.sleep(PAUSE_S)
-
-    def end(self) -> None:
-        self._is_over.set()
-        for thread in self._threads:
-            thread.join(3.0)
-
-
 @pytest.mark.timeout(1800)
 def test_a_good_deploy_under_rising_load_is_kept(tmp_path: Path) -> None:
     place = Place(tmp_path)
@@ -180,22 +151,17 @@ def test_a_good_deploy_under_rising_load_is_kept(tmp_path: Path) -> None:
             control = engine.control
             await _known_well(engine)
             for number in range(count("good_deploys")):
-                load = Load(place.port)
-                try:
-                    load.more()
+                load = RisingLoad(lambda: f"http://127.0.0.1:{place.port}/")
+                async with load.running():
                     watched = number + 1
                     place.release(f"good-{watched}", FAST_S)
                     await place.deploy(engine, f"good-{watched}")
                     assert control.state.service("it").probation is not None
-                    for _ in range(CLIENTS):
-                        load.more()
-                        await asyncio.sleep(3.0)
+                    await load.rise(3.0)
                     await _until(
                         lambda: control.state.service("it").probation is None,
                         f"deploy {watched} is watched to its end",
                     )
-                finally:
-                    load.end()
                 past = control.state.service("it").past_probation
                 assert past is not None
                 assert past.ending is ProbationEnding.SAFE_POINT

@@ -83,10 +83,17 @@ def _of_people(entry: e.Entry) -> str | None:
 
 def _of_versions(entry: e.Entry) -> str | None:
     match entry:
+        case e.InstancesCounted() if entry.before:
+            return (
+                f"changed {entry.service}: {entry.before} → {entry.count} instances by {entry.by}"
+            )
         case e.VersionSeen() if entry.before:
             return f"changed {entry.service}: it runs from something else than before"
         case e.SafePointKept():
             return f"kept {entry.service}, to go back to: {entry.title}"
+        case e.ProbationBegan() if entry.instances:
+            many = f"{entry.instances} instances in place of {entry.instances_before}"
+            return f"watching {entry.service} closely, {many} by {entry.by}"
         case e.ProbationBegan():
             return f"watching {entry.service} closely, since it was changed by {entry.by}"
         case e.RegressionSeen():

@@ -136,7 +136,8 @@ def verify(place: Place) -> int:
 def _row(mark: Mapping[str, Any]) -> tuple[object, ...]:
     services = str(mark["services"])
     if mark["missing"]:
-        services += f", not {', '.join(mark['missing'])}"
+        whole = int(mark["services"]) + len(mark["missing"])
+        services = f"{services} of {whole}, without {', '.join(mark['missing'])}"
     why = REASONS[mark["reason"]]
     if mark["reason"] == "by_hand":
         why += f" ({mark['by']})"
@@ -173,7 +174,7 @@ def _put(found: Mapping[str, Any]) -> None:
     if found["note"]:
         show.put_text(found["note"])
     rows = []
-    for part in found["services"]:
+    for part in sorted(found["services"], key=lambda part: str(part["service"])):
         held = "held" if part["image_is_held"] else ("not held" if part["image"] else "")
         limits = [_bytes(part["memory_bytes"])] if part["memory_bytes"] else []
         limits += [f"{part['cpus']:g} cpus"] if part["cpus"] else []
@@ -198,7 +199,8 @@ def _put(found: Mapping[str, Any]) -> None:
 
 def _coloured(line: str) -> Text:
     text = show.clean(line)
-    style = {"+": "green", "-": "red", "@": "cyan"}.get(text[:1], "")
+    sign = text[2:3] if text.startswith("  ") else ""  # a line of a file
+    style = {"+": "green", "-": "red", "@": "cyan"}.get(sign, "")
     return Text(f"    {text}", style)
 
 

@@ -7,7 +7,6 @@ deploy* on a service that has none of its own. Called by `relate`. Only of what 
 |---|---|
 | does worse | its new version was measured to be slower, more faulty or hungrier |
 | hurts others | since then two that need it fell ill, or one that no restart mends |
-| goes along | one that it is joined to was changed within a minute of it, and went back |
 
 Who fell ill before the change, was changed itself, or has another sick dependency, accuses nobody.
 """
@@ -16,9 +15,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from everup.dependency_monitor.changed import is_final
 from everup.model.assessment import Finding, OwnHealth
 from everup.model.kinds import FORETOLD, Cause, is_known
-from everup.model.probation import TOGETHER_S, ProbationEnding
 from everup.model.settings import Settings
 from everup.model.stack import Stack
 from everup.model.state import ServiceState, StackState
@@ -45,7 +44,7 @@ def accused(
         if name in findings and findings[name].cause not in FORETOLD:
             continue
         spec = stack.services[name]
-        if spec.is_stateful and not spec.rollback_is_safe:
+        if (spec.is_stateful and not spec.rollback_is_safe) or is_final(spec, remembered):
             continue
         for since_s, symptom, reason in _reasons(name, stack, findings, state):
             found[name] = Finding(
@@ -68,7 +67,7 @@ def accuses(found: Finding, suspected: Mapping[str, Finding], stack: Stack) -> t
 
 def _is_tried(remembered: ServiceState, now_s: float, settings: Settings) -> bool:
     changed_s = remembered.unproven_since_s
-    is_on = remembered.probation is not None and remembered.version not in remembered.undone
+    is_on = remembered.probation is not None and not remembered.is_undone
     return is_on and is_known(changed_s) and now_s - changed_s <= settings.rollback_window_s
 
 
@@ -77,7 +76,7 @@ def _reasons(
 ) -> Iterator[tuple[float, Cause, str]]:
     remembered = state.service(name)
     worse = remembered.worse
-    if worse is not None and worse.version == remembered.version:
+    if worse is not None and worse.version == remembered.runs_as:
         yield worse.at_s, Cause.SLOW, worse.reason
     hurt = [*_hurt(name, stack, findings, state)]
     is_unmended = any(_is_unmended(f, state) for f in hurt)
@@ -86,20 +85,12 @@ def _reasons(
         how = "" if len(hurt) >= ALONE_SUFFICES else ", which an action of its own did not mend"
         text = f"it looks well, but since it was changed what needs it is not: {who}{how}"
         yield min(f.since_s for f in hurt), Cause.DEPENDENCY_DOWN, text
-    for other in _joined(name, stack):
-        past = state.service(other).past_probation
-        if past is None or past.ending is not ProbationEnding.ROLLED_BACK:
-            continue
-        apart_s = abs(past.began_at_s - remembered.changed_at_s)
-        if apart_s <= TOGETHER_S:
-            text = f"it was changed together with {other}, {apart_s:.0f} s apart, which went back"
-            yield past.ended_at_s, Cause.DEPENDENCY_DOWN, text
 
 
 def _hurt(
     name: str, stack: Stack, findings: Mapping[str, Finding], state: StackState
 ) -> Iterator[Finding]:
-    changed_s = state.service(name).changed_at_s
+    changed_s = state.service(name).altered_at_s
     for other, spec in stack.services.items():
         found = findings.get(other)
         if found is None or not found.is_confirmed or found.cause not in ACCUSES:
@@ -116,9 +107,3 @@ def _is_unmended(found: Finding, state: StackState) -> bool:
     return any(
         not p.has_passed and p.has_happened and p.ended_at_s >= found.since_s for p in past[-3:]
     )
-
-
-def _joined(name: str, stack: Stack) -> list[str]:
-    near = {edge.target for edge in stack.services[name].depends_on}
-    near |= set(stack.dependents_of(name))
-    return sorted(near & set(stack.services))

@@ -15,10 +15,11 @@ from dataclasses import replace
 from everup.model.assessment import Finding
 from everup.model.kinds import ActionKind, Cause, is_known
 from everup.model.observation import ServiceObservation
+from everup.model.safe_point import number_stays
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec
 from everup.model.state import ServiceState
-from everup.model.version import only_files_differ
+from everup.model.version import files_of, only_files_differ
 
 DIES = frozenset({Cause.CRASH, Cause.CRASH_LOOP})
 MAY_BE = frozenset({*DIES, Cause.HANG, Cause.UNHEALTHY, Cause.RECOVERING})
@@ -36,10 +37,15 @@ def by_a_change(
     if found.cause not in MAY_BE or not found.is_confirmed or not settings.rollback_enabled:
         return found
     changed_s = remembered.unproven_since_s
-    if is_known(changed_s) and spec.is_stateful and not spec.rollback_is_safe:
-        if not only_files_differ(remembered.version, remembered.safe_points[-1].version):
-            return found
     if not is_known(changed_s) or now_s - changed_s > settings.rollback_window_s:
+        return found
+    before = remembered.safe_points[-1].version
+    if only_files_differ(remembered.version, before):
+        if not files_of(before):
+            return found  # what they were was not kept: treated as any other illness
+    elif spec.is_stateful and not spec.rollback_is_safe:
+        return found
+    if is_final(spec, remembered):
         return found
     sick = [i.instance for i in seen.instances if i.instance.name in found.instances]
     if any(i.version != remembered.version for i in sick or (i.instance for i in seen.instances)):
@@ -50,8 +56,23 @@ def by_a_change(
         found,
         cause=Cause.BAD_DEPLOY,
         symptom=found.cause,
-        reason=f"{found.reason}; since it was changed it was not well for long enough",
+        reason=f"{found.reason}; since {_what(remembered)} it was not well for long enough",
     )
+
+
+def _what(remembered: ServiceState) -> str:
+    if not remembered.has_other_number:
+        return "it was changed"
+    then = remembered.safe_points[-1].instances
+    return f"it has {remembered.counted} instances in place of {then}"
+
+
+def is_final(spec: ServiceSpec, remembered: ServiceState) -> bool:
+    """Is all that was changed the number of instances, and can it not be as it was?"""
+    if remembered.has_other_version or not remembered.has_other_number:
+        return False
+    then = remembered.safe_points[-1].instances
+    return bool(number_stays(spec, remembered.counted, then))
 
 
 def _deaths(seen: ServiceObservation, remembered: ServiceState, since_s: float) -> int:

@@ -18,6 +18,7 @@ from everup.model.comparison import Change, Deed
 from everup.model.errors import Damaged, EverupError, GiveUp
 from everup.model.kinds import ActionKind
 from everup.model.runtime import Captured
+from everup.model.scaling import INSTANCES
 from everup.model.snapshot import ServiceSnapshot, Snapshot, SnapshotReason
 from everup.rollback_manager import Held, changes
 
@@ -96,4 +97,6 @@ def _deed(record: ActionRecord) -> Deed | None:
     if record.outcome == FAILED:
         return None
     at_s = record.intended_at_s if record.finished_at_s is None else record.finished_at_s
-    return Deed(record.service, ActionKind(record.kind), at_s, record.by, record.id)
+    count = record.parameters.get(INSTANCES, 0)
+    instances = count if isinstance(count, int) else 0
+    return Deed(record.service, ActionKind(record.kind), at_s, record.by, record.id, instances)

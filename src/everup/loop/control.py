@@ -72,6 +72,7 @@ from everup.model.explanation import KindAnswer
 from everup.model.kinds import UNKNOWN, ActionKind, Cause, Purpose, is_known
 from everup.model.request import Answer, AnswerState, Request, Verb
 from everup.model.restore import NothingToDo, RestorePlan, RestoreRefusal, RestoreTarget
+from everup.model.safe_point import of_number_alone
 from everup.model.settings import Settings
 from everup.model.snapshot import Snapshot
 from everup.model.stack import Stack
@@ -153,6 +154,7 @@ class Control(ControlViews):
             self.wake,
             self.is_close,
             self.is_settled,
+            self.is_tried,
             self.mishaps,
         )
 
@@ -287,6 +289,11 @@ class Control(ControlViews):
             self._close = frozenset((*state.in_flight, *state.by_root(), *tried))
         return service in self._close
 
+    def is_tried(self, service: str) -> bool:
+        """Is a new version of it on probation, and nothing being done with it?"""
+        state = self.state
+        return service not in state.in_flight and state.service(service).probation is not None
+
     def is_settled(self, service: str) -> bool:
         """Is its trouble with a person, somebody's wish, or so old that nothing will come of it?"""
         remembered = self.state.service(service)
@@ -362,6 +369,8 @@ class Control(ControlViews):
         service = flight.step.target
         if is_led(self.state, flight):
             return  # the restore goes on with it, or back
+        if of_number_alone(flight.step.parameters):
+            return  # nothing was taken down that is to run
         if flight.step.kind in ENDS_AND_STARTS and self.state.service(service).is_wanted:
             reason = f"{flight.step.kind} {flight.action_id} was interrupted half-way"
             wish = Request(Verb.START, by="everup up", service=service, reason=reason)

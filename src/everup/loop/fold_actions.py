@@ -12,13 +12,12 @@ from typing import Any
 from everup.loop.changes import with_incident, with_service, without
 from everup.loop.fold_approvals import end_approval
 from everup.loop.fold_restores import step_begun, step_ended
-from everup.loop.fold_scaling import carried_out, undo_owed
+from everup.loop.fold_scaling import carried_out, recounted, undo_owed
 from everup.loop.fold_versions import gone_back_from
 from everup.model import entries as e
 from everup.model.approval import ApprovalState
 from everup.model.incident import Attempt
 from everup.model.kinds import TAKES_CAPACITY, UNKNOWN, ActionKind, Origin
-from everup.model.safe_point import FROM
 from everup.model.scaling import SCALING_KINDS
 from everup.model.state import InFlight, PastAction, Phase, StackState
 
@@ -153,6 +152,8 @@ def _end(
         changes["owed_undo"] = undo_owed(known, flight, has_passed=has_passed)
     if has_passed and flight.step.kind not in HEALS_NOTHING:
         changes["healed_at_s"] = at_s
+    if has_passed:
+        changes |= recounted(flight)
     is_rollback = flight.step.kind is ActionKind.EMERGENCY_ROLLBACK
     if has_passed and is_rollback:
         changes["changed_at_s"] = UNKNOWN  # it was brought by us, and is proven
@@ -167,7 +168,7 @@ def _end(
         error=error,
     )
     if has_happened and is_rollback and flight.step.undoes is None:
-        state = gone_back_from(state, service, str(flight.step.parameters.get(FROM, "")))
+        state = gone_back_from(state, flight.step)
     incident = state.incidents.get(flight.incident_id or "")
     if incident is None:
         return state

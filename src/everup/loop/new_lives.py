@@ -68,7 +68,8 @@ def as_before(
     and whoever heals it does so as ever."""
     wanted = flight.expectation.version
     there = [one.instance for one in seen.instances]
-    if not there or any(one.version != wanted for one in there):
+    count = flight.expectation.instances or len(there)
+    if not there or len(there) != count or any(one.version != wanted for one in there):
         missing = "what ran before is not there again"
         return Failed(f"not in time: {missing}") if is_late else Pending(missing)
     runs = all(one.state is InstanceState.RUNNING for one in there)

@@ -42,9 +42,12 @@ async def observe(control: Control, look: Look) -> Look:
         entries.append(ExitSeen(look.at_s, service, name, death))
     entries += _came_up(control, seen)
     versions = _versions(control, seen)
-    entries += control.probations.begun(control, versions)  # first: what is begun is not safe yet
+    begun = control.probations.begun(control, versions)
+    entries += begun  # first: what is begun is not safe yet
     entries += versions
-    entries += control.counts_seen.follow(control.state, seen, control.settings.change_quiet_s)
+    entries += control.counts_seen.follow(
+        control.stack, control.state, seen, control.settings.change_quiet_s
+    )
     entries += meant(control.stack, control.state, seen, control.desk.absent, control.settings)
     if entries:
         await control.write(entries)

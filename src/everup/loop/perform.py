@@ -33,10 +33,11 @@ from everup.model.errors import (
 from everup.model.evidence import ENDED, KEPT, OutcomeState
 from everup.model.kinds import UNKNOWN, ActionKind
 from everup.model.runtime import Captured
-from everup.model.safe_point import FILES, TO
-from everup.model.scaling import CPUS, INSTANCES, LEAVING, MEMORY, STARTS
+from everup.model.safe_point import FILES, TO, is_fewer, of_number_alone
+from everup.model.scaling import BEFORE, CPUS, INSTANCES, LEAVING, MEMORY, STARTS
 from everup.model.settings import Settings
 from everup.model.stack import CACHE_CLEAR_HOOK, Limits, ServiceSpec
+from everup.model.version import made_of
 
 if TYPE_CHECKING:
     from everup.loop.traffic import Traffic
@@ -67,7 +68,8 @@ class NotNow(EverupError):
 
 
 class NotBegun(EverupError):
-    """What the step was for is over; nothing was touched."""
+    """What the step was for is over, or it came too late; nothing was touched, so that it counts
+    as no attempt."""
 
 
 async def perform(
@@ -147,7 +149,7 @@ def _begin_with(
             raise NotBegun(why)
         waited_s = clock.now() - intent.at_s
         if waited_s > settings.lease_s:
-            raise EverupError(f"not begun: {waited_s:.0f} s have passed since the intent")
+            raise NotBegun(f"not begun: {waited_s:.1f} s have passed since the intent")
         if intent.step.kind is ActionKind.EMERGENCY_ROLLBACK:
             return list(await _go_back(runtime, spec, intent.step, grace_s, kept))
         if aside is None:
@@ -174,16 +176,36 @@ def bounded(lines: Sequence[str], bytes_most: int) -> tuple[str, ...]:
 async def _go_back(
     runtime: Runtime, spec: ServiceSpec, step: Step, grace_s: float, kept: Kept | None
 ) -> Sequence[str]:
-    """What was well before runs again; where it cannot, what was there is there again."""
+    """What was well before runs again, in as many instances where that is part of it; where it
+    cannot, what was there is there again. Who goes is not changed before, and who comes is made of
+    what it went back to."""
+    if of_number_alone(step.parameters):
+        return await _number(runtime, spec.name, step)
     if kept is None:
         raise GiveUp("nothing is kept here to go back to")
     try:
         captured = await kept(spec.name, str(step.parameters.get(TO, "")))
         if not step.parameters.get(FILES):
-            captured = replace(captured, files=())  # nobody was told that files are written
-        return await runtime.restore(captured, grace_s=grace_s)
+            # Nobody was told that files are written.
+            captured = replace(captured, files=(), version=made_of(captured.version))
+        told: list[str] = []
+        if is_fewer(step.parameters):
+            told += await _number(runtime, spec.name, step)
+        told += await runtime.restore(captured, grace_s=grace_s)
     except TryAgain as error:
         raise NotNow(str(error)) from error
+    if step.parameters.get(INSTANCES) and not is_fewer(step.parameters):
+        try:
+            told += await _number(runtime, spec.name, step)
+        except EverupError as error:  # the rest is a step of its own, in the next look
+            raise NotNow(f"{'; '.join(told)}; their number is as it was: {error}") from error
+    return told
+
+
+async def _number(runtime: Runtime, name: str, step: Step) -> Sequence[str]:
+    count, before = int(step.parameters[INSTANCES]), step.parameters.get(BEFORE)
+    await runtime.set_instances(name, count)
+    return [f"{name} has {count} instances again, {before} before"]
 
 
 def _forced(told: Sequence[str] | None) -> list[str]:

@@ -9,11 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from everup.model.errors import GiveUp
 from everup.model.kinds import ActionKind, Mode
 from everup.model.runtime import Capability, Captured
+from everup.model.safe_point import SafePoint
+from everup.model.snapshot import ServiceSnapshot, Snapshot
+from everup.model.state import StackState
 from everup.rollback_manager import still_held
 from everup.safety import mode_in_force
 
@@ -21,6 +26,8 @@ if TYPE_CHECKING:
     from everup.loop.control import Control
 
 REPOSITORY = "everup-kept"
+WORD_CHARS_MOST = 40
+SUM_CHARS = 16
 ROLLBACK = ActionKind.EMERGENCY_ROLLBACK
 
 
@@ -57,6 +64,43 @@ async def unpin(control: Control, service: str, version: str, *, is_forced: bool
 
 
 def reference_of(stack: str, service: str, version: str) -> str:
-    """The name by which an image is kept: the same for the same version, and nobody else's."""
-    short = hashlib.sha256(f"{stack}/{service}/{version}".encode()).hexdigest()[:16]
-    return f"{REPOSITORY}:{short}"
+    """The name by which an image is kept: the same for the same version, and nobody else's. It says
+    whose it is: `everup-kept:STACK.SERVICE.SUM`."""
+    short = hashlib.sha256(f"{stack}/{service}/{version}".encode()).hexdigest()[:SUM_CHARS]
+    return f"{REPOSITORY}:{word_of(stack)}.{word_of(service)}.{short}"
+
+
+def word_of(name: str) -> str:
+    """A stack or a service as it stands in such a name: without dots, and not its whole length."""
+    kept = re.sub(r"[^a-z0-9_-]", "-", name.lower()).lstrip("-")
+    return kept[:WORD_CHARS_MOST] or "unnamed"
+
+
+def stack_in(reference: str) -> str:
+    """The stack's word in a name of ours; "" where it is none."""
+    repository, _, tag = reference.partition(":")
+    words = tag.split(".")
+    return words[0] if repository == REPOSITORY and len(words) == 3 else ""
+
+
+def held_images(
+    kept: Sequence[Snapshot], state: StackState
+) -> Mapping[str, tuple[Captured, tuple[str, ...]]]:
+    """Image → one configuration that is made of it, and everybody who wants it, of all images that
+    bear a name of ours."""
+    found: dict[str, tuple[Captured, tuple[str, ...]]] = {}
+
+    def add(part: ServiceSnapshot | SafePoint, who: str) -> None:
+        captured = Captured(part.service, {}, part.version, part.image, part.title)
+        known, others = found.get(part.image, (captured, ()))
+        found[part.image] = known, (*others, who)
+
+    for snapshot in kept:
+        for name, part in snapshot.services.items():
+            if part.reference and part.image:
+                add(part, f"{snapshot.id}: the image of {name}")
+    for name, remembered in state.services.items():
+        for point in remembered.safe_points:
+            if point.reference and point.image:
+                add(point, f"the safe point {point.title} of {name}")
+    return found

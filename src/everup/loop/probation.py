@@ -1,7 +1,8 @@
 """Probation: what was changed is watched closely, measured against before, and judged once.
 
 Flows in: the entries and the look of this pass, the samplers' tape, the recent past and history.
-Flows out: `ProbationBegan` with the change, `RegressionSeen` when it does worse, `ProbationEnded`.
+Flows out: `ProbationBegan` with the change, be it of the number of instances, `RegressionSeen` when
+it does worse, `ProbationEnded`.
 Called by `observe` and `record`; the verdicts are `rollback_manager`'s, the state is the journal's.
 
 History is read once for each probation, by a task that no look waits for. What an earlier life of
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,9 @@ from everup.model.entries import Entry, ProbationBegan, ProbationEnded, Regressi
 from everup.model.errors import EverupError
 from everup.model.history import Columns, Signal
 from everup.model.kinds import UNKNOWN
+from everup.model.probation import ProbationEnding
 from everup.model.runtime import Capability
+from everup.model.state import ServiceState
 from everup.rollback_manager import probation as rules
 from everup.rollback_manager.regression import DAY_S, DAYS_MOST, Bounds, regression, said
 from everup.rollback_manager.samples import Samples, logs, samples
@@ -51,11 +54,11 @@ class Probations:
         self._reads: dict[str, asyncio.Task[None]] = {}
         self.numbers: dict[str, tuple[str, ...]] = {}
 
-    def begun(self, control: Control, entries: Sequence[Entry]) -> list[Entry]:
-        """For versions seen in this look: what begins with them."""
+    def begun(self, control: Control, entries: Sequence[Entry]) -> list[ProbationBegan]:
+        """For versions seen in this look, and numbers known since the last one: what begins."""
         if not all(map(control.runtime.manifest.can, NEEDED)):
             return []
-        found: list[Entry] = []
+        found: list[ProbationBegan] = []
         for seen in entries:
             if not isinstance(seen, VersionSeen) or not seen.before:
                 continue
@@ -69,6 +72,28 @@ class Probations:
                 now_s = control.clock.now()
                 change = (seen.before, seen.version, seen.at_s)
                 found.append(ProbationBegan(now_s, seen.service, *change, by))
+        return found + self._renumbered(control, {one.service for one in found})
+
+    def _renumbered(self, control: Control, begun: Collection[str]) -> list[ProbationBegan]:
+        """Where somebody changed how many instances there are; level-triggered, so that a person's
+        wish is watched from when it was proven."""
+        if not control.runtime.manifest.can(Capability.SET_INSTANCES):
+            return []
+        found: list[ProbationBegan] = []
+        for name, spec in control.stack.services.items():
+            remembered = control.state.service(name)
+            is_busy = name in begun or name in control.state.in_flight or spec.is_one_shot
+            if is_busy or remembered.owed_undo is not None:
+                continue
+            if rules.begins_with_number(remembered):
+                version, then = remembered.version, remembered.safe_points[-1].instances
+                found.append(
+                    ProbationBegan(
+                        *(control.clock.now(), name, version, version),
+                        *(remembered.recounted_at_s, remembered.recounted_by),
+                        *(then, remembered.counted),
+                    )
+                )
         return found
 
     async def follow(self, control: Control, look: Look) -> list[Entry]:
@@ -85,7 +110,7 @@ class Probations:
                 probation = remembered.probation
                 began_s = UNKNOWN if probation is None else probation.began_at_s
                 evidence = self.numbers.pop(name, ())
-                how = (end.ending, end.reason, evidence, began_s)
+                how = (end.ending, _why(control, name, end), evidence, began_s)
                 found.append(ProbationEnded(look.at_s, name, *how))
                 self._forget(name)
                 continue
@@ -102,7 +127,7 @@ class Probations:
     def _measured(self, control: Control, look: Look, name: str) -> list[Entry]:
         settings, remembered = control.settings, control.state.service(name)
         worse = remembered.worse
-        if worse is not None and worse.version == remembered.version:
+        if worse is not None and worse.version == remembered.runs_as:
             return []
         if name in control.state.in_flight:
             return []
@@ -114,9 +139,10 @@ class Probations:
         if look.at_s - self._measured_s.get(name, -math.inf) < pause_s:
             return []
         self._measured_s[name] = look.at_s
-        changed_s = remembered.changed_at_s
+        changed_s = remembered.altered_at_s
         before, past = self._before(control, name, changed_s)
         answers = _with_cpu(control, name, control.samplers.tape.answers(name))
+        answers = _as_many_as_then(remembered, answers)
         found = regression(
             before,
             answers,
@@ -132,7 +158,7 @@ class Probations:
             return []
         numbers = "; ".join(said(replace(found, compared=found.worse)))
         text = f"it does worse since it was changed: {numbers}"
-        return [RegressionSeen(look.at_s, name, remembered.version, text)]
+        return [RegressionSeen(look.at_s, name, remembered.runs_as, text)]
 
     def _before(
         self, control: Control, name: str, changed_s: float
@@ -177,6 +203,16 @@ class Probations:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+def _why(control: Control, name: str, end: rules.End) -> str:
+    if end.ending is not ProbationEnding.ROLLED_BACK:
+        return end.reason
+    others = rules.changed_with(name, control.stack, control.state)
+    if not others:
+        return end.reason
+    back = " ".join(others)
+    return f"{end.reason}; changed with it, and left: {', '.join(others)} (everup rollback {back})"
+
+
 def _as_samples(columns: Columns | None) -> Samples:
     if columns is None:
         return samples([], [])
@@ -194,11 +230,22 @@ def _with_cpu(control: Control, name: str, answers: Samples) -> Samples:
     return replace(answers, cpu_ratio=meanwhile)
 
 
+def _as_many_as_then(remembered: ServiceState, answers: Samples) -> Samples:
+    """What fewer instances have to carry more of each is no load from outside: since their number
+    was changed, CPU counts as it would be with as many as there were."""
+    if not remembered.has_other_number:
+        return answers
+    share = remembered.counted / remembered.safe_points[-1].instances
+    since = np.where(answers.times_s >= remembered.recounted_at_s, share, 1.0)
+    return replace(answers, cpu_ratio=answers.cpu_ratio * since)
+
+
 def _elsewhere(control: Control, name: str, changed_s: float) -> float:
     """By what ratio others became slower at the same time: the usual one of those that nobody
     changed, or the worst of what this one needs, which may explain it."""
     state, needs = control.state, {e.target for e in control.stack.services[name].depends_on}
-    pause_s = BOUNDS.warm_up_s * control.settings.time_scale
+    scale = control.settings.time_scale
+    pause_s, since_s = BOUNDS.warm_up_s * scale, changed_s - BOUNDS.before_most_s * scale
     others: list[float] = []
     needed = [1.0]
     names = sorted(control.stack.services, key=lambda other: (other not in needs, other))
@@ -206,7 +253,7 @@ def _elsewhere(control: Control, name: str, changed_s: float) -> float:
         if other == name or state.service(other).probation is not None:
             continue
         answers = control.samplers.tape.answers(other)
-        old = logs(answers.between(-math.inf, changed_s).latency_s)
+        old = logs(answers.between(since_s, changed_s).latency_s)
         new = logs(answers.between(changed_s + pause_s, math.inf).latency_s)
         old, new = old[np.isfinite(old)], new[np.isfinite(new)]
         if min(len(old), len(new)) < ANSWERS_LEAST:

@@ -312,7 +312,14 @@ def _held_back(control: Control, wish: RestoreWish, plan: RestorePlan) -> Answer
     look = control.look
     assert look is not None
     context = gate_context(control, look)
-    steps = tuple(RestoreStep(s.service, s.from_version, s.to_version) for s in plan.steps)
+    steps = tuple(
+        RestoreStep(
+            *(s.service, s.from_version, s.to_version),
+            from_instances=s.instances_now,
+            to_instances=s.instances_then,
+        )
+        for s in plan.steps
+    )
     draft = Restore(
         "draft", wish.by, wish.origin, wish.reason, look.at_s, steps, overrides=wish.overrides
     )
@@ -354,7 +361,9 @@ async def _runs_now(control: Control, service: str) -> RunsNow:
     except GiveUp:
         return RunsNow(service, instances=len(seen.instances))
     others = tuple(sorted(versions - {now.version}))
-    return RunsNow(service, now.version, now.title or now.version, len(seen.instances), others)
+    can_count = control.runtime.manifest.can(Capability.SET_INSTANCES)
+    count = len(seen.instances) if can_count and not control.state.service(service).isolated else 0
+    return RunsNow(service, now.version, now.title or now.version, count, others)
 
 
 async def _kept(control: Control, wanted: Wanted) -> tuple[str, str] | None:
@@ -388,10 +397,12 @@ async def _hold_present(control: Control, plan: RestorePlan) -> tuple[RestoreSte
                     step.service,
                     step.from_version,
                     step.to_version,
-                    point.title,
+                    step.from_title if step.instances_then else point.title,
                     step.to_title,
                     point.image,
                     point.reference,
+                    step.instances_now,
+                    step.instances_then,
                 )
             )
     except (EverupError, TimeoutError) as error:

@@ -13,19 +13,24 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import TYPE_CHECKING
 
+from everup.loop.look import Look
 from everup.loop.pins import pin, unpin
 from everup.loop.ports import Shelf
+from everup.model.decision import Step
 from everup.model.entries import Entry, SafePointForgotten, SafePointKept
 from everup.model.errors import EverupError, GiveUp
 from everup.model.restore import RestoreStep
 from everup.model.runtime import Capability, Captured
-from everup.model.safe_point import SafePoint
+from everup.model.safe_point import TO, SafePoint, of_number_alone
+from everup.model.scaling import BEFORE, INSTANCES
 from everup.model.state import StackState
 from everup.rollback_manager import (
     NoWayBack,
     differences,
     held_by_a_restore,
+    number_of,
     points_to_drop,
+    title_of,
     way_back,
     worth_keeping,
 )
@@ -68,7 +73,7 @@ class SafePoints:
             control.settings,
         )
         due = [
-            (service, version)
+            (service, version, _count(control, look, service))
             for service, version in found
             if not look.at_s < self._not_before_s.get(service, 0.0)
         ]
@@ -95,7 +100,7 @@ class SafePoints:
             raise GiveUp(f"what was kept of {service} to go back to cannot be read any more")
         return captured
 
-    async def _work(self, control: Control, due: Sequence[tuple[str, str]]) -> None:
+    async def _work(self, control: Control, due: Sequence[tuple[str, str, int]]) -> None:
         log = control.beside.rooms.log
         if not self._is_swept:
             try:
@@ -104,11 +109,11 @@ class SafePoints:
             except Exception as error:  # noqa: BLE001 - a stranger's runtime may raise anything
                 self._not_before_s[""] = control.clock.now() + AGAIN_S
                 log.warning("safe_points_not_swept", text=str(error))
-        for service, version in due:
+        for service, version, count in due:
             before = control.state.service(service).safe_points
             try:
                 async with asyncio.timeout(control.settings.action_deadline_s):
-                    entry = await self._keep(control, service, version)
+                    entry = await self._keep(control, service, version, count)
             except Exception as error:  # noqa: BLE001 - a stranger's runtime may raise anything
                 self._not_before_s[service] = control.clock.now() + AGAIN_S
                 log.warning("safe_point_not_kept", service=service, text=str(error))
@@ -120,7 +125,9 @@ class SafePoints:
                 if point.version not in left and (service, point.version) not in held:
                     await self._give_up(control, point)
 
-    async def _keep(self, control: Control, service: str, version: str) -> SafePointKept:
+    async def _keep(
+        self, control: Control, service: str, version: str, count: int
+    ) -> SafePointKept:
         """Everything that is needed is there before it is written down that it is.
 
         Raises:
@@ -130,6 +137,7 @@ class SafePoints:
         return SafePointKept(
             *(point.kept_at_s, service, version, point.title),
             *(point.image, point.reference, point.image_bytes),
+            instances=count,
         )
 
     async def hold(self, control: Control, service: str, version: str) -> SafePoint:
@@ -227,21 +235,32 @@ class SafePoints:
             GiveUp: there is nothing to go back to; says why.
         """
         spec, remembered = control.stack.services[service], control.state.service(service)
-        if not version:
-            point = way_back(spec, remembered, control.settings)
-            if isinstance(point, NoWayBack):
-                raise GiveUp(point.reason)
-            version = point.version
-        kept, now = await self._both(control, service, version)
-        return kept.title or version, differences(kept, now)
+        if version:
+            kept, now = await self._both(control, service, version)
+            return kept.title or version, differences(kept, now)
+        point = way_back(spec, remembered, control.settings)
+        if isinstance(point, NoWayBack):
+            raise GiveUp(point.reason)
+        count = number_of(spec, remembered, point)
+        title = title_of(remembered, point, count)
+        found = [f"replicas: {remembered.counted} → {count}"] if count else []
+        if point.version != remembered.version:
+            found += differences(*await self._both(control, service, point.version))
+        return title, found
 
-    async def differs(self, control: Control, service: str, version: str) -> Sequence[str]:
-        """What would be another one of what runs, if it went back to this version.
+    async def differs(self, control: Control, step: Step) -> Sequence[str]:
+        """What would be another one of what runs, if it went back by this step.
 
         Raises:
             GiveUp: it is not there any more. TryAgain: not now.
         """
-        return differences(*await self._both(control, service, version))
+        parameters = step.parameters
+        count = parameters.get(INSTANCES)
+        found = [f"replicas: {parameters.get(BEFORE)} → {count}"] if count else []
+        if of_number_alone(parameters):
+            return found
+        version = str(parameters.get(TO, ""))
+        return [*found, *differences(*await self._both(control, step.target, version))]
 
     async def _both(
         self, control: Control, service: str, version: str
@@ -249,6 +268,14 @@ class SafePoints:
         """What was kept, and what runs."""
         async with asyncio.timeout(control.settings.lease_s):
             return await self.get(service, version), await control.runtime.capture(service)
+
+
+def _count(control: Control, look: Look, service: str) -> int:
+    """How many there are; 0 while fewer have come up than are to be there."""
+    there = len(look.observation.services[service].instances)
+    remembered = control.state.service(service)
+    declared = control.stack.services[service].instances
+    return there if there >= (remembered.counted or remembered.count_of(declared)) else 0
 
 
 def _name(service: str, version: str) -> str:

@@ -16,8 +16,8 @@ from everup.model.evidence import OutcomeState
 from everup.model.kinds import ActionKind, InstanceState
 from everup.model.observation import ServiceObservation
 from everup.model.restore import RESTORE
-from everup.model.safe_point import TO
-from everup.model.scaling import COUNTS, INSTANCES, SIZES
+from everup.model.safe_point import TO, of_number_alone
+from everup.model.scaling import BEFORE, COUNTS, INSTANCES, SIZES
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec
 from everup.model.state import InFlight, StackState
@@ -109,7 +109,15 @@ def _went_back(
     """By what runs, not by whose life it is: what was put back is another life of the same."""
     wanted = flight.step.parameters.get(TO)
     there = [i.instance for i in seen.instances]
+    if of_number_alone(flight.step.parameters):
+        if len(there) == flight.step.parameters.get(BEFORE) and not is_early:
+            return _not(flight, now_s, "did not happen: there are as many instances as before")
+        return _counted(flight, seen, now_s, is_early=is_early)
     back = [i for i in there if i.version == wanted]
+    count = int(flight.step.parameters.get(INSTANCES, 0)) or len(there)
+    if there and len(back) == len(there) != count:
+        text = f"interrupted: it went back, and {len(there)} instances are there, not {count}"
+        return None if is_early else _not(flight, now_s, text)  # the rest is a step of its own
     if there and len(back) == len(there):
         if all(i.state is InstanceState.RUNNING for i in there):
             return _done(flight, now_s)

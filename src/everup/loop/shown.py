@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from everup.model.decision import Proposal
 from everup.model.kinds import ActionKind
-from everup.model.safe_point import TO
 
 if TYPE_CHECKING:
     from everup.loop.control import Control
@@ -53,9 +52,8 @@ class ShownToPeople:
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
     async def _read(self, control: Control, proposal: Proposal) -> None:
-        version = str(proposal.steps[0].parameters.get(TO, ""))
         try:
-            lines = await control.safe_points.differs(control, proposal.service, version)
+            lines = await control.safe_points.differs(control, proposal.steps[0])
         except Exception as error:  # noqa: BLE001 - a stranger's runtime may raise anything
             lines = [f"what would differ cannot be shown: {str(error) or type(error).__name__}"]
         self._known[proposal.key] = tuple(line[:CHARS_MOST] for line in lines[:LINES_MOST])

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from everup.loop.gather import Gather, OwnFiles, Parts
 from everup.loop.manifests import manifest_of, snapshot_from, users, with_sum
-from everup.loop.pins import unpin
+from everup.loop.pins import held_images, unpin
 from everup.loop.ports import Shelf
 from everup.loop.schedule import is_rest
 from everup.model.entries import (
@@ -26,10 +27,17 @@ from everup.model.entries import (
     SnapshotVerified,
     VersionSeen,
 )
-from everup.model.errors import Damaged, EverupError, GiveUp, TryAgain
+from everup.model.errors import EverupError, GiveUp, TryAgain
 from everup.model.kinds import UNKNOWN, ActionKind, is_known
 from everup.model.runtime import Capability, Captured, KeptFile
-from everup.model.snapshot import Checked, ServiceSnapshot, Snapshot, SnapshotMark, SnapshotReason
+from everup.model.snapshot import (
+    Checked,
+    Harm,
+    ServiceSnapshot,
+    Snapshot,
+    SnapshotMark,
+    SnapshotReason,
+)
 from everup.rollback_manager import is_due, to_drop
 from everup.rollback_manager.retain import all_safe, taken_at_s
 
@@ -145,6 +153,10 @@ class Snapshots:
         not asked for again; "" or why there is none, which stops nothing."""
         if intent.step.kind not in CHANGING or not self._control.settings.rollback_enabled:
             return ""
+        under_way = self._control.state.open_restore
+        if under_way is not None and under_way.back_to_id:
+            if any(step.service == intent.step.target for step in under_way.steps):
+                return ""  # one of the whole stack was taken before the first step
         if why := self.why_not():
             return f"no snapshot before it: {why}"
         most_s = self._control.settings.snapshot_before_most_s
@@ -200,13 +212,16 @@ class Snapshots:
         return self._gather.counted(part)
 
     async def verify(self, by: str) -> Checked:
-        """Read everything that is kept, and say what is not as it was.
+        """Read everything that is kept, look for every image that we gave a name to, and say what
+        is not as it was.
 
         Raises:
             TryAgain, AskAHuman: it cannot be read at all.
         """
         wanted, lost = await self._manifests()
         found = await self._shelf.verify({**users(wanted), **{m.digest: [m.id] for m in lost}})
+        names = {name for harm in found.harms for name in harm.used_by}
+        found = replace(found, harms=(*found.harms, *await self._images_gone(wanted)))
         harms = [harm.text for harm in found.harms]
         if len(harms) > HARMS_MOST:
             harms = [*harms[:HARMS_MOST], f"and {len(harms) - HARMS_MOST} more"]
@@ -218,7 +233,6 @@ class Snapshots:
         await control.write([said])
         if found.harms:
             control.beside.rooms.log.warning("kept_damaged", text="; ".join(harms))
-            names = {name for harm in found.harms for name in harm.used_by}
             await control.safe_points.keep_anew(control, names)
         return found
 
@@ -369,9 +383,21 @@ class Snapshots:
         for mark in self._control.state.snapshots:
             try:
                 found.append(await self._read(mark))
-            except Damaged:
+            except GiveUp:
                 lost.append(mark)
         return found, lost
+
+    async def _images_gone(self, kept: Sequence[Snapshot]) -> list[Harm]:
+        """Images that bear a name of ours for these or for a safe point, and are not there."""
+        control = self._control
+        found: list[Harm] = []
+        for image, (captured, who) in held_images(kept, control.state).items():
+            if captured.service in control.stack.services:
+                async with asyncio.timeout(control.settings.action_deadline_s):
+                    is_gone = bool(await control.runtime.lacks(captured))
+                if is_gone:
+                    found.append(Harm(image, "missing", who))
+        return found
 
     async def _read(self, mark: SnapshotMark) -> Snapshot:
         return snapshot_from(await self._shelf.read(mark.digest), mark.digest)

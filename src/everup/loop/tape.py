@@ -13,8 +13,9 @@ from everup.model.observation import ProbeResult
 from everup.rollback_manager.samples import Floats, samples
 from everup.rollback_manager.samples import Samples as Answers
 
-ANSWERS_MOST = 900
-"""For each service: an hour and a quarter at one each five seconds, a quarter at one a second."""
+ANSWERS_MOST = 3000
+"""For each service: four hours at one each five seconds, or twenty-five minutes at the pace of a
+probation. 36 kB."""
 FAILED = -1.0
 
 

@@ -25,13 +25,15 @@ class Aspect(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """An action of ours between the two: what it was, when its work was done, who asked."""
+    """An action of ours between the two: what it was, when its work was done, who asked.
+    `instances`: to how many it led; 0: it was not about that."""
 
     service: str
     kind: ActionKind
     at_s: float
     by: str
     action_id: str
+    instances: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -366,12 +366,15 @@ class CameUp:
 
 @dataclass(frozen=True, slots=True)
 class InstancesCounted:
-    """There are so many instances by somebody else's hand, and so many are wanted from now on."""
+    """There are so many instances by somebody else's hand, and so many are wanted from now on.
+    `before`: how many there were; 0: not said. `changed_at_s`: since when there are as many."""
 
     at_s: float
     service: str
     count: int
     by: str
+    before: int = 0
+    changed_at_s: float = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

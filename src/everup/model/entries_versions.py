@@ -27,7 +27,8 @@ class VersionSeen:
 
 @dataclass(frozen=True, slots=True)
 class SafePointKept:
-    """What runs was well over its probation, and is kept to go back to."""
+    """What runs was well over its probation, and is kept to go back to. `instances`: how many there
+    were; 0: nobody says, as in old journals."""
 
     at_s: float
     service: str
@@ -36,6 +37,7 @@ class SafePointKept:
     image: str = ""
     reference: str = ""
     image_bytes: float = UNKNOWN
+    instances: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,8 @@ class SafePointForgotten:
 @dataclass(frozen=True, slots=True)
 class ProbationBegan:
     """A service was changed, by whomever, and is watched closely from now on. `before` and `after`
-    are versions; `changed_at_s`: when the newest instance began."""
+    are versions; `changed_at_s`: when the newest instance began. Where there are others in number:
+    from `instances_before` to `instances`."""
 
     at_s: float
     service: str
@@ -59,12 +62,14 @@ class ProbationBegan:
     after: str
     changed_at_s: float
     by: str = ""
+    instances_before: int = 0
+    instances: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class RegressionSeen:
-    """This version was measured to do worse than what ran before the change: numbers before and
-    after in `reason`."""
+    """This version, or this many instances of it (`version` ends in `*3`), was measured to do worse
+    than what ran before the change: numbers before and after in `reason`."""
 
     at_s: float
     service: str

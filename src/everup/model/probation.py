@@ -37,7 +37,8 @@ class Probation:
 
 @dataclass(frozen=True, slots=True)
 class Worse:
-    """A version was measured to do worse than the one before it: numbers in `reason`."""
+    """It was measured to do worse than before it was changed: numbers in `reason`. `version`: as
+    `ServiceState.runs_as` says it."""
 
     version: str
     reason: str

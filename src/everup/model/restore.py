@@ -49,13 +49,12 @@ class RestoreEnding(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a service is to run from. `version` "": whatever it was last well with. `digest`: the
-    sum that what is kept must have, where one is known. `instances` 0: nobody says."""
+    """What a service is to run from. `version` "": whatever it was last well with; it stands for
+    all of its content, each byte of which is proven when it is read. `instances` 0: nobody says."""
 
     service: str
     version: str = ""
     title: str = ""
-    digest: str = ""
     instances: int = 0
 
 
@@ -71,7 +70,8 @@ class RestoreTarget:
 @dataclass(frozen=True, slots=True)
 class RestoreStep:
     """One service: from what it runs from now, to what it ran from then. `from_image`,
-    `from_reference`: how what runs now is kept for as long as this lasts."""
+    `from_reference`: how what runs now is kept for as long as this lasts. `to_instances` 0: as many
+    as there are."""
 
     service: str
     from_version: str
@@ -80,6 +80,8 @@ class RestoreStep:
     to_title: str = ""
     from_image: str = ""
     from_reference: str = ""
+    from_instances: int = 0
+    to_instances: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +176,7 @@ class RunsNow:
 
 @dataclass(frozen=True, slots=True)
 class PlannedStep:
-    """One service that would change. `instances_then` 0: nobody says."""
+    """One service that would change. `instances_then` 0: there stay as many as there are."""
 
     service: str
     from_version: str

@@ -9,6 +9,7 @@ from enum import StrEnum
 from everup.model.kinds import UNKNOWN
 from everup.model.observation import Exit, Instance
 from everup.model.restraint import Restraint
+from everup.model.version import EMPTY, files_of
 
 
 class Capability(StrEnum):
@@ -154,3 +155,9 @@ class Captured:
     title: str = field(default="", compare=False)
     files: tuple[KeptFile, ...] = field(default=(), repr=False)
     image_bytes: float = field(default=UNKNOWN, compare=False)
+
+    @property
+    def has_files(self) -> bool:
+        """Is it known what its configuration files were, also where there was none?"""
+        is_empty = not self.files and files_of(self.version) == EMPTY
+        return is_empty or any(file.content is not None for file in self.files)

@@ -23,7 +23,7 @@ from everup.model.observation import Exit, ServiceObservation
 from everup.model.prediction import MadePrediction
 from everup.model.probation import Probation, Worse
 from everup.model.restore import Restore
-from everup.model.safe_point import SafePoint
+from everup.model.safe_point import SafePoint, as_many
 from everup.model.snapshot import KeptVerified, SnapshotMark
 from everup.model.stack import ServiceSpec
 
@@ -148,21 +148,56 @@ class ServiceState:
     version: str = ""  # of its newest instance, as last seen
     changed_at_s: float = UNKNOWN  # when somebody changed it to this one
     safe_points: tuple[SafePoint, ...] = ()  # what it can go back to, newest last, bounded
-    undone: tuple[str, ...] = ()  # versions that were gone back from, bounded
+    undone: tuple[str, ...] = ()  # versions, and numbers as `*3`, gone back from, bounded
     still_ends: Mapping[str, str] = field(default_factory=dict)
     """Instance → the life that an action of ours asked to end, and that ran on."""
     ran_longest_s: float = 0.0  # of the runs whose end is written down
     probation: Probation | None = None  # while it is watched after a change
     past_probation: Probation | None = None  # the latest that ended
-    worse: Worse | None = None  # the latest version that was measured to do worse
+    worse: Worse | None = None  # the latest of what it was that was measured to do worse
+    counted: int = 0  # instances, by the latest settled word; 0: none yet
+    recounted_at_s: float = UNKNOWN  # when somebody changed their number to this one
+    recounted_by: str = ""
 
     @property
     def unproven_since_s(self) -> float:
         """When it was changed to what it is now, while that has not been well for long enough to
         count as safe. NaN: nothing was changed, or nothing is known to go back to."""
-        if not self.version or not self.safe_points:
-            return UNKNOWN
-        return UNKNOWN if self.safe_points[-1].version == self.version else self.changed_at_s
+        return self.altered_at_s if self.has_other_version or self.has_other_number else UNKNOWN
+
+    @property
+    def altered_at_s(self) -> float:
+        """When somebody last changed what it runs from, or to as many instances as were not well
+        yet."""
+        recounted_s = self.recounted_at_s if self.has_other_number else UNKNOWN
+        if not is_known(self.changed_at_s) or recounted_s > self.changed_at_s:
+            return recounted_s
+        return self.changed_at_s
+
+    @property
+    def has_other_version(self) -> bool:
+        """Does it run from something else than when it was last well?"""
+        known = self.safe_points
+        return bool(self.version and known) and known[-1].version != self.version
+
+    @property
+    def has_other_number(self) -> bool:
+        """Did somebody change how many instances there are, to others than when it was last well?
+        What Everup scales of its own accord proves itself."""
+        then = self.safe_points[-1].instances if self.safe_points else 0
+        is_other = bool(then and self.counted) and then != self.counted
+        return is_other and is_known(self.recounted_at_s)
+
+    @property
+    def runs_as(self) -> str:
+        """What it runs from; with the number of its instances, where that is another one."""
+        return f"{self.version}{as_many(self.counted)}" if self.has_other_number else self.version
+
+    @property
+    def is_undone(self) -> bool:
+        """Was this very change gone back from before?"""
+        is_same = self.has_other_number and as_many(self.counted) in self.undone
+        return is_same or (self.version in self.undone)
 
     def is_with_a_person_for(self, cause: Cause) -> bool:
         """Has a person got this trouble? Whoever was told of a leak wants a crash healed still."""

@@ -7,6 +7,9 @@ it was made of, after it a digest of its files; none where no file of it is kept
 from __future__ import annotations
 
 MARK = "+"
+EMPTY = "empty"
+"""In place of a digest: its folders are there, with no file in them. Unlike none, it can be gone
+back to, by taking away what came."""
 
 
 def with_files(made_of: str, digest: str) -> str:

@@ -6,7 +6,7 @@ done the runtime's.
 
 from everup.rollback_manager.advance import Go, Next, Over, Turn, Wait, next_step, progress
 from everup.rollback_manager.between import Held, changes
-from everup.rollback_manager.choose import NoWayBack, way_back
+from everup.rollback_manager.choose import NoWayBack, number_of, title_of, way_back
 from everup.rollback_manager.compare import differences
 from everup.rollback_manager.keep import worth_keeping
 from everup.rollback_manager.order import in_order
@@ -37,6 +37,7 @@ __all__ = [
     "is_due",
     "is_safe",
     "next_step",
+    "number_of",
     "plan_restore",
     "points_to_drop",
     "progress",
@@ -46,6 +47,7 @@ __all__ = [
     "resolved",
     "still_held",
     "target_of",
+    "title_of",
     "to_drop",
     "way_back",
     "worth_keeping",

@@ -143,7 +143,8 @@ def _back(
             return Wait(name, f"{name} is not seen at present")
         there = _versions(observation, name)
         states = {one.instance.state for one in seen.instances}
-        if there == {step.from_version} and InstanceState.EXITED not in states:
+        is_as_many = not step.to_instances or len(seen.instances) == step.from_instances
+        if there == {step.from_version} and is_as_many and InstanceState.EXITED not in states:
             continue  # it was never changed, or is back already
         if waiting := _may_come_back(name, state, observation.at_s, settings):
             return waiting

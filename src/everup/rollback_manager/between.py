@@ -8,32 +8,30 @@ for each aspect of each service that is another one. Called by `loop`.
 | image, file | `emergency_rollback` |
 | configuration | that, and what takes a service off its networks or puts it there |
 | limit | `scale_up`, `scale_down` |
-| replicas | `scale_out`, `scale_in` |
+| replicas | `scale_out`, `scale_in`, `emergency_rollback`, where they led to this very number |
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 
 from everup.model.comparison import Aspect, Change, Deed
 from everup.model.kinds import ActionKind, is_known
 from everup.model.runtime import Captured, KeptFile
 from everup.model.snapshot import ServiceSnapshot, Snapshot
-from everup.rollback_manager.compare import SINCE, bounded, of_content
-from everup.rollback_manager.file_diff import file_lines
+from everup.rollback_manager.compare import NOISE, SINCE, bounded, of_content
+from everup.rollback_manager.file_diff import FILES_MOST, file_differences
+from everup.rollback_manager.file_diff import SINCE as FILES_SINCE
 
 OURSELVES = "everup"
 SOMEBODY = "somebody else"
 MIB = 1024 * 1024
-FILES_MOST = 20
 LIMITS = ("memory_bytes", "cpus", "host.Memory", "host.NanoCpus", "host.Cpu", "host.KernelMemory")
 """Beginnings of paths in a configuration that say how much an instance may use."""
 
 ELSEWHERE = ("image", "instances")
-NOISE = ("config.Labels.com.docker.compose.", "host.ContainerIDFile")
-"""What a deploy tool writes down for itself; it says nothing of what runs."""
-
 _NETWORKS = (ActionKind.ISOLATE, ActionKind.REJOIN, ActionKind.FAILOVER)
 OURS: Mapping[Aspect, frozenset[ActionKind]] = {
     Aspect.IMAGE: frozenset({ActionKind.EMERGENCY_ROLLBACK}),
@@ -42,7 +40,9 @@ OURS: Mapping[Aspect, frozenset[ActionKind]] = {
     Aspect.LIMIT: frozenset(
         {ActionKind.SCALE_UP, ActionKind.SCALE_DOWN, ActionKind.EMERGENCY_ROLLBACK}
     ),
-    Aspect.REPLICAS: frozenset({ActionKind.SCALE_OUT, ActionKind.SCALE_IN}),
+    Aspect.REPLICAS: frozenset(
+        {ActionKind.SCALE_OUT, ActionKind.SCALE_IN, ActionKind.EMERGENCY_ROLLBACK}
+    ),
 }
 
 
@@ -64,13 +64,26 @@ def changes(first: Held, second: Held, deeds: Sequence[Deed]) -> Sequence[Change
     found: list[Change] = []
     services = {**first.snapshot.services, **second.snapshot.services}
     for name in sorted(services):
+        now = second.snapshot.services.get(name)
+        count = 0 if now is None else now.instances
         for aspect, lines in _of_service(name, first, second):
             if lines:
-                found.append(_by_whom(name, aspect, bounded(lines), between))
-    for path in sorted({*first.files, *second.files})[:FILES_MOST]:
-        if lines := file_lines(path, first.files.get(path), second.files.get(path)):
+                about = _about(aspect, count, between)
+                found.append(_by_whom(name, aspect, bounded(lines), about))
+    paths = {path for held in (first, second) for path in (*held.snapshot.files, *held.files)}
+    for path in sorted(paths)[:FILES_MOST]:
+        lines = list(file_differences(_own_file(path, first), _own_file(path, second), FILES_SINCE))
+        if lines:
             found.append(Change("", Aspect.STACK_FILE, tuple(lines), by=SOMEBODY))
     return found
+
+
+def _own_file(path: str, held: Held) -> Sequence[KeptFile]:
+    """One of the stack's own files; of one that is damaged, that it is."""
+    if (content := held.files.get(path)) is not None:
+        return [KeptFile(path, sha256(content).hexdigest(), content)]
+    is_there = path in held.snapshot.files or path in held.damaged
+    return [KeptFile(path, why_not=held.damaged.get(path, "it was not read"))] if is_there else []
 
 
 def _of_service(name: str, first: Held, second: Held) -> Iterator[tuple[Aspect, Sequence[str]]]:
@@ -99,34 +112,11 @@ def _of_service(name: str, first: Held, second: Held) -> Iterator[tuple[Aspect, 
                 lines.append(f"{path}: {text}")
         limits = limits or sizes
         yield Aspect.CONFIGURATION, lines
-        yield Aspect.FILE, list(_files(before, after))
+        files = file_differences(before.files, after.files, FILES_SINCE)
+        yield Aspect.FILE, bounded(list(files))
     yield Aspect.LIMIT, limits
     if old.instances != new.instances:
         yield Aspect.REPLICAS, [f"{old.instances} → {new.instances}"]
-
-
-def _files(before: Captured, after: Captured) -> Iterator[str]:
-    old = {file.path: file for file in before.files}
-    new = {file.path: file for file in after.files}
-    for path in sorted({*old, *new})[:FILES_MOST]:
-        one, other = old.get(path), new.get(path)
-        if one is None or other is None:
-            yield f"{path}: {'is new' if one is None else 'is gone'}"
-        elif one.content is None or other.content is None:
-            if one.digest != other.digest:
-                yield f"{path}: changed; {one.why_not or other.why_not or 'it was not kept'}"
-        else:
-            yield from file_lines(path, one.content, other.content)
-            yield from _owner(one, other)
-
-
-def _owner(one: KeptFile, other: KeptFile) -> Iterator[str]:
-    if (one.mode, one.uid, one.gid) != (other.mode, other.uid, other.gid):
-        yield f"{one.path}: {_rights(one)} → {_rights(other)}"
-
-
-def _rights(file: KeptFile) -> str:
-    return f"mode {file.mode & 0o7777:04o} of {file.uid}:{file.gid}"
 
 
 def _limits(old: ServiceSnapshot, new: ServiceSnapshot) -> Iterator[str]:
@@ -150,6 +140,13 @@ def _cpus(value: float) -> str:
 
 def _named(captured: Captured) -> str:
     return captured.title or captured.image or "unknown"
+
+
+def _about(aspect: Aspect, count: int, deeds: Sequence[Deed]) -> Sequence[Deed]:
+    """What may have made this of it: a number is ours where we led to that very number."""
+    if aspect is not Aspect.REPLICAS:
+        return deeds
+    return [deed for deed in deeds if deed.instances == count]
 
 
 def _by_whom(service: str, aspect: Aspect, lines: Sequence[str], deeds: Sequence[Deed]) -> Change:

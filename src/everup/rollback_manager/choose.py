@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from everup.model.safe_point import SafePoint
+from everup.model.safe_point import SafePoint, number_stays
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec
 from everup.model.state import ServiceState
-from everup.model.version import only_files_differ
+from everup.model.version import files_of, only_files_differ
 
+ONE_WAY = "one_way"
 STATEFUL = "stateful"
 """Name of the refusal for what keeps data; its files alone may go back all the same."""
 
@@ -29,12 +30,19 @@ class NoWayBack:
 def way_back(
     spec: ServiceSpec, remembered: ServiceState, settings: Settings
 ) -> SafePoint | NoWayBack:
-    """The newest safe point that is another version than the one that runs. Of what keeps data
-    only one with other files, unless its owner declared that it may go back."""
+    """The newest safe point, where only the number of instances is another one since; else the
+    newest that is another version than the one that runs. Of what keeps data only one with other
+    files, unless its owner declared that it may go back."""
     no = forbidden(spec, settings)
+    if remembered.has_other_number and not remembered.has_other_version:
+        return _to_its_number(spec, remembered, no)
     if no is not None and no.name != STATEFUL:
         return no
     others = [p for p in reversed(remembered.safe_points) if p.version != remembered.version]
+    if others and not (others := [p for p in others if can_be_written(p, remembered.version)]):
+        return NoWayBack(
+            f"only configuration files of {spec.name} changed, and what they were was not kept"
+        )
     if no is not None:
         others = [p for p in others if only_files_differ(p.version, remembered.version)]
         if not others:
@@ -51,6 +59,48 @@ def way_back(
     )
 
 
+def can_be_written(point: SafePoint, version: str) -> bool:
+    """Is more to be done than to write files of which nothing was kept?"""
+    return not only_files_differ(point.version, version) or bool(files_of(point.version))
+
+
+def number_of(spec: ServiceSpec, remembered: ServiceState, point: SafePoint) -> int:
+    """How many instances there are to be once it went back; 0: as many as there are. Only where
+    somebody changed their number: what Everup scaled is proven by itself."""
+    is_other = remembered.has_other_number and point.instances not in (0, remembered.counted)
+    if spec.is_stateful and not spec.rollback_is_safe:
+        return 0
+    if not is_other or number_stays(spec, remembered.counted, point.instances):
+        return 0
+    return point.instances
+
+
+def title_of(remembered: ServiceState, point: SafePoint, count: int) -> str:
+    """What a person would call what it goes back to."""
+    if not count:
+        return point.title
+    many = f"{count} instance{'s' if count > 1 else ''}"
+    return many if point.version == remembered.version else f"{point.title} with {many}"
+
+
+def _to_its_number(
+    spec: ServiceSpec, remembered: ServiceState, no: NoWayBack | None
+) -> SafePoint | NoWayBack:
+    """Older data are no matter here, only that a service that keeps data has copies at all."""
+    point = remembered.safe_points[-1]
+    if no is not None and no.name == STATEFUL:
+        text = (
+            f"{spec.name} keeps data, and how many instances it has is not changed of Everup's own "
+            "accord; if it may, declare rollback_safe: true, or the label everup.rollback_safe=true"
+        )
+        return NoWayBack(text, STATEFUL)
+    if no is not None and no.name != ONE_WAY:
+        return no
+    if why := number_stays(spec, remembered.counted, point.instances):
+        return NoWayBack(why, "instances")
+    return point
+
+
 def forbidden(spec: ServiceSpec, settings: Settings) -> NoWayBack | None:
     """Why it may go back to nothing at all, whatever is kept; None when it may."""
     if not settings.rollback_enabled:
@@ -62,7 +112,7 @@ def forbidden(spec: ServiceSpec, settings: Settings) -> NoWayBack | None:
             "version cannot run on what a newer one has written (one_way: true, or the label "
             "everup.one_way=true)"
         )
-        return NoWayBack(text, "one_way")
+        return NoWayBack(text, ONE_WAY)
     if spec.is_stateful and not spec.rollback_is_safe:
         text = (
             f"{spec.name} keeps data, which an older version may not be able to read; if it is, "

@@ -1,7 +1,7 @@
 """What differs between two captured configurations, for a person to read. Pure.
 
 Flows in: what was kept and what runs. Flows out: a line for each difference. Values of the
-environment are never shown: they may be secrets. Of files see `compare_files`.
+environment are never shown: they may be secrets. Of files see `file_diff`.
 """
 
 from __future__ import annotations
@@ -11,12 +11,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from everup.model.runtime import Captured
-from everup.rollback_manager.compare_files import file_differences
+from everup.rollback_manager.file_diff import BACK as FILES_BACK
+from everup.rollback_manager.file_diff import file_differences
 
 LINES_MOST = 40
 CHARS_MOST = 120
 DEEP_MOST = 12
 HIDDEN = frozenset({"env", "Env"})
+NOISE = ("config.Labels.com.docker.compose.", "host.ContainerIDFile")
+"""What a deploy tool writes down for itself; it says nothing of what runs."""
+
 NOTHING: tuple[object, ...] = (None, "", 0, False, [], {}, ())
 
 
@@ -38,8 +42,11 @@ def differences(kept: Captured, now: Captured) -> Sequence[str]:
     lines = []
     if kept.title and kept.title != now.title:
         lines.append(f"runs from: {now.title or 'unknown'} → {kept.title}")
-    lines += [f"{path}: {text}" for path, text in of_content(now.content, kept.content, BACK)]
-    lines += file_differences(kept.files, now.files)
+    for path, text in of_content(now.content, kept.content, BACK):
+        if not path.startswith(NOISE):
+            lines.append(f"{path}: {text}")
+    for line in file_differences(now.files, kept.files, FILES_BACK):
+        lines.append(line if line.startswith("  ") else f"file {line}")
     return bounded(lines)
 
 
@@ -66,6 +73,8 @@ def _differ(
         for name in sorted({*first, *second}, key=str):
             if path == "" and name == "image" and "image" in first and "image" in second:
                 continue  # the title says it, with its content address
+            if path == "" and name == "instances":
+                continue  # how many there are goes back by a step of its own, and is said there
             below = f"{path}.{name}" if path else str(name)
             if path.rpartition(".")[2] in HIDDEN:
                 yield from _hidden(below, first, second, str(name), words)

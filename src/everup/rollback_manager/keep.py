@@ -1,7 +1,8 @@
 """What runs now and has been well for long enough to be worth going back to. Pure.
 
 Flows in: a look, what is remembered. Flows out: (service, version) of what should be kept and is
-not yet. Called after each look by `loop.safe_points`, which does the keeping.
+not yet, be it for the number of its instances alone. Called after each look by `loop.safe_points`,
+which does the keeping.
 
 | it has | it must have been well for |
 |---|---|
@@ -23,7 +24,7 @@ from everup.model.kinds import Condition, InstanceState, ProbeVerdict, is_known
 from everup.model.observation import InstanceObservation, Observation
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec, Stack
-from everup.model.state import Memory, StackState
+from everup.model.state import Memory, ServiceState, StackState
 from everup.rollback_manager.probation import is_over_for
 
 
@@ -63,7 +64,7 @@ def _proven(
     version = versions.pop()
     if versions or not version or version != remembered.version:
         return ""
-    if remembered.safe_points and remembered.safe_points[-1].version == version:
+    if remembered.safe_points and not _is_news(remembered, version, len(seen.instances)):
         return ""
     if remembered.safe_points and not all(_has_read_them(one) for one in seen.instances):
         return ""
@@ -85,6 +86,15 @@ def _proven(
     if not is_known(since_s) or now_s - since_s < least_s:
         return ""
     return version if all(_is_proven(one, now_s, least_s) for one in seen.instances) else ""
+
+
+def _is_news(remembered: ServiceState, version: str, count: int) -> bool:
+    """Is it another version than was kept last, or another settled number of instances?"""
+    newest = remembered.safe_points[-1]
+    if newest.version != version:
+        return True
+    is_settled = not remembered.isolated and remembered.owed_undo is None
+    return is_settled and remembered.counted in (0, count) and newest.instances != count
 
 
 def _has_read_them(one: InstanceObservation) -> bool:

@@ -8,11 +8,13 @@ The test of latency, on logarithms, so that it is about ratios:
 
 1. Far outliers are drawn in (`samples.drawn_in`), for old and new by the same measure.
 2. The noise of a mean is that of single answers and that of slow waves: by how much means of one
-   and three minutes differ from one another more than single answers explain.
+   and three minutes differ from one another more than single answers explain, over up to three
+   hours before the change.
 3. What load explains (`load.allowance`), what is slower everywhere (`elsewhere`), what the same
    hours of earlier days rose by, and what a steady climb before the change leads on to, is allowed.
 4. The rest must exceed `tolerance` by more than a boundary that holds however often one looks
-   (`sequential.boundary`), must still be there in the latest third, and be `least_s` in seconds.
+   (`sequential.boundary`), must still be there by half in the latest third, and be `least_s` in
+   seconds.
 
 CPU for a request goes the same way; errors by an e-process (`sequential.too_many`), where answers
 that fail together count as few. The first `warm_up_s` after a change are left out: caches are cold.
@@ -34,8 +36,8 @@ import numpy as np
 
 from everup.model.kinds import UNKNOWN, is_known
 from everup.rollback_manager.load import allowance
-from everup.rollback_manager.noise import noise_of
-from everup.rollback_manager.samples import Floats, Samples, drawn_in, logs, scale_of
+from everup.rollback_manager.noise import Noise, Series, noise_of
+from everup.rollback_manager.samples import Floats, Samples, Scale, drawn_in, logs, scale_of
 from everup.rollback_manager.sequential import boundary, share_most, too_many
 
 DAY_S = 86_400.0
@@ -43,7 +45,10 @@ DAYS_MOST, DAYS_LEAST = 14, 3
 SIGNALS = 3
 SHARE_Z = 4.4  # one-sided 5e-6, of the usual share of errors
 SLOT_S = 10.0
-LATE_SHARE = 1.0 / 3.0
+LATE_SHARE, STILL_SHARE = 1.0 / 3.0, 0.5
+"""So much of what is measured must still be there in so much of the time, the latest: else it was
+slow for a while, as after a cold start, and is over it."""
+HOUR_LEAST = 30
 NORMAL_BY_MAD = 1.4826
 
 
@@ -59,7 +64,8 @@ class Measure(StrEnum):
 class Bounds:
     """`alpha`: chance of a false alarm for one change, over all three measures and all looks.
     `tolerance`: a ratio up to which nothing is called worse. `errors_more`: the same for the share
-    of errors, as a difference. `tuned_s`: after which the boundary is lowest."""
+    of errors, as a difference. `tuned_s`: after which the boundary is lowest. `noise_most_s`: how
+    far back noise is read from."""
 
     alpha: float = 3e-5
     tolerance: float = 1.03
@@ -70,6 +76,7 @@ class Bounds:
     answers_least: int = 30
     before_least_s: float = 300.0
     before_most_s: float = 3600.0
+    noise_most_s: float = 3 * 3600.0
     tuned_s: float = 240.0
 
 
@@ -103,8 +110,53 @@ class Regression:
         return tuple(one for one in self.compared if one.is_worse)
 
 
+@dataclass(frozen=True, slots=True)
+class _Old:
+    """One measure before a change, in logarithms."""
+
+    scale: Scale
+    base: float
+    middle: float
+    noise: Noise
+
+
+class Usual:
+    """What a service answered before a change, which is the same at every look since."""
+
+    def __init__(self, before: Samples, changed_s: float, bounds: Bounds | None = None) -> None:
+        self.changed_s, self.bounds = changed_s, bounds or Bounds()
+        self.hours = _hours(before, changed_s, self.bounds)
+        self._known: dict[Measure, _Old | str] = {}
+
+    @property
+    def last(self) -> Samples:
+        """The hour before the change."""
+        return self.hours[0]
+
+    def of(self, measure: Measure) -> _Old | str:
+        """What is usual, or why that is not known."""
+        if measure not in self._known:
+            self._known[measure] = self._find(measure)
+        return self._known[measure]
+
+    def _find(self, measure: Measure) -> _Old | str:
+        times_s, weights, values = _told(self.last, measure)
+        least_s = self.bounds.before_least_s
+        if len(values) < self.bounds.answers_least or self.changed_s - times_s[0] < least_s:
+            return f"it was seen for less than {least_s:g} s before the change"
+        scale = scale_of(values)
+        values = drawn_in(values, scale)
+        earlier = [_told(hour, measure) for hour in self.hours[1:]]
+        noise = noise_of(
+            (times_s, weights, values),
+            [(t, w, drawn_in(v, scale_of(v))) for t, w, v in earlier if len(v) >= HOUR_LEAST],
+        )
+        base = float(np.average(values, weights=weights))
+        return _Old(scale, base, float(np.median(values)), noise)
+
+
 def regression(
-    before: Samples,
+    before: Samples | Usual,
     after: Samples,
     changed_s: float,
     *,
@@ -120,18 +172,17 @@ def regression(
     go with it, and days are none then."""
     bounds = bounds or Bounds()
     if time_scale != 1.0:
-        before, after = (one.at_pace(changed_s, time_scale) for one in (before, after))
-        past = None
-    before = before.between(changed_s - bounds.before_most_s, changed_s)
+        after, past = after.at_pace(changed_s, time_scale), None
+    if isinstance(before, Samples):
+        before = Usual(before.at_pace(changed_s, time_scale), changed_s, bounds)
     after = after.between(changed_s + bounds.warm_up_s, math.inf)
-    allowed = allowance(before, after, capacity)
-    watch = _Watch(before, after, changed_s, past, bounds)
+    allowed = allowance(before.last, after, capacity)
+    watch = _Watch(before, after, past)
     slower = max(0.0, math.log(elsewhere)) if elsewhere > 0.0 else 0.0
     found: list[Comparison] = []
     held = ""
     latency = watch.ratio(
         Measure.LATENCY,
-        (logs(before.latency_s), logs(after.latency_s)),
         allowed.log_ratio + slower,
         np.where(allowed.comparable, after.answers, 0.0),
     )
@@ -143,14 +194,31 @@ def regression(
         found.append(latency.by(allowed.by))
     errors = watch.errors()
     found += [errors] if errors is not None else []
-    with np.errstate(invalid="ignore", divide="ignore"):
-        each = (
-            logs(before.cpu_ratio / before.rate_per_s),
-            logs(after.cpu_ratio / after.rate_per_s),
-        )
-    cpu = watch.ratio(Measure.CPU, each, np.zeros(len(after)), after.answers)
+    cpu = watch.ratio(Measure.CPU, np.zeros(len(after)), after.answers)
     found += [] if isinstance(cpu, str) else [cpu.comparison]
     return Regression(tuple(found), held)
+
+
+def _hours(before: Samples, changed_s: float, bounds: Bounds) -> Sequence[Samples]:
+    """What lies before the change, in parts of `before_most_s`, the last one first."""
+    parts = max(1, round(bounds.noise_most_s / bounds.before_most_s))
+    ends_s = [changed_s - part * bounds.before_most_s for part in range(parts)]
+    return [before.between(end_s - bounds.before_most_s, end_s) for end_s in ends_s]
+
+
+def _measured(seen: Samples, measure: Measure) -> Floats:
+    """Its logarithms; NaN where it is not known."""
+    if measure is Measure.LATENCY:
+        return logs(seen.latency_s)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return logs(seen.cpu_ratio / seen.rate_per_s)
+
+
+def _told(seen: Samples, measure: Measure) -> Series:
+    """Where it is known."""
+    values = _measured(seen, measure)
+    has = np.isfinite(values) & (seen.answers > 0.0)
+    return seen.times_s[has], seen.answers[has], values[has]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,40 +236,32 @@ class _Found:
 class _Watch:
     """Before and after of one change."""
 
-    def __init__(
-        self,
-        before: Samples,
-        after: Samples,
-        changed_s: float,
-        past: Samples | None,
-        bounds: Bounds,
-    ) -> None:
-        self.before, self.after, self.past = before, after, past
-        self.changed_s, self.bounds = changed_s, bounds
+    def __init__(self, usual: Usual, after: Samples, past: Samples | None) -> None:
+        self.usual, self.after, self.past = usual, after, past
+        self.changed_s, self.bounds = usual.changed_s, usual.bounds
 
-    def ratio(
-        self, measure: Measure, logged: tuple[Floats, Floats], allowed: Floats, weight: Floats
-    ) -> _Found | str:
-        """The comparison, or why there is none."""
-        bounds, (old, new) = self.bounds, logged
-        had = np.isfinite(old) & (self.before.answers > 0.0)
-        has = np.isfinite(new) & (weight > 0.0)
-        t_old, w_old, old = self.before.times_s[had], self.before.answers[had], old[had]
-        t_new, w_new, new, allowed = self.after.times_s[has], weight[has], new[has], allowed[has]
-        if len(old) < bounds.answers_least or self.changed_s - t_old[0] < bounds.before_least_s:
-            return f"it was seen for less than {bounds.before_least_s:g} s before the change"
+    def ratio(self, measure: Measure, allowed: Floats, comparable: Floats) -> _Found | str:
+        """The comparison, or why there is none. `comparable`: weights, 0 where it cannot be."""
+        bounds, old = self.bounds, self.usual.of(measure)
+        if isinstance(old, str):
+            return old
+        new = _measured(self.after, measure)
+        has = np.isfinite(new) & (comparable > 0.0)
+        t_new, w_new, new, allowed = (
+            self.after.times_s[has],
+            comparable[has],
+            new[has],
+            allowed[has],
+        )
         lasted_s = _lasted_s(t_new)
         if w_new.sum() < bounds.answers_least or lasted_s < bounds.lasts_least_s:
             return (
                 f"{w_new.sum():.0f} answers over {lasted_s:.0f} s since it warmed up: too few yet"
             )
-        scale = scale_of(old)
-        old = drawn_in(old, scale)
-        noise = noise_of(t_old, w_old, old)
-        base = float(np.average(old, weights=w_old))
+        noise = old.noise
         climbs = noise.climbs_per_s * np.maximum(t_new - noise.middle_s, 0.0)
         explained = allowed + climbs
-        left = drawn_in(new - explained, scale) - base
+        left = drawn_in(new - explained, old.scale) - old.base
         rest = float(np.average(left, weights=w_new))
         usual, varies = self._usually(measure, t_new[-1])
         own = noise.own(w_new, left)
@@ -211,9 +271,10 @@ class _Watch:
         least = rest - usual - out * math.sqrt(variance)
         late = t_new >= t_new[-1] - LATE_SHARE * (t_new[-1] - t_new[0])
         still = float(np.average(left[late], weights=w_new[late])) - usual
-        value_old, value_new = math.exp(float(np.median(old))), math.exp(float(np.median(new)))
+        value_old, value_new = math.exp(old.middle), math.exp(float(np.median(new)))
         is_much = measure is not Measure.LATENCY or value_new - value_old >= bounds.least_s
-        is_worse = least > tolerance and still > tolerance and is_much
+        is_there = still > max(tolerance, STILL_SHARE * (rest - usual))
+        is_worse = least > tolerance and is_there and is_much
         mean_allowed = float(np.average(explained, weights=w_new)) + usual
         return _Found(
             Comparison(
@@ -262,7 +323,7 @@ class _Watch:
 
     def errors(self) -> Comparison | None:
         """More of what was asked fails than usual?"""
-        bounds, old, new = self.bounds, self.before, self.after
+        bounds, old, new = self.bounds, self.usual.last, self.after
         asked_old, asked_new = float(np.nansum(old.answers)), float(np.nansum(new.answers))
         lasted_s = _lasted_s(new.times_s)
         if min(asked_old, asked_new) < bounds.answers_least or lasted_s < bounds.lasts_least_s:
@@ -282,6 +343,15 @@ class _Watch:
         return Comparison(
             *(Measure.ERRORS, was, now, ratio, UNKNOWN, is_worse, int(asked_new), lasted_s)
         )
+
+
+def _series(hour: Samples, logged: Floats) -> Series | None:
+    """For its noise; None where too little was seen in it."""
+    has = np.isfinite(logged) & (hour.answers > 0.0)
+    values = logged[has]
+    if len(values) < HOUR_LEAST:
+        return None
+    return hour.times_s[has], hour.answers[has], drawn_in(values, scale_of(values))
 
 
 def _lasted_s(times_s: Floats) -> float:
@@ -323,4 +393,4 @@ def _line(one: Comparison) -> str:
     return text
 
 
-__all__ = ["Bounds", "Comparison", "Measure", "Regression", "regression", "said"]
+__all__ = ["Bounds", "Comparison", "Measure", "Regression", "Usual", "regression", "said"]

@@ -22,11 +22,20 @@ from everup.model.restore import (
     RunsNow,
     Wanted,
 )
+from everup.model.safe_point import number_stays
 from everup.model.settings import Settings
 from everup.model.snapshot import Snapshot
 from everup.model.stack import ServiceSpec, Stack
 from everup.model.state import StackState
-from everup.rollback_manager.choose import NoWayBack, forbidden, way_back
+from everup.model.version import only_files_differ
+from everup.rollback_manager.choose import (
+    ONE_WAY,
+    NoWayBack,
+    forbidden,
+    number_of,
+    title_of,
+    way_back,
+)
 from everup.rollback_manager.order import in_order
 
 Found = Mapping[tuple[str, str], tuple[str, str]]
@@ -51,7 +60,7 @@ def target_of(
     if refusals:
         return tuple(refusals)
     parts = {
-        name: Wanted(name, part.version, part.title, part.digest, part.instances)
+        name: Wanted(name, part.version, part.title, part.instances)
         for name, part in snapshot.services.items()
         if not part.missing and (not services or name in services)
     }
@@ -80,7 +89,9 @@ def resolved(
         if isinstance(point, NoWayBack):
             refusals.append(RestoreRefusal(name, "nothing_to_roll_back", point.reason))
             continue
-        services[name] = replace(wanted, version=point.version, title=point.title)
+        count = number_of(spec, state.service(name), point)
+        title = title_of(state.service(name), point, count)
+        services[name] = replace(wanted, version=point.version, title=title, instances=count)
     return tuple(refusals) if refusals else replace(target, services=services)
 
 
@@ -96,35 +107,61 @@ def plan_restore(
     left: list[LeftAlone] = []
     refusals: list[RestoreRefusal] = []
     steps: dict[str, PlannedStep] = {}
+    kept: list[str] = []
     for name, wanted in target.services.items():
         spec = stack.services.get(name)
         if spec is None:
             left.append(LeftAlone(name, "it is not part of the stack any more"))
             continue
         runs = now.get(name, RunsNow(name))
-        if runs.version == wanted.version and not runs.others:
-            left.append(LeftAlone(name, "it runs from that already"))
+        is_there = runs.version == wanted.version and not runs.others
+        count, stays = _number(spec, wanted, runs)
+        if is_there and not count:
+            left.append(LeftAlone(name, stays or "it runs from that already"))
             continue
         if why := _is_left(spec, state):
             if target.is_named:
                 refusals.append(RestoreRefusal(name, "left_alone", f"{name}: {why}"))
             left.append(LeftAlone(name, why))
             continue
-        refusals += _refusals(spec, wanted, runs, found, settings)
+        refusals += _refusals(spec, wanted, runs, found, settings, is_there=is_there)
         steps[name] = PlannedStep(
             name,
             runs.version,
             wanted.version,
-            runs.title or runs.version,
-            wanted.title or wanted.version,
+            _titled(runs.title or runs.version, runs.instances, count),
+            _titled(wanted.title or wanted.version, count, count),
             runs.instances,
-            wanted.instances,
+            count,
         )
+        if stays:
+            kept.append(stays)
     if not steps and not refusals:
         return NothingToDo(target, tuple(left))
     order = tuple(steps[name] for name in in_order(stack, steps))
-    notes = tuple(_notes(target, stack, order))
+    notes = (*kept, *_notes(target, stack, order))
     return RestorePlan(target, order, tuple(left), tuple(refusals), notes)
+
+
+def _number(spec: ServiceSpec, wanted: Wanted, runs: RunsNow) -> tuple[int, str]:
+    """(How many instances there are to be, 0 for as many as there are; why there stay as many)."""
+    then, now = wanted.instances, runs.instances
+    if not then or not now or then == now:
+        return 0, ""
+    why = number_stays(spec, now, then)
+    if not why and runs.others and runs.version == wanted.version:
+        why = "some of them run from something else, which goes first"
+    if not why:
+        return then, ""
+    text = f"{spec.name} had {then} instances then and has {now} now, which stays: {why}"
+    return 0, text
+
+
+def _titled(title: str, instances: int, count: int) -> str:
+    """With how many, where that is part of the step."""
+    if not count or not instances or title.endswith(("instance", "instances")):
+        return title
+    return f"{title}, {instances} instance{'s' if instances > 1 else ''}"
 
 
 def _is_left(spec: ServiceSpec, state: StackState) -> str:
@@ -138,11 +175,19 @@ def _is_left(spec: ServiceSpec, state: StackState) -> str:
 
 
 def _refusals(
-    spec: ServiceSpec, wanted: Wanted, runs: RunsNow, found: Found, settings: Settings
+    spec: ServiceSpec,
+    wanted: Wanted,
+    runs: RunsNow,
+    found: Found,
+    settings: Settings,
+    *,
+    is_there: bool,
 ) -> Iterator[RestoreRefusal]:
-    """The strongest first; where an owner forbids it, what is kept does not matter."""
+    """The strongest first; where an owner forbids it, what is kept does not matter. `is_there`:
+    only the number of its instances would change."""
     name = spec.name
-    if no := forbidden(spec, settings):
+    no = forbidden(spec, settings)
+    if no is not None and not (is_there and no.name == ONE_WAY):
         yield RestoreRefusal(name, no.name, no.reason)
     elif not runs.version:
         text = f"what {name} runs from was not seen, so that there would be no way back"
@@ -155,12 +200,10 @@ def _refusals(
 def _notes(target: RestoreTarget, stack: Stack, steps: tuple[PlannedStep, ...]) -> Iterator[str]:
     """What a person should know beside the steps."""
     for step in steps:
-        if step.instances_then and step.instances_then != step.instances_now:
-            yield (
-                f"{step.service} had {step.instances_then} instances then and has "
-                f"{step.instances_now} now, which stays; to change it: "
-                f"everup scale {step.service} {step.instances_then}"
-            )
+        if only_files_differ(step.from_version, step.to_version):
+            yield f"of {step.service} nothing but configuration files goes back"
+        elif step.from_version != step.to_version and step.from_title == step.to_title:
+            yield f"of {step.service} the configuration goes back; its image is the same"
     if target.snapshot_id and not target.is_named:
         for name in sorted(set(stack.services) - set(target.services)):
             yield f"{name} is not part of {target.snapshot_id} and stays as it is"

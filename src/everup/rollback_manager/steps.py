@@ -15,6 +15,7 @@ from everup.model.decision import Expectation, ParameterValue, Proposal, Step, p
 from everup.model.kinds import ActionKind, Cause, Origin
 from everup.model.restore import RESTORE, Restore
 from everup.model.safe_point import FILES, FROM, TITLE, TO, SafePoint
+from everup.model.scaling import BEFORE, INSTANCES
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec, Stack
 from everup.model.state import StackState
@@ -35,9 +36,11 @@ def proposal_of(
     """For the gate, as any other."""
     step, spec = go.step, stack.services[go.step.service]
     frm, to, title = step.from_version, step.to_version, step.to_title
+    before, count = step.from_instances, step.to_instances
     if go.is_back:
         frm, to, title = to, frm, step.from_title
-    steps = (_step(go, spec, restore, frm, to, title, settings),)
+        before, count = count, (before if count else 0)
+    steps = (_step(go, spec, restore, (frm, to), title, (before, count), settings),)
     origin = Origin.PERSON if go.is_back else restore.origin
     cause = Cause.REQUESTED if origin is Origin.PERSON else Cause.BAD_DEPLOY
     incident = state.incident_on(spec.name)
@@ -53,7 +56,9 @@ def proposal_of(
         cause=cause,
         steps=steps,
         reason=_reason(go, restore, title),
-        expectation=_expectation(go, spec, to, title, assessment, stack, settings),
+        expectation=replace(
+            _expectation(go, spec, to, title, assessment, stack, settings), instances=count
+        ),
         incident_id=incident.id if incident is not None else None,
         by=restore.by,
         overrides=dict(restore.overrides),
@@ -66,11 +71,12 @@ def _step(
     go: Go,
     spec: ServiceSpec,
     restore: Restore,
-    frm: str,
-    to: str,
+    versions: tuple[str, str],
     title: str,
+    instances: tuple[int, int],
     settings: Settings,
 ) -> Step:
+    (frm, to), (before, count) = versions, instances
     parameters: dict[str, ParameterValue] = {
         "grace_s": grace_s_of(spec, settings),
         FROM: frm,
@@ -80,6 +86,8 @@ def _step(
     }
     if writes_files(frm, to):
         parameters[FILES] = True
+    if count:
+        parameters |= {INSTANCES: count, BEFORE: before}
     return Step(
         ActionKind.EMERGENCY_ROLLBACK,
         spec.name,

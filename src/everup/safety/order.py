@@ -14,7 +14,7 @@ from everup.model.kinds import (
     ProbeVerdict,
     is_known,
 )
-from everup.model.safe_point import FROM, TO
+from everup.model.safe_point import FROM, TO, of_number_alone
 from everup.model.stack import ServiceSpec
 from everup.model.state import as_it_is
 from everup.model.version import only_files_differ
@@ -51,7 +51,8 @@ def stateful_care(proposal: Proposal, context: Context) -> Verdict | None:
         return Refused(Check.STATEFUL_CARE, no)
     for step in proposal.steps:
         spec = context.stack.services[step.target]
-        if step.kind is ActionKind.EMERGENCY_ROLLBACK and spec.is_one_way:
+        is_back = step.kind is ActionKind.EMERGENCY_ROLLBACK
+        if is_back and spec.is_one_way and not of_number_alone(step.parameters):
             text = f"{step.target} is declared one-way: an older version cannot run"
             return Refused(Check.STATEFUL_CARE, text)
         if not spec.is_stateful:

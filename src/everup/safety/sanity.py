@@ -6,6 +6,7 @@ from everup.model.decision import Check, Delayed, Proposal, Refused, Verdict
 from everup.model.kinds import ActionKind, Origin, is_known
 from everup.model.restore import RESTORE
 from everup.model.safe_point import FROM
+from everup.model.scaling import BEFORE
 from everup.safety.context import Context
 
 PERSONS_OWN = frozenset({ActionKind.START, ActionKind.STOP})
@@ -120,14 +121,17 @@ def _undoes_a_change(proposal: Proposal, context: Context) -> Verdict | None:
         return None
     remembered, settings = context.state.service(proposal.service), context.settings
     is_of_a_set = RESTORE in proposal.steps[0].parameters
-    changed_s = remembered.changed_at_s if is_of_a_set else remembered.unproven_since_s
-    if not is_known(changed_s) or proposal.steps[0].parameters.get(FROM) != remembered.version:
+    parameters = proposal.steps[0].parameters
+    changed_s = remembered.altered_at_s if is_of_a_set else remembered.unproven_since_s
+    is_other = parameters.get(FROM) != remembered.version
+    is_other = is_other or parameters.get(BEFORE, remembered.counted) != remembered.counted
+    if not is_known(changed_s) or is_other:
         text = f"{proposal.service} was not changed since it was last well: nothing to undo"
         return Refused(Check.SOMEONE_ELSES_CHANGE, text)
     if context.now_s - changed_s > settings.rollback_window_s:
         text = f"{proposal.service} was changed more than {settings.rollback_window_s:g} s ago"
         return Refused(Check.SOMEONE_ELSES_CHANGE, text)
-    if remembered.version in remembered.undone:
+    if remembered.is_undone:
         text = f"this change of {proposal.service} was undone once already"
         return Refused(Check.SOMEONE_ELSES_CHANGE, text)
     return None

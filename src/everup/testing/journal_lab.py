@@ -141,7 +141,7 @@ def story() -> list[e.Entry]:
         e.ApprovalEnded(16.3, "apr-1", ApprovalState.EXPIRED),
         e.GivenBack(16.0, "db", ("db: its memory limit is 64 MiB again",), "Ann"),
         e.CameUp(16.0, "db", "db-0", "db-0#2", 1.5),
-        e.InstancesCounted(16.5, "db", 2, "somebody beside Everup"),
+        e.InstancesCounted(16.5, "db", 2, "somebody beside Everup", 3, 16.4),
         e.VersionSeen(16.5, "db", "sha256:a+1", "sha256:b+1"),
         e.ProbationBegan(16.5, "db", "sha256:b+1", "sha256:a+1", 16.4, "somebody beside Everup"),
         e.RegressionSeen(16.55, "db", "sha256:a+1", "latency 0.1 s before, 0.3 s since"),

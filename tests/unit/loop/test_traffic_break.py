@@ -14,7 +14,7 @@ from everup.model import entries as e
 from everup.model.breaker import BreakerState, CallOutcome, EdgeName
 from everup.model.kinds import ActionKind, Mode, ProbeVerdict
 from everup.model.request import Request, Verb
-from everup.model.routing import Order, Route, RoutedServer, ServerName
+from everup.model.routing import Order, Route, RoutedServer, Served, ServerName
 from everup.model.scaling import Spread
 from everup.model.stack import Dependency, ProbeSpec, Stack
 from tests.unit.builders import service, stack
@@ -53,8 +53,7 @@ def routed(declared: Stack = STACK, settings: Any = LONG) -> World:
                 weight=100,
                 weight_declared=100,
                 sessions=0.0,
-                requests=0.0,
-                failures=0.0,
+                served=Served(0.0, 0.0),
             )
         )
     return world
@@ -211,7 +210,7 @@ def test_what_the_router_counts_opens_it() -> None:
             await until(lambda: bool(control.breakers.not_enforced) or control.look is not None)
             await asyncio.sleep(0.3)
             known = world.routes.servers[of_edge(1)]
-            world.routes.put(replace(known, requests=6.0, failures=6.0))
+            world.routes.put(replace(known, served=Served(6.0, 6.0)))
             await until(lambda: is_away(world))
             assert view(control).calls == {"passed": 0, "failed": 6}
 

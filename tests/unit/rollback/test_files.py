@@ -12,14 +12,15 @@ from hypothesis import strategies as st
 
 from everup.loop.observe import _changed_at_s
 from everup.model.decision import Allowed, Check, Delayed, Proposal
-from everup.model.kinds import UNKNOWN
+from everup.model.kinds import UNKNOWN, ActionKind
 from everup.model.observation import Instance, Observation, ServiceObservation
 from everup.model.runtime import Captured, KeptFile
 from everup.model.safe_point import FILES, FROM, TO, SafePoint
 from everup.model.stack import ServiceSpec
 from everup.model.state import ServiceState, StackState
-from everup.model.version import files_of, made_of, only_files_differ, with_files
+from everup.model.version import EMPTY, files_of, made_of, only_files_differ, with_files
 from everup.rollback_manager import NoWayBack, differences, way_back
+from everup.rollback_manager.file_diff import LINES_MOST
 from tests.unit.builders import NOW_S, SETTINGS, service, up
 from tests.unit.rollback.test_bad_deploy import LOOPS, ask, changed
 from tests.unit.rollback.test_bad_deploy import made_of as is_made_of
@@ -88,6 +89,23 @@ class TestAsked:
         assert FILES not in found.steps[0].parameters
         assert isinstance(verdict, Allowed)
 
+    def test_what_came_into_an_empty_folder_goes_with_a_word(self) -> None:
+        point = SafePoint("a", with_files("1:old.a", EMPTY), "app:1 (old)", NOW_S - 900)
+        found, verdict = ask(loops(), changed(version=NOW, safe_points=(point,)))
+        assert isinstance(found, Proposal)
+        assert found.steps[0].parameters[FILES] is True
+        assert isinstance(verdict, Delayed)
+
+    def test_files_of_which_nothing_was_kept_are_no_way_back_and_no_bad_deploy(self) -> None:
+        point = SafePoint("a", "1:old.a", "app:1 (old)", NOW_S - 900)
+        state = changed(version=NOW, safe_points=(point,))
+        found, _ = ask(loops(), state)
+        assert isinstance(found, Proposal)
+        assert found.steps[0].kind is not ActionKind.EMERGENCY_ROLLBACK
+        back = way_back(service("a"), state.service("a"), SETTINGS)
+        assert isinstance(back, NoWayBack)
+        assert "was not kept" in back.reason
+
     def test_the_files_of_what_keeps_data_go_back_with_a_persons_word_alone(self) -> None:
         spec = service("a", is_stateful=True, restores_files=True)
         found, verdict = ask(loops(), by_file(), spec)
@@ -155,14 +173,14 @@ class TestShown:
         lines = differ(
             file("/c/app.conf", b"a\nport = 2\nz\n"), file("/c/app.conf", b"a\nport = 1\nz\n")
         )
-        assert lines[0] == "file /c/app.conf:"
+        assert lines[0] == "file /c/app.conf: changed, 13 → 13 bytes"
         assert "  -port = 2" in lines
         assert "  +port = 1" in lines
 
     def test_it_is_bounded(self) -> None:
         many = b"\n".join(b"%d" % n for n in range(500))
         lines = differ(file("/a", many), file("/a", b""))
-        assert len(lines) < 20
+        assert len(lines) == LINES_MOST + 2
         assert lines[-1].endswith("more lines")
         assert all(len(line) < 200 for line in differ(file("/a", b"x y" * 9000), file("/a", b"")))
 
@@ -173,18 +191,21 @@ class TestShown:
             ("/etc/tls/server.key", b"hunter2"),
             ("/srv/.env", b"A=hunter2"),
             ("/etc/x", b"-----BEGIN RSA PRIVATE KEY-----\nhunter2\n"),
-            ("/etc/y", b"\0hunter2"),
-            ("/etc/z", b"\xff\xfehunter2"),
         ],
     )
     def test_a_secret_only_as_changed(self, path: str, text: bytes) -> None:
         assert differ(file(path, text), file(path, b"other")) == [
-            f"file {path}: changed, and is not shown"
+            f"file {path}: changed; it looks like a secret, so nothing of it is shown"
         ]
+
+    @pytest.mark.parametrize("text", [b"\0hunter2", b"\xff\xfehunter2"])
+    def test_what_is_no_text_by_its_size(self, text: bytes) -> None:
+        lines = differ(file("/etc/y", text), file("/etc/y", b"other"))
+        assert lines == [f"file /etc/y: changed, {len(text)} → 5 bytes"]
 
     def test_what_is_mounted_as_one(self) -> None:
         lines = differ(file("/x", b"hunter2", is_secret=True), file("/x", b"o", is_secret=True))
-        assert lines == ["file /x: changed, and is not shown"]
+        assert lines == ["file /x: changed; it looks like a secret, so nothing of it is shown"]
 
     @pytest.mark.parametrize(
         "line",
@@ -211,7 +232,7 @@ class TestShown:
     def test_files_that_come_go_or_change_hands(self) -> None:
         assert differ(None, file("/a", b"x")) == ["file /a: comes back"]
         assert differ(file("/a", b"x"), None) == ["file /a: goes away, and is kept aside"]
-        assert differ(file("/a", b"x", mode=0), file("/a", b"x")) == ["file /a: mode 0 → 644"]
+        assert differ(file("/a", b"x", mode=0), file("/a", b"x")) == ["file /a: mode 0000 → 0644"]
         assert differ(file("/a", b"x", uid=7), file("/a", b"x")) == ["file /a: owner 7:0 → 0:0"]
         assert differ(None, KeptFile("/a", why_not="too large")) == [
             "file /a: is not kept: too large"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from everup.loop.pins import reference_of
+from everup.loop.pins import reference_of, stack_in, word_of
 from everup.loop.settle import settle
 from everup.model.decision import Expectation, Step
 from everup.model.entries import Intended
@@ -24,9 +27,16 @@ def test_a_name_of_ours_is_one_that_engines_take() -> None:
     name = reference_of("Shop", "Web_1", OLD)
     assert name == reference_of("Shop", "Web_1", OLD)
     assert name != reference_of("Shop", "Web_2", OLD)
-    repository, _, tag = name.partition(":")
-    assert repository == "everup-kept"
-    assert tag.isalnum()
+    assert re.fullmatch(r"everup-kept:shop\.web_1\.[0-9a-f]{16}", name)
+    assert stack_in(name) == "shop"
+    assert stack_in("everup-kept:0123456789abcdef") == stack_in("shop:1.2.3") == ""
+
+
+@given(st.text(max_size=60), st.text(max_size=60))
+def test_whatever_its_stack_and_service_are_called(stack: str, service: str) -> None:
+    name = reference_of(stack, service, OLD)
+    assert re.fullmatch(r"everup-kept:[a-z0-9_][a-z0-9_.-]{0,127}", name)
+    assert stack_in(name) == word_of(stack)
 
 
 def flight() -> InFlight:

@@ -21,7 +21,7 @@ from everup.model.stack import Stack
 from everup.model.state import PastAction, ServiceState, StackState
 from everup.rollback_manager import propose as fill
 from everup.rollback_manager import worth_keeping
-from everup.rollback_manager.probation import begins, end_of, is_over_for
+from everup.rollback_manager.probation import begins, changed_with, end_of, is_over_for
 from everup.safety import judge
 from tests.unit.builders import NOW_S, SETTINGS, context, seen, service, stack, up
 
@@ -187,16 +187,24 @@ def test_what_it_does_to_others_is_laid_to_the_changed_one() -> None:
     assert find(what, StackState(), sick("b"), sick("c")) == {}, "nothing was changed"
 
 
-def test_those_that_changed_together_and_are_joined_go_back_together() -> None:
+def test_who_is_well_and_was_changed_together_with_it_is_named_and_left() -> None:
     what = stack(service("a"), service("b", "a"), service("c"))
     gone = Probation(CHANGED_S - 20, OLD, None, NOW_S - 5, ProbationEnding.ROLLED_BACK)
     state = StackState({"a": tried(), "b": ServiceState(past_probation=gone)})
-    assert "together with b" in find(what, state)["a"].reason
-    apart = replace(gone, began_at_s=CHANGED_S - 61)
-    assert find(what, StackState({"a": tried(), "b": ServiceState(past_probation=apart)})) == {}
-    assert find(what, StackState({"a": tried(), "c": ServiceState(past_probation=gone)})) == {}
-    well = replace(gone, ending=ProbationEnding.SAFE_POINT)
-    assert find(what, StackState({"a": tried(), "b": ServiceState(past_probation=well)})) == {}
+    assert find(what, state) == {}
+    on = tried().probation
+    assert on is not None
+
+    def named(other: str, apart_s: float) -> tuple[str, ...]:
+        later = replace(on, began_at_s=on.began_at_s + apart_s)
+        known = {"a": tried(), other: ServiceState(probation=later)}
+        return changed_with("a", what, StackState(known))
+
+    assert named("b", 59) == ("b",)
+    assert named("b", 61) == ()
+    assert named("c", 0) == (), "not joined to it"
+    assert changed_with("a", what, StackState({"a": tried()})) == ()
+    assert changed_with("a", what, StackState()) == ()
 
 
 def test_the_same_one_is_not_undone_twice() -> None:

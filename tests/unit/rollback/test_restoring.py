@@ -171,12 +171,12 @@ def test_who_was_stopped_or_runs_once_stays_and_is_refused_when_named() -> None:
     assert [r.name for r in plan.refusals] == ["left_alone"]
 
 
-def test_other_counts_and_who_is_not_in_it_are_said() -> None:
+def test_other_counts_are_part_of_it_and_who_is_not_in_it_is_said() -> None:
     wanted = RestoreTarget({"db": Wanted("db", OLD, instances=3)}, "snap-1")
     plan = planned(stack(service("db"), service("web")), wanted)
     assert isinstance(plan, RestorePlan)
-    assert "everup scale db 3" in plan.notes[0]
-    assert "web is not part of snap-1" in plan.notes[1]
+    assert [(s.instances_now, s.instances_then) for s in plan.steps] == [(1, 3)]
+    assert "web is not part of snap-1" in plan.notes[0]
 
 
 def test_a_version_is_found_where_none_is_named() -> None:
@@ -207,7 +207,7 @@ def test_a_snapshot_is_a_target_whole_or_in_part() -> None:
     whole = target_of(snapshot)
     assert isinstance(whole, RestoreTarget)
     assert (set(whole.services), whole.snapshot_id, whole.is_named) == ({"db", "web"}, "snap-1", 0)
-    assert whole.services["db"] == Wanted("db", OLD, "db:1", "d1", 2)
+    assert whole.services["db"] == Wanted("db", OLD, "db:1", 2)
     part = target_of(snapshot, ["db"])
     assert isinstance(part, RestoreTarget)
     assert (set(part.services), part.is_named) == ({"db"}, True)

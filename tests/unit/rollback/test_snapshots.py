@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -47,6 +48,7 @@ class Capturing(Runtime):
     captures: int = 0
     fails: Exception | None = None
     names: dict[str, str] = field(default_factory=dict)
+    pruned: set[str] = field(default_factory=set)
 
     def run(self, service: str) -> None:
         super().run(service)
@@ -64,6 +66,9 @@ class Capturing(Runtime):
         files = (KeptFile("/etc/x.conf", version, version.encode()),)
         image = f"sha256:{version}"
         return Captured(service, content, version, image, f"app {version}", files, 100.0)
+
+    async def lacks(self, captured: Captured) -> str:
+        return "its image is gone" if captured.image in self.pruned else ""
 
     async def pin_image(self, service: str, reference: str) -> str:
         self.names[reference] = service
@@ -333,6 +338,26 @@ def test_what_is_damaged_is_named_and_what_runs_is_kept_anew(tmp_path: Path) -> 
     asyncio.run(story())
 
 
+def test_an_image_that_bears_a_name_of_ours_and_is_gone_is_named(tmp_path: Path) -> None:
+    lab = on_disk(tmp_path, Lab("a", "b"))
+
+    async def story() -> None:
+        async with lab.life() as control:
+            await until(lambda: bool(control.state.service("a").safe_points))
+            (mark,) = control.state.snapshots
+            lab.runtime.pruned.add("sha256:1:a")
+            (harm,) = (await control.snapshots.verify("ann")).harms
+            assert (harm.address, harm.what) == ("sha256:1:a", "missing")
+            assert f"{mark.id}: the image of b" in harm.used_by
+            assert "the safe point app 1:a of a" in harm.used_by
+            assert "sha256:1:a is missing" in lab.world.journal.of(e.SnapshotVerified)[-1].harms[0]
+            assert control.state.service("a").safe_points, "nothing is forgotten for it"
+            lab.runtime.pruned.clear()
+            assert not (await control.snapshots.verify("ann")).harms
+
+    asyncio.run(story())
+
+
 def test_a_manifest_that_is_damaged_is_never_used(tmp_path: Path) -> None:
     lab = on_disk(tmp_path, Lab("a"))
 
@@ -413,7 +438,8 @@ def test_dumps_are_run_only_when_asked_and_their_end_is_noted() -> None:
             task = control.snapshots.ask("ann", "why", with_dumps=True)
             found = await task
             said = {name: part.dump for name, part in found.services.items()}
-            assert said == {"a": "", "good": "done: 2 tables", "bad": "failed: no room"}
+            assert (said["a"], said["bad"]) == ("", "failed: no room")
+            assert re.fullmatch(r"done in \S+ s", said["good"]), "and nothing of what it said"
             assert (found.by, found.note) == ("ann", "why")
 
     asyncio.run(story())

@@ -148,6 +148,8 @@ class FileExchange:
             TryAgain: it cannot be read now.
         """
         path = self._path(service)
+        if not path.exists():  # a start must not depend on a descriptor being free
+            return None
         found = files.load(path)
         return _parsed(found, path.stat().st_mtime) if isinstance(found, Mapping) else None
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from everup.model.runtime import KeptFile
+from everup.model.version import EMPTY
 
 FILES_MOST = 64
 FILE_BYTES_MOST = 256 * 1024
@@ -81,7 +82,8 @@ class _Known:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What there is. `digest`: "" where no file is kept. `changed_at_s`: when the newest of them
+    """What there is. `digest`: "" where nothing is known of files; an empty folder is known, and
+    what comes into it later is another version. `changed_at_s`: when the newest of them
     became what it is, as the kernel says it; minus infinity for none."""
 
     files: tuple[KeptFile, ...] = ()
@@ -114,7 +116,10 @@ class Looker:
             if file.digest:
                 changed_at_s = max(changed_at_s, since_s)
             kept.append(file)
-        return Look(tuple(kept), digest_of(kept), changed_at_s)
+        digest = digest_of(kept)
+        if not kept and any(_is_folder(source) for source in sources):
+            digest = EMPTY
+        return Look(tuple(kept), digest, changed_at_s)
 
     def _one(self, found: Found, *, with_content: bool) -> tuple[KeptFile, float, int] | None:
         """The file, since when it is so, and its size; None where there is none."""
@@ -225,6 +230,10 @@ def digest_of(files: Sequence[KeptFile]) -> str:
     """Equal for equal files with equal owners and modes; of those whose content is known."""
     parts = [f"{f.path}\0{f.digest}\0{f.mode:o}\0{f.uid}\0{f.gid}" for f in files if f.digest]
     return hashlib.sha256("\0\0".join(parts).encode()).hexdigest()[:DIGITS] if parts else ""
+
+
+def _is_folder(source: Source) -> bool:
+    return not source.why_not and os.path.isdir(resolved(source.at) or os.devnull)
 
 
 def _all(sources: Sequence[Source]) -> Iterator[Found]:

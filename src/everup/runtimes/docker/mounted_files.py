@@ -33,6 +33,9 @@ from everup.runtimes.docker.mounted import binds_of, is_within, places_of, writt
 
 CONFIG_FILES = "com.docker.compose.project.config_files"
 WORKING_DIR = "com.docker.compose.project.working_dir"
+VARIABLE_FILES = "com.docker.compose.project.environment_file"
+VARIABLE_FILE = ".env"
+STACK_FILES_MOST = 32
 NOTES = "files"
 
 
@@ -73,7 +76,7 @@ class MountedFiles:
         Raises:
             GiveUp: a file is not the service's any more, or cannot be seen from here. TryAgain.
         """
-        if not any(file.content is not None for file in captured.files):
+        if not captured.has_files:
             return ()
         sources = self._sources(captured.service, section(captured.content, "host"))
         if unseen := next((s for s in sources if s.why_not and _is_kept(s, captured.files)), None):
@@ -120,15 +123,21 @@ class MountedFiles:
         await self.keep(service)
 
     async def stack_files(self, containers: Sequence[Container]) -> Sequence[KeptFile]:
-        """The Compose files that the project was made from, as its labels name them, and the
-        everup.yaml that is laid over it."""
-        named: dict[str, None] = {}
+        """The Compose files that the project was made from, as its labels name them, with the files
+        of variables that they were filled in from, and the everup.yaml that is laid over it."""
+        named: dict[str, bool] = {}
         for container in containers:
-            folder = container.labels.get(WORKING_DIR, "")
-            for name in container.labels.get(CONFIG_FILES, "").split(","):
-                if name.strip():
-                    named[str(Path(folder) / name.strip())] = None
-        sources = [self._source(path) for path in named if path.startswith("/")]
+            labels = container.labels
+            folder = Path(labels.get(WORKING_DIR, ""))
+            variables = labels.get(VARIABLE_FILES, "") or VARIABLE_FILE
+            for names, is_secret in ((labels.get(CONFIG_FILES, ""), False), (variables, True)):
+                for name in filter(None, map(str.strip, names.split(","))):
+                    named[str(folder / name)] = is_secret
+        sources = [
+            self._source(path, is_secret=is_secret)
+            for path, is_secret in list(named.items())[:STACK_FILES_MOST]
+            if path.startswith("/")
+        ]
         if self._stack.file:
             sources.append(Source(self._stack.file, self._stack.file))
         return (await self._watch.contents("stack", sources)).files if sources else ()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from everup.loop.ports import Clock
 from everup.model.observation import Instance
-from everup.model.runtime import KeptFile
+from everup.model.runtime import Captured, KeptFile
 from everup.model.stack import Stack
 from everup.model.version import with_files
 from everup.runtimes.config_files import (
@@ -59,10 +59,11 @@ class OwnFiles:
         sources = self._sources.get(service, ())
         return await self._watch.contents(service, sources) if sources else Look()
 
-    async def changes(self, service: str, files: Sequence[KeptFile]) -> tuple[Change, ...]:
-        """What must be written for the files to be as they were kept. Raises GiveUp, TryAgain."""
+    async def changes(self, captured: Captured) -> tuple[Change, ...]:
+        """What must be written for the files to be as captured. Raises GiveUp, TryAgain."""
+        service, files = captured.service, captured.files
         sources = self._sources.get(service, ())
-        if not any(file.content is not None for file in files):
+        if not captured.has_files:
             return ()
         now = await self._watch.contents(service, sources)
         return await bounded(lambda: plan(files, now, sources, self._is_read), WHAT)

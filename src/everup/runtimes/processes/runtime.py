@@ -272,7 +272,7 @@ class ProcessRuntime:
         async with self._turn(service):
             before = self._house.declarations.of(service)
             wanted = replace(Configuration.parse(captured.content), instances=before.instances)
-            changes = await self._files.changes(service, captured.files)
+            changes = await self._files.changes(captured)
             work = self._restore(service, releases.applied(wanted), changes, grace_s)
             return await self._house.carry_through((service, WHOLE), work)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from everup.model.kinds import UNKNOWN, DependencyKind, InstanceState, is_known
 from everup.model.stack import Limits, ServiceSpec
+from everup.model.version import MARK, files_of, made_of, with_files
 from everup.runtimes.simulated.instance import (
     IDLE_CPU_RATIO,
     SILENT,
@@ -36,6 +37,7 @@ class Curse:
     ailment: Ailment | None = None  # None: it exits
     code: int = 1
     is_for_ever: bool = False  # also when everything else is good again
+    is_out_of_memory: bool = False  # unless its limit is raised to what it needs
 
 
 @dataclass(slots=True)
@@ -64,9 +66,12 @@ class VirtualService:
     surge: float = 1.0
     slow: float = 1.0
     curse: Curse | None = None
-    bad: dict[str, Curse] = field(default_factory=dict)  # what befalls each life of a version
+    bad: dict[str, Curse] = field(default_factory=dict)
+    """What befalls each life of a version: of a whole one, of what it is made of, or of its files
+    (`+` and their digest)."""
     slower: dict[str, float] = field(default_factory=dict)  # what a version's answers take longer
     deploys: list[tuple[float, str]] = field(default_factory=list)  # when, to which version
+    renumbered: list[tuple[float, int]] = field(default_factory=list)  # when, to how many
     is_isolated: bool = False
     cut_off: set[str] = field(default_factory=set)  # names of instances that nobody reaches
     is_serving: bool = False
@@ -94,6 +99,16 @@ class VirtualService:
             return ""
         parts = [f"{path}={content!r}" for path, content in sorted(self.files.items())]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+
+    @property
+    def runs(self) -> set[str]:
+        """Versions of its instances, as listed."""
+        return {with_files(i.version, self.files_digest) for i in self.instances.values()}
+
+    def curse_of(self, version: str) -> Curse | None:
+        """What befalls each life of it; None: it is a good one."""
+        keys = (version, made_of(version), f"{MARK}{files_of(version)}")
+        return next((self.bad[key] for key in keys if key in self.bad), None)
 
     def write(self, path: str, content: bytes, now_s: float) -> None:
         """Somebody edits a file; each start from now on reads it."""

@@ -45,10 +45,12 @@ def _own_exemption(case: Case, service: VirtualService) -> str:
         return "a person wants it stopped"
     if service.curse is not None and service.curse.is_for_ever:
         return "it crashes for ever"
-    if any(i.version in service.bad for i in service.instances.values()):
+    if any(map(service.curse_of, service.runs)):
         reason = rollbacks.why_it_stays(case, service)
         if reason:
             return reason
+    if reason := rollbacks.why_so_few(case, service):
+        return reason
     if case.world.stack.mode_for(spec.name, ActionKind.CONTAINER_RESTART) is not Mode.AUTO:
         return "Everup may not act on it"
     instances = service.instances.values()

@@ -13,8 +13,11 @@ import pytest
 
 from everup.model.errors import TryAgain
 from everup.model.kinds import is_known
+from everup.model.runtime import Captured
+from everup.model.version import EMPTY, with_files
 from everup.runtimes.config_files import look as looking
 from everup.runtimes.config_files.look import Look, Looker, Source
+from everup.runtimes.config_files.plan import plan
 from everup.runtimes.config_files.watch import Watch
 
 
@@ -50,6 +53,27 @@ def test_a_folder_by_its_regular_files_alone(tmp_path: Path) -> None:
         found = look(of(tmp_path / "conf.d"))
     names = [os.path.relpath(f.path, tmp_path) for f in found.files]
     assert names == ["conf.d/a.conf", "conf.d/more/b.conf"]
+
+
+def test_an_empty_folder_is_known_and_a_missing_one_is_not(tmp_path: Path) -> None:
+    (tmp_path / "conf.d").mkdir()
+    assert look(of(tmp_path / "conf.d")).digest == EMPTY
+    assert look(of(tmp_path / "none.d"), of(tmp_path / "conf.d")).digest == EMPTY
+    for nothing in ([], [of(tmp_path / "none.d")], [of(tmp_path / "none.conf")]):
+        assert look(*nothing).digest == ""
+    (tmp_path / "conf.d/a.conf").write_text("a")
+    assert look(of(tmp_path / "conf.d")).digest not in {"", EMPTY}
+
+
+def test_what_came_into_an_empty_folder_is_to_go(tmp_path: Path) -> None:
+    (tmp_path / "conf.d").mkdir()
+    then = look(of(tmp_path / "conf.d"))
+    assert Captured("a", {}, with_files("1:x", then.digest), files=then.files).has_files
+    assert not Captured("a", {}, "1:x").has_files
+    (tmp_path / "conf.d/a.conf").write_text("a")
+    now = look(of(tmp_path / "conf.d"))
+    (change,) = plan(then.files, now, [of(tmp_path / "conf.d")], lambda _: False)
+    assert (change.path, change.new) == (str(tmp_path / "conf.d/a.conf"), None)
 
 
 def test_the_digest_is_equal_for_equals_alone(tmp_path: Path) -> None:
