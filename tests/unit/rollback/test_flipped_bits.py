@@ -17,6 +17,7 @@ from random import Random
 
 import pytest
 
+from everup.blobs.files import FRESH
 from everup.loop.control import Control
 from everup.loop.restores import RestoreWish
 from everup.model import entries as e
