@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import random
 import statistics
 import threading
 import time
@@ -16,7 +17,8 @@ CLIENTS, PAUSE_S = 6, 0.15
 
 class RisingLoad:
     """`url`: where to ask now. `more`: clients beside the first. `pause_s`: of each between an
-    answer and its next request. `asked`: answers so far."""
+    answer and its next request, on the mean: pauses of one length would bring the clients into
+    step, and nobody would ever wait for another."""
 
     def __init__(
         self, url: Callable[[], str], more: int = CLIENTS, pause_s: float = PAUSE_S
@@ -61,7 +63,8 @@ class RisingLoad:
         thread.start()
 
     def _ask(self) -> None:
-        while not self._is_over.wait(self._pause_s):
+        pauses = random.Random(len(self._threads))
+        while not self._is_over.wait(pauses.expovariate(1.0 / self._pause_s)):
             began_s = time.monotonic()
             try:
                 with urllib.request.urlopen(self._url(), timeout=5.0) as answer:
