@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from everup.dependency_monitor.changed import is_final
+from everup.dependency_monitor.changed import is_final, is_restless
 from everup.model.assessment import Finding, OwnHealth
 from everup.model.kinds import FORETOLD, Cause, is_known
 from everup.model.settings import Settings
@@ -68,6 +68,7 @@ def accuses(found: Finding, suspected: Mapping[str, Finding], stack: Stack) -> t
 def _is_tried(remembered: ServiceState, now_s: float, settings: Settings) -> bool:
     changed_s = remembered.unproven_since_s
     is_on = remembered.probation is not None and not remembered.is_undone
+    is_on = is_on and not is_restless(remembered, now_s, settings)
     return is_on and is_known(changed_s) and now_s - changed_s <= settings.rollback_window_s
 
 

@@ -45,7 +45,7 @@ def by_a_change(
             return found  # what they were was not kept: treated as any other illness
     elif spec.is_stateful and not spec.rollback_is_safe:
         return found
-    if is_final(spec, remembered):
+    if is_final(spec, remembered) or is_restless(remembered, now_s, settings):
         return found
     sick = [i.instance for i in seen.instances if i.instance.name in found.instances]
     if any(i.version != remembered.version for i in sick or (i.instance for i in seen.instances)):
@@ -65,6 +65,15 @@ def _what(remembered: ServiceState) -> str:
         return "it was changed"
     then = remembered.safe_points[-1].instances
     return f"it has {remembered.counted} instances in place of {then}"
+
+
+def is_restless(remembered: ServiceState, now_s: float, settings: Settings) -> bool:
+    """Is it on probation for longer than one goes back, since its files change again and again?
+    Whatever writes them is no deploy, and the latest of their changes explains nothing."""
+    probation = remembered.probation
+    if probation is None or not files_of(remembered.version):
+        return False
+    return now_s - probation.began_at_s > settings.rollback_window_s
 
 
 def is_final(spec: ServiceSpec, remembered: ServiceState) -> bool:

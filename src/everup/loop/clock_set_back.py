@@ -13,6 +13,8 @@ from dataclasses import replace
 
 from everup.model.approval import Approval
 from everup.model.incident import Incident
+from everup.model.probation import Probation
+from everup.model.restore import Restore
 from everup.model.state import Freeze, InFlight, PastAction, ServiceState, StackState
 
 CLOCK_OFF_MOST_S = 60.0
@@ -42,6 +44,28 @@ def not_after(state: StackState, now_s: float) -> StackState:
             healed_at_s=past(known.healed_at_s),
             exits=tuple(replace(e, at_s=past(e.at_s)) for e in known.exits),
             past=tuple(action(a) for a in known.past),
+            changed_at_s=past(known.changed_at_s),
+            recounted_at_s=past(known.recounted_at_s),
+            safe_points=tuple(replace(p, kept_at_s=past(p.kept_at_s)) for p in known.safe_points),
+            probation=probation(known.probation),
+            past_probation=probation(known.past_probation),
+            worse=None
+            if known.worse is None
+            else replace(known.worse, at_s=past(known.worse.at_s)),
+        )
+
+    def probation(known: Probation | None) -> Probation | None:
+        if known is None:
+            return None
+        return replace(known, began_at_s=past(known.began_at_s), ended_at_s=past(known.ended_at_s))
+
+    def restore(known: Restore) -> Restore:
+        return replace(
+            known,
+            began_at_s=past(known.began_at_s),
+            tries=tuple(replace(t, at_s=past(t.at_s)) for t in known.tries),
+            turned_at_s=past(known.turned_at_s),
+            ended_at_s=past(known.ended_at_s),
         )
 
     def action(known: PastAction) -> PastAction:
@@ -76,6 +100,7 @@ def not_after(state: StackState, now_s: float) -> StackState:
         incidents={key: incident(i) for key, i in state.incidents.items()},
         in_flight={name: flight(f) for name, f in state.in_flight.items()},
         freezes={scope: freeze(f) for scope, f in state.freezes.items()},
+        restores={key: restore(r) for key, r in state.restores.items()},
         approvals={key: approval(a) for key, a in state.approvals.items()},
         plan_starts_s=tuple(past(at_s) for at_s in state.plan_starts_s),
         started_at_s=past(state.started_at_s),

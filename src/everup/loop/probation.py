@@ -23,7 +23,7 @@ from everup.loop.look import Look
 from everup.model.entries import Entry, ProbationBegan, ProbationEnded, RegressionSeen, VersionSeen
 from everup.model.errors import EverupError
 from everup.model.history import Columns, Signal
-from everup.model.kinds import UNKNOWN
+from everup.model.kinds import UNKNOWN, Condition, InstanceState
 from everup.model.probation import ProbationEnding
 from everup.model.runtime import Capability
 from everup.model.state import ServiceState
@@ -42,6 +42,16 @@ READ_WITHIN_S = 20.0
 OTHERS_LEAST, OTHERS_MOST = 3, 20
 ANSWERS_LEAST = 10
 BOUNDS = Bounds(least_s=LATENCY_LEAST_S)
+UNWELL = frozenset(
+    {
+        Condition.UNHEALTHY,
+        Condition.DOWN,
+        Condition.STARTING,
+        Condition.RECOVERING,
+        Condition.PAUSED,
+        Condition.STOPPED,
+    }
+)
 NEEDED = (Capability.CAPTURE, Capability.RESTORE)
 
 
@@ -50,6 +60,7 @@ class Probations:
 
     def __init__(self) -> None:
         self._measured_s: dict[str, float] = {}
+        self._whole_since_s: dict[str, float] = {}
         self._past: dict[str, tuple[float, Samples]] = {}
         self._reads: dict[str, asyncio.Task[None]] = {}
         self.numbers: dict[str, tuple[str, ...]] = {}
@@ -114,11 +125,14 @@ class Probations:
                 found.append(ProbationEnded(look.at_s, name, *how))
                 self._forget(name)
                 continue
+            if name in control.state.in_flight or not _is_whole(control, look, name):
+                self._whole_since_s[name] = look.at_s
             found += self._measured(control, look, name)
         return found
 
     def _forget(self, name: str) -> None:
         self._measured_s.pop(name, None)
+        self._whole_since_s.pop(name, None)
         self._past.pop(name, None)
         task = self._reads.pop(name, None)
         if task is not None:
@@ -146,7 +160,7 @@ class Probations:
         found = regression(
             before,
             answers,
-            changed_s,
+            max(changed_s, self._whole_since_s.get(name, changed_s)),
             past=past,
             elsewhere=_elsewhere(control, name, changed_s),
             capacity=control.stack.services[name].limits.cpus,
@@ -201,6 +215,24 @@ class Probations:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _is_whole(control: Control, look: Look, name: str) -> bool:
+    """Do all of its instances run, and is well what it needs, directly or not? Else it is slower
+    for fewer hands, or for want of another, and no version is to blame."""
+    seen = look.observation.services.get(name)
+    if seen is None or not seen.instances:
+        return False
+    if any(i.instance.state is not InstanceState.RUNNING for i in seen.instances):
+        return False
+    own, needs, queue = look.assessment.own.services, {name}, [name]
+    while queue:
+        spec = control.stack.services.get(queue.pop())
+        for edge in spec.depends_on if spec is not None else ():
+            if edge.target not in needs:
+                needs.add(edge.target)
+                queue.append(edge.target)
+    return not any(own[n].condition in UNWELL for n in needs - {name} if n in own)
 
 
 def _why(control: Control, name: str, end: rules.End) -> str:

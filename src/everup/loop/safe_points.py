@@ -18,7 +18,7 @@ from everup.loop.pins import pin, unpin
 from everup.loop.ports import Shelf
 from everup.model.decision import Step
 from everup.model.entries import Entry, SafePointForgotten, SafePointKept
-from everup.model.errors import EverupError, GiveUp
+from everup.model.errors import Damaged, EverupError, GiveUp
 from everup.model.restore import RestoreStep
 from everup.model.runtime import Capability, Captured
 from everup.model.safe_point import TO, SafePoint, of_number_alone
@@ -98,6 +98,8 @@ class SafePoints:
             captured = await self._elsewhere(service, version)
         if captured is None:
             raise GiveUp(f"what was kept of {service} to go back to cannot be read any more")
+        if captured.service != service or captured.version not in ("", version):
+            raise Damaged(f"what is kept of {service} as {version} is something else: damaged")
         return captured
 
     async def _work(self, control: Control, due: Sequence[tuple[str, str, int]]) -> None:
@@ -173,9 +175,10 @@ class SafePoints:
     async def _give_up(self, control: Control, point: SafePoint) -> None:
         try:
             async with asyncio.timeout(control.settings.action_deadline_s):
-                await self._shelf.remove(_name(point.service, point.version))
                 if point.reference or not point.kept_at_s:
                     await unpin(control, point.service, point.version)
+                # Last: by what still lies there the next start knows that a name may be left.
+                await self._shelf.remove(_name(point.service, point.version))
         except (EverupError, TimeoutError) as error:
             log = control.beside.rooms.log
             log.warning("safe_point_not_given_up", service=point.service, text=str(error))
@@ -188,8 +191,8 @@ class SafePoints:
         held = {_name(*one) for one in held_by_a_restore(control.state)}
         for name in sorted(there - set(known) - held):
             service, _, version = name.rpartition("@")
-            await self._shelf.remove(name)
             await unpin(control, service, version)
+            await self._shelf.remove(name)
         gone = [point for name, point in known.items() if name not in there]
         await self._forget(control, gone, "it is not there any more")
 

@@ -255,7 +255,8 @@ class Snapshots:
             if not service:
                 self._not_before_s = control.clock.now() + control.settings.snapshot_interval_s
                 await self._forget([(mark, f"given back for {by}") for mark in marks])
-                return [f"{len(marks)} snapshots are not kept any more"] if marks else []
+                many = "1 snapshot is" if len(marks) == 1 else f"{len(marks)} snapshots are"
+                return [f"{many} not kept any more"] if marks else []
             said: list[str] = []
             for version in dict.fromkeys(mark.versions.get(service, "") for mark in marks):
                 if any(mark.images and mark.holds(service, version) for mark in marks):

@@ -32,6 +32,9 @@ from everup.model.restore import (
 from everup.model.settings import Settings
 from everup.model.state import StackState
 
+NO_PART = "is not part of the stack any more"
+"""Since the latest start of Everup: nobody looks at it, so that waiting for it has no end."""
+
 
 @dataclass(frozen=True, slots=True)
 class Go:
@@ -103,6 +106,8 @@ def _forward(
             if there and not there & {step.to_version}:
                 return Turn(f"{name} was changed by somebody else meanwhile")
             continue
+        if name not in observation.services:
+            return Turn(f"{name} {NO_PART}")
         there = _versions(observation, name)
         if there and not there & {step.from_version, step.to_version}:
             return Turn(f"{name} was changed by somebody else meanwhile")
@@ -139,7 +144,10 @@ def _back(
         if step is None or restore.is_put_back(name):
             continue
         seen = observation.services.get(name)
-        if seen is None or not seen.is_known:
+        if seen is None:  # each service of the stack has its place there, seen or not
+            cases.append((name, f"{name} {NO_PART}, and is left as it is"))
+            continue
+        if not seen.is_known:
             return Wait(name, f"{name} is not seen at present")
         there = _versions(observation, name)
         states = {one.instance.state for one in seen.instances}

@@ -217,6 +217,29 @@ def test_somebody_elses_change_is_left_as_it_is() -> None:
     assert "db was changed by somebody else" in world.restore.ended_because
 
 
+def test_who_is_no_part_of_the_stack_any_more_is_not_waited_for() -> None:
+    world = World([])
+    go = world.ask()
+    assert isinstance(go, Go)
+    world.act(go)
+    del world.runs["api"]
+    assert world.play() is RestoreEnding.PUT_BACK, "api was not touched yet"
+    assert world.runs == {"db": NEW, "web": NEW}
+    assert "api is not part of the stack any more" in world.restore.ended_because
+
+
+def test_who_left_the_stack_after_it_was_changed_is_told() -> None:
+    world = World(["works", "not_proven"])
+    for _ in range(2):
+        go = world.ask()
+        assert isinstance(go, Go)
+        world.act(go)
+    del world.runs["api"]
+    assert world.play() is RestoreEnding.STUCK
+    assert world.runs == {"db": NEW, "web": NEW}, "and everybody else is back"
+    assert "api is not part of the stack any more" in world.restore.ended_because
+
+
 def test_what_is_down_after_it_was_put_back_is_started() -> None:
     world = World(["works", "cut_down", "cut_down", "cut_down"])
     assert world.play() is RestoreEnding.PUT_BACK

@@ -12,6 +12,7 @@ from everup.automated_recovery import propose
 from everup.model.decision import Allowed, Check, Delayed, Escalate, Proposal, Refused, Want
 from everup.model.kinds import UNKNOWN, ActionKind, Cause, InstanceState, Mode, Origin
 from everup.model.observation import Exit, InstanceObservation, Observation
+from everup.model.probation import Probation
 from everup.model.safe_point import FROM, TO, SafePoint
 from everup.model.stack import ServiceSpec
 from everup.model.state import PastAction, ServiceState, StackState
@@ -231,3 +232,16 @@ def test_no_crash_without_a_change_leads_to_a_rollback(
         assert runs not in undone
         assert points[-1] != runs
         assert filled.steps[0].parameters[TO] == points[-1]
+
+
+@pytest.mark.parametrize("made", [OLD, NEW])
+@pytest.mark.parametrize("since_s", [60.0, SETTINGS.rollback_window_s + 60.0])
+def test_files_that_never_rest_are_no_deploy(made: str, since_s: float) -> None:
+    point = SafePoint("a", f"{OLD}+f1", "app:1", NOW_S - 90_000)
+    state = changed(
+        9.0, version=f"{made}+f9", safe_points=(point,), probation=Probation(NOW_S - since_s, OLD)
+    )
+    observation = seen(made_of(dead("a"), f"{made}+f9"), exits=DEATHS)
+    found, _ = ask(observation, state, service("a", restores_files=True))
+    kind = found.kind if isinstance(found, Proposal | Want) else None
+    assert (kind is ROLLBACK) is (since_s <= SETTINGS.rollback_window_s), found

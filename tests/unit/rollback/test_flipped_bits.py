@@ -17,6 +17,7 @@ from random import Random
 
 import pytest
 
+from everup.blobs.files import FRESH
 from everup.loop.control import Control
 from everup.loop.restores import RestoreWish
 from everup.model import entries as e
@@ -94,7 +95,8 @@ class Kept(Lab):
 
     def files(self) -> list[Path]:
         """All that lies in the vault."""
-        return sorted(path for path in (self.folder / "vault").rglob("*") if path.is_file())
+        found = (path for path in (self.folder / "vault").rglob("*") if path.is_file())
+        return sorted(path for path in found if path.suffix != FRESH)  # that one is being written
 
     async def needs(self, control: Control, snapshot_id: str) -> Needs:
         """Names of the files without which nobody can go back to `OLD`."""

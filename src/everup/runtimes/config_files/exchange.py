@@ -72,7 +72,8 @@ class FileExchange:
     """Notes in `folder`, and broken ones that cannot lie beside."""
 
     def __init__(self, folder: Path, now_s: Callable[[], float]) -> None:
-        self._notes, self._broken = folder / "exchanges", folder / "broken"
+        self._notes = folder / "exchanges"
+        self._broken = Path(os.path.realpath(folder)) / "broken"
         self._now_s = now_s
 
     def write(self, service: str, changes: Sequence[Change]) -> None:
@@ -92,6 +93,7 @@ class FileExchange:
         self._note(note)
         try:
             for change in note.changes:
+                _need_as_planned(change)
                 self._keep_broken(change)
             for change in note.changes:
                 _be(change.at, change.new)
@@ -228,12 +230,28 @@ def _be(at: str, wanted: KeptFile | None, *, keeps_room: bool = True) -> None:
         write_in_place(at, wanted, keeps_room=keeps_room)
 
 
+def _need_as_planned(change: Change) -> None:
+    """Whoever edited it since it was looked at has an edit that nobody has kept.
+
+    Raises:
+        TryAgain: it is another one by now. OSError.
+    """
+    try:
+        now = read_whole(change.at)[0]
+    except FileNotFoundError:
+        return  # nothing of it can be lost
+    if change.old is None or now != (change.old.content or b""):
+        raise TryAgain(f"{change.path} was changed just now")
+
+
 def _is_somebodys(change: Change) -> bool:
     """Is it neither the old nor the new one, nor something in between?"""
     try:
         now, _ = read_whole(change.at)
     except FileNotFoundError:
         return change.old is not None and change.new is not None
+    except NotADirectoryError:
+        return True  # a link, or a file, is where its folder was
     old = b"" if change.old is None else change.old.content or b""
     new = b"" if change.new is None else change.new.content or b""
     return not (now in (old, new) or is_between(now, old, new))

@@ -1,9 +1,10 @@
 """Find the configuration files below some places, and read them. Blocks: call it in a thread.
 
 Flows in: `Source`s, each a file or a small folder. Flows out: `KeptFile`s, a digest that is equal
-for equal ones, and when they last changed. Only regular files are opened, no link is followed, and
-everything is bounded: what is too many or too large is not kept, with the reason. A file is read
-again only when the kernel says that it may be another one.
+for equal ones, and when they last changed. Only regular files are opened, no link is followed (also
+none that comes while one looks, see `reach`), and everything is bounded: what is too many or too
+large is not kept, with the reason. A file is read again only when the kernel says that it may be
+another one.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field, replace
 
 from everup.model.runtime import KeptFile
 from everup.model.version import EMPTY
+from everup.runtimes.config_files.reach import folder_of
 
 FILES_MOST = 64
 FILE_BYTES_MOST = 256 * 1024
@@ -126,7 +128,8 @@ class Looker:
         if found.why_not:
             return KeptFile(found.path, why_not=found.why_not), 0.0, 0
         try:
-            status = os.lstat(found.at)
+            with folder_of(found.at) as (folder, name):
+                status = os.stat(name, dir_fd=folder, follow_symlinks=False)
             if not stat.S_ISREG(status.st_mode):
                 return KeptFile(found.path, why_not=NO_FILE), 0.0, 0
             known = self._known.get(found.at)
@@ -212,7 +215,8 @@ def read_whole(at: str) -> tuple[bytes, os.stat_result]:
         OSError: there is none, it cannot be read, it is too large, or it is being written.
     """
     for _ in range(READS_MOST):
-        handle = os.open(at, _FLAGS)
+        with folder_of(at) as (folder, name):
+            handle = os.open(name, _FLAGS, dir_fd=folder)
         with os.fdopen(handle, "rb") as file:
             before = os.fstat(handle)
             if not stat.S_ISREG(before.st_mode):

@@ -64,7 +64,7 @@ def place_of(path: str, sources: Sequence[Source]) -> tuple[str, bool]:
             there = os.path.join(at, path[len(source.path.rstrip("/")) + 1 :])
             folder = os.path.realpath(os.path.dirname(there))
             if folder == at or folder.startswith(at.rstrip("/") + "/"):
-                return there, False
+                return os.path.join(folder, os.path.basename(there)), False
     return "", False
 
 

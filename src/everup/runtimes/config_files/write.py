@@ -1,7 +1,8 @@
 """One file made to be another one, in place: the same inode, so that a bind of it shows it too.
 
 Flows in: what is to be there. Flows out: it is there and synced, or what was there still is. Room
-is taken before the first byte is changed, so that a full disk is found in time. Blocks.
+is taken before the first byte is changed, so that a full disk is found in time. No link is followed
+on the way to it: see `reach`. Blocks.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import stat
 
 from everup.model.runtime import KeptFile
+from everup.runtimes.config_files.reach import folder_of, synced
 
 _NO_ROOM_KEPT = frozenset({errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS})
 _OPEN = os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
@@ -27,11 +29,16 @@ def write_in_place(at: str, wanted: KeptFile, *, keeps_room: bool = True) -> Non
     content = wanted.content
     if content is None:
         raise OSError(errno.ENODATA, "its content was not kept")
+    with folder_of(at, is_made=True) as (folder, name):
+        _write(folder, name, wanted, content, keeps_room=keeps_room)
+        synced(folder)
+
+
+def _write(folder: int, name: str, wanted: KeptFile, content: bytes, *, keeps_room: bool) -> None:
     try:
-        handle = os.open(at, _OPEN)
+        handle = os.open(name, _OPEN, dir_fd=folder)
     except FileNotFoundError:
-        os.makedirs(os.path.dirname(at), exist_ok=True)
-        handle = os.open(at, _OPEN | os.O_CREAT | os.O_EXCL, 0o600)
+        handle = os.open(name, _OPEN | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=folder)
     try:
         before = os.fstat(handle)
         if not stat.S_ISREG(before.st_mode):
@@ -46,7 +53,6 @@ def write_in_place(at: str, wanted: KeptFile, *, keeps_room: bool = True) -> Non
         os.fsync(handle)
     finally:
         os.close(handle)
-    sync_folder(os.path.dirname(at))
 
 
 def copy_beside(at: str, file: KeptFile) -> None:
@@ -55,37 +61,29 @@ def copy_beside(at: str, file: KeptFile) -> None:
     Raises:
         OSError: it could not be made; half of it is taken away.
     """
-    handle = os.open(at, _OPEN | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
+    with folder_of(at) as (folder, name):
+        handle = os.open(name, _OPEN | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=folder)
         try:
-            with os.fdopen(handle, "wb", closefd=False) as stream:
-                stream.write(file.content or b"")
-            with contextlib.suppress(PermissionError):  # whoever kept it may read it then
-                _be_owned(handle, file, os.fstat(handle))
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.unlink(at)
-        raise
-    sync_folder(os.path.dirname(at))
+            try:
+                with os.fdopen(handle, "wb", closefd=False) as stream:
+                    stream.write(file.content or b"")
+                with contextlib.suppress(PermissionError):  # whoever kept it may read it then
+                    _be_owned(handle, file, os.fstat(handle))
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.unlink(name, dir_fd=folder)
+            raise
+        synced(folder)
 
 
 def take_away(at: str) -> None:
     """The file is gone, whether it was there or not. Its content was kept before."""
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(at)
-        sync_folder(os.path.dirname(at))
-
-
-def sync_folder(path: str) -> None:
-    """What is in it survives a loss of power."""
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    with contextlib.suppress(FileNotFoundError), folder_of(at) as (folder, name):
+        os.unlink(name, dir_fd=folder)
+        synced(folder)
 
 
 def is_between(now: bytes, old: bytes, new: bytes) -> bool:

@@ -23,8 +23,11 @@ SECRETS = "/run/secrets/"
 _FOLDERS_OF_MACHINE = (
     *("/dev", "/proc", "/sys", "/run", "/var/run", "/boot", "/bin", "/sbin", "/lib", "/lib64"),
     *("/usr/lib", "/usr/bin", "/usr/share/zoneinfo", "/var/log", "/var/cache"),
-    *("/var/lib/docker", "/etc/ssl", "/etc/pki", "/etc/alternatives"),
+    *("/var/lib/docker", "/etc/ssl", "/etc/pki", "/etc/alternatives", "/etc/ssh", "/etc/systemd"),
+    *("/etc/sudoers.d", "/etc/cron.d", "/etc/pam.d", "/etc/init.d", "/etc/profile.d"),
 )
+_KEYS = frozenset({".ssh", ".gnupg", ".docker", ".kube"})
+"""Folders of a person's keys, wherever they are."""
 _OF_MACHINE = frozenset({"/", "/etc", "/home", "/root", "/usr", "/var", "/var/lib", "/opt", "/srv"})
 
 
@@ -83,6 +86,8 @@ def is_within(path: str, folders: Collection[str]) -> bool:
 def is_of_machine(path: str) -> bool:
     """Does the machine itself live by it, so that it is nobody's configuration alone?"""
     if path in _OF_MACHINE or is_within(path, _FOLDERS_OF_MACHINE):
+        return True
+    if not _KEYS.isdisjoint(path.split("/")):
         return True
     return os.path.dirname(path) == "/etc" and os.path.splitext(path)[1] != ".d"
 

@@ -7,6 +7,7 @@ does not show us is not kept, with the reason. The caller holds the service's tu
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -136,7 +137,7 @@ class MountedFiles:
         sources = [
             self._source(path, is_secret=is_secret)
             for path, is_secret in list(named.items())[:STACK_FILES_MOST]
-            if path.startswith("/")
+            if path.startswith("/") and is_of_a_stack(path, is_secret=is_secret)
         ]
         if self._stack.file:
             sources.append(Source(self._stack.file, self._stack.file))
@@ -189,3 +190,12 @@ def _began_after(container: Container, at_s: float) -> bool:
 
 def _is_kept(source: Source, files: Sequence[KeptFile]) -> bool:
     return any(f.content is not None and is_within(f.path, (source.path,)) for f in files)
+
+
+def is_of_a_stack(path: str, *, is_secret: bool) -> bool:
+    """Does a file that labels name look like one of Compose? An image may bring labels that name
+    anything; `is_secret`: it is named as one of variables."""
+    name = Path(os.path.normpath(path)).name
+    if is_secret:
+        return name.startswith(".env") or name.endswith(".env")
+    return name.endswith((".yml", ".yaml", ".json"))

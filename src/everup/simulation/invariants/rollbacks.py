@@ -5,7 +5,13 @@ Judged by what the world knows of deploys: when which version came, and which ca
 
 from __future__ import annotations
 
-from everup.model.entries import ProbationBegan, ProbationEnded, SafePointKept
+from everup.model.entries import (
+    IncidentOpened,
+    IncidentResolved,
+    ProbationBegan,
+    ProbationEnded,
+    SafePointKept,
+)
 from everup.model.evidence import OutcomeState
 from everup.model.kinds import ActionKind
 from everup.model.safe_point import FILES, FROM, TO, of_number_alone
@@ -89,9 +95,20 @@ def why_so_few(case: Case, service: VirtualService) -> str:
     return "" if kept - {count} else "it was never seen to be well with more"
 
 
+def _is_unsolved(case: Case, service: str) -> bool:
+    """Is an incident on it open to the end?"""
+    open_ids: set[str] = set()
+    for _, _, entry in case.chronicle.entries:
+        if isinstance(entry, IncidentOpened) and entry.service == service:
+            open_ids.add(entry.incident_id)
+        elif isinstance(entry, IncidentResolved):
+            open_ids.discard(entry.incident_id)
+    return bool(open_ids)
+
+
 def judge_end(case: Case) -> list[Objection]:
-    """Each probation ends once and in time, and none ends that did not begin. No file is written
-    where nobody may, and what was broken is kept beside."""
+    """Each probation ends once and in time (twice as late while an incident is open), and none ends
+    that did not begin. No file is written where nobody may, and what was broken is kept beside."""
     found: list[Objection] = []
     is_open: dict[str, bool] = {}
     began_s: dict[str, float] = {}
@@ -107,7 +124,8 @@ def judge_end(case: Case) -> list[Objection]:
     for name in (name for name, still in is_open.items() if still):
         latest_s = max((at_s for at_s, _ in case.world.services[name].deploys), default=0.0)
         since_s = max(began_s[name], latest_s)
-        if case.world.now() - since_s > case.settings.rollback_window_s + TIME_TO_ACT_S:
+        windows = 2 if _is_unsolved(case, name) else 1
+        if case.world.now() - since_s > windows * case.settings.rollback_window_s + TIME_TO_ACT_S:
             found.append(("probation", f"{name} is on one since {since_s:.0f}, without an end"))
     return [*found, *_files(case)]
 

@@ -263,3 +263,19 @@ class TestPlan:
         stranger = kept(tmp_path / "other", b"x")
         with pytest.raises(GiveUp, match="no file that the service reads"):
             plan([stranger], Looker(time.time).look(sources), sources, lambda _: False)
+
+
+@pytest.mark.parametrize("is_wanted", [True, False])
+def test_an_edit_that_comes_after_the_plan_is_not_lost(
+    tmp_path: Path, files: tuple[Path, Path], is_wanted: bool
+) -> None:
+    a, b = files
+    wanted = kept(b, b"good b") if is_wanted else None
+    changes = [changed(a, b"good a"), Change(str(b), str(b), kept(b, b.read_bytes()), wanted)]
+    b.write_bytes(b"mended by hand\n")
+    exchange = of(tmp_path)
+    with pytest.raises((GiveUp, TryAgain), match="changed just now"):
+        exchange.write("web", changes)
+    assert b.read_bytes() == b"mended by hand\n"
+    assert a.read_bytes() == b"broken a, which is quite long\n"
+    assert exchange.unfinished("web") is None

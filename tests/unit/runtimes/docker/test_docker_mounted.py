@@ -17,6 +17,7 @@ from everup.runtimes.docker.mounted import (
     places_of,
     written_by,
 )
+from everup.runtimes.docker.mounted_files import is_of_a_stack
 from everup.runtimes.docker.nearness import Nearness
 
 
@@ -69,6 +70,9 @@ def test_what_another_container_writes_changes_all_the_time() -> None:
         ("/", True),
         ("/etc/nginx/nginx.conf", False),
         ("/etc/nginx.d", False),
+        ("/etc/sudoers.d", True),
+        ("/home/ann/.ssh/config", True),
+        ("/srv/.kube", True),
         ("/srv/app/app.conf", False),
     ],
 )
@@ -145,3 +149,20 @@ def test_who_bears_the_hosts_name_in_a_container_is_not_taken_for_it(
 ) -> None:
     found = seen_from(tmp_path, is_inside=True, **place).of("/srv/a")
     assert (found[0] != "") is is_ours
+
+
+@pytest.mark.parametrize(
+    ("path", "is_secret", "is_so"),
+    [
+        ("/srv/shop/compose.yaml", False, True),
+        ("/srv/shop/docker-compose.override.yml", False, True),
+        ("/etc/shadow", False, False),
+        ("/etc/shadow", True, False),
+        ("/srv/shop/.env", True, True),
+        ("/srv/shop/prod.env", True, True),
+        ("/root/.ssh/id_ed25519", True, False),
+    ],
+)
+def test_labels_name_files_of_compose_alone(path: str, is_secret: bool, is_so: bool) -> None:
+    """They may come from an image that anybody made."""
+    assert is_of_a_stack(path, is_secret=is_secret) is is_so
