@@ -258,7 +258,9 @@ def _with_cpu(control: Control, name: str, answers: Samples) -> Samples:
     known = np.isfinite(cpu)
     if not len(answers) or not known.any():
         return answers
-    meanwhile = np.interp(answers.times_s, times_s[known], cpu[known].astype(np.float64))
+    meanwhile = np.interp(
+        answers.times_s, times_s[known], cpu[known].astype(np.float64), left=math.nan
+    )  # what it used before is not known, and not what it uses now
     return replace(answers, cpu_ratio=meanwhile)
 
 

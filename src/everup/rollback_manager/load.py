@@ -49,7 +49,7 @@ def allowance(before: Samples, after: Samples, capacity: float) -> Allowance:
         return _by_utilisation(before, _as_before(before, after), capacity, "request rate and CPU")
     if has_rate:
         return _by_rate(before, after)
-    if _is_told(before.cpu_ratio) and _is_told(after.cpu_ratio):
+    if _is_told(after.cpu_ratio):
         return _by_utilisation(before, _filled(after.cpu_ratio), capacity, "CPU")
     none = np.full(len(after), NOTHING_MORE)
     return Allowance(none, np.ones(len(after), dtype=np.bool_), "")
@@ -74,9 +74,12 @@ def _as_before(before: Samples, after: Samples) -> Floats:
 
 
 def _by_utilisation(before: Samples, cores: Floats, capacity: float, by: str) -> Allowance:
+    """Where it is not known how busy it was, it was idle: then load explains the most."""
+    is_told = _is_told(before.cpu_ratio)
     if not capacity > 0.0:
-        capacity = max(1.0, float(np.ceil(np.nanmax(before.cpu_ratio))))
-    was = float(np.nanmedian(before.cpu_ratio)) / capacity
+        used = before.cpu_ratio if is_told else cores
+        capacity = max(1.0, float(np.ceil(np.nanmax(used, initial=0.0))))
+    was = float(np.nanmedian(before.cpu_ratio)) / capacity if is_told else 0.0
     now = cores / capacity
     comparable = (now < BUSY_MOST) & (was < BUSY_MOST)
     idle = 1.0 - np.minimum(now, BUSY_MOST)

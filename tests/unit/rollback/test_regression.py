@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -258,3 +259,12 @@ def test_arrays_of_two_lengths_are_refused() -> None:
         samples([1.0, 2.0], [0.1])
     with pytest.raises(ValueError, match="alpha"):
         boundary(1.0, 0.7)
+
+
+def test_who_was_how_busy_before_is_not_known_excuses_all_that_load_can() -> None:
+    before, after = answered(3, slower=1.6)
+    busy = replace(after, cpu_ratio=np.full(len(after), 0.5))
+    assert asked((before, after)).worse
+    assert not asked((before, busy)).worse, "half of it busy: twice as slow as idle"
+    known = replace(before, cpu_ratio=np.full(len(before), 0.5))
+    assert asked((known, busy)).worse, "it was as busy before"
