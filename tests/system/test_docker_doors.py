@@ -100,6 +100,7 @@ def tls_door(folder: Path, port: int) -> Iterator[Path]:
         asyncio.run_coroutine_threadsafe(_closed(server), loop).result(10)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
+        loop.run_until_complete(asyncio.sleep(0.1))  # what was closed ends in the passes after it
         loop.close()
 
 
@@ -113,16 +114,24 @@ async def _closed(server: asyncio.Server) -> None:
 
 
 async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    from_engine, to_engine = await asyncio.open_unix_connection(SOCKET)
-    await asyncio.gather(_copy(reader, to_engine), _copy(from_engine, writer))
+    try:
+        from_engine, to_engine = await asyncio.open_unix_connection(SOCKET)
+        try:
+            await asyncio.gather(_copy(reader, to_engine), _copy(from_engine, writer))
+        finally:
+            to_engine.close()
+    finally:
+        writer.close()
 
 
 async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-    with suppress(OSError):
-        while data := await source.read(1 << 16):
-            target.write(data)
-            await target.drain()
-    target.close()
+    try:
+        with suppress(OSError):
+            while data := await source.read(1 << 16):
+                target.write(data)
+                await target.drain()
+    finally:
+        target.close()
 
 
 def _authority(folder: Path) -> None:
