@@ -71,7 +71,7 @@ def test_what_another_container_writes_changes_all_the_time() -> None:
         ("/etc/nginx/nginx.conf", False),
         ("/etc/nginx.d", False),
         ("/etc/sudoers.d", True),
-        ("/home/ann/.ssh/config", True),
+        ("/srv/ann/.ssh/config", True),
         ("/srv/.kube", True),
         ("/srv/app/app.conf", False),
     ],
