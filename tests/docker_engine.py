@@ -29,6 +29,8 @@ from typing import Any
 import psutil
 import pytest
 
+from everup.loop.pins import REPOSITORY
+
 BUSYBOX = "everup-test/busybox"
 PYTHON = "everup-test/python:3.11"
 HAPROXY = "everup-test/haproxy"
@@ -41,7 +43,9 @@ ANSWERS_WITHIN_S = 60.0
 POLL_EVERY_S = 0.1
 KINDS = {"container": ["ps", "-aq"], "network": ["network", "ls", "-q"]}
 KINDS["volume"] = ["volume", "ls", "-q"]
-REMOVERS = {"container": ["rm", "-fv"], "network": ["network", "rm"], "volume": ["volume", "rm"]}
+IMAGE_NAME = "image name"
+REMOVERS = {IMAGE_NAME: ["rmi"]}
+REMOVERS |= {"container": ["rm", "-fv"], "network": ["network", "rm"], "volume": ["volume", "rm"]}
 
 
 TALKED_TO: set[IPv4Network | IPv6Network] = set()
@@ -181,7 +185,10 @@ class Docker:
         for kind in KINDS:  # containers first: they hold the rest
             for found in self.left().get(kind, []):
                 _remove(kind, found)
+        for name in _kept_names(self.prefix):  # of an Everup that was killed
+            _remove(IMAGE_NAME, name)
         assert self.left() == {}
+        assert _kept_names(self.prefix) == []
         self._projects.clear()
         self._is_marked = self._is_used = False
 
@@ -195,6 +202,13 @@ class Docker:
 def _with_labels(kind: str, labels: Sequence[str]) -> list[str]:
     found = [call(*KINDS[kind], "--filter", f"label={label}").split() for label in labels]
     return sorted({one for ids in found for one in ids})
+
+
+def _kept_names(*prefixes: str) -> list[str]:
+    """Names of Everup's on images, for stacks whose names begin like this."""
+    words = ("images", "--format", "{{.Repository}}:{{.Tag}}", REPOSITORY)
+    begin = tuple(f"{REPOSITORY}:{prefix}" for prefix in prefixes)
+    return [name for name in call(*words).split() if begin and name.startswith(begin)]
 
 
 def _remove(kind: str, found: str) -> None:
@@ -234,6 +248,9 @@ def remove_orphans() -> list[str]:
     """Remove what sessions left that were killed; says what it removed."""
     removed = []
     dead = _dead_sessions()
+    for name in _kept_names(*dead):
+        _remove(IMAGE_NAME, name)
+        removed.append(name)
     for kind in KINDS:
         for found in _with_labels(kind, [LABEL, COMPOSE]):
             labels = _labels(kind, found)

@@ -6,6 +6,7 @@ policy as well, since that is how they are used; `everup alone` has none: what i
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -81,7 +82,10 @@ def watch(
     folder.mkdir(exist_ok=True)
     apart = ["unshare", "--mount"] if is_apart else []
     before = [*stack.engine.entered(), *apart]
-    environment = {"DOCKER_HOST": stack.engine.address, "PYTHONPATH": str(ROOT)}
+    environment = {
+        "DOCKER_HOST": stack.engine.address,
+        "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}",
+    }
     if healer.program == "autoheal":
         label = stack.mark[3]
         command = [*before, sys.executable, "-m", "benchmarks.recovery.autoheal"]

@@ -17,6 +17,8 @@ from benchmarks.recovery.places import PREFIX, Run, labels
 
 COMPOSE = "com.docker.compose"
 DISK_BYTES = 8 * 1024 * 1024
+MAY_RESTORE_FILES = "everup.restore_files=true"
+"""Its owner allows that files which a container reads are put back; else a person is asked."""
 GOOD_CONFIG = json.dumps({"greeting": "hi"})
 
 
@@ -130,8 +132,10 @@ class Stack:
             "depends_on": needs,
             "version": "2.20.0",
         }
-        pairs = (("--label", f"{COMPOSE}.{key}={value}") for key, value in said.items())
-        return [part for pair in pairs for part in pair]
+        found = [f"{COMPOSE}.{key}={value}" for key, value in said.items()]
+        if service.has_config:
+            found.append(MAY_RESTORE_FILES)
+        return [part for label in found for part in ("--label", label)]
 
     def container(self, service: str) -> str:
         """Its name, as Compose 2 makes it."""

@@ -23,7 +23,7 @@ from everup.runtimes.docker.containers import NUMBER, PROJECT, SERVICE
 from everup.runtimes.docker.engine import Engine, Gone
 from everup.runtimes.docker.runtime import DockerRuntime
 from everup.testing.runtime_lab import CRASH_CODE, LINES_WRITTEN, TURN_S, lab_stack
-from tests.contract.process_lab import WallClock
+from tests.contract.process_lab import WallClock, make_files
 from tests.docker_engine import BUSYBOX
 
 IMAGE = BUSYBOX
@@ -68,6 +68,7 @@ class DockerLab:
         )
         self._runtime: DockerRuntime | None = None
         self._is_made = False
+        make_files(folder / "files")
 
     def run(self, story: Coroutine[Any, Any, None]) -> None:
         """Tell the story, then end the world."""
@@ -110,6 +111,7 @@ class DockerLab:
             },
             "HostConfig": {
                 "NetworkMode": self.network,
+                **({"Binds": self._binds()} if service == "steady" else {}),
                 "Memory": memory,
                 **(_OF_HOST if service == "hanger" else {}),
             },
@@ -117,6 +119,16 @@ class DockerLab:
         }
         name = f"{self.project}_{service}_{number}"
         await engine.call("POST", "containers/create", params={"name": name}, body=body)
+
+    def _binds(self) -> list[str]:
+        files = self.folder / "files"
+        return [f"{files}/main.conf:/etc/main.conf:ro", f"{files}/parts:/etc/parts:ro"]
+
+    async def write_file(self, name: str, content: bytes) -> None:
+        (self.folder / "files" / name).write_bytes(content)
+
+    async def read_file(self, name: str) -> bytes:
+        return (self.folder / "files" / name).read_bytes()
 
     @property
     def network(self) -> str:

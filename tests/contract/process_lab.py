@@ -21,7 +21,7 @@ from everup.model.settings import Settings
 from everup.model.stack import HookSpec, ReleaseSpec, ServiceSpec, Stack
 from everup.runtimes.processes import MANIFEST, ProcessRuntime, create, procfs
 from everup.runtimes.processes.identity import MARK, home_of
-from everup.testing.runtime_lab import CRASH_CODE, LINES_WRITTEN, TURN_S, lab_stack
+from everup.testing.runtime_lab import CRASH_CODE, GOOD_FILE, LINES_WRITTEN, TURN_S, lab_stack
 
 TIME_SCALE = 0.1
 
@@ -80,6 +80,13 @@ class WallClock:
         await asyncio.sleep(seconds)
 
 
+def make_files(folder: Path) -> None:
+    """The configuration of `steady`, as every lab has it."""
+    (folder / "parts").mkdir(parents=True, exist_ok=True)
+    for name in ("main.conf", "parts/one.conf"):
+        (folder / name).write_bytes(GOOD_FILE)
+
+
 def python(script: str) -> tuple[str, ...]:
     """A command that runs these lines with the least start-up time."""
     return (sys.executable, "-S", "-E", "-c", script)
@@ -107,6 +114,7 @@ class ProcessLab:
         self.state_dir = folder / "state"
         self.folder = folder
         self.settings = Settings().scaled(TIME_SCALE)
+        make_files(folder / "files")
         self.stack = stack if stack is not None else self._stack()
         self._runtime: ProcessRuntime | None = None
 
@@ -130,7 +138,18 @@ class ProcessLab:
         (home / "1").mkdir(parents=True, exist_ok=True)
         if not (home / "current").is_symlink():
             (home / "current").symlink_to("1")
-        return replace(spec, releases=ReleaseSpec(str(home), str(home / "current")))
+        files = self.folder / "files"
+        return replace(
+            spec,
+            releases=ReleaseSpec(str(home), str(home / "current")),
+            config_files=(str(files / "main.conf"), str(files / "parts")),
+        )
+
+    async def write_file(self, name: str, content: bytes) -> None:
+        (self.folder / "files" / name).write_bytes(content)
+
+    async def read_file(self, name: str) -> bytes:
+        return (self.folder / "files" / name).read_bytes()
 
     def run(self, story: Coroutine[Any, Any, None]) -> None:
         """Tell the story, then end the world and see that nothing is left of it."""

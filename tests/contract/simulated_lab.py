@@ -11,7 +11,7 @@ from everup.runtimes.simulated import MANIFEST, Operations, SimulatedRuntime, Wo
 from everup.runtimes.simulated.nature import HookNature, Nature
 from everup.simulation.virtual_clock import VirtualClock
 from everup.simulation.virtual_loop import VirtualLoop, end
-from everup.testing.runtime_lab import CRASH_CODE, LINES_WRITTEN, TURN_S, lab_stack
+from everup.testing.runtime_lab import CRASH_CODE, GOOD_FILE, LINES_WRITTEN, TURN_S, lab_stack
 
 BOOT_S = 0.05
 HOOKS = {
@@ -46,6 +46,8 @@ class SimulatedLab:
         self._world = World(self.stack, NATURES, loop=self._loop, now=self.clock.now)
         self._world.hands.usual_s = (0.0, 0.05)
         self._world.hands.orphans_finished = 0.0
+        for name in ("main.conf", "parts/one.conf"):
+            self._world.services["steady"].write(name, GOOD_FILE, self.clock.now())
         self._operations = Operations(self._world)
         self._lives = 0
 
@@ -66,6 +68,12 @@ class SimulatedLab:
     async def lose(self, runtime: Runtime) -> None:
         assert isinstance(runtime, SimulatedRuntime)
         runtime.lose()
+
+    async def write_file(self, name: str, content: bytes) -> None:
+        self._world.services["steady"].write(name, content, self.clock.now())
+
+    async def read_file(self, name: str) -> bytes:
+        return self._world.services["steady"].files[name]
 
     async def settled(self, runtime: Runtime, service: str) -> None:
         await self.clock.sleep(BOOT_S)

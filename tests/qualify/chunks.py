@@ -15,7 +15,8 @@ from pathlib import Path
 from everup.simulation.runner import HOURS
 
 ROOT = Path(__file__).resolve().parents[2]
-REGRESSIONS = "test_regressions.py"
+PROMISES = "test_promises.py"
+"""Its counts are played seed by seed."""
 COUNTS = ROOT / "tests" / "counts.toml"
 SEEDS_IN_A_CHUNK = 20
 DAY_HOURS = 24.0
@@ -84,12 +85,10 @@ def seeds(part: str, first: int, count: int) -> list[Chunk]:
 
 
 def counted_files() -> list[str]:
-    """Test files that repeat themselves by count; but for what once broke a promise, those of the
-    simulation are played seed by seed."""
+    """Test files that repeat themselves by count, but for those that are played seed by seed."""
     uses = re.compile(r"^(from tests\.counts import|import tests\.counts)", re.MULTILINE)
     return [
         str(path.relative_to(ROOT))
         for path in sorted((ROOT / "tests").rglob("test_*.py"))
-        if ("simulation" not in path.parts or path.name == REGRESSIONS)
-        and uses.search(path.read_text(encoding="utf-8"))
+        if path.name != PROMISES and uses.search(path.read_text(encoding="utf-8"))
     ]

@@ -35,3 +35,9 @@ def test_a_missing_check_is_noticed(check: Check, monkeypatch: pytest.MonkeyPatc
         if promise in broken:
             return
     raise AssertionError(f"without {check} only {sorted(broken)} were broken")
+
+
+def test_files_that_are_put_back_unasked_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    propose = import_module("everup.rollback_manager.propose")
+    monkeypatch.setattr(propose, "_why_ask", lambda *_: "")
+    assert "safety 21" in {v.promise for v in play("files", 4).violations}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -97,19 +97,33 @@ async def crash_is_healed(shop: Shop, service: str, patience_s: float = 30.0) ->
 
 @asynccontextmanager
 async def watched(
-    shop: Shop, folder: Path, *, mode: str = "auto", time_scale: float = TIME_SCALE
+    shop: Shop,
+    folder: Path,
+    *,
+    mode: str = "auto",
+    time_scale: float = TIME_SCALE,
+    environ: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Engine]:
-    """An Everup that found the project by itself."""
+    """An Everup that found the project by itself. `environ`: settings of it."""
     found = await discover.look({})
-    loaded = load_without_file({}, {"mode": mode, "time_scale": time_scale})
+    loaded = load_without_file(environ or {}, {"mode": mode, "time_scale": time_scale})
     loaded, _ = discover.load(found, found.named(shop.name), loaded)
     engine = build_app(loaded, state_dir=folder / "state")
     await engine.start()
     try:
         yield engine
+    except BaseException:
+        await print_story(engine)
+        raise
     finally:
         await engine.control.request(Request(Verb.RELEASE, by="the test"))  # names on images
         await engine.stop()
+
+
+async def print_story(engine: Engine) -> None:
+    """What was done and said, for whoever reads of a failure."""
+    for _, _, entry in await engine.control.journal.entries(limit=400):
+        print(repr(entry)[:400])
 
 
 async def until(is_so: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> None:

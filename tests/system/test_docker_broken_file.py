@@ -1,4 +1,5 @@
-"""A file that a container reads is broken: one restart of each kind at most, then a person."""
+"""A file that a container reads is broken, and none of its files is kept: one restart of each kind
+at most, then a person."""
 
 from __future__ import annotations
 
@@ -24,6 +25,7 @@ services:
     image: {image}
     command: ["sh", "-c", "trap 'exit 0' TERM; sleep 100000 & wait"]
     volumes: ["{folder}:/config:ro"]
+    labels: {{everup.config_files: none}}
     healthcheck:
       interval: 1s
       timeout: 1s

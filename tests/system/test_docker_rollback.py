@@ -13,10 +13,12 @@ import pytest
 from everup.app import Engine
 from everup.model import entries as e
 from everup.model.kinds import ActionKind, Cause
+from everup.model.probation import ProbationEnding
 from everup.model.request import AnswerState, Request, Verb
 from tests.docker_engine import BUSYBOX, Docker, api, call
 from tests.system.docker_stack import Shop, actions, all_healthy, until, watched
 
+BUSY = {"EVERUP_HOST_PRESSURE_RATIO": "1"}  # else a busy machine blames no version
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
 SLOW_S = 120.0  # of a machine that does much else
@@ -24,6 +26,12 @@ _ASK = "wget -q -O - http://127.0.0.1:8080/health"
 _SERVE = "trap 'exit 0' TERM; httpd -f -p 8080 -h /www & wait"
 _GOOD = "mkdir -p /www && echo fine >/www/health"
 _BAD = "mkdir -p /www"
+BASELINE_S = 70.0
+_ASK_PAGE = "wget -q -O - http://127.0.0.1:8080/cgi-bin/page"
+_PAGE = (
+    "mkdir -p /www/cgi-bin && printf '#!/bin/sh\\nsleep {takes_s}\\nprintf \"Status: 200"
+    "\\\\n\\\\nfine\"\\n' >/www/cgi-bin/page && chmod +x /www/cgi-bin/page"
+)
 COMPOSE = """
 version: "2.4"
 services:
@@ -54,13 +62,13 @@ class Shelves(Shop):
         self.file.write_text(text, encoding="utf-8")
         self.built: list[str] = []
 
-    def build(self, script: str, serve: str = _SERVE) -> str:
+    def build(self, script: str, serve: str = _SERVE, ask: str = _ASK, every: str = "1s") -> str:
         """The tag means this from now on."""
         lines = (
             f"FROM {BUSYBOX}",
             f"LABEL {self.docker.label.replace('=', '=', 1)} number={len(self.built)}",
             f"RUN {script}",
-            f"HEALTHCHECK --interval=1s --timeout=10s --retries=3 CMD {_ASK}",
+            f"HEALTHCHECK --interval={every} --timeout=10s --retries=3 CMD {ask}",
             f'CMD ["sh", "-c", "{serve}"]',
         )
         call("build", "-q", "-t", self.image, "-", text="\n".join(lines), timeout_s=120)
@@ -208,7 +216,7 @@ def test_a_person_goes_back_and_sees_what_differs(shop: Shelves, tmp_path: Path)
             shop.file.write_text(text, encoding="utf-8")
             shop.build(_GOOD + " && echo two >/www/two")
             shop.deploy()
-            await until(lambda: _safe_points(engine) == 2, "the new one is well as well", SLOW_S)
+            await until(lambda: _safe_points(engine) == 2, "the new one is safe", 2 * SLOW_S)
             back_to, lines = await engine.control.compare("web")
             assert shop.image in back_to
             assert "env.COLOUR: another value" in lines
@@ -219,6 +227,28 @@ def test_a_person_goes_back_and_sees_what_differs(shop: Shelves, tmp_path: Path)
             await until(lambda: shop.runs() == first, "it went back", SLOW_S)
             ended = await _ended(engine, e.Verified)
             assert ended.has_passed, ended.reason
+
+    asyncio.run(story())
+
+
+def test_a_slower_image_goes_back_though_its_check_passes(shop: Shelves, tmp_path: Path) -> None:
+    async def story() -> None:
+        shop.build(_PAGE.format(takes_s=0.05), ask=_ASK_PAGE, every="200ms")
+        shop.deploy()
+        async with watched(shop, tmp_path, time_scale=0.2, environ=BUSY) as engine:
+            await all_healthy(engine)
+            await _is_kept(engine)
+            first = shop.runs()
+            await asyncio.sleep(BASELINE_S)
+            slow = shop.build(_PAGE.format(takes_s=0.45), ask=_ASK_PAGE, every="200ms")
+            shop.deploy()
+            await until(lambda: shop.runs() == slow, "it is rolled out")
+            await until(lambda: shop.runs() == first, "what ran before runs again", SLOW_S)
+            worse = await _ended(engine, e.RegressionSeen)
+            assert "latency" in worse.reason
+            ended = await _ended(engine, e.ProbationEnded)
+            assert ended.ending is ProbationEnding.ROLLED_BACK
+            assert ended.evidence
 
     asyncio.run(story())
 

@@ -68,6 +68,7 @@ def test_checks_that_time_out_together_are_the_hosts_fault(make: Make, tmp_path:
     image: {BUSYBOX}
     command: {STAYS}
     volumes: ["{slow.parent}:/flags:ro"]
+    labels: {{everup.config_files: none}}
     healthcheck:
       test: ["CMD-SHELL", "test ! -e /flags/slow || sleep 30"]
       interval: 2s
@@ -234,6 +235,7 @@ def test_a_call_without_an_answer_is_unknown_and_gets_no_second_one_on_top(
     image: {BUSYBOX}
     command: {STAYS}
     volumes: ["{sick.parent}:/flags:ro"]
+    labels: {{everup.config_files: none}}
     healthcheck:
       test: ["CMD-SHELL", "test ! -e /flags/sick"]
       interval: 1s

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from everup.app import leaving
 from everup.app.leaving import Home
 from everup.cli.verbs import app
+from everup.loop.pins import reference_of
 from everup.model.stack import Limits
 from everup.runtimes.docker import create
 from everup.runtimes.docker.containers import NUMBER, PROJECT, SERVICE
@@ -83,6 +84,31 @@ def test_what_is_held_and_made_goes_and_the_project_runs(
     assert call("images", "-q", BUSYBOX) != "", "the image itself stays"
     again = asyncio.run(leaving.leave(home, keeps_evidence=False))
     assert again.is_whole
+
+
+def test_the_name_goes_from_an_image_that_has_no_other(
+    docker: Docker, web: str, tmp_path: Path
+) -> None:
+    folder, reference = tmp_path / "state", reference_of(web, "web", "1:a")
+    image = docker.inspect(f"{web}_web_1")["Image"]
+    other = call("commit", f"{web}_web_1", f"{web}:{TAG}")  # as a newer build leaves the older one
+
+    async def story() -> None:
+        runtime: DockerRuntime = await create(stack(web), folder, WallClock(), settings())
+        await runtime.pin_image("web", reference)
+        await runtime.lose()
+
+    asyncio.run(story())
+    call("tag", other, reference)
+    pinned = folder / "docker" / "pinned"
+    (note,) = pinned.glob("*.json")
+    note.write_text(note.read_text().replace(image, other))
+    call("rmi", f"{web}:{TAG}")
+    parting = asyncio.run(leaving.leave(Home(folder), keeps_evidence=False))
+    assert parting.is_whole, parting.stays
+    assert call("images", "-q", reference) == ""
+    assert call("images", "-qa", "--no-trunc").split().count(other) == 1, "the image stays"
+    call("rmi", other)
 
 
 def test_a_limit_where_none_was_declared_is_named_as_what_stays(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -71,6 +73,10 @@ def _is_well(engine: Engine) -> bool:
     return look.assessment.own.services["it"].condition is Condition.HEALTHY
 
 
+def _is_another(engine: Engine, pid: int) -> Callable[[], bool]:
+    return lambda: _pid(engine) not in (0, pid)
+
+
 def test_a_bad_release_is_gone_back_from(tmp_path: Path) -> None:
     _release(tmp_path, "1", 200)
     _release(tmp_path, "2", 500)
@@ -104,6 +110,46 @@ def test_a_bad_release_is_gone_back_from(tmp_path: Path) -> None:
                 (ActionKind.EMERGENCY_ROLLBACK, Cause.BAD_DEPLOY)
             ]
             assert (tmp_path / "releases/current").readlink() == Path("2"), "it is its owner's"
+        finally:
+            await engine.stop(stop_services=True)
+
+    asyncio.run(story())
+
+
+def _pid(engine: Engine) -> int:
+    """Of the one that runs; 0: none does."""
+    look = engine.control.look
+    assert look is not None
+    seen = look.observation.services["it"].instances
+    return int(seen[0].instance.identity.partition(".")[0]) if seen and _is_well(engine) else 0
+
+
+def test_no_crash_without_a_change_goes_back(tmp_path: Path) -> None:
+    """Another release lies there, and nobody brings it."""
+    _release(tmp_path, "1", 200)
+    _release(tmp_path, "2", 200)
+    _point(tmp_path, "1")
+    file = tmp_path / "everup.yaml"
+    file.write_text(FILE.format(python=sys.executable, port=free_port()))
+
+    async def story() -> None:
+        engine = build_app(load_stack(file, {}), state_dir=tmp_path / "state")
+        await engine.start()
+        try:
+            control = engine.control
+            await _until(lambda: control.state.service("it").safe_points, "it is kept")
+            first = control.state.service("it").version
+            for _ in range(2):
+                await _until(lambda: _pid(engine), "it is well")
+                pid = _pid(engine)
+                os.kill(pid, signal.SIGKILL)
+                await _until(_is_another(engine, pid), "it is started")
+            kinds = {x.step.kind for x in await _told(engine, e.Intended)}
+            assert kinds == {ActionKind.START, ActionKind.CONTAINER_RESTART}, (
+                "its first one, and these"
+            )
+            assert control.state.service("it").version == first
+            assert not await _told(engine, e.ProbationBegan)
         finally:
             await engine.stop(stop_services=True)
 

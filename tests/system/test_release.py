@@ -67,6 +67,8 @@ def test_a_limit_is_given_back_at_the_next_start_on_wish_and_at_the_end(tmp_path
             answer = await made.control.request(Request(Verb.RELEASE, by="Ann", service="it"))
             assert (answer.state, await limit(runtime)) == (AnswerState.DONE, 64)
             answer = await made.control.request(Request(Verb.RELEASE, by="Ann"))
+            assert "limit" not in answer.text, "what is kept to go back to at most"
+            answer = await made.control.request(Request(Verb.RELEASE, by="Ann"))
             assert answer.text == "nothing is held"
             await runtime.set_limits("it", Limits(memory_bytes=100.0 * MIB))
             await made.stop()

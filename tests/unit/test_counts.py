@@ -23,5 +23,5 @@ def test_the_table_is_chosen_by_a_variable(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(ValueError, match=f"{VARIABLE}: 'most' is none of ci, full"):
         count("kills")
     monkeypatch.delenv(VARIABLE)
-    with pytest.raises(ValueError, match="no count 'kill'; it has kills"):
+    with pytest.raises(ValueError, match=r"no count 'kill'; it has .*kills"):
         count("kill")

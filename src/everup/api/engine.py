@@ -6,6 +6,7 @@ only way to change anything is `Control.request`.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Protocol
 
@@ -14,8 +15,10 @@ from fastapi import Depends, Request
 from everup.loop.look import Decision
 from everup.loop.mishaps import Mishaps
 from everup.loop.ports import ActionRecord
+from everup.loop.restores import RestoreAnswer, RestoreWish
 from everup.loop.rooms import RoomCounts
 from everup.model.assessment import Assessment
+from everup.model.comparison import Change
 from everup.model.decision import Verdict
 from everup.model.entries import Entry
 from everup.model.explanation import KindAnswer
@@ -23,8 +26,10 @@ from everup.model.incident import Incident
 from everup.model.observation import Observation
 from everup.model.request import Answer
 from everup.model.request import Request as Wish
+from everup.model.restore import NothingToDo, RestorePlan, RestoreRefusal, RestoreTarget
 from everup.model.runtime import RuntimeManifest
 from everup.model.settings import Settings
+from everup.model.snapshot import Checked, Snapshot
 from everup.model.stack import Stack
 from everup.model.state import Memory, StackState
 
@@ -74,6 +79,21 @@ class JournalView(Protocol):
     ) -> Sequence[tuple[int, str, Entry]]: ...
 
 
+class SnapshotsView(Protocol):
+    """What is kept of the whole stack."""
+
+    fault: str
+    kept: tuple[int, int]
+
+    def why_not(self) -> str: ...
+
+    def ask(self, by: str, note: str, *, with_dumps: bool) -> asyncio.Task[Snapshot]: ...
+
+    async def get(self, snapshot_id: str) -> Snapshot | None: ...
+
+    async def verify(self, by: str) -> Checked: ...
+
+
 class ControlView(Protocol):
     """One stack's loop."""
 
@@ -101,6 +121,8 @@ class ControlView(Protocol):
     def mishaps(self) -> Mishaps: ...
     @property
     def counts(self) -> RoomCounts: ...
+    @property
+    def snapshots(self) -> SnapshotsView: ...
 
     async def request(self, request: Wish) -> Answer: ...
 
@@ -114,7 +136,19 @@ class ControlView(Protocol):
 
     def now_s(self) -> float: ...
 
-    async def compare(self, service: str) -> tuple[str, Sequence[str]]: ...
+    async def compare(self, service: str, version: str = "") -> tuple[str, Sequence[str]]: ...
+
+    async def plan_restore(
+        self, target: RestoreTarget
+    ) -> RestorePlan | NothingToDo | tuple[RestoreRefusal, ...]: ...
+
+    async def restore(self, wish: RestoreWish) -> RestoreAnswer: ...
+
+    async def undo_restore(self, restore_id: str, by: str, reason: str) -> Answer: ...
+
+    async def snapshot(self, snapshot_id: str) -> Snapshot | None: ...
+
+    async def compare_snapshots(self, first: str, second: str) -> Sequence[Change]: ...
 
     def kinds(self, service: str) -> Sequence[KindAnswer]: ...
 

@@ -14,7 +14,7 @@ from fastapi.routing import APIRoute
 
 from everup.api.problems import ApiProblem, FieldProblem, shorten
 
-REPEATABLE = frozenset({"override"})
+REPEATABLE = frozenset({"override", "services"})
 
 
 async def strict_query(request: Request) -> None:

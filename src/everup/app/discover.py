@@ -141,6 +141,7 @@ def load(found: Found, project: Project, loaded: Loaded) -> tuple[Loaded, Discov
     said: tuple[str, ...] = ()
     if loaded.refinement is not None:
         stack, said = loaded.refinement.over(stack, is_managed=is_managed)
+        stack = replace(stack, file=loaded.stack.file)
     loaded = replace(loaded, stack=stack) if is_managed else loaded.with_stack(stack)
     notes = (*said, *(str(note) for note in seen.notes if note.is_mistake or note.holds_back))
     loaded = replace(loaded, warnings=tuple(dict.fromkeys((*loaded.warnings, *notes))))

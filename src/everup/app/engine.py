@@ -10,9 +10,10 @@ from typing import Any
 
 from everup import __version__
 from everup.app.live import BootClock, TimeIds, boot_id
+from everup.app.own_files import own_files
 from everup.app.plugins import load_runtime
 from everup.app.rooms import open_rooms
-from everup.blobs import FileShelf
+from everup.blobs import Vault, VaultShelf
 from everup.config import Loaded
 from everup.journal import SqlJournal, open_journal
 from everup.loop.control import Control
@@ -25,7 +26,7 @@ from everup.signals.probes import create_prober
 
 FIRST_LOOK_S = 30.0
 JOURNAL_FILE = "journal.sqlite3"
-SAFE_POINTS_FOLDER = "safe_points"
+VAULT_FOLDER = "vault"
 
 
 class Engine:
@@ -68,7 +69,8 @@ class Engine:
             clock,
             ids,
             rooms=rooms,
-            shelf=FileShelf(self.state_dir / SAFE_POINTS_FOLDER),
+            shelf=VaultShelf(self._vault()),
+            own_files=own_files([self.loaded.options.file]),
             holder=f"{socket.gethostname()}:{os.getpid()}",
             version=__version__,
             boot_id=boot_id(),
@@ -84,6 +86,11 @@ class Engine:
             raise
         self._task = asyncio.create_task(self.control.run(), name="control")
         await self._first_look()
+
+    def _vault(self) -> Vault:
+        options = self.loaded.options
+        folder = self.state_dir / VAULT_FOLDER
+        return Vault(folder, self.state_dir, options.secret_key, options.secret_key_source)
 
     async def _bring_up(self) -> None:
         """`everup up` is somebody's wish that what should run does run: each start is owed, in the

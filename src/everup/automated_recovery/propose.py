@@ -274,7 +274,8 @@ def _undo(case: _Case) -> Decided:
     """Somebody's change that never worked: what ran before is to run again."""
     found, kind = case.found, ActionKind.EMERGENCY_ROLLBACK
     limit = score_limit(kind, case.settings)
-    if case.on_running and not found.score < limit:
+    has_own_test = found.symptom in (Cause.SLOW, Cause.DEPENDENCY_DOWN)  # by which it is bound
+    if case.on_running and not has_own_test and not found.score < limit:
         text = f"score {found.score:.2f} is not below {limit:g}, from where {kind} is allowed"
         return case.hold(HoldReason.ABOVE_LIMIT, text)
     return Want(found.service, kind, found.cause, found.reason)

@@ -1,8 +1,11 @@
-"""Where configurations lie that a service may go back to.
+"""Where configurations, files and manifests lie that a stack may go back to.
 
-One file each, readable by its owner alone. `loop.safe_points` puts them here and asks for them.
+`vault` keeps content by its address, sealed where it may hold secrets; `shelf` keeps what was
+captured on it; `key` says with which key. `loop.safe_points` and `loop.snapshots` put things here
+and ask for them.
 """
 
-from everup.blobs.shelf import FileShelf
+from everup.blobs.shelf import VaultShelf
+from everup.blobs.vault import Vault
 
-__all__ = ["FileShelf"]
+__all__ = ["Vault", "VaultShelf"]

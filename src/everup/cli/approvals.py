@@ -90,6 +90,8 @@ def _put(approval: Mapping[str, Any]) -> None:
     )
     for name, text in rows:
         console.print(Text(f"  {name:<9} {spoken(text)}"))
+    for line in approval.get("differs") or ():
+        console.print(Text(f"    {show.clean(line)}"), soft_wrap=True)
     if approval["state"] == "asked":
         no = f"approve {approval['id']} --reject --reason WHY"
         console.print(Text(f"  yes: {hints.typed('approve ' + approval['id'])}"), soft_wrap=True)

@@ -26,6 +26,7 @@ MARGIN_S = 10.0
 _OVERRIDE = re.compile(r"add override=(\w+) and a reason")
 _LISTS = {
     "GET /incidents lists them": "everup explain SERVICE shows the latest of a service",
+    "GET /snapshots lists them": "everup snapshot list shows them",
     "GET /approvals lists them": "everup approve lists what waits",
 }
 

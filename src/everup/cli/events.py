@@ -14,6 +14,7 @@ from typing import Protocol
 from everup.cli.show import moment
 from everup.cli.words import behind, happened, named, spoken
 from everup.model import entries as e
+from everup.model.snapshot import SnapshotReason
 
 AGAIN_AFTER_S = 0.25
 PAGE = 500
@@ -29,7 +30,7 @@ class Entries(Protocol):
 
 def line(entry: e.Entry) -> str | None:
     """What a person needs to know of it; None for what they need not."""
-    said = _of_healing(entry) or _of_people(entry) or _of_sight(entry)
+    said = next(filter(None, (of(entry) for of in _OF)), None)
     return None if said is None else f"{moment(entry.at_s)} {spoken(said)}"
 
 
@@ -74,14 +75,51 @@ def _of_people(entry: e.Entry) -> str | None:
             return f"frozen {entry.scope or 'the stack'}{until} by {entry.by}{why}"
         case e.GivenBack():
             return f"given back, asked by {entry.by}: {'; '.join(entry.what)}"
+        case e.FreezeLifted():
+            return f"unfrozen {entry.scope or 'the stack'} by {entry.by}"
+        case _:
+            return None
+
+
+def _of_versions(entry: e.Entry) -> str | None:
+    match entry:
+        case e.InstancesCounted() if entry.before:
+            return (
+                f"changed {entry.service}: {entry.before} → {entry.count} instances by {entry.by}"
+            )
         case e.VersionSeen() if entry.before:
             return f"changed {entry.service}: it runs from something else than before"
         case e.SafePointKept():
             return f"kept {entry.service}, to go back to: {entry.title}"
+        case e.ProbationBegan() if entry.instances:
+            many = f"{entry.instances} instances in place of {entry.instances_before}"
+            return f"watching {entry.service} closely, {many} by {entry.by}"
+        case e.ProbationBegan():
+            return f"watching {entry.service} closely, since it was changed by {entry.by}"
+        case e.RegressionSeen():
+            return f"worse {entry.service}: {entry.reason}"
+        case e.ProbationEnded():
+            return f"watched {entry.service}: {named(entry.ending)}, {entry.reason}"
         case e.SafePointForgotten():
             return f"kept no more of {entry.service}: {entry.reason}"
-        case e.FreezeLifted():
-            return f"unfrozen {entry.scope or 'the stack'} by {entry.by}"
+        case _:
+            return None
+
+
+def _of_snapshots(entry: e.Entry) -> str | None:
+    match entry:
+        case e.RestoreBegan():
+            names = ", ".join(step.service for step in entry.steps)
+            return f"restore {entry.restore_id} begins, asked by {entry.by}: {names}"
+        case e.RestoreTurned():
+            return f"restore {entry.restore_id} goes back: {entry.reason}"
+        case e.RestoreEnded():
+            how = entry.ending.replace("_", " ")
+            return f"restore {entry.restore_id} ended, {how}: {entry.reason}"
+        case e.SnapshotTaken() if entry.reason is SnapshotReason.BY_HAND:
+            return f"snapshot {entry.snapshot_id} taken, asked by {entry.by}"
+        case e.SnapshotVerified() if entry.harms:
+            return f"{len(entry.harms)} objects of what is kept cannot be used: {entry.harms[0]}"
         case _:
             return None
 
@@ -101,6 +139,9 @@ def _of_sight(entry: e.Entry) -> str | None:
             )
         case _:
             return None
+
+
+_OF = (_of_healing, _of_people, _of_versions, _of_snapshots, _of_sight)
 
 
 async def last_sequence(journal: Entries) -> int:

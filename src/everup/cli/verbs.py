@@ -24,6 +24,7 @@ from everup.cli.options import (
     modes,
 )
 from everup.cli.place import Place
+from everup.cli.verbs_of_restores import DryRun, Yes, restores, snapshots
 
 app = typer.Typer(
     name="everup",
@@ -33,6 +34,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+app.add_typer(snapshots)
+app.command()(restores)
 
 
 @app.callback(invoke_without_command=True)
@@ -190,18 +195,26 @@ def scale(
 @app.command()
 @asks
 def rollback(
-    service: Service,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
+    service: Annotated[list[str], typer.Argument(help="A service; several go back together.")],
+    snapshot: Annotated[str, typer.Option(help="To what it was in this snapshot.")] = "",
+    dry_run: DryRun = False,
+    yes: Yes = False,
     wait: Wait = 180,
     reason: Reason = "",
     override: Override = None,
     *,
     place: Place,
 ) -> int:
-    """Go back to what a service ran from when it was last seen to be well."""
+    """Go back to what a service ran from when it was last seen to be well, or in a snapshot."""
+    from everup.cli import restoring
     from everup.cli.wishes import rollback as run_rollback
 
-    return run_rollback(place, service, wait, reason, override, is_dry=dry_run)
+    if len(service) == 1:
+        return run_rollback(place, service[0], snapshot, wait, reason, override, is_dry=dry_run)
+    path = restoring.of_snapshot(snapshot) if snapshot else "/restores"
+    return restoring.restore(
+        place, path, service, wait, reason, override, is_dry=dry_run, is_sure=yes
+    )
 
 
 @app.command()

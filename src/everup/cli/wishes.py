@@ -7,7 +7,7 @@ import time
 from typing import Any
 from urllib.parse import quote
 
-from everup.cli import client, hints, show
+from everup.cli import client, hints, restoring, show
 from everup.cli.durations import seconds
 from everup.cli.exits import OK, UNWELL, USAGE, Stop
 from everup.cli.hints import typed
@@ -78,6 +78,7 @@ def scale(
 def rollback(
     place: Place,
     service: str,
+    snapshot: str,
     wait_s: float,
     reason: str,
     override: list[str] | None,
@@ -86,7 +87,7 @@ def rollback(
 ) -> int:
     """Show what would differ, and go back unless only that was asked for."""
     path = f"/rollback/manual/{quote(service, safe='')}"
-    found = client.change(place, "POST", path, dry_run="true")
+    found = client.change(place, "POST", path, dry_run="true", snapshot=snapshot)
     if is_dry and place.is_json:
         show.put_json(found)
     elif not place.is_json:
@@ -94,7 +95,11 @@ def rollback(
         print("\n".join(f"  {line}" for line in found["differences"] or ["nothing differs"]))
     if is_dry:
         return OK
-    found = client.change(place, "POST", path, wait_s, reason=reason, override=override)
+    found = client.change(
+        place, "POST", path, wait_s, reason=reason, override=override, snapshot=snapshot
+    )
+    if snapshot:
+        return restoring.said(place, found, wait_s)
     return said(place, found, wait_s)
 
 

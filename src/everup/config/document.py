@@ -94,7 +94,7 @@ def read_document(
         quiet_hours=(*stack_wide, *_own_quiet_hours(reads)),
     )
     stack = with_pace(stack, read_pace(layers))
-    stack = replace(stack, digest=digest(stack))
+    stack = replace(stack, digest=digest(stack), file=str(options.file))
     return Document(stack, settings, (*_listening(options), *warnings, *_grouped_notes(reads)))
 
 
@@ -123,7 +123,8 @@ def _over_what_is_found(
         {name: given[name] for name in WINDOWS if name in given},
         problems,
     )
-    stack = Stack(name=refinement.project, services={}, runtime=FOUND)
+    file = str(options.file)
+    stack = Stack(name=refinement.project, services={}, runtime=FOUND, file=file)
     return Document(stack, settings, tuple(_listening(options)), refinement)
 
 

@@ -37,6 +37,7 @@ USUAL_NAMES: Mapping[str, str] = {
 OPTION_NAMES = (
     *("mode", "time_scale", "listen", "state_dir", "file"),
     *("log_directory", "log_level", "heartbeat_url", "token", "token_file"),
+    *("secret_key", "secret_key_file"),
 )
 READ_ELSEWHERE = frozenset(
     {"url", "allow_host", "service", "instance", "mark", "knobs", "knobs_dir", "counts"}

@@ -15,6 +15,7 @@ from typing import Any
 from everup.config.dependencies import Edge, check_edges
 from everup.config.errors import Problems, did_you_mean
 from everup.config.maintenance import windows
+from everup.config.parts import NO_FILES
 from everup.config.reading import Field
 from everup.config.service import Read, check_quarantine
 from everup.model.kinds import ActionKind, Mode
@@ -37,6 +38,8 @@ PLAIN = {
     "mode": "mode",
     "thresholds": "health_threshold",
     "when_stopped": "heal_when_stopped",
+    "config_files": "config_files",
+    "restore_files": "restores_files",
 }
 """Fields of the file that take the place of what was found, by their name in the model."""
 
@@ -103,11 +106,7 @@ class Refinement:
 def _laid_over(found: ServiceSpec, read: Read) -> ServiceSpec:
     """One service: the file's word where it has one."""
     own, given = read.spec, read.given
-    for name in OF_CONTAINER:
-        if name in given:
-            given[name].wrong(
-                "is the container's own to say", "write it in the Compose file", has_value=False
-            )
+    _check_given(given)
     changes: dict[str, Any] = {
         there: getattr(own, there) for name, there in PLAIN.items() if name in given
     }
@@ -132,6 +131,26 @@ def _laid_over(found: ServiceSpec, read: Read) -> ServiceSpec:
     laid = replace(found, **changes)
     check_quarantine(laid, given)
     return laid
+
+
+def _check_given(given: Mapping[str, Field]) -> None:
+    for name in OF_CONTAINER:
+        if name in given:
+            given[name].wrong(
+                "is the container's own to say", "write it in the Compose file", has_value=False
+            )
+    if "config_files" in given:
+        _check_paths(given["config_files"])
+
+
+def _check_paths(field: Field) -> None:
+    """They are paths in the container, and not beside the file."""
+    node = field.node
+    names = [node.raw] if node.kind == "scalar" else [item.raw for item in node.items]
+    if names != [NO_FILES] and any(not name.startswith("/") for name in names):
+        field.wrong(
+            "names no whole path", "write paths as they are in the container: /etc/app.conf"
+        )
 
 
 def _edges(found: tuple[Dependency, ...], edges: tuple[Edge, ...]) -> tuple[Dependency, ...]:

@@ -18,6 +18,7 @@ from everup.config import notify
 from everup.config.addresses import host_and_port
 from everup.config.careful import Pace
 from everup.config.reading import Field, Reader, choice, maybe, number, text
+from everup.config.secret_keys import given_key
 from everup.config.tokens import given_token
 from everup.model.notice import HeartbeatSpec, NotifierSpec
 
@@ -54,6 +55,8 @@ class Options:
     heartbeat: HeartbeatSpec | None = None
     token: str = field(default="", repr=False)  # given by its owner; "": one is made where needed
     token_source: str = ""  # the variable or the file that it came from
+    secret_key: str = field(default="", repr=False)  # "": one is made in the state folder
+    secret_key_source: str = field(default="", repr=False)
 
     @property
     def is_loopback(self) -> bool:
@@ -79,6 +82,7 @@ def read_options(
         if "heartbeat_url" in layer:
             beat = notify.heartbeat_from(layer["heartbeat_url"], beat)
     token, token_source = given_token(layers, file.parent)
+    secret_key, secret_key_source = given_key(variables(layers), file.parent)
     return Options(
         file=file,
         state_dir=Path(state_dir).absolute() if state_dir else file.parent / STATE_FOLDER,
@@ -91,7 +95,14 @@ def read_options(
         heartbeat=beat,
         token=token,
         token_source=token_source,
+        secret_key=secret_key,
+        secret_key_source=secret_key_source,
     )
+
+
+def variables(layers: Layers) -> Mapping[str, Field]:
+    """The layer of the environment: file, environment, flags."""
+    return layers[1] if len(layers) > 1 else {}
 
 
 def read_pace(layers: Layers) -> Pace:

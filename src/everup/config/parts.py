@@ -31,6 +31,8 @@ from everup.model.stack import FREEZE_LABEL, HookSpec, Limits, ReleaseSpec, Stop
 INSTANCES_MOST = 1000
 ENV_MOST = 1000
 LABELS_MOST = 100
+CONFIG_FILES_MOST = 64
+NO_FILES = "none"
 LABELS = (FREEZE_LABEL,)
 ASKED_ONLY = {ActionKind.START, ActionKind.STOP, ActionKind.REJOIN}
 """A person asks for these, or they undo something: no mode applies to them."""
@@ -125,6 +127,23 @@ def releases(field: Field, folder: Path) -> ReleaseSpec | None:
         return None
     root = os.path.normpath(folder / directory)
     return ReleaseSpec(root, os.path.normpath(os.path.join(root, current)))
+
+
+def config_files(field: Field, folder: Path) -> tuple[str, ...] | None:
+    """A list of files and small folders, or `none`; paths relative to the file."""
+    names = [field.raw] if field.node.kind == "scalar" else []
+    if field.node.kind == "list":
+        items = field.items("paths")
+        names = [item.raw for item in items if item.is_a("scalar", "one path")]
+    if names == [NO_FILES]:
+        return ()
+    if not names or not all(name.strip() for name in names):
+        field.wrong("names no file", f"write a list of paths, or {NO_FILES}")
+        return None
+    if len(names) > CONFIG_FILES_MOST:
+        field.wrong(f"names more than {CONFIG_FILES_MOST} files", "name their folder")
+        return None
+    return tuple(dict.fromkeys(os.path.normpath(folder / name) for name in names))
 
 
 def hooks(field: Field) -> Mapping[str, HookSpec] | None:

@@ -21,7 +21,7 @@ SHORT_FORM = '"http://…", "tcp://host:port" or "exec:command"'
 KINDS = ("http", "tcp", "exec", "postgres", "redis")
 PROBE_FIELDS = (*KINDS, "interval_s", "timeout_s", "expect_status")
 HOOK_FIELDS = ("http", "exec", "recipe", "timeout_s")
-HOOKS = ("cache_clear", "reconnect", "busy", "free_space")
+HOOKS = ("cache_clear", "reconnect", "busy", "free_space", "dump")
 """Hooks that some action asks for. Others are kept, with a warning that nobody calls them."""
 
 _DATABASES = {

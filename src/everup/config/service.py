@@ -37,6 +37,8 @@ FIELDS = (
     *("command", "directory", "env", "user", "port", "instances", "probe", "depends_on"),
     *("limits", "priority", "stateful", "one_shot", "start_period_s", "recovery_most_s", "stop"),
     *("hooks", "busy_most_s", "releases", "quarantine", "spread", "standby", "rollback_safe"),
+    "one_way",
+    *("config_files", "restore_files"),
     *("mode", "modes", "thresholds", "when_stopped", "labels", "quiet_hours"),
 )
 QUARANTINE_LEAST_S, QUARANTINE_MOST_S = 1.0, 86400.0
@@ -108,6 +110,9 @@ def _described(
             )
         return parts.releases(field, folder)
 
+    def read_config_files(field: Field) -> tuple[str, ...] | None:
+        return parts.config_files(field, folder)
+
     count, least, most = take(given, "instances", parts.instances, (1, 1, 1))
     directory = maybe(given, "directory", text)
     when_stopped = maybe(given, "when_stopped", choice(parts.WhenStopped))
@@ -139,6 +144,9 @@ def _described(
         labels=take(given, "labels", parts.labels, {}),
         releases=maybe(given, "releases", read_releases),
         rollback_is_safe=take(given, "rollback_safe", flag, False),
+        is_one_way=take(given, "one_way", flag, False),
+        config_files=maybe(given, "config_files", read_config_files),
+        restores_files=take(given, "restore_files", flag, False),
         heal_when_stopped=when_stopped is parts.WhenStopped.HEAL,
         spread=take(given, "spread", choice(Spread), Spread.NONE),
         standby=take(given, "standby", text, ""),

@@ -55,6 +55,8 @@ _AT_LEAST_S = {
     "prediction_again_s": 86_400.0,
     # Nothing may wait for nothing, ten times a second.
     "tick_s": 1.0,
+    "snapshot_interval_s": 10.0,
+    "snapshot_verify_interval_s": 10.0,
     "backoff_first_s": 1.0,
 }
 _MAY_BE_ZERO_S = {
@@ -66,12 +68,14 @@ _MAY_BE_ZERO_S = {
     "start_period_unknown_s",
     "rate_interval_s",
     "natural_wait_most_s",
+    "snapshot_before_most_s",
 }
 _COUNTS = {
     "history_slots": (20, COUNT_MOST),
     "history_days": (1, 365),
     "journal_days": (1, 3650),
     "log_files": (1, 100),
+    "snapshots_most": (2, 100),
     "pending_entries_most": (10, COUNT_MOST),
 }
 _BYTES_LEAST = {

@@ -16,6 +16,7 @@ from everup.dependency_monitor.disks import shared
 from everup.dependency_monitor.foretold import foretell
 from everup.dependency_monitor.graph import Graph
 from everup.dependency_monitor.rank import rank_causes
+from everup.dependency_monitor.suspects import accuses, suspects
 from everup.model.assessment import Finding, OwnHealth, Predictions, Relations
 from everup.model.kinds import (
     FORETOLD,
@@ -80,6 +81,11 @@ def relate(
     }
     for name, roots in shared(findings, stack, observation, state).items():
         findings[name] = replace(findings[name], explained_by=roots)
+    blamed = suspects(stack, findings, own, state, observation.at_s, settings)
+    for name, found in findings.items():
+        if by := accuses(found, blamed, stack):
+            findings[name] = replace(found, explained_by=by)
+    findings = {**findings, **blamed}
     for name, found in findings.items():
         if found.is_root:
             ranked = rank_causes(found, stack, observation, own, findings, state, settings)

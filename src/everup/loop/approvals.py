@@ -6,14 +6,14 @@ answer is written by `hear`; using one is the intent that carries its key.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from everup.loop.look import Decision
 from everup.loop.ports import Ids
 from everup.model import entries as e
 from everup.model.approval import Approval, ApprovalState
-from everup.model.decision import Delayed
+from everup.model.decision import Delayed, Proposal
 from everup.model.request import Answer, AnswerState, Request, Verb
 from everup.safety import Context, expected_of, risk_of
 
@@ -21,7 +21,18 @@ if TYPE_CHECKING:
     from everup.loop.control import Control
 
 
-def follow_approvals(decisions: Sequence[Decision], context: Context, ids: Ids) -> list[e.Entry]:
+Shown = Callable[[Proposal], tuple[str, ...] | None]
+"""What a proposal would change, for whoever is asked; None: it is not known yet."""
+
+
+def nothing_shown(proposal: Proposal) -> tuple[str, ...] | None:
+    """Where a proposal says all that there is."""
+    return ()
+
+
+def follow_approvals(
+    decisions: Sequence[Decision], context: Context, ids: Ids, shown: Shown = nothing_shown
+) -> list[e.Entry]:
     """Entries for all that changed since the last look."""
     now_s, state = context.now_s, context.state
     proposed = {d.proposal.key: d for d in decisions if d.proposal is not None}
@@ -38,7 +49,10 @@ def follow_approvals(decisions: Sequence[Decision], context: Context, ids: Ids) 
         if known is not None and known.id not in ended:
             continue
         if isinstance(decision.verdict, Delayed) and decision.verdict.needs_approval:
-            found.append(_question(decision, context, ids))
+            proposal = decision.proposal
+            differs = None if proposal is None else shown(proposal)
+            if differs is not None:
+                found.append(_question(decision, context, ids, differs))
     return found
 
 
@@ -50,7 +64,9 @@ def _is_void(approval: Approval, context: Context, *, has_other: bool, keys: set
     return is_over or (has_other and approval.service not in context.state.in_flight)
 
 
-def _question(decision: Decision, context: Context, ids: Ids) -> e.ApprovalAsked:
+def _question(
+    decision: Decision, context: Context, ids: Ids, differs: tuple[str, ...]
+) -> e.ApprovalAsked:
     proposal = decision.proposal
     assert proposal is not None
     return e.ApprovalAsked(
@@ -64,6 +80,7 @@ def _question(decision: Decision, context: Context, ids: Ids) -> e.ApprovalAsked
         expected=expected_of(proposal),
         expires_at_s=context.now_s + context.settings.approval_lives_s,
         incident_id=proposal.incident_id,
+        differs=differs,
     )
 
 

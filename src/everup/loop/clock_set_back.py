@@ -9,10 +9,12 @@ go back. Pure.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from everup.model.approval import Approval
 from everup.model.incident import Incident
+from everup.model.probation import Probation
+from everup.model.restore import Restore
 from everup.model.state import Freeze, InFlight, PastAction, ServiceState, StackState
 
 CLOCK_OFF_MOST_S = 60.0
@@ -31,54 +33,92 @@ def clock_note(wall_ahead_s: float) -> list[str]:
 
 def not_after(state: StackState, now_s: float) -> StackState:
     """The state with every past moment at `now_s` or before; unknown stays unknown."""
-
-    def past(at_s: float) -> float:
-        return min(at_s, now_s)
-
-    def service(known: ServiceState) -> ServiceState:
-        return replace(
-            known,
-            purpose_at_s=past(known.purpose_at_s),
-            healed_at_s=past(known.healed_at_s),
-            exits=tuple(replace(e, at_s=past(e.at_s)) for e in known.exits),
-            past=tuple(action(a) for a in known.past),
-        )
-
-    def action(known: PastAction) -> PastAction:
-        return replace(
-            known, started_at_s=past(known.started_at_s), ended_at_s=past(known.ended_at_s)
-        )
-
-    def flight(known: InFlight) -> InFlight:
-        return replace(
-            known, intended_at_s=past(known.intended_at_s), done_at_s=past(known.done_at_s)
-        )
-
-    def freeze(known: Freeze) -> Freeze:
-        earlier_s = known.since_s - past(known.since_s)
-        return replace(known, since_s=past(known.since_s), until_s=known.until_s - earlier_s)
-
-    def approval(known: Approval) -> Approval:
-        earlier_s = known.asked_at_s - past(known.asked_at_s)
-        return replace(
-            known,
-            asked_at_s=past(known.asked_at_s),
-            expires_at_s=known.expires_at_s - earlier_s,
-            answered_at_s=past(known.answered_at_s),
-        )
-
-    def incident(known: Incident) -> Incident:
-        return replace(known, opened_at_s=past(known.opened_at_s), seen_at_s=past(known.seen_at_s))
-
+    then = _NotAfter(now_s)
     return replace(
         state,
-        services={name: service(s) for name, s in state.services.items()},
-        incidents={key: incident(i) for key, i in state.incidents.items()},
-        in_flight={name: flight(f) for name, f in state.in_flight.items()},
-        freezes={scope: freeze(f) for scope, f in state.freezes.items()},
-        approvals={key: approval(a) for key, a in state.approvals.items()},
-        plan_starts_s=tuple(past(at_s) for at_s in state.plan_starts_s),
-        started_at_s=past(state.started_at_s),
-        services_stopped_at_s=past(state.services_stopped_at_s),
-        monitor_fault_since_s=past(state.monitor_fault_since_s),
+        services={name: then.service(s) for name, s in state.services.items()},
+        incidents={key: then.incident(i) for key, i in state.incidents.items()},
+        in_flight={name: then.flight(f) for name, f in state.in_flight.items()},
+        freezes={scope: then.freeze(f) for scope, f in state.freezes.items()},
+        restores={key: then.restore(r) for key, r in state.restores.items()},
+        approvals={key: then.approval(a) for key, a in state.approvals.items()},
+        plan_starts_s=tuple(then.past(at_s) for at_s in state.plan_starts_s),
+        started_at_s=then.past(state.started_at_s),
+        services_stopped_at_s=then.past(state.services_stopped_at_s),
+        monitor_fault_since_s=then.past(state.monitor_fault_since_s),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _NotAfter:
+    now_s: float
+
+    def past(self, at_s: float) -> float:
+        return min(at_s, self.now_s)
+
+    def service(self, known: ServiceState) -> ServiceState:
+        return replace(
+            known,
+            purpose_at_s=self.past(known.purpose_at_s),
+            healed_at_s=self.past(known.healed_at_s),
+            exits=tuple(replace(e, at_s=self.past(e.at_s)) for e in known.exits),
+            past=tuple(self.action(a) for a in known.past),
+            changed_at_s=self.past(known.changed_at_s),
+            recounted_at_s=self.past(known.recounted_at_s),
+            safe_points=tuple(
+                replace(p, kept_at_s=self.past(p.kept_at_s)) for p in known.safe_points
+            ),
+            probation=self.probation(known.probation),
+            past_probation=self.probation(known.past_probation),
+            worse=None
+            if known.worse is None
+            else replace(known.worse, at_s=self.past(known.worse.at_s)),
+        )
+
+    def probation(self, known: Probation | None) -> Probation | None:
+        if known is None:
+            return None
+        return replace(
+            known, began_at_s=self.past(known.began_at_s), ended_at_s=self.past(known.ended_at_s)
+        )
+
+    def restore(self, known: Restore) -> Restore:
+        return replace(
+            known,
+            began_at_s=self.past(known.began_at_s),
+            tries=tuple(replace(t, at_s=self.past(t.at_s)) for t in known.tries),
+            turned_at_s=self.past(known.turned_at_s),
+            ended_at_s=self.past(known.ended_at_s),
+        )
+
+    def action(self, known: PastAction) -> PastAction:
+        return replace(
+            known,
+            started_at_s=self.past(known.started_at_s),
+            ended_at_s=self.past(known.ended_at_s),
+        )
+
+    def flight(self, known: InFlight) -> InFlight:
+        return replace(
+            known,
+            intended_at_s=self.past(known.intended_at_s),
+            done_at_s=self.past(known.done_at_s),
+        )
+
+    def freeze(self, known: Freeze) -> Freeze:
+        earlier_s = known.since_s - self.past(known.since_s)
+        return replace(known, since_s=self.past(known.since_s), until_s=known.until_s - earlier_s)
+
+    def approval(self, known: Approval) -> Approval:
+        earlier_s = known.asked_at_s - self.past(known.asked_at_s)
+        return replace(
+            known,
+            asked_at_s=self.past(known.asked_at_s),
+            expires_at_s=known.expires_at_s - earlier_s,
+            answered_at_s=self.past(known.answered_at_s),
+        )
+
+    def incident(self, known: Incident) -> Incident:
+        return replace(
+            known, opened_at_s=self.past(known.opened_at_s), seen_at_s=self.past(known.seen_at_s)
+        )

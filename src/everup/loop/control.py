@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 from everup.dependency_monitor import Closures, build_graph
-from everup.loop import approvals, why_not, wishes
+from everup.loop import approvals, comparing, why_not, wishes
 from everup.loop.aside import KeepAside
 from everup.loop.book import Book
 from everup.loop.busy import BusyAsker
@@ -25,18 +25,34 @@ from everup.loop.debts import Debts, release
 from everup.loop.desk import Desk
 from everup.loop.desk_of_wishes import DeskOfWishes
 from everup.loop.foresight import Foresight
+from everup.loop.gather import OwnFiles
 from everup.loop.look import Decision, Look
 from everup.loop.mishaps import LOOK, Mishaps
+from everup.loop.no_shelf import NoShelf
 from everup.loop.owed_starts import OwedStarts
-from everup.loop.ports import Clock, HostSense, Ids, Journal, Prober, Random, Runtime, Shelf
+from everup.loop.ports import (
+    Clock,
+    HostSense,
+    Ids,
+    Journal,
+    Prober,
+    Random,
+    Runtime,
+    Shelf,
+)
+from everup.loop.probation import Probations
 from everup.loop.proven import Proven
+from everup.loop.restores import RestoreAnswer, Restores, RestoreWish
 from everup.loop.rooms import Beside, Rooms
-from everup.loop.safe_points import NoShelf, SafePoints
+from everup.loop.safe_points import SafePoints
 from everup.loop.sampling import Samplers, raise_first_of
-from everup.loop.settle import ENDS_AND_STARTS
+from everup.loop.settle import ENDS_AND_STARTS, is_led
+from everup.loop.shown import ShownToPeople
+from everup.loop.snapshots import Snapshots
 from everup.loop.standing_in import as_it_leads, standing_in
 from everup.loop.under_way import UnderWay
 from everup.loop.upkeep import Upkeep
+from everup.model.comparison import Change
 from everup.model.decision import Verdict
 from everup.model.entries import (
     ControllerStarted,
@@ -50,7 +66,10 @@ from everup.model.entries import (
 from everup.model.explanation import KindAnswer
 from everup.model.kinds import UNKNOWN, ActionKind, Cause, Purpose, is_known
 from everup.model.request import Answer, AnswerState, Request, Verb
+from everup.model.restore import NothingToDo, RestorePlan, RestoreRefusal, RestoreTarget
+from everup.model.safe_point import of_number_alone
 from everup.model.settings import Settings
+from everup.model.snapshot import Snapshot
 from everup.model.stack import Stack
 from everup.model.state import InFlight, Memory, Phase, StackState
 
@@ -79,6 +98,7 @@ class Control(ControlViews):
         *,
         rooms: Rooms | None = None,
         shelf: Shelf | None = None,
+        own_files: OwnFiles | None = None,
         holder: str = "everup",
         version: str = "",
         boot_id: str = "",
@@ -102,7 +122,11 @@ class Control(ControlViews):
         self.beside = Beside(rooms or Rooms(), stack, settings, clock)
         self._upkeep = Upkeep()
         self.foresight, self.counts_seen = Foresight(), Counts()
-        self.safe_points = SafePoints(shelf or NoShelf())
+        self.probations, self.shown = Probations(), ShownToPeople()
+        shelf = shelf or NoShelf()
+        self.snapshots = Snapshots(self, shelf, own_files)
+        self.safe_points = SafePoints(shelf, self.snapshots.captured)
+        self.restores = Restores(self.snapshots)
         self._holder, self._version, self._boot_id = holder, version, boot_id
         self._wake_up = asyncio.Event()
         self._under_way = UnderWay(KeepAside(runtime.manifest))
@@ -122,6 +146,7 @@ class Control(ControlViews):
             self.wake,
             self.is_close,
             self.is_settled,
+            self.is_tried,
             self.mishaps,
         )
 
@@ -164,7 +189,11 @@ class Control(ControlViews):
         finally:
             sampling.cancel()
             await self._upkeep.close()
+            await self.restores.close()
             await self.safe_points.close()
+            await self.probations.close()
+            await self.snapshots.close()
+            await self.shown.close()
             await asyncio.gather(sampling, *self._under_way.cancel(), return_exceptions=True)
 
     async def _look(self) -> None:
@@ -180,6 +209,7 @@ class Control(ControlViews):
             await self.beside.after_look(self)
             self._upkeep.after_look(self)
             self.safe_points.after_look(self)
+            self.snapshots.after_look()
         except Exception as error:  # noqa: BLE001 - a flaw of ours must not end the healer
             now_s = self.clock.now()
             mishap = self.mishaps.happened(LOOK, error, now_s, stops_acting=True)
@@ -236,12 +266,19 @@ class Control(ControlViews):
         self._wake_up.set()
 
     def is_close(self, service: str) -> bool:
-        """Does this service deserve samples every second: in flight, or an open incident?"""
+        """Does this service deserve samples every second: in flight, an open incident, or changed
+        a while ago?"""
         state = self.state
         if state is not self._close_in:
             self._close_in = state
-            self._close = frozenset((*state.in_flight, *state.by_root()))
+            tried = (n for n, known in state.services.items() if known.probation is not None)
+            self._close = frozenset((*state.in_flight, *state.by_root(), *tried))
         return service in self._close
+
+    def is_tried(self, service: str) -> bool:
+        """Is a new version of it on probation, and nothing being done with it?"""
+        state = self.state
+        return service not in state.in_flight and state.service(service).probation is not None
 
     def is_settled(self, service: str) -> bool:
         """Is its trouble with a person, somebody's wish, or so old that nothing will come of it?"""
@@ -316,6 +353,10 @@ class Control(ControlViews):
         """What an earlier Everup took down and did not live to start again is started, in whatever
         mode: it is down by our own hand."""
         service = flight.step.target
+        if is_led(self.state, flight):
+            return  # the restore goes on with it, or back
+        if of_number_alone(flight.step.parameters):
+            return  # nothing was taken down that is to run
         if flight.step.kind in ENDS_AND_STARTS and self.state.service(service).is_wanted:
             reason = f"{flight.step.kind} {flight.action_id} was interrupted half-way"
             wish = Request(Verb.START, by="everup up", service=service, reason=reason)
@@ -324,6 +365,7 @@ class Control(ControlViews):
 
     async def write(self, entries: list[Entry]) -> None:
         """Into the journal and into the state."""
+        self.snapshots.heard(entries)
         await self._book.write(entries)
         self.beside.log(entries)
 
@@ -371,9 +413,31 @@ class Control(ControlViews):
             return None
         return why_not.but_for_the_mode(decision, gate_context(self, self.look))
 
-    async def compare(self, service: str) -> tuple[str, Sequence[str]]:
+    async def compare(self, service: str, version: str = "") -> tuple[str, Sequence[str]]:
         """What it would go back to, and what would differ then. Raises GiveUp: why it cannot."""
-        return await self.safe_points.compare(self, service)
+        return await self.safe_points.compare(self, service, version)
+
+    async def plan_restore(
+        self, target: RestoreTarget
+    ) -> RestorePlan | NothingToDo | tuple[RestoreRefusal, ...]:
+        """What going back together would do; nothing is touched."""
+        return await self.restores.plan(self, target)
+
+    async def restore(self, wish: RestoreWish) -> RestoreAnswer:
+        """Begin it, if nothing stands against it."""
+        return await self.restores.begin(self, wish)
+
+    async def undo_restore(self, restore_id: str, by: str, reason: str) -> Answer:
+        """Have the one that is under way put back what it has changed."""
+        return await self.restores.turn_back(self, restore_id, by, reason)
+
+    async def snapshot(self, snapshot_id: str) -> Snapshot | None:
+        """The snapshot with this id."""
+        return await self.restores.snapshot(snapshot_id)
+
+    async def compare_snapshots(self, first: str, second: str) -> Sequence[Change]:
+        """What changed from one snapshot to another, or to `now`. Raises GiveUp, TryAgain."""
+        return await comparing.compare(self, first, second)
 
     def now_s(self) -> float:
         """By the loop's clock."""

@@ -7,7 +7,7 @@ up then, and by whoever tells a person beforehand. Many copies take longer than 
 from __future__ import annotations
 
 from everup.model.decision import Step
-from everup.model.scaling import BEFORE, COUNTS, INSTANCES
+from everup.model.scaling import BEFORE, INSTANCES
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec
 
@@ -24,7 +24,7 @@ def lasts_most_s(step: Step, spec: ServiceSpec, settings: Settings) -> float:
 
 def _copies(step: Step) -> int:
     """Beyond the first."""
-    if step.kind not in COUNTS:
+    if not step.parameters.get(INSTANCES):
         return 0
     count, before = int(step.parameters.get(INSTANCES, 0)), int(step.parameters.get(BEFORE, 0))
     return max(0, abs(count - before) - 1)

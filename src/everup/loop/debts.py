@@ -56,6 +56,10 @@ async def release(control: Control, request: Request) -> Answer:
     """All of the stack, or of one service. What cannot be given back holds nothing else up."""
     given, why, _ = await _of_the_runtime(control, request.service)
     said = await control.safe_points.release(control, request.service, request.by)
+    try:
+        said += await control.snapshots.release(request.service, request.by)
+    except (EverupError, TimeoutError) as error:
+        why = "; ".join(filter(None, (why, str(error) or "an image's name was not taken in time")))
     if said and not why:
         given = {request.service: (*_lines(given), *said)}
     await _note(control, given, request.by)

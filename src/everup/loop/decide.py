@@ -68,8 +68,9 @@ async def decide(control: Control, look: Look) -> Look:
         entries = [*_foretold(control, look), *entries]
         if entries:
             await control.write(entries)
+    led = await control.restores.decide(control, look, asked)
     context = gate_context(control, look)
-    decided = wishes.decide_requests(control, look, context)
+    decided = [*led, *wishes.decide_requests(control, look, context)]
     for answer in propose(
         control.stack,
         look.observation,
@@ -97,6 +98,10 @@ def _judged(
     control: Control, look: Look, answer: Proposal | Hold | Escalate | Want, context: Context
 ) -> Decision:
     if isinstance(answer, Want) and answer.kind is ActionKind.EMERGENCY_ROLLBACK:
+        under_way = control.state.open_restore
+        if under_way is not None and under_way.step_of(answer.service) is not None:
+            text = f"{under_way.id} is under way, of which it is a part"
+            return Decision(answer.service, hold=Hold(answer.service, HoldReason.IN_FLIGHT, text))
         answer = propose_rollback(
             answer, context.stack, context.assessment, context.state, context.settings
         )

@@ -6,7 +6,7 @@ and the deaths that appeared since the last look. Never waits, never decides.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -57,6 +57,7 @@ class Desk:
     def __init__(self, stack: Stack, settings: Settings) -> None:
         self._stack = stack
         self._settings = settings
+        self.heard: Callable[[str, ProbeResult], None] = lambda service, result: None
         self._kept: dict[str, dict[str, Kept]] = {name: {} for name in stack.services}
         self._deaths: list[tuple[str, str, Exit]] = []
         self._dead_identities: dict[str, str] = {}
@@ -123,6 +124,7 @@ class Desk:
             return False
         if kept.probe is not None and not result.at_s > kept.probe.at_s:
             return False
+        self.heard(kept.instance.service, result)
         news = self._fold(kept, result)
         is_young = result.in_a_row <= self._settings.verify_probes  # somebody may wait for it
         return news is not News.NONE or is_young

@@ -11,7 +11,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from everup.loop import fold_actions, fold_approvals, fold_incidents, fold_scaling, fold_versions
+from everup.loop import (
+    fold_actions,
+    fold_approvals,
+    fold_incidents,
+    fold_probation,
+    fold_restores,
+    fold_scaling,
+    fold_snapshots,
+    fold_versions,
+)
 from everup.loop.changes import with_service, without
 from everup.loop.foretold import prediction_made, prediction_settled
 from everup.loop.threads import follow_threads
@@ -141,6 +150,15 @@ _FOLDS: dict[type, Callable[[StackState, Any], StackState]] = {
     e.SafePointForgotten: fold_versions.forgotten,
     e.GivenBack: fold_scaling.given_back,
     e.JournalPruned: _pruned,
+    e.ProbationBegan: fold_probation.began,
+    e.RegressionSeen: fold_probation.worse,
+    e.ProbationEnded: fold_probation.ended,
+    e.RestoreBegan: fold_restores.began,
+    e.RestoreTurned: fold_restores.turned,
+    e.RestoreEnded: fold_restores.ended,
+    e.SnapshotTaken: fold_snapshots.taken,
+    e.SnapshotForgotten: fold_snapshots.forgotten,
+    e.SnapshotVerified: fold_snapshots.verified,
 }
 
 assert set(_FOLDS) == set(e.ENTRY_TYPES.values()), "every entry has its fold"

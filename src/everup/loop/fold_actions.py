@@ -11,13 +11,13 @@ from typing import Any
 
 from everup.loop.changes import with_incident, with_service, without
 from everup.loop.fold_approvals import end_approval
-from everup.loop.fold_scaling import carried_out, undo_owed
+from everup.loop.fold_restores import step_begun, step_ended
+from everup.loop.fold_scaling import carried_out, recounted, undo_owed
 from everup.loop.fold_versions import gone_back_from
 from everup.model import entries as e
 from everup.model.approval import ApprovalState
 from everup.model.incident import Attempt
-from everup.model.kinds import TAKES_CAPACITY, ActionKind, Origin
-from everup.model.safe_point import FROM
+from everup.model.kinds import TAKES_CAPACITY, UNKNOWN, ActionKind, Origin
 from everup.model.scaling import SCALING_KINDS
 from everup.model.state import InFlight, PastAction, Phase, StackState
 
@@ -52,6 +52,7 @@ def intended(state: StackState, entry: e.Intended) -> StackState:
     if is_new and state.service(service).with_a_person is not None:
         state = with_service(state, service, with_a_person=None)
     state = end_approval(state, entry.key, ApprovalState.USED, entry.action_id)
+    state = step_begun(state, entry)
     incident = state.incidents.get(entry.incident_id or "")
     if incident is None:
         return state
@@ -89,7 +90,13 @@ def finished(state: StackState, entry: e.Finished) -> StackState:
         ends = _still_ends(known, flight, entry.still_ends)
         state = with_service(state, entry.service, still_ends=ends)
     return _end(
-        state, flight, entry.at_s, has_passed=False, error=entry.error, has_happened=happened
+        state,
+        flight,
+        entry.at_s,
+        has_passed=False,
+        error=entry.error,
+        has_happened=happened,
+        was_cut=entry.settled,
     )
 
 
@@ -118,6 +125,7 @@ def _end(
     has_passed: bool,
     error: str,
     has_happened: bool = True,
+    was_cut: bool = False,
 ) -> StackState:
     service = flight.step.target
     past = PastAction(
@@ -144,9 +152,23 @@ def _end(
         changes["owed_undo"] = undo_owed(known, flight, has_passed=has_passed)
     if has_passed and flight.step.kind not in HEALS_NOTHING:
         changes["healed_at_s"] = at_s
+    if has_passed:
+        changes |= recounted(flight)
+    is_rollback = flight.step.kind is ActionKind.EMERGENCY_ROLLBACK
+    if has_passed and is_rollback:
+        changes["changed_at_s"] = UNKNOWN  # it was brought by us, and is proven
     state = with_service(state, service, **changes)
-    if has_happened and flight.step.kind is ActionKind.EMERGENCY_ROLLBACK:
-        state = gone_back_from(state, service, str(flight.step.parameters.get(FROM, "")))
+    state = step_ended(
+        state,
+        flight,
+        at_s,
+        has_passed=has_passed,
+        has_happened=has_happened,
+        was_cut=was_cut,
+        error=error,
+    )
+    if has_happened and is_rollback and flight.step.undoes is None:
+        state = gone_back_from(state, flight.step)
     incident = state.incidents.get(flight.incident_id or "")
     if incident is None:
         return state

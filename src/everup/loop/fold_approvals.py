@@ -29,6 +29,7 @@ def asked(state: StackState, entry: e.ApprovalAsked) -> StackState:
         asked_at_s=entry.at_s,
         expires_at_s=entry.expires_at_s,
         incident_id=entry.incident_id,
+        differs=entry.differs,
     )
     return replace(state, approvals={**state.approvals, entry.key: approval})
 

@@ -6,23 +6,28 @@ it. An action that was not proven leaves behind what takes it back, until that h
 
 from __future__ import annotations
 
+from typing import Any
+
 from everup.loop.changes import with_service
 from everup.model import entries as e
 from everup.model.decision import Step
-from everup.model.kinds import ActionKind, Origin, Purpose
+from everup.model.kinds import UNKNOWN, ActionKind, Origin, Purpose, is_known
 from everup.model.scaling import COUNTS, INSTANCES, SIZES
 from everup.model.state import InFlight, StackState
 from everup.model.undo import undo_of
 
 WHOLE = ""
 BY_FAILOVER = "failover "
+OURSELVES = "everup"
+GOES_BACK = ActionKind.EMERGENCY_ROLLBACK
 
 
 def carried_out(state: StackState, flight: InFlight, at_s: float) -> StackState:
     """The world has changed: what is so from now on."""
     step, service = flight.step, flight.step.target
-    if step.kind in COUNTS:
-        return with_service(state, service, instances_wanted=int(step.parameters[INSTANCES]))
+    if step.kind in COUNTS or (step.kind is GOES_BACK and step.parameters.get(INSTANCES)):
+        count = int(step.parameters[INSTANCES])
+        return with_service(state, service, instances_wanted=count, counted=count)
     if step.kind is ActionKind.ISOLATE:
         known = state.service(service).isolated
         return with_service(state, service, isolated=tuple({*known, step.instance or WHOLE}))
@@ -50,6 +55,17 @@ def _rejoined(state: StackState, service: str, at_s: float) -> StackState:
     )
 
 
+def recounted(flight: InFlight) -> dict[str, Any]:
+    """Fields after a proven step: another number of instances is on trial where a person wanted it.
+    What Everup did of its own accord, and what goes back, has proven itself."""
+    step = flight.step
+    if not step.parameters.get(INSTANCES) or step.undoes:
+        return {}
+    if step.kind in COUNTS and flight.origin is Origin.PERSON:
+        return {"recounted_at_s": flight.done_at_s, "recounted_by": flight.by}
+    return {"recounted_at_s": UNKNOWN}
+
+
 def undo_owed(known: Step | None, flight: InFlight, *, has_passed: bool) -> Step | None:
     """After its end: what takes it back. An undo that has helped is owed no more, one that has not
     is owed still; what somebody wants anew makes an older one moot."""
@@ -66,7 +82,14 @@ def _is_of_size(step: Step) -> bool:
 
 def counted(state: StackState, entry: e.InstancesCounted) -> StackState:
     """Somebody else's number: nothing of ours is to be taken back any more."""
-    return with_service(state, entry.service, instances_wanted=entry.count, owed_undo=None)
+    count = entry.count
+    state = with_service(
+        state, entry.service, instances_wanted=count, owed_undo=None, counted=count
+    )
+    if entry.by == OURSELVES:
+        return state
+    at_s = entry.changed_at_s if is_known(entry.changed_at_s) else entry.at_s
+    return with_service(state, entry.service, recounted_at_s=at_s, recounted_by=entry.by)
 
 
 def given_back(state: StackState, entry: e.GivenBack) -> StackState:

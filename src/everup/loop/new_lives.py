@@ -58,3 +58,24 @@ def ran_once(flight: InFlight, seen: ServiceObservation, *, is_late: bool) -> Ve
         return Pending("its end")
     is_up = any(one.state is InstanceState.RUNNING for one in watched)
     return Failed("not in time: it still runs" if is_up else "not in time: its end was not seen")
+
+
+def as_before(
+    flight: InFlight, seen: ServiceObservation, now_s: float, *, is_late: bool
+) -> Verification:
+    """What was put back is there when all of it is the version that it was. It runs for a window;
+    or it does not, as it may not have before: then it is there all the same when the time is over,
+    and whoever heals it does so as ever."""
+    wanted = flight.expectation.version
+    there = [one.instance for one in seen.instances]
+    count = flight.expectation.instances or len(there)
+    if not there or len(there) != count or any(one.version != wanted for one in there):
+        missing = "what ran before is not there again"
+        return Failed(f"not in time: {missing}") if is_late else Pending(missing)
+    runs = all(one.state is InstanceState.RUNNING for one in there)
+    ran_s = now_s - flight.done_at_s
+    if runs and ran_s >= flight.expectation.window_s and not new_ends(flight, seen):
+        return Passed(f"what ran before runs again, for {ran_s:.1f} s")
+    if not is_late:
+        return Pending("a window in which it runs")
+    return Passed("what ran before is there again; it does not stay up, which is healed as ever")

@@ -22,6 +22,7 @@ from everup.model.observation import (
     ServiceObservation,
 )
 from everup.model.state import Phase, StackState
+from everup.model.version import made_of, only_files_differ
 
 if TYPE_CHECKING:
     from everup.loop.control import Control
@@ -40,8 +41,13 @@ async def observe(control: Control, look: Look) -> Look:
             continue
         entries.append(ExitSeen(look.at_s, service, name, death))
     entries += _came_up(control, seen)
-    entries += _versions(control, seen)
-    entries += control.counts_seen.follow(control.state, seen, control.settings.change_quiet_s)
+    versions = _versions(control, seen)
+    begun = control.probations.begun(control, versions)
+    entries += begun  # first: what is begun is not safe yet
+    entries += versions
+    entries += control.counts_seen.follow(
+        control.stack, control.state, seen, control.settings.change_quiet_s
+    )
     entries += meant(control.stack, control.state, seen, control.desk.absent, control.settings)
     if entries:
         await control.write(entries)
@@ -125,12 +131,33 @@ def _versions(control: Control, seen: Observation) -> list[Entry]:
         newest = max(made, key=_began_s)
         if newest.version == known:
             continue
+        at_s = min(_changed_at_s(control, newest, known, seen.at_s), seen.at_s)
         # Who counts otherwise than before, as another version of Everup may, saw no change.
         is_same_scheme = known.partition(":")[0] == newest.version.partition(":")[0]
-        began_s = newest.started_at_s
-        at_s = min(began_s, seen.at_s) if is_known(began_s) else seen.at_s
         found.append(VersionSeen(at_s, name, newest.version, known if is_same_scheme else ""))
     return found
+
+
+def _changed_at_s(control: Control, now: Instance, known: str, seen_at_s: float) -> float:
+    """When its files became others; else when it began, unless it was changed while it runs."""
+    if only_files_differ(now.version, known):
+        at_s = now.files_changed_at_s
+    elif _was_another(control, now):
+        at_s = seen_at_s
+    else:
+        at_s = now.started_at_s
+    return at_s if is_known(at_s) else seen_at_s
+
+
+def _was_another(control: Control, now: Instance) -> bool:
+    """Did this very life show another version in the look before?"""
+    before = None if control.look is None else control.look.observation.services.get(now.service)
+    return before is not None and any(
+        one.instance.identity == now.identity
+        and one.instance.version
+        and made_of(one.instance.version) != made_of(now.version)
+        for one in before.instances
+    )
 
 
 def _began_s(instance: Instance) -> float:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from everup.loop.threads import BLIND, RESUMES_WITHIN_S
+from everup.loop.threads import BLIND, REFUSED, RESUMES_WITHIN_S
 from everup.model.kinds import is_known
 from everup.model.notice import Message, Occasion, Thread
 from everup.model.settings import Settings
@@ -46,12 +46,13 @@ def message_of(stack: str, thread: Thread, is_follow_up: bool) -> Message:
     about, text = thread.service or "Everup", plain(thread.text)
     titles = {
         Occasion.OPENED: f"{about} is unwell",
+        Occasion.ASKED: f"{about}: may Everup act?",
         Occasion.ESCALATED: f"{about} needs a person",
         Occasion.RESOLVED: f"{about}: {text[:ENDING_MOST]}",
         Occasion.FROZEN: "Everup does nothing: it cannot trust what it sees, or may not act",
     }
     return Message(
-        key=f"{stack}/{thread.id}/{thread.occasion}",
+        key=f"{stack}/{thread.id}/{thread.stands}",
         thread=f"{stack}/{thread.id}",
         occasion=thread.occasion,
         stack=stack,
@@ -75,13 +76,14 @@ def _seen_again(thread: Thread, state: StackState, now_s: float) -> Thread:
 
 
 def _is_told(thread: Thread, notifier: str) -> bool:
-    mark = f"{notifier}:{thread.occasion}"
-    return mark in thread.told or f"{mark}:refused" in thread.told
+    mark = f"{notifier}:{thread.stands}"
+    return mark in thread.told or f"{mark}{REFUSED}" in thread.told
 
 
 def _has_heard(thread: Thread, notifier: str) -> bool:
     """Has this notifier told anything of the thread before?"""
-    return any(f"{notifier}:{occasion}" in thread.told for occasion in Occasion)
+    own = f"{notifier}:"
+    return any(mark.startswith(own) and not mark.endswith(REFUSED) for mark in thread.told)
 
 
 def _is_wanted(
@@ -98,8 +100,8 @@ def _is_wanted(
         case Occasion.FROZEN:
             lasted_s = now_s - thread.opened_at_s
             return Occasion.FROZEN in on and _lasts(thread, lasted_s, settings)
-        case Occasion.OPENED:
-            return Occasion.OPENED in on
+        case Occasion.OPENED | Occasion.ASKED:
+            return thread.occasion in on
 
 
 def _lasts(thread: Thread, lasted_s: float, settings: Settings) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
 from everup.loop.aside import KeepAside
 from everup.loop.deadlines import lasts_most_s
@@ -31,10 +32,11 @@ from everup.model.errors import (
 from everup.model.evidence import ENDED, KEPT, OutcomeState
 from everup.model.kinds import UNKNOWN, ActionKind
 from everup.model.runtime import Captured
-from everup.model.safe_point import TO
-from everup.model.scaling import CPUS, INSTANCES, LEAVING, MEMORY, STARTS
+from everup.model.safe_point import FILES, TO, is_fewer, of_number_alone
+from everup.model.scaling import BEFORE, CPUS, INSTANCES, LEAVING, MEMORY, STARTS
 from everup.model.settings import Settings
 from everup.model.stack import CACHE_CLEAR_HOOK, Limits, ServiceSpec
+from everup.model.version import made_of
 
 KILLS = frozenset(
     {
@@ -62,7 +64,8 @@ class NotNow(EverupError):
 
 
 class NotBegun(EverupError):
-    """What the step was for is over; nothing was touched."""
+    """What the step was for is over, or it came too late; nothing was touched, so that it counts
+    as no attempt."""
 
 
 async def perform(
@@ -92,7 +95,7 @@ async def perform(
             raise NotBegun(why)
         waited_s = clock.now() - intent.at_s
         if waited_s > settings.lease_s:
-            raise EverupError(f"not begun: {waited_s:.0f} s have passed since the intent")
+            raise NotBegun(f"not begun: {waited_s:.1f} s have passed since the intent")
         async with asyncio.timeout(deadline_s):
             if intent.step.kind is ActionKind.EMERGENCY_ROLLBACK:
                 during.extend(await _go_back(runtime, spec, intent.step, grace_s, kept))
@@ -144,14 +147,36 @@ def bounded(lines: Sequence[str], bytes_most: int) -> tuple[str, ...]:
 async def _go_back(
     runtime: Runtime, spec: ServiceSpec, step: Step, grace_s: float, kept: Kept | None
 ) -> Sequence[str]:
-    """What was well before runs again; where it cannot, what was there is there again."""
+    """What was well before runs again, in as many instances where that is part of it; where it
+    cannot, what was there is there again. Who goes is not changed before, and who comes is made of
+    what it went back to."""
+    if of_number_alone(step.parameters):
+        return await _number(runtime, spec.name, step)
     if kept is None:
         raise GiveUp("nothing is kept here to go back to")
     try:
         captured = await kept(spec.name, str(step.parameters.get(TO, "")))
-        return await runtime.restore(captured, grace_s=grace_s)
+        if not step.parameters.get(FILES):
+            # Nobody was told that files are written.
+            captured = replace(captured, files=(), version=made_of(captured.version))
+        told: list[str] = []
+        if is_fewer(step.parameters):
+            told += await _number(runtime, spec.name, step)
+        told += await runtime.restore(captured, grace_s=grace_s)
     except TryAgain as error:
         raise NotNow(str(error)) from error
+    if step.parameters.get(INSTANCES) and not is_fewer(step.parameters):
+        try:
+            told += await _number(runtime, spec.name, step)
+        except EverupError as error:  # the rest is a step of its own, in the next look
+            raise NotNow(f"{'; '.join(told)}; their number is as it was: {error}") from error
+    return told
+
+
+async def _number(runtime: Runtime, name: str, step: Step) -> Sequence[str]:
+    count, before = int(step.parameters[INSTANCES]), step.parameters.get(BEFORE)
+    await runtime.set_instances(name, count)
+    return [f"{name} has {count} instances again, {before} before"]
 
 
 def _forced(told: Sequence[str] | None) -> list[str]:

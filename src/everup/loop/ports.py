@@ -7,7 +7,7 @@ deadline, and raises only `everup.model.errors`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -20,11 +20,13 @@ from everup.model.notice import Message, Occasion
 from everup.model.observation import HostObservation, Instance, ProbeResult
 from everup.model.runtime import (
     Captured,
+    KeptFile,
     Listing,
     ProcessSight,
     RuntimeEvent,
     RuntimeManifest,
 )
+from everup.model.snapshot import Checked
 from everup.model.stack import HookSpec, Limits, ProbeSpec, ServiceSpec
 from everup.model.state import StackState
 
@@ -120,8 +122,17 @@ class Runtime(Protocol):
 
     async def restore(self, captured: Captured, *, grace_s: float) -> Sequence[str]:
         """Have the service run from this, now, in place of what it runs from; names, ports and
-        instances stay. Where it cannot be had, what was there is there again, running if it ran.
-        What was done, in sentences."""
+        instances stay. Files that it holds are written in place, and what was there is kept;
+        without files none is touched. Where it cannot be had, what was there is there again,
+        running if it ran. What was done, in sentences."""
+
+    async def stack_files(self) -> Sequence[KeptFile]:
+        """The files that declare the stack as a whole (Compose files, everup.yaml), as they are;
+        they are never written. One that cannot be read says why not."""
+
+    async def lacks(self, captured: Captured) -> str:
+        """Why the service could not be run from this now, as far as can be known without touching
+        anything; "" where nothing is known against it."""
 
     async def pin_image(self, service: str, reference: str) -> str:
         """Keep the running image from being pruned; returns its content address."""
@@ -260,20 +271,43 @@ class Journal(Protocol):
 
 
 class Shelf(Protocol):
-    """Keeps captured configurations by name, for as long as somebody may want them back. They may
-    hold secrets. Raises `TryAgain` when it cannot be reached."""
+    """Keeps captured configurations, files and manifests: by a name, or by their address as long
+    as somebody wants them. They may hold secrets. Raises `TryAgain` when it cannot be reached,
+    `AskAHuman` when its key is not the right one, and `Damaged`, which names it, for what is not
+    as it was put there: that is never given out."""
 
     async def put(self, name: str, captured: Captured) -> None:
-        """Keep it, before this returns, also through a loss of power."""
+        """Keep it under this name, before this returns, also through a loss of power."""
 
     async def get(self, name: str) -> Captured | None:
-        """What was put; None when there is none, or it cannot be read any more."""
+        """What was put; None when there is none."""
 
     async def remove(self, name: str) -> None:
         """Forget it, if it is there."""
 
     async def names(self) -> Sequence[str]:
-        """Of all that is kept."""
+        """Of all that is kept by a name."""
+
+    async def keep(self, captured: Captured) -> tuple[str, Mapping[str, str]]:
+        """Keep it without a name; its address, and path → address of its files."""
+
+    async def at(self, address: str) -> Captured:
+        """What was kept there."""
+
+    async def write(self, content: bytes, *, is_secret: bool) -> str:
+        """Keep any content; its address."""
+
+    async def read(self, address: str) -> bytes:
+        """What was written there."""
+
+    async def verify(self, users: Mapping[str, Sequence[str]]) -> Checked:
+        """Read all that is there and all that is wanted, by names or by `users`: address → whom."""
+
+    async def sweep(self, wanted: Collection[str]) -> int:
+        """Take away what neither a name nor one of these wants, unless it is young; bytes freed."""
+
+    async def size(self) -> tuple[int, int]:
+        """Objects, and their bytes."""
 
 
 class Notifier(Protocol):

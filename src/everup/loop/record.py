@@ -31,7 +31,10 @@ async def record(control: Control, look: Look) -> Look:
         entries += _gate(control, look, decision)
         entries += would_have_done(decision, control.state, lambda: gate_context(control, look))
         entries += _waiting(control, look, decision, incident)
-    entries += follow_approvals(look.decisions, gate_context(control, look), control.ids)
+    entries += await control.probations.follow(control, look)
+    context = gate_context(control, look)
+    shown = control.shown.of(control)
+    entries += follow_approvals(look.decisions, context, control.ids, shown)
     if entries:
         await control.write(entries)
     return look

@@ -10,20 +10,30 @@ In mode observe nothing of the engine's is changed: what runs is written down, n
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import TYPE_CHECKING
 
+from everup.loop.look import Look
+from everup.loop.pins import pin, unpin
 from everup.loop.ports import Shelf
-from everup.model.entries import SafePointForgotten, SafePointKept
-from everup.model.errors import EverupError, GiveUp
-from everup.model.kinds import ActionKind, Mode
+from everup.model.decision import Step
+from everup.model.entries import Entry, SafePointForgotten, SafePointKept
+from everup.model.errors import Damaged, EverupError, GiveUp
+from everup.model.restore import RestoreStep
 from everup.model.runtime import Capability, Captured
-from everup.model.safe_point import SafePoint
+from everup.model.safe_point import TO, SafePoint, of_number_alone
+from everup.model.scaling import BEFORE, INSTANCES
 from everup.model.state import StackState
-from everup.rollback_manager import differences, way_back, worth_keeping
-from everup.rollback_manager.choose import NoWayBack
-from everup.safety import mode_in_force
+from everup.rollback_manager import (
+    NoWayBack,
+    differences,
+    held_by_a_restore,
+    number_of,
+    points_to_drop,
+    title_of,
+    way_back,
+    worth_keeping,
+)
 
 if TYPE_CHECKING:
     from everup.loop.control import Control
@@ -31,38 +41,18 @@ if TYPE_CHECKING:
 AGAIN_S = 60.0
 """After a try that failed."""
 
-REPOSITORY = "everup-kept"
 NEEDED = (Capability.CAPTURE, Capability.RESTORE)
 
 
-class NoShelf:
-    """Where nothing is kept longer than Everup lives; for tests and simulation, which share one."""
-
-    def __init__(self) -> None:
-        self._kept: dict[str, Captured] = {}
-
-    async def put(self, name: str, captured: Captured) -> None:
-        """Keep it."""
-        self._kept[name] = captured
-
-    async def get(self, name: str) -> Captured | None:
-        """What was put."""
-        return self._kept.get(name)
-
-    async def remove(self, name: str) -> None:
-        """Forget it."""
-        self._kept.pop(name, None)
-
-    async def names(self) -> Sequence[str]:
-        """Of all that is kept."""
-        return tuple(self._kept)
+Elsewhere = Callable[[str, str], Awaitable[Captured | None]]
+"""Service and version → what a snapshot holds of it; None: none does."""
 
 
 class SafePoints:
-    """Keeps and gives up; one task at a time."""
+    """Keeps and gives up; one task at a time. `elsewhere`: asked for what no safe point is."""
 
-    def __init__(self, shelf: Shelf) -> None:
-        self._shelf = shelf
+    def __init__(self, shelf: Shelf, elsewhere: Elsewhere) -> None:
+        self._shelf, self._elsewhere = shelf, elsewhere
         self._task: asyncio.Task[None] | None = None
         self._not_before_s: dict[str, float] = {}
         self._is_swept = False
@@ -83,7 +73,7 @@ class SafePoints:
             control.settings,
         )
         due = [
-            (service, version)
+            (service, version, _count(control, look, service))
             for service, version in found
             if not look.at_s < self._not_before_s.get(service, 0.0)
         ]
@@ -98,17 +88,21 @@ class SafePoints:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def get(self, service: str, version: str) -> Captured:
-        """What was kept of this version.
+        """What was kept of this version, by a safe point or a snapshot; every byte as it was.
 
         Raises:
-            GiveUp: it is not there any more.
+            GiveUp: it is not there any more, or damaged.
         """
         captured = await self._shelf.get(_name(service, version))
         if captured is None:
+            captured = await self._elsewhere(service, version)
+        if captured is None:
             raise GiveUp(f"what was kept of {service} to go back to cannot be read any more")
+        if captured.service != service or captured.version not in ("", version):
+            raise Damaged(f"what is kept of {service} as {version} is something else: damaged")
         return captured
 
-    async def _work(self, control: Control, due: Sequence[tuple[str, str]]) -> None:
+    async def _work(self, control: Control, due: Sequence[tuple[str, str, int]]) -> None:
         log = control.beside.rooms.log
         if not self._is_swept:
             try:
@@ -117,102 +111,174 @@ class SafePoints:
             except Exception as error:  # noqa: BLE001 - a stranger's runtime may raise anything
                 self._not_before_s[""] = control.clock.now() + AGAIN_S
                 log.warning("safe_points_not_swept", text=str(error))
-        for service, version in due:
+        for service, version, count in due:
             before = control.state.service(service).safe_points
             try:
                 async with asyncio.timeout(control.settings.action_deadline_s):
-                    entry = await self._keep(control, service, version)
+                    entry = await self._keep(control, service, version, count)
             except Exception as error:  # noqa: BLE001 - a stranger's runtime may raise anything
                 self._not_before_s[service] = control.clock.now() + AGAIN_S
                 log.warning("safe_point_not_kept", service=service, text=str(error))
                 continue
             await control.write([entry])
             left = {p.version for p in control.state.service(service).safe_points}
+            held = held_by_a_restore(control.state)
             for point in before:
-                if point.version not in left:
+                if point.version not in left and (service, point.version) not in held:
                     await self._give_up(control, point)
 
-    async def _keep(self, control: Control, service: str, version: str) -> SafePointKept:
+    async def _keep(
+        self, control: Control, service: str, version: str, count: int
+    ) -> SafePointKept:
         """Everything that is needed is there before it is written down that it is.
 
         Raises:
             TryAgain, GiveUp: it could not be kept; or something else runs by now.
         """
-        runtime = control.runtime
-        captured = await runtime.capture(service)
+        point = await self._take(control, service, version)
+        return SafePointKept(
+            *(point.kept_at_s, service, version, point.title),
+            *(point.image, point.reference, point.image_bytes),
+            instances=count,
+        )
+
+    async def hold(self, control: Control, service: str, version: str) -> SafePoint:
+        """What runs now, well or not, for as long as somebody may have to put it back: until
+        `let_go`. A person asked for what it is held for, in whatever mode.
+
+        Raises:
+            TryAgain, GiveUp: it could not be kept; or something else runs by now.
+        """
+        return await self._take(control, service, version, is_asked=True)
+
+    async def let_go(self, control: Control, steps: Sequence[RestoreStep]) -> None:
+        """What these were held for is over: what is no safe point is given up."""
+        held = held_by_a_restore(control.state)
+        for step in steps:
+            known = {p.version for p in control.state.service(step.service).safe_points}
+            for version in (step.from_version, step.to_version):
+                if version not in known and (step.service, version) not in held:
+                    await self._give_up(control, SafePoint(step.service, version, version, 0.0))
+
+    async def _take(
+        self, control: Control, service: str, version: str, *, is_asked: bool = False
+    ) -> SafePoint:
+        captured = await control.runtime.capture(service)
         if captured.version != version:
             raise GiveUp(f"{service} runs from something else by now")
-        reference = ""
-        seen = None if control.look is None else control.look.observation
-        is_hands_off = mode_in_force(control.stack, seen, service, ROLLBACK) is Mode.OBSERVE
-        if captured.image and not is_hands_off and runtime.manifest.can(Capability.PIN_IMAGE):
-            reference = reference_of(control.stack.name, service, version)
-            if await runtime.pin_image(service, reference) != captured.image:
-                await runtime.unpin_image(service, reference)
-                raise GiveUp(f"{service} runs from another image by now")
+        reference = await pin(control, captured, is_asked=is_asked)
         await self._shelf.put(_name(service, version), captured)
-        at_s = control.clock.now()
-        title = captured.title or version
-        return SafePointKept(at_s, service, version, title, captured.image, reference)
+        at_s, title = control.clock.now(), captured.title or version
+        image, size = captured.image, captured.image_bytes
+        return SafePoint(service, version, title, at_s, image, reference, size)
 
     async def _give_up(self, control: Control, point: SafePoint) -> None:
         try:
             async with asyncio.timeout(control.settings.action_deadline_s):
+                if point.reference or not point.kept_at_s:
+                    await unpin(control, point.service, point.version)
+                # Last: by what still lies there the next start knows that a name may be left.
                 await self._shelf.remove(_name(point.service, point.version))
-                if point.reference:
-                    await control.runtime.unpin_image(point.service, point.reference)
         except (EverupError, TimeoutError) as error:
             log = control.beside.rooms.log
             log.warning("safe_point_not_given_up", service=point.service, text=str(error))
 
     async def _sweep(self, control: Control) -> None:
-        """What an earlier life kept and did not live to write down; of services that are gone."""
-        known = {_name(p.service, p.version) for p in _all(control.state)}
-        for name in await self._shelf.names():
-            if name not in known:
-                service, _, version = name.rpartition("@")
-                await self._shelf.remove(name)
-                if service in control.stack.services and control.runtime.manifest.can(
-                    Capability.UNPIN_IMAGE
-                ):
-                    reference = reference_of(control.stack.name, service, version)
-                    await control.runtime.unpin_image(service, reference)
+        """What an earlier life kept and did not live to write down; of services that are gone. And
+        what is written down and is not there: it is kept anew."""
+        known = {_name(p.service, p.version): p for p in _all(control.state)}
+        there = set(await self._shelf.names())
+        held = {_name(*one) for one in held_by_a_restore(control.state)}
+        for name in sorted(there - set(known) - held):
+            service, _, version = name.rpartition("@")
+            await unpin(control, service, version)
+            await self._shelf.remove(name)
+        gone = [point for name, point in known.items() if name not in there]
+        await self._forget(control, gone, "it is not there any more")
+
+    async def keep_anew(self, control: Control, names: Collection[str]) -> None:
+        """What is damaged of what runs now is forgotten, so that it is kept once more; what does
+        not run stays, for whoever can mend it."""
+        hurt = [p for p in _all(control.state) if _name(p.service, p.version) in names]
+        runs = [p for p in hurt if control.state.service(p.service).version == p.version]
+        await self._forget(control, runs, "it is damaged, and kept anew")
+
+    async def drop(self, control: Control, running: Collection[str]) -> None:
+        """Those whose images take too much room; `running`: images that run now."""
+        for point, why in points_to_drop(control.state, running, control.settings):
+            await self._forget(control, [point], why)
+            await self._give_up(control, point)
+
+    async def _forget(self, control: Control, points: Sequence[SafePoint], why: str) -> None:
+        now_s = control.clock.now()
+        said: list[Entry] = [SafePointForgotten(now_s, p.service, p.version, why) for p in points]
+        if said:
+            await control.write(said)
 
     async def release(self, control: Control, service: str, by: str) -> list[str]:
         """All that is kept of a service, or of all (""): given up, because a person asked."""
         said: list[str] = []
+        held = held_by_a_restore(control.state)
         for point in _all(control.state):
-            if service in ("", point.service):
+            if (point.service, point.version) in held:
+                said.append(f"{point.service}: {point.title} is kept until the restore has ended")
+            elif service in ("", point.service):
+                self._not_before_s[point.service] = control.clock.now() + AGAIN_S
+                await self._forget(control, [point], f"given back for {by}")
                 await self._give_up(control, point)
-                now_s = control.clock.now()
-                why = f"given back for {by}"
-                await control.write([SafePointForgotten(now_s, point.service, point.version, why)])
                 said.append(f"{point.service}: {point.title} is not kept any more")
         return said
 
-    async def compare(self, control: Control, service: str) -> tuple[str, Sequence[str]]:
-        """(What it would go back to, what would differ then).
+    async def compare(
+        self, control: Control, service: str, version: str = ""
+    ) -> tuple[str, Sequence[str]]:
+        """(What it would go back to, what would differ then). `version` "": the latest safe point.
 
         Raises:
             GiveUp: there is nothing to go back to; says why.
         """
         spec, remembered = control.stack.services[service], control.state.service(service)
+        if version:
+            kept, now = await self._both(control, service, version)
+            return kept.title or version, differences(kept, now)
         point = way_back(spec, remembered, control.settings)
         if isinstance(point, NoWayBack):
             raise GiveUp(point.reason)
+        count = number_of(spec, remembered, point)
+        title = title_of(remembered, point, count)
+        found = [f"replicas: {remembered.counted} → {count}"] if count else []
+        if point.version != remembered.version:
+            found += differences(*await self._both(control, service, point.version))
+        return title, found
+
+    async def differs(self, control: Control, step: Step) -> Sequence[str]:
+        """What would be another one of what runs, if it went back by this step.
+
+        Raises:
+            GiveUp: it is not there any more. TryAgain: not now.
+        """
+        parameters = step.parameters
+        count = parameters.get(INSTANCES)
+        found = [f"replicas: {parameters.get(BEFORE)} → {count}"] if count else []
+        if of_number_alone(parameters):
+            return found
+        version = str(parameters.get(TO, ""))
+        return [*found, *differences(*await self._both(control, step.target, version))]
+
+    async def _both(
+        self, control: Control, service: str, version: str
+    ) -> tuple[Captured, Captured]:
+        """What was kept, and what runs."""
         async with asyncio.timeout(control.settings.lease_s):
-            kept = await self.get(service, point.version)
-            now = await control.runtime.capture(service)
-        return point.title, differences(kept, now)
+            return await self.get(service, version), await control.runtime.capture(service)
 
 
-ROLLBACK = ActionKind.EMERGENCY_ROLLBACK
-
-
-def reference_of(stack: str, service: str, version: str) -> str:
-    """The name by which an image is kept: the same for the same version, and nobody else's."""
-    short = hashlib.sha256(f"{stack}/{service}/{version}".encode()).hexdigest()[:16]
-    return f"{REPOSITORY}:{short}"
+def _count(control: Control, look: Look, service: str) -> int:
+    """How many there are; 0 while fewer have come up than are to be there."""
+    there = len(look.observation.services[service].instances)
+    remembered = control.state.service(service)
+    declared = control.stack.services[service].instances
+    return there if there >= (remembered.counted or remembered.count_of(declared)) else 0
 
 
 def _name(service: str, version: str) -> str:

@@ -1,7 +1,8 @@
 """Samplers: tasks that keep the desk fresh, each bounded by a timeout, none ever waits for another.
 
 Flows in: runtime, prober, host sense, clock. Flows out: readings on the desk and a call for a look
-when something changed. Every five seconds; every second from the first failure until settled.
+when something changed. Every five seconds; every second from the first failure until settled; what
+was changed twice a second, as far as it is not kept busy by that.
 
 Canaries cost as much as several probes, and while everybody answers they say nothing that the
 answers do not say. So they sing rarely while all is well, and with every sample as soon as anything
@@ -17,6 +18,7 @@ from everup.loop.answers import AnswerLog
 from everup.loop.desk import Desk, News
 from everup.loop.mishaps import Mishaps
 from everup.loop.ports import Clock, HostSense, Prober, Runtime
+from everup.loop.tape import Tape
 from everup.model.errors import EverupError
 from everup.model.kinds import ProbeVerdict, is_known
 from everup.model.observation import Instance, ProbeResult
@@ -27,6 +29,10 @@ from everup.model.stack import ProbeSpec, ServiceSpec, Stack
 LISTING_DEADLINE_INTERVALS = 2.0
 STRANGER_INTERVALS = 12.0
 """How much more seldom one is asked that never answered, where nobody declared how to ask."""
+TRIED_CLOSER = 0.5
+"""Of the pace of trouble, for who was changed and answers: more answers show more."""
+BUSY_SHARE_MOST = 0.2
+"""Of its time that it may be kept busy by being asked so closely; never slower than declared."""
 
 
 class Samplers:
@@ -44,16 +50,18 @@ class Samplers:
         wake: Callable[[str], None],
         is_close: Callable[[str], bool],
         is_settled: Callable[[str], bool],
+        is_tried: Callable[[str], bool],
         mishaps: Mishaps,
     ) -> None:
         self._stack, self._settings, self._clock = stack, settings, clock
         self._runtime, self._prober, self._host = runtime, prober, host
         self._desk, self._wake, self._mishaps = desk, wake, mishaps
-        self._is_close, self._is_settled = is_close, is_settled
+        self._is_close, self._is_settled, self._is_tried = is_close, is_settled, is_tried
         self._listed = tuple(  # whose answers come with the listings
             name for name, spec in stack.services.items() if spec.probe and spec.probe.is_owners
         )
-        self.answers = AnswerLog()
+        self.answers, self.tape = AnswerLog(), Tape()
+        desk.heard = self.tape.note  # owners' checks are no probes of ours
         self._rests = set[asyncio.Future[None]]()  # long ones; closeness ends them
 
     async def run(self) -> None:
@@ -191,18 +199,25 @@ class Samplers:
 
     async def _probes(self, spec: ServiceSpec, probe: ProbeSpec) -> None:
         while True:
-            running = self._desk.running(spec.name)
+            running, began_s = self._desk.running(spec.name), self._clock.now()
             if len(running) == 1:
                 await self._probe_once(spec, probe, running[0])
             elif running:
                 await asyncio.gather(*(self._probe_once(spec, probe, i) for i in running))
-            close = self._deserves_closeness(spec.name) or not (
-                running or self._is_settled(spec.name)
-            )
-            wait_s = self._settings.close_sample_interval_s if close else probe.interval_s
-            if self._desk.has_never_answered(spec.name):
-                wait_s = STRANGER_INTERVALS * probe.interval_s
-            await self._clock.sleep(wait_s)
+            took_s = max(0.0, self._clock.now() - began_s)
+            await self._clock.sleep(self._rest_s(spec.name, probe, took_s, bool(running)))
+
+    def _rest_s(self, service: str, probe: ProbeSpec, took_s: float, is_running: bool) -> float:
+        """Until it is asked again, after an answer that took so long."""
+        close_s = self._settings.close_sample_interval_s
+        if self._desk.has_never_answered(service):
+            return STRANGER_INTERVALS * probe.interval_s
+        if is_running and self._is_tried(service) and not self._desk.in_trouble(service):
+            each_s = close_s if probe.command else TRIED_CLOSER * close_s
+            rest_s = max(each_s, took_s * (1.0 / BUSY_SHARE_MOST - 1.0))
+            return min(rest_s, probe.interval_s)
+        close = self._deserves_closeness(service) or not (is_running or self._is_settled(service))
+        return close_s if close else probe.interval_s
 
     async def _probe_once(self, spec: ServiceSpec, probe: ProbeSpec, instance: Instance) -> None:
         part = f"probing {spec.name}"
@@ -214,6 +229,7 @@ class Samplers:
             mishap = self._mishaps.happened(part, error, now_s, stops_acting=False, can_end=False)
             result = ProbeResult(ProbeVerdict.UNKNOWN, now_s, detail=mishap.text)
         self.answers.note(instance, result)
+        self.tape.note(spec.name, result)
         news = self._desk.take_probe(spec.name, instance.name, instance.identity, result)
         goes_on = news is News.GOES_ON and not self._is_settled(spec.name)
         if news is News.TURNED or goes_on or self._is_close(spec.name):

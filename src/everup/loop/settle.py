@@ -15,11 +15,12 @@ from everup.model.entries import Finished
 from everup.model.evidence import OutcomeState
 from everup.model.kinds import ActionKind, InstanceState
 from everup.model.observation import ServiceObservation
-from everup.model.safe_point import TO
-from everup.model.scaling import COUNTS, INSTANCES, SIZES
+from everup.model.restore import RESTORE
+from everup.model.safe_point import TO, of_number_alone
+from everup.model.scaling import BEFORE, COUNTS, INSTANCES, SIZES
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec
-from everup.model.state import InFlight
+from everup.model.state import InFlight, StackState
 
 HAPPENS_IN_PLACE = frozenset(
     {ActionKind.CACHE_CLEAR, ActionKind.ISOLATE, ActionKind.REJOIN, ActionKind.FAILOVER}
@@ -45,6 +46,12 @@ def patience_s(flight: InFlight, spec: ServiceSpec, settings: Settings) -> float
     had its grace, after the evidence was taken."""
     grace_s = float(flight.step.parameters.get("grace_s", spec.stop.grace_s))
     return settings.evidence_deadline_s + grace_s * max(1, len(flight.before.instances))
+
+
+def is_led(state: StackState, flight: InFlight) -> bool:
+    """Does it belong to a restore that is under way?"""
+    restore = state.open_restore
+    return restore is not None and flight.step.parameters.get(RESTORE) == restore.id
 
 
 def settle(
@@ -102,7 +109,15 @@ def _went_back(
     """By what runs, not by whose life it is: what was put back is another life of the same."""
     wanted = flight.step.parameters.get(TO)
     there = [i.instance for i in seen.instances]
+    if of_number_alone(flight.step.parameters):
+        if len(there) == flight.step.parameters.get(BEFORE) and not is_early:
+            return _not(flight, now_s, "did not happen: there are as many instances as before")
+        return _counted(flight, seen, now_s, is_early=is_early)
     back = [i for i in there if i.version == wanted]
+    count = int(flight.step.parameters.get(INSTANCES, 0)) or len(there)
+    if there and len(back) == len(there) != count:
+        text = f"interrupted: it went back, and {len(there)} instances are there, not {count}"
+        return None if is_early else _not(flight, now_s, text)  # the rest is a step of its own
     if there and len(back) == len(there):
         if all(i.state is InstanceState.RUNNING for i in there):
             return _done(flight, now_s)

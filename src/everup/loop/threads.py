@@ -20,6 +20,9 @@ from everup.model.state import StackState
 BLIND = "blind-"
 """What the id of a thread begins with when it is about our own eyes."""
 
+REFUSED = ":refused"
+"""How a mark of what was told ends when it was refused for good."""
+
 THREADS_MOST = 256
 OVER_MOST = 32
 RESUMES_WITHIN_S = 300.0
@@ -53,6 +56,13 @@ def follow_threads(state: StackState, entry: e.Entry) -> StackState:
         case e.Intended() if entry.origin is Origin.PERSON:
             text = f"{entry.by} acts: {entry.step.kind}"
             return _answered(state, entry.step.target, text, entry.at_s)
+        case e.ApprovalAsked():
+            return _asked(state, entry)
+        case e.ApprovalAnswered():
+            said = "agreed" if entry.is_approved else "said no"
+            return _has_word(state, entry.approval_id, f"{entry.by} {said}", entry.at_s)
+        case e.ApprovalEnded():
+            return _has_word(state, entry.approval_id, f"the question {entry.state}", entry.at_s)
         case e.Notified():
             return _told(state, entry)
         case e.MonitorFaultSeen() | e.MonitorFaultOver() | e.ControllerStarted():
@@ -103,11 +113,39 @@ def _answered(state: StackState, service: str, text: str, at_s: float) -> StackS
     return state
 
 
+def _asked(state: StackState, entry: e.ApprovalAsked) -> StackState:
+    """In the thread of its incident, or in one of its own."""
+    text = "\n".join(
+        [
+            f"{entry.reason}. Risk {entry.risk}. Yes: everup approve {entry.approval_id}",
+            *entry.differs,
+        ]
+    )
+    known = state.threads.get(entry.incident_id or "")
+    if known is None:
+        opened_s, thread_id = entry.at_s, entry.approval_id
+        known = Thread(thread_id, Occasion.ASKED, text, opened_s, opened_s, entry.service)
+    asked = replace(known, occasion=Occasion.ASKED, text=text, at_s=entry.at_s)
+    return _put(state, replace(asked, question=entry.approval_id))
+
+
+def _has_word(state: StackState, approval_id: str, text: str, at_s: float) -> StackState:
+    """Nobody is asked any more; the incident goes on, a thread that only asked is over."""
+    for thread in state.threads.values():
+        if thread.question == approval_id and thread.occasion is Occasion.ASKED:
+            is_own = thread.id == approval_id
+            occasion = Occasion.RESOLVED if is_own else Occasion.OPENED
+            return _move(state, thread.id, occasion, text, at_s)
+    return state
+
+
 def _told(state: StackState, entry: e.Notified) -> StackState:
     thread = state.threads.get(entry.thread)
     if thread is None:
         return state
-    mark = f"{entry.notifier}:{entry.occasion}" + ("" if entry.has_arrived else ":refused")
+    _, is_full, stands = entry.key.rpartition(f"/{entry.thread}/")
+    mark = f"{entry.notifier}:{stands if is_full else entry.occasion}"
+    mark += "" if entry.has_arrived else REFUSED
     if mark in thread.told:
         return state
     return _put(state, replace(thread, told=(*thread.told, mark)))

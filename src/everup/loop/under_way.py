@@ -42,6 +42,7 @@ class UnderWay:
     async def _perform(self, control: Control, intent: Intended) -> None:
         spec, now_s = control.stack.services[intent.step.target], control.clock.now()
         answers = control.samplers.answers.lines(spec.name, now_s)
+        unrecorded = await control.snapshots.before(intent)
         finished = await perform(
             control.runtime,
             control.clock,
@@ -52,6 +53,8 @@ class UnderWay:
             self.aside,
             control.safe_points.get,
         )
+        if unrecorded:
+            finished = replace(finished, during=(*finished.during, unrecorded))
         self._during[intent.action_id] = finished.during
         while len(self._during) > EVIDENCE_KEPT:
             self._during.popitem(last=False)
@@ -60,7 +63,7 @@ class UnderWay:
         except Exception as error:  # noqa: BLE001 - the action has ended all the same
             now_s = control.clock.now()
             control.mishaps.happened("listing", error, now_s, stops_acting=True, can_end=False)
-        self._finished.append(replace(finished))
+        self._finished.append(finished)
         self._tasks.pop(intent.step.target, None)
         control.wake("action ended")
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from everup.auto_scaler.sizes import mib
 from everup.loop.look import Look
-from everup.loop.new_lives import asked_to_end, new_ends, ran_once
+from everup.loop.new_lives import as_before, asked_to_end, new_ends, ran_once
 from everup.loop.settle import ENDS_AND_STARTS, patience_s, settle
 from everup.loop.sighting import sight
 from everup.loop.wrong import SUPERSEDED
@@ -134,6 +134,8 @@ def _judged(
         return Failed(f"{SUPERSEDED}somebody's {how} before its proof")
     if expected.runs_once:
         return ran_once(flight, seen, is_late=is_late)
+    if expected.is_as_before:
+        return as_before(flight, seen, now_s, is_late=is_late)
     died = [e for e in seen.exits if e.at_s > flight.done_at_s and _is_of(flight, e)]
     if died:
         return Failed(f"it {died[-1].text} again after {died[-1].at_s - flight.done_at_s:.1f} s")

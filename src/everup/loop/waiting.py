@@ -24,13 +24,21 @@ SEEN_AGAIN = (
     e.MonitorFaultSeen,
     e.MonitorFaultOver,
 )
-A_PERSONS_WORD = (e.PurposeSet, e.FreezeSet, e.FreezeLifted, e.ApprovalAnswered)
+A_PERSONS_WORD = (
+    e.PurposeSet,
+    e.FreezeSet,
+    e.FreezeLifted,
+    e.ApprovalAnswered,
+    e.RestoreBegan,
+)
 NEVER_HELD_BACK = (
     e.Intended,
     e.Finished,
     e.Verified,
     e.ControllerStarted,
     e.ControllerStopped,
+    e.RestoreTurned,
+    e.RestoreEnded,
     *A_PERSONS_WORD,
 )
 """Bounded by what is in flight and by who asks; everything else a later look finds once more."""

@@ -183,6 +183,8 @@ def refusal(control: Control, request: Request) -> Answer | None:
         known = ", ".join(sorted(stack.services))
         text = f"no service {request.service!r} in stack {stack.name}; there are: {known}"
         return Answer(AnswerState.REFUSED, text, check="unknown_service")
+    if under_way := _of_a_restore(control, request):
+        return under_way
     if no := _of_the_place(control, request):
         return Answer(AnswerState.REFUSED, no, check="not_possible")
     if request.kind is not None:
@@ -197,6 +199,22 @@ def refusal(control: Control, request: Request) -> Answer | None:
     if request.verb is Verb.SCALE or request.kind in SCALING_KINDS or request.instance:
         return _of_the_moment(control, request)
     return None
+
+
+def _of_a_restore(control: Control, request: Request) -> Answer | None:
+    """While services go back together, nothing but a start, a stop or a freeze of one of them is a
+    wish of its own: everything else would be undone, or would undo it."""
+    restore = control.state.open_restore
+    if restore is None or request.verb not in (Verb.HEAL, Verb.SCALE):
+        return None
+    if restore.step_of(request.service) is None:
+        return None
+    text = (
+        f"{request.service} is part of {restore.id}, which is under way; to have it undone: "
+        f"everup restores {restore.id} --undo"
+    )
+    wait_s = control.settings.tick_s
+    return Answer(AnswerState.DELAYED, text, check="restore_under_way", retry_after_s=wait_s)
 
 
 def _of_the_place(control: Control, request: Request) -> str:

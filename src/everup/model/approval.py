@@ -44,6 +44,7 @@ class Approval:
     answered_at_s: float = UNKNOWN
     by: str = ""
     said: str = ""
+    differs: tuple[str, ...] = ()  # what it would change, a line each
     action_id: str | None = None
 
     def is_stale(self, now_s: float) -> bool:

@@ -60,6 +60,7 @@ class Expectation:
     version: str = ""  # what must run then; "": any
     has_room: bool = False  # the disk that it writes to must be seen with room
     runs_once: bool = False  # it is to end with 0
+    is_as_before: bool = False  # `version` is to be there again, as well or unwell as it was
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,18 @@ from dataclasses import dataclass, field
 from everup.model.approval import ApprovalState
 from everup.model.assessment import Candidate
 from everup.model.decision import Expectation, Step
+from everup.model.entries_restore import RestoreBegan as RestoreBegan
+from everup.model.entries_restore import RestoreEnded as RestoreEnded
+from everup.model.entries_restore import RestoreTurned as RestoreTurned
+from everup.model.entries_versions import ProbationBegan as ProbationBegan
+from everup.model.entries_versions import ProbationEnded as ProbationEnded
+from everup.model.entries_versions import RegressionSeen as RegressionSeen
+from everup.model.entries_versions import SafePointForgotten as SafePointForgotten
+from everup.model.entries_versions import SafePointKept as SafePointKept
+from everup.model.entries_versions import SnapshotForgotten as SnapshotForgotten
+from everup.model.entries_versions import SnapshotTaken as SnapshotTaken
+from everup.model.entries_versions import SnapshotVerified as SnapshotVerified
+from everup.model.entries_versions import VersionSeen as VersionSeen
 from everup.model.episode import Ending, Hindsight, WouldDo
 from everup.model.evidence import Evidence, OutcomeState, Sighting
 from everup.model.kinds import UNKNOWN, ActionKind, Cause, Origin, Purpose
@@ -223,7 +235,8 @@ class MonitorFaultOver:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalAsked:
-    """A proposal waits for a person's word, until `expires_at_s`."""
+    """A proposal waits for a person's word, until `expires_at_s`. `differs`: lines that say what
+    it would change, where it goes back to something."""
 
     at_s: float
     approval_id: str
@@ -235,6 +248,7 @@ class ApprovalAsked:
     expected: str
     expires_at_s: float
     incident_id: str | None = None
+    differs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,45 +364,15 @@ class CameUp:
 
 @dataclass(frozen=True, slots=True)
 class InstancesCounted:
-    """There are so many instances by somebody else's hand, and so many are wanted from now on."""
+    """There are so many instances by somebody else's hand, and so many are wanted from now on.
+    `before`: how many there were; 0: not said. `changed_at_s`: since when there are as many."""
 
     at_s: float
     service: str
     count: int
     by: str
-
-
-@dataclass(frozen=True, slots=True)
-class VersionSeen:
-    """A service runs from another image or configuration than before; `before` "": it is seen for
-    the first time, or nobody can compare the two. `at_s`: when its newest instance began."""
-
-    at_s: float
-    service: str
-    version: str
-    before: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SafePointKept:
-    """What runs was well over its probation, and is kept to go back to."""
-
-    at_s: float
-    service: str
-    version: str
-    title: str
-    image: str = ""
-    reference: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SafePointForgotten:
-    """It cannot be gone back to any more, and nothing is held for it."""
-
-    at_s: float
-    service: str
-    version: str
-    reason: str
+    before: int = 0
+    changed_at_s: float = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -445,6 +429,15 @@ Entry = (
     | SafePointForgotten
     | GivenBack
     | JournalPruned
+    | ProbationBegan
+    | RegressionSeen
+    | ProbationEnded
+    | RestoreBegan
+    | RestoreTurned
+    | RestoreEnded
+    | SnapshotTaken
+    | SnapshotForgotten
+    | SnapshotVerified
 )
 
 ENTRY_TYPES: Mapping[str, type[Entry]] = {cls.__name__: cls for cls in Entry.__args__}

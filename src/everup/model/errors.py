@@ -8,6 +8,7 @@ EverupError
 │   ├── NotSupported   this runtime cannot do that, by name
 │   ├── HookFailed     an owner's command ended with a code of its own
 │   ├── NotKept        the sick one cannot be kept aside; it is as it was
+│   ├── Damaged        what was kept is not there any more, or not as it was
 │   ├── NotWanted      somebody else stops it; leave it to them
 │   └── StillEnds      asked to end, and it cannot be taken back; start it once it has ended
 ├── AskAHuman       somebody has to decide or repair something
@@ -74,6 +75,15 @@ class NotKept(GiveUp):
 
 class NotWanted(GiveUp):
     """Somebody else stopped it, or is about to, while this was under way: it is left so."""
+
+
+class Damaged(GiveUp):
+    """What was kept is missing, or not what was put there; `address` names it. Nothing of it was
+    used."""
+
+    def __init__(self, message: str, address: str = "") -> None:
+        super().__init__(message)
+        self.address = address
 
 
 class StillEnds(GiveUp):

@@ -14,12 +14,13 @@ class Occasion(StrEnum):
     """Where a thread stands, and so what there is to tell."""
 
     OPENED = "opened"
+    ASKED = "asked"  # a person's word is waited for
     ESCALATED = "escalated"
     RESOLVED = "resolved"
     FROZEN = "frozen"  # Everup itself cannot see, or may not act
 
 
-TOLD_BY_DEFAULT = frozenset({Occasion.ESCALATED, Occasion.FROZEN})
+TOLD_BY_DEFAULT = frozenset({Occasion.ASKED, Occasion.ESCALATED, Occasion.FROZEN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Thread:
 
     `told` holds `notifier:occasion` for what arrived and `notifier:occasion:refused` for what was
     given up on. `is_doubtful`: Everup was started again since; nobody has seen the fault anew.
+    `question`: the approval that is asked for, since one incident may ask for several.
     """
 
     id: str
@@ -38,6 +40,13 @@ class Thread:
     service: str = ""
     told: tuple[str, ...] = ()
     is_doubtful: bool = False
+    question: str = ""
+
+    @property
+    def stands(self) -> str:
+        """What makes its present message another one than those before."""
+        is_asked = self.occasion is Occasion.ASKED and self.question
+        return f"{self.occasion}/{self.question}" if is_asked else self.occasion.value
 
     @property
     def is_over(self) -> bool:

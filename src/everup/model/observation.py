@@ -72,6 +72,7 @@ class Instance:
     disk: Disk | None = None  # the fullest that it may write to; None: unknown, or it has none
     own_cpu_seconds: float = UNKNOWN  # without what is run into it from outside, as a check is
     ending: str = ""  # it lives, and somebody else asked it to end: how
+    files_changed_at_s: float = UNKNOWN  # when its configuration files became what they are
 
 
 class Heard(StrEnum):
@@ -90,7 +91,8 @@ SAYS_NO = frozenset({Heard.ANSWER, Heard.CHECK})
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
     """One answer. `in_a_row`: how many of its kind whoever asked has counted; 0: nobody counts.
-    `since_s`: when the first of those in a row came, where whoever asked knows."""
+    `since_s`: when the first of those in a row came, where whoever asked knows. `took_s`: how long
+    its owner's check ran, which is more than an answer's latency."""
 
     verdict: ProbeVerdict
     at_s: float
@@ -99,6 +101,7 @@ class ProbeResult:
     heard: Heard = Heard.ANSWER
     in_a_row: int = 0
     since_s: float = UNKNOWN
+    took_s: float = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

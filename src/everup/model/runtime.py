@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from everup.model.kinds import UNKNOWN
 from everup.model.observation import Exit, Instance
 from everup.model.restraint import Restraint
+from everup.model.version import EMPTY, files_of
 
 
 class Capability(StrEnum):
@@ -37,6 +39,7 @@ class Capability(StrEnum):
     REJOIN = "rejoin"
     FAILOVER = "failover"
     FAILBACK = "failback"
+    FILES = "files"  # a service's configuration files are part of what is captured and restored
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,8 @@ class ProcessSight:
 class KeptFile:
     """A configuration file that a service reads, as it was: `path` on the runtime's machine.
 
-    `digest`: SHA-256 in hex of its content. `content` None: it was not kept, and `why_not`."""
+    `digest`: SHA-256 in hex of its content. `content` None: it was not kept, and `why_not`; with a
+    `digest` all the same, it was read before. `is_secret`: nobody is shown what is in it."""
 
     path: str
     digest: str = ""
@@ -131,6 +135,7 @@ class KeptFile:
     uid: int = 0
     gid: int = 0
     why_not: str = ""
+    is_secret: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +144,7 @@ class Captured:
     secrets: it is kept apart, and never written into the journal.
 
     `version`: as instances that were made from it show it, its files included. `image`: its content
-    address, if it has one. `title`: what a person would call it.
+    address, if it has one; `image_bytes`: its size. `title`: what a person would call it.
     """
 
     service: str
@@ -148,3 +153,10 @@ class Captured:
     image: str = field(default="", compare=False)
     title: str = field(default="", compare=False)
     files: tuple[KeptFile, ...] = field(default=(), repr=False)
+    image_bytes: float = field(default=UNKNOWN, compare=False)
+
+    @property
+    def has_files(self) -> bool:
+        """Is it known what its configuration files were, also where there was none?"""
+        is_empty = not self.files and files_of(self.version) == EMPTY
+        return is_empty or any(file.content is not None for file in self.files)

@@ -49,6 +49,7 @@ class Settings:
     rollback_below: float = 0.2
     rollback_enabled: bool = True
     rollback_window_s: float = 3600.0
+    probation_s: float = 300.0
     cache_clear_memory_above: float = 0.85
     stateful_wait_s: float = 60.0
     stateful_grace_s: float = 60.0
@@ -96,6 +97,11 @@ class Settings:
     journal_days: int = 400
     journal_total_bytes: int = 1024 * 1024 * 1024
     journal_prune_interval_s: float = 3600.0
+    snapshots_most: int = 10
+    snapshot_interval_s: float = 1800.0
+    snapshot_before_most_s: float = 2.0
+    snapshot_verify_interval_s: float = 86_400.0
+    pinned_images_total_bytes: int = 20 * 1024 * 1024 * 1024
     evidence_bytes: int = 256 * 1024
     log_file_bytes: int = 10 * 1024 * 1024
     log_files: int = 5

@@ -181,6 +181,9 @@ class ServiceSpec:
     health_threshold: float | None = None
     heal_when_stopped: bool = False
     rollback_is_safe: bool = False  # it keeps data, and an older image can read it
+    is_one_way: bool = False  # its schema changes with it: an older version cannot run any more
+    config_files: tuple[str, ...] | None = None  # that it reads; None: what its runtime finds
+    restores_files: bool = False  # they may be put back without asking anybody
     releases: ReleaseSpec | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     unasked_because: str = ""  # why nobody can be asked about it, where that is known
@@ -228,6 +231,7 @@ class Stack:
     quiet_hours: tuple[Window, ...] = ()  # in which a restart hurts nobody much
     digest: str = ""
     preset: str = ""  # the preset that the mode was spelled out from
+    file: str = ""  # that declares it, by its path; "": none does
     independent: int = field(init=False, repr=False, compare=False)
     """How many services have no hard dependency on another one of the stack."""
     frozen_by_label: Mapping[str, str] = field(init=False, repr=False, compare=False)

@@ -19,7 +19,10 @@ from everup.model.kinds import FORETOLD, UNKNOWN, ActionKind, Cause, Origin, Pur
 from everup.model.notice import Thread
 from everup.model.observation import Exit, ServiceObservation
 from everup.model.prediction import MadePrediction
-from everup.model.safe_point import SafePoint
+from everup.model.probation import Probation, Worse
+from everup.model.restore import Restore
+from everup.model.safe_point import SafePoint, as_many
+from everup.model.snapshot import KeptVerified, SnapshotMark
 from everup.model.stack import ServiceSpec
 
 ONE_SHOT_MOST_S = 60.0
@@ -143,18 +146,56 @@ class ServiceState:
     version: str = ""  # of its newest instance, as last seen
     changed_at_s: float = UNKNOWN  # when somebody changed it to this one
     safe_points: tuple[SafePoint, ...] = ()  # what it can go back to, newest last, bounded
-    undone: tuple[str, ...] = ()  # versions that were gone back from, bounded
+    undone: tuple[str, ...] = ()  # versions, and numbers as `*3`, gone back from, bounded
     still_ends: Mapping[str, str] = field(default_factory=dict)
     """Instance → the life that an action of ours asked to end, and that ran on."""
     ran_longest_s: float = 0.0  # of the runs whose end is written down
+    probation: Probation | None = None  # while it is watched after a change
+    past_probation: Probation | None = None  # the latest that ended
+    worse: Worse | None = None  # the latest of what it was that was measured to do worse
+    counted: int = 0  # instances, by the latest settled word; 0: none yet
+    recounted_at_s: float = UNKNOWN  # when somebody changed their number to this one
+    recounted_by: str = ""
 
     @property
     def unproven_since_s(self) -> float:
         """When it was changed to what it is now, while that has not been well for long enough to
         count as safe. NaN: nothing was changed, or nothing is known to go back to."""
-        if not self.version or not self.safe_points:
-            return UNKNOWN
-        return UNKNOWN if self.safe_points[-1].version == self.version else self.changed_at_s
+        return self.altered_at_s if self.has_other_version or self.has_other_number else UNKNOWN
+
+    @property
+    def altered_at_s(self) -> float:
+        """When somebody last changed what it runs from, or to as many instances as were not well
+        yet."""
+        recounted_s = self.recounted_at_s if self.has_other_number else UNKNOWN
+        if not is_known(self.changed_at_s) or recounted_s > self.changed_at_s:
+            return recounted_s
+        return self.changed_at_s
+
+    @property
+    def has_other_version(self) -> bool:
+        """Does it run from something else than when it was last well?"""
+        known = self.safe_points
+        return bool(self.version and known) and known[-1].version != self.version
+
+    @property
+    def has_other_number(self) -> bool:
+        """Did somebody change how many instances there are, to others than when it was last well?
+        What Everup scales of its own accord proves itself."""
+        then = self.safe_points[-1].instances if self.safe_points else 0
+        is_other = bool(then and self.counted) and then != self.counted
+        return is_other and is_known(self.recounted_at_s)
+
+    @property
+    def runs_as(self) -> str:
+        """What it runs from; with the number of its instances, where that is another one."""
+        return f"{self.version}{as_many(self.counted)}" if self.has_other_number else self.version
+
+    @property
+    def is_undone(self) -> bool:
+        """Was this very change gone back from before?"""
+        is_same = self.has_other_number and as_many(self.counted) in self.undone
+        return is_same or (self.version in self.undone)
 
     def is_with_a_person_for(self, cause: Cause) -> bool:
         """Has a person got this trouble? Whoever was told of a leak wants a crash healed still."""
@@ -197,10 +238,17 @@ class StackState:
     threads: Mapping[str, Thread] = field(default_factory=dict)  # what people are told of, bounded
     predictions: Mapping[str, MadePrediction] = field(default_factory=dict)  # open, by service
     past_predictions: tuple[MadePrediction, ...] = ()  # settled, oldest first, bounded
+    restores: Mapping[str, Restore] = field(default_factory=dict)  # by id, oldest first, bounded
+    snapshots: tuple[SnapshotMark, ...] = ()  # that are kept, oldest first, bounded
+    kept_verified: KeptVerified | None = None  # when all that is kept was last read, if ever
 
     def service(self, name: str) -> ServiceState:
         """An empty memory for a service never heard of."""
         return self.services.get(name, _NOTHING_YET)
+
+    def snapshot(self, snapshot_id: str) -> SnapshotMark | None:
+        """The mark of one that is kept."""
+        return next((mark for mark in self.snapshots if mark.id == snapshot_id), None)
 
     def approval(self, approval_id: str) -> Approval | None:
         """An open or recently ended approval."""
@@ -208,6 +256,11 @@ class StackState:
             if approval.id == approval_id:
                 return approval
         return None
+
+    @property
+    def open_restore(self) -> Restore | None:
+        """The one that is under way; there is one at a time."""
+        return next((r for r in self.restores.values() if r.is_open), None)
 
     def incident_on(self, service: str) -> Incident | None:
         """The open incident whose root is this service. To ask for many: `by_root`."""

@@ -1,14 +1,18 @@
 """What runs now and has been well for long enough to be worth going back to. Pure.
 
 Flows in: a look, what is remembered. Flows out: (service, version) of what should be kept and is
-not yet. Called after each look by `loop.safe_points`, which does the keeping.
+not yet, be it for the number of its instances alone. Called after each look by `loop.safe_points`,
+which does the keeping.
 
 | it has | it must have been well for |
 |---|---|
 | a probe, or a check of its owner's | two windows, each instance; the first one a moment |
 | neither | as long as an unknown start-up may take, without dying |
 
-The first one is provisional: a change that comes soon after Everup can be gone back on.
+What was changed is watched for `probation_s` before that, and must do no worse than before.
+
+The first one is provisional: a change that comes soon after Everup can be gone back on. Later ones
+must have begun with the configuration files that are there.
 """
 
 from __future__ import annotations
@@ -20,7 +24,8 @@ from everup.model.kinds import Condition, InstanceState, ProbeVerdict, is_known
 from everup.model.observation import InstanceObservation, Observation
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec, Stack
-from everup.model.state import Memory, StackState
+from everup.model.state import Memory, ServiceState, StackState
+from everup.rollback_manager.probation import is_over_for
 
 
 def worth_keeping(
@@ -59,9 +64,13 @@ def _proven(
     version = versions.pop()
     if versions or not version or version != remembered.version:
         return ""
-    if remembered.safe_points and remembered.safe_points[-1].version == version:
+    if remembered.safe_points and not _is_news(remembered, version, len(seen.instances)):
+        return ""
+    if remembered.safe_points and not all(_has_read_them(one) for one in seen.instances):
         return ""
     if name in state.in_flight or remembered.with_a_person is not None:
+        return ""
+    if remembered.safe_points and not is_over_for(remembered, now_s, settings):
         return ""
     if state.incident_on(name) is not None or name in assessment.relations.findings:
         return ""
@@ -77,6 +86,21 @@ def _proven(
     if not is_known(since_s) or now_s - since_s < least_s:
         return ""
     return version if all(_is_proven(one, now_s, least_s) for one in seen.instances) else ""
+
+
+def _is_news(remembered: ServiceState, version: str, count: int) -> bool:
+    """Is it another version than was kept last, or another settled number of instances?"""
+    newest = remembered.safe_points[-1]
+    if newest.version != version:
+        return True
+    is_settled = not remembered.isolated and remembered.owed_undo is None
+    return is_settled and remembered.counted in (0, count) and newest.instances != count
+
+
+def _has_read_them(one: InstanceObservation) -> bool:
+    """Did it begin with the files that are there? What was changed under it proves nothing: it may
+    read them at its next start alone."""
+    return not one.instance.files_changed_at_s > one.instance.started_at_s
 
 
 def _is_proven(one: InstanceObservation, now_s: float, least_s: float) -> bool:

@@ -13,6 +13,7 @@ from everup.model.kinds import (
     is_known,
 )
 from everup.model.observation import ServiceObservation
+from everup.model.safe_point import number_stays
 from everup.model.scaling import BEFORE, CPUS, INSTANCES, LEAVING, MEMORY, MEMORY_BEFORE
 from everup.model.stack import ServiceSpec
 from everup.safety.context import Context
@@ -73,6 +74,10 @@ def _counted(proposal: Proposal, seen: ServiceObservation, context: Context) -> 
         count = int(step.parameters.get(INSTANCES, 0))
         if not count or step.undoes:
             continue
+        if step.kind is ActionKind.EMERGENCY_ROLLBACK:
+            if why := number_stays(spec, len(seen.instances), count):
+                return Refused(Check.MINIMUM_HEALTHY, why)
+            continue
         if step.kind is ActionKind.SCALE_OUT and is_bound and count > spec.max_instances:
             text = f"would make {count} instances, the most is {spec.max_instances}"
             return Refused(Check.MINIMUM_HEALTHY, text)
@@ -97,7 +102,8 @@ def headroom(proposal: Proposal, context: Context) -> Verdict | None:
     """No growth that leaves the host short of memory. Of its own accord Everup takes no more
     CPU either while the host is short of it: more load would be the wrong answer."""
     needs = sum(_needs_bytes(step, context) for step in proposal.steps)
-    if proposal.kind not in GROWS or any(step.undoes for step in proposal.steps):
+    grows = proposal.kind in GROWS or any(_comes_back(step) > 0 for step in proposal.steps)
+    if not grows or any(step.undoes for step in proposal.steps):
         return None
     host, settings = context.observation.host, context.settings
     if not is_known(host.memory_available_bytes) or not is_known(host.memory_total_bytes):
@@ -110,7 +116,7 @@ def headroom(proposal: Proposal, context: Context) -> Verdict | None:
         )
         return Refused(Check.HEADROOM, text)
     is_pressed = host.pressure_ratio >= settings.host_pressure_ratio
-    takes_cpu = proposal.kind is ActionKind.SCALE_OUT or CPUS in proposal.steps[0].parameters
+    takes_cpu = proposal.kind is not ActionKind.SCALE_UP or CPUS in proposal.steps[0].parameters
     if is_pressed and takes_cpu and proposal.origin is not Origin.PERSON:
         return Delayed(Check.HEADROOM, "the host is short of CPU")
     return None
@@ -125,12 +131,21 @@ def _needs_bytes(step: Step, context: Context) -> float:
     if step.kind is ActionKind.SCALE_OUT:
         added = int(parameters.get(INSTANCES, 0)) - int(parameters.get(BEFORE, 0))
         return max(1, added) * _one_needs(spec, seen)
+    if more := _comes_back(step):
+        return max(0, more) * _one_needs(spec, seen)
     if step.kind is ActionKind.SCALE_UP and MEMORY in parameters:
         after, before = float(parameters[MEMORY]), float(parameters.get(MEMORY_BEFORE, 0.0))
         running = 1 if seen is None else len(seen.instances)
         is_limited = is_known(before) and is_known(after) and after != float("inf")
         return running * max(0.0, after - before) if is_limited else 0.0
     return 0.0
+
+
+def _comes_back(step: Step) -> int:
+    """How many more instances there are once it went back."""
+    if step.kind is not ActionKind.EMERGENCY_ROLLBACK or not step.parameters.get(INSTANCES):
+        return 0
+    return int(step.parameters[INSTANCES]) - int(step.parameters.get(BEFORE, 0))
 
 
 def _one_needs(spec: ServiceSpec, seen: ServiceObservation | None) -> float:

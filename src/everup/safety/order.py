@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from everup.model.decision import Check, Delayed, Proposal, Refused, Verdict
+from everup.model.decision import Check, Delayed, Proposal, Refused, Step, Verdict
 from everup.model.kinds import (
     FORETOLD,
     UNKNOWN,
@@ -14,7 +14,10 @@ from everup.model.kinds import (
     ProbeVerdict,
     is_known,
 )
+from everup.model.safe_point import FROM, TO, of_number_alone
+from everup.model.stack import ServiceSpec
 from everup.model.state import as_it_is
+from everup.model.version import only_files_differ
 from everup.safety.context import Context
 
 TOUCHES = frozenset(
@@ -31,6 +34,12 @@ LETS_GO_BELOW = 0.2
 WELL = frozenset({Condition.HEALTHY, Condition.DEGRADED})
 
 
+def _may_go_back(step: Step, spec: ServiceSpec) -> bool:
+    """To older files it may in any case, when a person says so: they are no data."""
+    frm, to = (str(step.parameters.get(name, "")) for name in (FROM, TO))
+    return spec.rollback_is_safe or only_files_differ(frm, to)
+
+
 def stateful_care(proposal: Proposal, context: Context) -> Verdict | None:
     """A running stateful service: long proof, long grace, and a kill only when proven hung. One
     that still passes its check, of whatever kind: only what a prediction permits."""
@@ -42,9 +51,13 @@ def stateful_care(proposal: Proposal, context: Context) -> Verdict | None:
         return Refused(Check.STATEFUL_CARE, no)
     for step in proposal.steps:
         spec = context.stack.services[step.target]
+        is_back = step.kind is ActionKind.EMERGENCY_ROLLBACK
+        if is_back and spec.is_one_way and not of_number_alone(step.parameters):
+            text = f"{step.target} is declared one-way: an older version cannot run"
+            return Refused(Check.STATEFUL_CARE, text)
         if not spec.is_stateful:
             continue
-        if step.kind is ActionKind.EMERGENCY_ROLLBACK and not spec.rollback_is_safe:
+        if step.kind is ActionKind.EMERGENCY_ROLLBACK and not _may_go_back(step, spec):
             text = f"{step.target} is stateful, and nobody declared that it may go back"
             return Refused(Check.STATEFUL_CARE, text)
         if step.kind is not ActionKind.GRACEFUL_RESTART:
@@ -96,8 +109,8 @@ def _unfounded(proposal: Proposal, context: Context) -> str:
 def dependency_order(proposal: Proposal, context: Context) -> Verdict | None:
     """Not before all that the service needs has been verified healthy for two windows."""
     for step in proposal.steps:
-        if step.kind not in TOUCHES:
-            continue
+        if step.kind not in TOUCHES or step.undoes is not None:
+            continue  # what takes back our own step may be what its needs wait for
         for target in context.hard_closure.get(step.target, ()):
             verdict = _is_settled(target, step.target, context)
             verdict = verdict or _has_answered(target, step.target, context, proposal.on_running)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from everup.model.decision import Check, Delayed, Proposal, Refused, Verdict
 from everup.model.kinds import ActionKind, Origin, is_known
+from everup.model.restore import RESTORE
 from everup.model.safe_point import FROM
+from everup.model.scaling import BEFORE
 from everup.safety.context import Context
 
 PERSONS_OWN = frozenset({ActionKind.START, ActionKind.STOP})
@@ -112,19 +114,24 @@ def _is_being_stopped(proposal: Proposal, context: Context) -> str:
 
 
 def _undoes_a_change(proposal: Proposal, context: Context) -> Verdict | None:
-    """By our own initiative only what was changed lately and never was well since. A person may go
-    back whenever there is something to go back to."""
+    """By our own initiative only what was changed lately and never was well since; of a set that
+    was changed together, also who is well. A person may go back whenever there is something to go
+    back to."""
     if proposal.origin is Origin.PERSON:
         return None
     remembered, settings = context.state.service(proposal.service), context.settings
-    changed_s = remembered.unproven_since_s
-    if not is_known(changed_s) or proposal.steps[0].parameters.get(FROM) != remembered.version:
+    is_of_a_set = RESTORE in proposal.steps[0].parameters
+    parameters = proposal.steps[0].parameters
+    changed_s = remembered.altered_at_s if is_of_a_set else remembered.unproven_since_s
+    is_other = parameters.get(FROM) != remembered.version
+    is_other = is_other or parameters.get(BEFORE, remembered.counted) != remembered.counted
+    if not is_known(changed_s) or is_other:
         text = f"{proposal.service} was not changed since it was last well: nothing to undo"
         return Refused(Check.SOMEONE_ELSES_CHANGE, text)
     if context.now_s - changed_s > settings.rollback_window_s:
         text = f"{proposal.service} was changed more than {settings.rollback_window_s:g} s ago"
         return Refused(Check.SOMEONE_ELSES_CHANGE, text)
-    if remembered.version in remembered.undone:
+    if remembered.is_undone:
         text = f"this change of {proposal.service} was undone once already"
         return Refused(Check.SOMEONE_ELSES_CHANGE, text)
     return None

@@ -13,8 +13,8 @@ from contextvars import copy_context
 from dataclasses import dataclass
 
 from everup.loop.control import Control
+from everup.loop.no_shelf import NoShelf
 from everup.loop.ports import Journal
-from everup.loop.safe_points import NoShelf
 from everup.model.errors import EverupError
 from everup.model.request import Answer, Request
 from everup.model.settings import Settings

@@ -131,6 +131,43 @@ MIXES: Mapping[str, Mix] = {
             troubles=(6, 12),
         ),
     ),
+    "probation": Mix(
+        StackMix(several_share=0.3),
+        PlanMix(
+            _weights(
+                ({Kind.DEPLOY: 3.0, Kind.SLOW_DEPLOY: 4.0, Kind.TWO_DEPLOYS: 1.5}, 1.0),
+                ({Kind.SURGE: 1.5, Kind.GC_PAUSE: 0.5, Kind.CHANGE: 0.5}, 1.0),
+                (DEATHS, 0.3),
+            ),
+            troubles=(5, 10),
+            kills=(0, 2),
+        ),
+    ),
+    "numbers": Mix(
+        StackMix(several_share=0.9),
+        PlanMix(
+            _weights(
+                ({Kind.RENUMBERED: 6.0, Kind.DEPLOY: 1.0, Kind.BAD_DEPLOY: 1.0}, 1.0),
+                ({Kind.SURGE: 0.5, Kind.CHANGE: 0.5, Kind.ACTUATOR: 0.5}, 1.0),
+                (DEATHS, 0.3),
+            ),
+            troubles=(5, 10),
+            kills=(0, 2),
+        ),
+    ),
+    "files": Mix(
+        StackMix(several_share=0.3, with_files=True),
+        PlanMix(
+            _weights(
+                ({Kind.BAD_FILE: 4.0, Kind.FILE: 2.0, Kind.LOW_LIMIT: 2.0}, 1.0),
+                ({Kind.DEPLOY: 1.0, Kind.BAD_DEPLOY: 1.0, Kind.SLOW_DEPLOY: 1.0}, 1.0),
+                (DEATHS, 0.7),
+                (HANGS, 0.3),
+                ({Kind.ACTUATOR: 1.0, Kind.CHANGE: 0.3}, 1.0),
+            ),
+            troubles=(4, 8),
+        ),
+    ),
     "observe": Mix(
         StackMix(mode=Mode.OBSERVE),
         PlanMix(_weights((DEATHS, 1.0), (HANGS, 1.0), (LOOPS, 0.5)), wishes=(2, 6)),

@@ -145,7 +145,7 @@ class _Run:
                 eyes.judge_deed,
             ),
             of_intents=(intents.judge_intent, pace.judge_intent, eyes.judge_intent),
-            of_the_end=(intents.judge_end, endings.judge_end),
+            of_the_end=(intents.judge_end, endings.judge_end, rollbacks.judge_end),
         )
         parts = Parts(
             self.loop,

@@ -7,7 +7,7 @@ some of the layers below; hard dependencies never form a circle, so that everyth
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from everup.model.kinds import DependencyKind, Mode
@@ -19,6 +19,8 @@ BASES = ("db", "cache", "queue", "search")
 MIDDLES = ("auth", "orders", "stock", "billing", "mail", "rank")
 FRONTS = ("api", "web", "worker", "feed")
 SERVICES_LEAST, SERVICES_MOST = 6, 14
+CONFIGURATION = "/etc/main.conf"
+FILES_ALLOWED_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class StackMix:
     several_share: float = 0.3  # stateless services with two or three instances
     engine_restarts_share: float = 0.12
     one_shot_share: float = 0.4  # chance that the stack has a migration
+    with_files: bool = False  # services read a file, which may be put back unasked for half of them
     reactions: tuple[tuple[Reaction, float], ...] = (
         (Reaction.FAIL, 0.35),
         (Reaction.SHRUG, 0.15),
@@ -64,6 +67,10 @@ def draw_stack(random: Random, mix: StackMix) -> Drawn:
     if random.random() < mix.one_shot_share:
         services["migrate"] = ServiceSpec("migrate", is_one_shot=True)
         natures["migrate"] = Nature(boot_s=1.0, job_s=random.uniform(10.0, 120.0))
+    if mix.with_files:
+        for name, spec in services.items():
+            services[name] = replace(spec, restores_files=random.random() < FILES_ALLOWED_SHARE)
+            natures[name] = replace(natures[name], files={CONFIGURATION: b"as at first\n"})
     return Drawn(Stack("simulated", services, mode=mix.mode, runtime="simulated"), natures)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from everup.model.kinds import InstanceState
 from everup.model.runtime import EventKind
+from everup.model.version import with_files
 from everup.runtimes.simulated.configuration import version_of
 from everup.runtimes.simulated.hands import Handling, Mood
 from everup.runtimes.simulated.instance import Ailment, VirtualInstance
@@ -19,6 +20,7 @@ from everup.runtimes.simulated.service import Curse
 from everup.runtimes.simulated.world import FOREVER, World
 from everup.simulation.journal_door import Fault, JournalFaults
 from everup.simulation.plans import Kind, Trouble
+from everup.simulation.stacks import CONFIGURATION
 
 CODES = (1, 2, 137, -6, -11)
 OUTSIDE_CODES = (0, 143, 130, 137)
@@ -206,7 +208,7 @@ def _roll_out(maker: Troublemaker, trouble: Trouble, curse: Curse | None) -> Non
     version = version_of(service.spec)
     if curse is not None:
         service.bad[version] = curse
-    service.deploys.append((world.now(), version))
+    service.deploys.append((world.now(), with_files(version, service.files_digest)))
     for instance in world.instances(trouble.service):
         if instance.is_up:
             _replace(maker, instance)
@@ -251,13 +253,99 @@ def _bad_deploy_twice(maker: Troublemaker, trouble: Trouble) -> None:
         service = maker.world.services[trouble.service]
         service.spec = replace(service.spec, env=wanted)
         version = version_of(service.spec)
-        service.deploys.append((maker.world.now(), version))
+        full = with_files(version, service.files_digest)
+        service.deploys.append((maker.world.now(), full))
         for instance in maker.world.instances(trouble.service):
             if instance.is_up and instance.version != version:
                 _replace(maker, instance)
         maker.world.settle()
 
     maker.world.later(AGAIN_AFTER_S, again)
+
+
+def _slow_deploy(maker: Troublemaker, trouble: Trouble) -> None:
+    """It answers all right, and takes three times as long for it or more."""
+    _roll_out(maker, trouble, None)
+    service = maker.world.services[trouble.service]
+    service.slower[version_of(service.spec)] = 3.0 + 2.0 * trouble.strength
+    maker.world.settle()
+
+
+def _low_limit(maker: Troublemaker, trouble: Trouble) -> None:
+    """It comes with a lower memory limit than it needs: the kernel ends each life of it."""
+    service = maker.world.services[trouble.service]
+    needed = service.nature.memory_bytes
+    limits = replace(service.spec.limits, memory_bytes=needed * (0.3 + 0.6 * trouble.strength))
+    service.spec, service.limits_before = replace(service.spec, limits=limits), None
+    after_s = 0.2 + 3.0 * trouble.strength
+    _roll_out(maker, trouble, Curse(FOREVER, after_s, is_out_of_memory=True))
+
+
+def _file(maker: Troublemaker, trouble: Trouble) -> None:
+    """Somebody writes another configuration file, and starts it again."""
+    service = maker.world.services[trouble.service]
+    text = f"written at {maker.world.t:.3f}\n"
+    service.write(CONFIGURATION, text.encode(), maker.world.now())
+    _read_again(maker, trouble)
+
+
+def _bad_file(maker: Troublemaker, trouble: Trouble) -> None:
+    """One that it cannot run with; or that it only answers with errors from."""
+    maker.world.corrupt_file(trouble.service, CONFIGURATION, _curse_of(maker, trouble))
+    _read_again(maker, trouble)
+
+
+def _read_again(maker: Troublemaker, trouble: Trouble) -> None:
+    """At once, or whenever somebody gets to it; not where it was written once more meanwhile."""
+    world, service = maker.world, maker.world.services[trouble.service]
+    service.deploys += [(world.now(), version) for version in sorted(service.runs)]
+    written, delay_s = service.files_digest, 60.0 * trouble.strength
+
+    def start_again() -> None:
+        if service.files_digest != written:
+            return
+        for instance in world.instances(trouble.service):
+            if instance.is_up:
+                _replace(maker, instance)
+        world.settle()
+
+    world.later(delay_s if trouble.choice % 3 == 0 else 0.0, start_again)
+
+
+def _two_deploys(maker: Troublemaker, trouble: Trouble) -> None:
+    """One that never works, and right after it one of what needs it or is needed by it."""
+    _bad_deploy(maker, trouble)
+    world = maker.world
+    near = {edge.target for edge in world.services[trouble.service].spec.depends_on}
+    near |= set(world.stack.dependents_of(trouble.service))
+    joined = sorted(n for n in near if not world.services[n].spec.is_one_shot)
+    if joined:
+        other = joined[trouble.choice % len(joined)]
+        world.later(5.0 + 30.0 * trouble.strength, lambda: _deploy_of(maker, trouble, other))
+
+
+def _deploy_of(maker: Troublemaker, trouble: Trouble, service: str) -> None:
+    _roll_out(maker, replace(trouble, service=service), None)
+    maker.world.settle()
+
+
+def _renumbered(maker: Troublemaker, trouble: Trouble) -> None:
+    """Somebody has fewer of it, which may not suffice; or one more, which is no harm."""
+    world, service = maker.world, maker.world.services[trouble.service]
+    there = list(service.instances.values())
+    if len(there) < 2:
+        return
+    if trouble.choice % 5:
+        for instance in there[1:]:
+            if instance.is_up:
+                world.die(instance, 0, is_wished=True)
+            del service.instances[instance.name]
+    else:
+        free = (i for i in range(len(there) + 1) if f"{service.name}-{i}" not in service.instances)
+        world.spawn(world.add_instance(service, next(free)))
+    service.renumbered.append((world.now(), len(service.instances)))
+    service.changed_at_s = world.now()
+    world.emit(EventKind.CHANGED, there[0])
 
 
 def _no_names(maker: Troublemaker, trouble: Trouble) -> None:
@@ -354,6 +442,12 @@ _MAKERS: Mapping[Kind, Callable[[Troublemaker, Trouble], None]] = {
     Kind.DEPLOY: _deploy,
     Kind.BAD_DEPLOY: _bad_deploy,
     Kind.BAD_DEPLOY_TWICE: _bad_deploy_twice,
+    Kind.SLOW_DEPLOY: _slow_deploy,
+    Kind.TWO_DEPLOYS: _two_deploys,
+    Kind.RENUMBERED: _renumbered,
+    Kind.LOW_LIMIT: _low_limit,
+    Kind.FILE: _file,
+    Kind.BAD_FILE: _bad_file,
     Kind.NO_NAMES: _no_names,
     Kind.NO_SOCKETS: _no_sockets,
     Kind.STARVED: _starved,

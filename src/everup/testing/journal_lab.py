@@ -25,6 +25,9 @@ from everup.model.kinds import UNKNOWN, ActionKind, Cause, Origin, Purpose
 from everup.model.notice import Occasion
 from everup.model.observation import Exit
 from everup.model.prediction import PredictionEnding
+from everup.model.probation import ProbationEnding
+from everup.model.restore import RestoreEnding, RestoreStep
+from everup.model.snapshot import SnapshotReason
 
 STACK = "lab"
 
@@ -136,16 +139,36 @@ def story() -> list[e.Entry]:
         e.ApprovalEnded(16.3, "apr-1", ApprovalState.EXPIRED),
         e.GivenBack(16.0, "db", ("db: its memory limit is 64 MiB again",), "Ann"),
         e.CameUp(16.0, "db", "db-0", "db-0#2", 1.5),
-        e.InstancesCounted(16.5, "db", 2, "somebody beside Everup"),
+        e.InstancesCounted(16.5, "db", 2, "somebody beside Everup", 3, 16.4),
         e.VersionSeen(16.5, "db", "sha256:a+1", "sha256:b+1"),
+        e.ProbationBegan(16.5, "db", "sha256:b+1", "sha256:a+1", 16.4, "somebody beside Everup"),
+        e.RegressionSeen(16.55, "db", "sha256:a+1", "latency 0.1 s before, 0.3 s since"),
         e.SafePointKept(16.6, "db", "sha256:a+1", "db:2", "sha256:a", "everup-kept:a"),
+        e.ProbationEnded(16.6, "db", ProbationEnding.SAFE_POINT, "well", ("0.1 s",), 16.4),
         e.SafePointForgotten(16.7, "db", "sha256:a+1", "a newer one is there"),
         e.PredictionMade(
             16.1, "pre-1", "db", Cause.LEAK, 0.8, 300.0, 400.0, ("it climbs",), "trend-prior-1"
         ),
         e.PredictionSettled(16.4, "pre-1", "db", Cause.LEAK, PredictionEnding.AVERTED, "came true"),
         e.JournalPruned(16.5, 4, "hash", "digest"),
+        *_restores(),
+        e.SnapshotTaken(
+            *(16.6, "snap-1", SnapshotReason.BY_HAND, "Ann", "ab" * 32, True),
+            *({"db": "sha256:a+1"}, {"db": 2}, {"sha256:a": UNKNOWN}, ("web",), 0.4, "a note"),
+        ),
+        e.SnapshotTaken(16.7, "snap-2", SnapshotReason.SCHEDULE, "everup", "cd" * 32),
+        e.SnapshotForgotten(16.8, "snap-2", "newer ones are there"),
+        e.SnapshotVerified(16.9, "Ann", 7, 4096, ("ab is damaged",), ("mark",)),
         e.ControllerStopped(17.0, "asked to"),
+    ]
+
+
+def _restores() -> list[e.Entry]:
+    step = RestoreStep("db", "1:b", "1:a", "db:2", "db:1", "sha256:b", "everup-kept:b")
+    return [
+        e.RestoreBegan(16.5, "res-1", "Ann", "as it was", (step,), "snap-1", "snap-2"),
+        e.RestoreTurned(16.6, "res-1", "Ann changed her mind"),
+        e.RestoreEnded(16.7, "res-1", RestoreEnding.PUT_BACK, "nothing had been changed"),
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from everup.loop.ports import Runtime
@@ -284,7 +285,7 @@ async def a_hook_of_what_does_not_run_is_not_run(lab: RuntimeLab) -> None:
 def _with_colour(captured: Captured, colour: str) -> Captured:
     content: dict[str, Any] = json.loads(json.dumps(captured.content))
     content["env"]["COLOUR"] = colour
-    return Captured(captured.service, content)
+    return replace(captured, content=content)
 
 
 async def what_was_captured_can_be_applied(lab: RuntimeLab) -> None:

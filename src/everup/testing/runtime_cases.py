@@ -21,6 +21,7 @@ from everup.model.runtime import Capability as C
 from everup.model.runtime import RuntimeManifest
 from everup.testing import runtime_aside as aside
 from everup.testing import runtime_bounds as bounds
+from everup.testing import runtime_files as files
 from everup.testing import runtime_holds as holds
 from everup.testing import runtime_life as life
 from everup.testing import runtime_restore as restore
@@ -138,6 +139,11 @@ _CASES: tuple[Case, ...] = (
     _case(restore.what_ran_before_runs_again, *_GOES_BACK),
     _case(restore.what_was_gone_back_to_stays, *_GOES_BACK),
     _case(restore.what_cannot_be_had_changes_nothing, *_GOES_BACK),
+    _case(files.a_changed_file_makes_another_version, *_GOES_BACK, C.FILES),
+    _case(files.files_are_as_they_were_and_are_read_again, *_GOES_BACK, C.FILES),
+    _case(files.without_files_none_is_written, *_GOES_BACK, C.FILES),
+    _case(files.a_file_that_came_goes, *_GOES_BACK, C.FILES),
+    _case(files.going_back_cut_short_leaves_old_or_new, *_GOES_BACK, C.FILES),
 )
 
 

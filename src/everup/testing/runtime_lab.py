@@ -20,6 +20,9 @@ from everup.model.observation import Instance
 from everup.model.runtime import EventKind, RuntimeEvent, RuntimeManifest
 from everup.model.stack import HookSpec, Limits, ServiceSpec, Stack
 
+GOOD_FILE = b"colour = green\n"
+"""What each configuration file of `steady` holds to begin with."""
+
 CRASH_CODE = 3
 """What `crasher` exits with."""
 
@@ -75,6 +78,13 @@ class RuntimeLab(Protocol):
 
     async def lose(self, runtime: Runtime) -> None:
         """The controller vanishes without a word, as by SIGKILL; the services live on."""
+
+    async def write_file(self, name: str, content: bytes) -> None:
+        """Somebody writes this file of `steady`'s configuration, in place: `main.conf` or
+        `parts/one.conf`. Only where the manifest has FILES. Both hold `GOOD_FILE` to begin with."""
+
+    async def read_file(self, name: str) -> bytes:
+        """What is in it."""
 
     async def settled(self, runtime: Runtime, service: str) -> None:
         """Return when every running instance of the service has done its start-up."""

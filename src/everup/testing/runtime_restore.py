@@ -79,6 +79,7 @@ async def what_ran_before_runs_again(lab: RuntimeLab) -> None:
         await lab.settled(runtime, "steady")
         version, before = await _version(runtime, "steady"), await instances_of(runtime, "steady")
         green = await _turned_blue(lab, runtime)
+        assert await runtime.lacks(green) == ""
         told = await runtime.restore(green, grace_s=GRACE_S)
         assert len(told) >= len(before), "each instance is told of"
         await lab.settled(runtime, "steady")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from dataclasses import dataclass, field, replace
 
 from everup.loop.look import Decision, Look
 from everup.loop.mishaps import Mishaps
 from everup.loop.ports import ActionRecord
+from everup.loop.restores import RestoreAnswer, RestoreWish
 from everup.loop.rooms import RoomCounts
 from everup.model import decision as d
 from everup.model.assessment import (
@@ -18,6 +20,7 @@ from everup.model.assessment import (
     Relations,
     ServiceHealth,
 )
+from everup.model.comparison import Aspect, Change
 from everup.model.entries import Entry, IncidentOpened
 from everup.model.errors import GiveUp, JournalUnavailable
 from everup.model.evidence import Sighting
@@ -25,8 +28,17 @@ from everup.model.explanation import KindAnswer, KindState, Remedy, Said, Way
 from everup.model.incident import Attempt, Incident
 from everup.model.kinds import ActionKind, Cause, Condition, Mode, Origin
 from everup.model.request import Answer, AnswerState, Request, Verb
+from everup.model.restore import NothingToDo, RestorePlan, RestoreRefusal, RestoreTarget
 from everup.model.runtime import Capability, RuntimeManifest
 from everup.model.settings import Settings
+from everup.model.snapshot import (
+    Checked,
+    Harm,
+    ServiceSnapshot,
+    Snapshot,
+    SnapshotMark,
+    SnapshotReason,
+)
 from everup.model.stack import Dependency, ServiceSpec, Stack
 from everup.model.state import Freeze, Memory, StackState
 
@@ -167,6 +179,59 @@ class FakeRuntime:
     )
 
 
+KEPT = Snapshot(
+    *("snap-1", "shop", 90.0, SnapshotReason.SCHEDULE, "everup"),
+    services={
+        "api": ServiceSnapshot(
+            *("api", "1:a", "shop/api:1 (4f1c9e2ab3d0)", "ab" * 32, "sha256:4f", "everup-kept:1"),
+            instances=2,
+            files={"/etc/api.conf": "cd" * 32},
+        ),
+        "redis": ServiceSnapshot("redis", missing="it was not read in time"),
+    },
+    files={"/srv/everup.yaml": "ef" * 32},
+    digest="12" * 32,
+)
+MARK = SnapshotMark(
+    *("snap-1", 90.0, SnapshotReason.SCHEDULE, "everup", "12" * 32),
+    versions={"api": "1:a"},
+    images={"sha256:4f": NAN},
+    missing=("redis",),
+)
+HARM = Harm("ab" * 32, "damaged", ("snap-1: the configuration of api",))
+
+
+@dataclass
+class FakeSnapshots:
+    """One snapshot, which is damaged; `no`: none can be taken."""
+
+    no: str = ""
+    fault: str = ""
+    kept: tuple[int, int] = (3, 4096)
+    asked: list[tuple[str, str, bool]] = field(default_factory=list)
+    takes_s: float = 0.0
+    more: dict[str, Snapshot] = field(default_factory=dict)
+
+    def why_not(self) -> str:
+        return self.no
+
+    def ask(self, by: str, note: str, *, with_dumps: bool) -> asyncio.Task[Snapshot]:
+        if self.no:
+            raise GiveUp(self.no)
+        self.asked.append((by, note, with_dumps))
+        return asyncio.create_task(self._take())
+
+    async def _take(self) -> Snapshot:
+        await asyncio.sleep(self.takes_s)
+        return KEPT
+
+    async def get(self, snapshot_id: str) -> Snapshot | None:
+        return KEPT if snapshot_id == KEPT.id else self.more.get(snapshot_id)
+
+    async def verify(self, by: str) -> Checked:
+        return Checked(3, 4096, (HARM,), ("mark",))
+
+
 @dataclass
 class FakeControl:
     """Answers wishes as `answers` says and remembers them."""
@@ -175,7 +240,8 @@ class FakeControl:
     settings: Settings = field(default_factory=Settings)
     runtime: FakeRuntime = field(default_factory=FakeRuntime)
     journal: FakeJournal = field(default_factory=FakeJournal)
-    state: StackState = field(default_factory=StackState)
+    state: StackState = field(default_factory=lambda: StackState(snapshots=(MARK,)))
+    snapshots: FakeSnapshots = field(default_factory=FakeSnapshots)
     memory: Memory = field(default_factory=lambda: Memory(looks=7))
     look: Look | None = field(default_factory=look)
     journal_fault: str = ""
@@ -188,6 +254,8 @@ class FakeControl:
     asked: list[Request] = field(default_factory=list)
     answers: dict[Verb, Answer] = field(default_factory=dict)
     fails_with: Exception | None = None
+    plans: dict[tuple[str, ...], RestorePlan] = field(default_factory=dict)  # by services
+    wishes: list[RestoreWish] = field(default_factory=list)
 
     async def request(self, request: Request) -> Answer:
         self.asked.append(request)
@@ -223,10 +291,38 @@ class FakeControl:
     def now_s(self) -> float:
         return 111.0
 
-    async def compare(self, service: str) -> tuple[str, list[str]]:
+    async def plan_restore(
+        self, target: RestoreTarget
+    ) -> RestorePlan | NothingToDo | tuple[RestoreRefusal, ...]:
+        return self.plans.get(tuple(target.services), NothingToDo(target))
+
+    async def restore(self, wish: RestoreWish) -> RestoreAnswer:
+        self.wishes.append(wish)
+        plan = await self.plan_restore(wish.target)
+        if not isinstance(plan, RestorePlan):
+            return RestoreAnswer(Answer(AnswerState.DONE, "nothing to restore"))
+        if plan.refusals:
+            first = plan.refusals[0]
+            no = Answer(AnswerState.REFUSED, first.reason, check=first.name)
+            return RestoreAnswer(no, plan)
+        return RestoreAnswer(Answer(AnswerState.ACCEPTED, "begun as res-1"), plan, "res-1")
+
+    async def undo_restore(self, restore_id: str, by: str, reason: str) -> Answer:
+        if not self.state.restores[restore_id].is_open:
+            return Answer(AnswerState.REFUSED, "not under way", check="not_open")
+        return Answer(AnswerState.ACCEPTED, f"{restore_id} goes back")
+
+    async def snapshot(self, snapshot_id: str) -> Snapshot | None:
+        return await self.snapshots.get(snapshot_id)
+
+    async def compare(self, service: str, version: str = "") -> tuple[str, list[str]]:
         if service != "api":
             raise GiveUp("nothing has changed")
         return "shop/api:1 (4f1c9e2ab3d0)", ["runs from: shop/api:2 → shop/api:1"]
+
+    async def compare_snapshots(self, first: str, second: str) -> list[Change]:
+        lines = ("env.COLOUR: another value",)
+        return [Change("api", Aspect.CONFIGURATION, lines, by="somebody else")]
 
     def kinds(self, service: str) -> tuple[KindAnswer, ...]:
         if self.look is None:

@@ -61,5 +61,13 @@ def test_every_endpoint_is_there_and_no_other() -> None:
         "/scaling/decisions",
         "/scaling/manual/{service}",
         "/rollback/manual/{service}",
+        "/restores",
+        "/restores/{restore_id}",
+        "/restores/{restore_id}/undo",
+        "/snapshots/{snapshot_id}/restore",
+        "/snapshots",
+        "/snapshots/verify",
+        "/snapshots/{snapshot_id}",
+        "/snapshots/{snapshot_id}/diff/{other}",
         "/metrics",
     }

@@ -13,11 +13,16 @@ from tests.unit.builders import SETTINGS, service, stack
 
 
 def samplers_of(
-    clock: Clock, is_close: Callable[[str], bool], *, runtime: Any = None, host: Any = None
+    clock: Clock,
+    is_close: Callable[[str], bool],
+    *,
+    runtime: Any = None,
+    host: Any = None,
+    prober: Any = None,
+    is_tried: Callable[[str], bool] = lambda _: False,
 ) -> Samplers:
-    """Nobody is probed, nobody is settled, and nobody is woken."""
+    """Nobody is settled, nobody is woken, and nobody is probed but by `prober`."""
     made = stack(service("api"))
-    prober: Any = None
     return Samplers(
         made,
         SETTINGS,
@@ -29,5 +34,6 @@ def samplers_of(
         lambda _: None,
         is_close,
         lambda _: False,
+        is_tried,
         Mishaps(SETTINGS.tick_s),
     )

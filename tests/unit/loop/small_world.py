@@ -20,7 +20,7 @@ from everup.model import entries as e
 from everup.model.errors import JournalUnavailable
 from everup.model.kinds import InstanceState, ProbeVerdict
 from everup.model.observation import Exit, HostObservation, Instance, ProbeResult
-from everup.model.runtime import Capability, Listing, RuntimeEvent, RuntimeManifest
+from everup.model.runtime import Capability, KeptFile, Listing, RuntimeEvent, RuntimeManifest
 from everup.model.settings import Settings
 from everup.model.stack import Stack
 from everup.model.state import StackState
@@ -95,6 +95,9 @@ class Runtime:
         return ()
 
     async def release(self, service: str | None = None) -> Sequence[str]:
+        return ()
+
+    async def stack_files(self) -> Sequence[KeptFile]:
         return ()
 
     async def start(self, service: str, instance: str | None = None) -> None:

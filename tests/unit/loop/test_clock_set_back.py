@@ -25,10 +25,12 @@ from everup.model.kinds import (
     is_known,
 )
 from everup.model.observation import Heard, Instance, ProbeResult
+from everup.model.restore import RESTORE, RestoreStep
 from everup.model.runtime import Listing
 from everup.model.state import StackState
+from everup.rollback_manager import Wait, next_step
 from everup.safety import judge
-from tests.unit.builders import NOW_S, SETTINGS, context, dead, seen, service, stack
+from tests.unit.builders import NOW_S, SETTINGS, context, dead, seen, service, stack, up
 from tests.unit.loop.small_world import World, until
 
 DAY_S = 86_400.0
@@ -66,6 +68,36 @@ def test_waits_last_their_own_length_from_now_on() -> None:
     assert NOW_S < verdict.until_s < NOW_S + 2 * SETTINGS.backoff_first_s
     assert state.freezes["b"].until_s == NOW_S + 600
     assert state.incidents["inc-1"].opened_at_s == NOW_S
+
+
+def test_a_change_and_a_restore_of_a_later_time_are_of_now() -> None:
+    later_s = NOW_S + DAY_S
+    back = Step(ActionKind.EMERGENCY_ROLLBACK, "a", {RESTORE: "res-1"})
+    state = fold_all(
+        StackState(),
+        [
+            e.SafePointKept(later_s - 900, "a", "1:old", "a:1", instances=2),
+            e.ProbationBegan(later_s - 20, "a", "1:old", "1:new", later_s - 20, "ann"),
+            e.VersionSeen(later_s - 20, "a", "1:new", "1:old"),
+            e.RegressionSeen(later_s - 9, "a", "1:new", "slower"),
+            e.RestoreBegan(later_s - 8, "res-1", "ann", "", (RestoreStep("a", "1:new", "1:old"),)),
+            replace(INTENT, at_s=later_s - 5, step=back, incident_id=None),
+            e.Finished(later_s, "act-1", "a", OutcomeState.FAILED, error="no", has_happened=False),
+        ],
+    )
+    known, restore = state.service("a"), state.restores["res-1"]
+    assert restore.tries
+    mended = not_after(state, NOW_S)
+    known, restore = mended.service("a"), mended.restores["res-1"]
+    assert known.probation is not None
+    assert known.worse is not None
+    assert known.unproven_since_s == known.probation.began_at_s == known.worse.at_s == NOW_S
+    assert known.safe_points[0].kept_at_s == restore.began_at_s == restore.tries[0].at_s == NOW_S
+    one = up("a")
+    looks = seen(replace(one, instance=replace(one.instance, version="1:new")))
+    answer = next_step(restore, mended, looks, SETTINGS)
+    assert isinstance(answer, Wait), answer
+    assert answer.until_s <= NOW_S + SETTINGS.backoff_first_s, "not for a day between"
 
 
 def test_the_past_stays_as_it_was() -> None:

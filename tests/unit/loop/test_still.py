@@ -152,3 +152,4 @@ def test_how_old_the_intent_is_is_asked_last(takes_s: float) -> None:
     runtime, clock = cast(Runtime, hands), cast(Clock, hands)
     finished = asyncio.run(perform(runtime, clock, SETTINGS, service("db"), intent))
     assert hands.restarted == (takes_s < SETTINGS.lease_s), finished.error
+    assert finished.has_happened == hands.restarted, "what came too late was no attempt"

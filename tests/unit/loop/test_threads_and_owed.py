@@ -12,7 +12,8 @@ from everup.loop.fold import fold_all
 from everup.loop.owed import FOLLOW_UP_MOST_S, OwnFault, owed, owed_of_us
 from everup.loop.threads import OVER_MOST, RESUMES_WITHIN_S, THREADS_MOST
 from everup.model import entries as e
-from everup.model.kinds import Cause, Purpose
+from everup.model.approval import ApprovalState
+from everup.model.kinds import ActionKind, Cause, Purpose
 from everup.model.notice import TOLD_BY_DEFAULT, Message, Occasion
 from everup.model.state import StackState
 from tests.unit.builders import NOW_S, SETTINGS
@@ -198,3 +199,44 @@ def test_no_key_is_ever_owed_again_once_it_was_told(
         if step == "tell":
             assert owed("s", state, SETTINGS, now_s, "n", on) == []
     assert len(keys) == len(set(keys))
+
+
+def question(number: int, at_s: float, incident: str | None = "inc-1") -> e.ApprovalAsked:
+    return e.ApprovalAsked(
+        *(at_s, f"apr-{number}", "key", "a", ActionKind.EMERGENCY_ROLLBACK),
+        *("put its files back", "low: nothing needs it", "it is well", at_s + 900, incident),
+        differs=("file /a.conf:", "  -bad", "  +good"),
+    )
+
+
+class TestAsked:
+    def test_a_question_is_told_with_what_would_differ(self) -> None:
+        (message,) = asked([OPENED, question(1, NOW_S + 5)])
+        assert (message.occasion, message.key) == (Occasion.ASKED, "s/inc-1/asked/apr-1")
+        assert "everup approve apr-1" in message.text
+        assert message.text.endswith("-bad\n  +good")
+        assert asked([OPENED, question(1, NOW_S + 5), told(message)]) == []
+        refused = told(message, has_arrived=False)
+        assert asked([OPENED, question(1, NOW_S + 5), refused]) == []
+
+    def test_each_question_once_and_none_that_is_answered(self) -> None:
+        (first,) = asked([OPENED, question(1, NOW_S + 5)])
+        expired = e.ApprovalEnded(NOW_S + 50, "apr-1", ApprovalState.EXPIRED)
+        entries: list[e.Entry] = [OPENED, question(1, NOW_S + 5), told(first), expired]
+        assert asked(entries) == []
+        (second,) = asked([*entries, question(2, NOW_S + 60)])
+        assert second.key == "s/inc-1/asked/apr-2"
+        yes = e.ApprovalAnswered(NOW_S + 70, "apr-2", True, "ann")
+        assert asked([*entries, question(2, NOW_S + 60), yes]) == []
+
+    def test_who_was_asked_hears_the_end(self) -> None:
+        (first,) = asked([OPENED, question(1, NOW_S + 5)])
+        (end,) = asked([OPENED, question(1, NOW_S + 5), told(first), RESOLVED])
+        assert (end.occasion, end.is_follow_up) == (Occasion.RESOLVED, True)
+
+    def test_without_an_incident_it_has_a_thread_of_its_own(self) -> None:
+        (message,) = asked([question(1, NOW_S + 5, None)])
+        assert message.thread == "s/apr-1"
+        no = e.ApprovalAnswered(NOW_S + 9, "apr-1", False, "ann")
+        (end,) = asked([question(1, NOW_S + 5, None), told(message), no])
+        assert end.text == "ann said no"

@@ -16,6 +16,7 @@ from tests.unit.builders import NOW_S, assess, seen, service, stack, up
 
 Parameters = dict[str, str | int | float | bool]
 SEEN = Sighting(NOW_S)
+STACK = stack(service("a"))
 
 
 def intended(
@@ -90,15 +91,15 @@ def test_an_undo_clears_no_escalation() -> None:
 def test_somebody_elses_number_is_the_one_that_is_wanted() -> None:
     state = after(*NOT_PROVEN[:2], verified("act-1", has_passed=True))
     counts, one = Counts(), seen(up("a"))
-    assert counts.follow(state, one, 10.0) == []
+    assert counts.follow(STACK, state, one, 10.0) == []
     later = Observation(NOW_S + 11.0, one.services)
-    (entry,) = counts.follow(state, later, 10.0)
+    (entry,) = counts.follow(STACK, state, later, 10.0)
     assert (entry.service, entry.count) == ("a", 1)
     assert after(*NOT_PROVEN, entry).service("a").owed_undo is None
 
 
 def test_who_is_gone_already_is_not_taken_back_later() -> None:
-    (entry,) = Counts().follow(after(*NOT_PROVEN), seen(up("a")), 10.0)
+    (entry,) = Counts().follow(STACK, after(*NOT_PROVEN), seen(up("a")), 10.0)
     assert (entry.count, entry.by) == (1, "everup")
 
 

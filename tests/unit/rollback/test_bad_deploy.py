@@ -12,6 +12,7 @@ from everup.automated_recovery import propose
 from everup.model.decision import Allowed, Check, Delayed, Escalate, Proposal, Refused, Want
 from everup.model.kinds import UNKNOWN, ActionKind, Cause, InstanceState, Mode, Origin
 from everup.model.observation import Exit, InstanceObservation, Observation
+from everup.model.probation import Probation
 from everup.model.safe_point import FROM, TO, SafePoint
 from everup.model.stack import ServiceSpec
 from everup.model.state import PastAction, ServiceState, StackState
@@ -85,6 +86,21 @@ class TestUndone:
         observation = replace(LOOPS, changes={"a": NOW_S - 1}, changing_since={"a": NOW_S - 9})
         _, verdict = ask(observation, changed(past=starts))
         assert isinstance(verdict, Allowed)
+
+    @pytest.mark.parametrize(("in_vain", "is_undone"), [(1, False), (2, True)])
+    def test_starts_that_it_did_not_survive_are_deaths(self, in_vain: int, is_undone: bool) -> None:
+        """It ends before the start is over, so that nobody sees it end."""
+        starts = tuple(
+            PastAction(
+                *(f"act-{n}", "a", ActionKind.CONTAINER_RESTART, Origin.RECOVERY, Cause.CRASH),
+                *(NOW_S - 20 + n, NOW_S - 19.5 + n, False, False),
+            )
+            for n in range(in_vain)
+        )
+        observation = seen(made_of(dead("a")), exits=(Exit(NOW_S - 25, 1),))
+        found, _ = ask(observation, changed(past=starts))
+        assert isinstance(found, Proposal)
+        assert (found.kind is ROLLBACK) is is_undone
 
     def test_in_mode_observe_it_is_only_said(self) -> None:
         _, verdict = ask(LOOPS, changed(), mode=Mode.OBSERVE)
@@ -216,3 +232,16 @@ def test_no_crash_without_a_change_leads_to_a_rollback(
         assert runs not in undone
         assert points[-1] != runs
         assert filled.steps[0].parameters[TO] == points[-1]
+
+
+@pytest.mark.parametrize("made", [OLD, NEW])
+@pytest.mark.parametrize("since_s", [60.0, SETTINGS.rollback_window_s + 60.0])
+def test_files_that_never_rest_are_no_deploy(made: str, since_s: float) -> None:
+    point = SafePoint("a", f"{OLD}+f1", "app:1", NOW_S - 90_000)
+    state = changed(
+        9.0, version=f"{made}+f9", safe_points=(point,), probation=Probation(NOW_S - since_s, OLD)
+    )
+    observation = seen(made_of(dead("a"), f"{made}+f9"), exits=DEATHS)
+    found, _ = ask(observation, state, service("a", restores_files=True))
+    kind = found.kind if isinstance(found, Proposal | Want) else None
+    assert (kind is ROLLBACK) is (since_s <= SETTINGS.rollback_window_s), found

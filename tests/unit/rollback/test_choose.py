@@ -21,7 +21,7 @@ OLD, NEW = "1:old.a", "1:new.a"
 
 
 def point(version: str = OLD) -> SafePoint:
-    return SafePoint("a", version, f"image {version}", NOW_S - 500)
+    return SafePoint("a", version, f"image {version}", NOW_S - 500, instances=1)
 
 
 def remembered(version: str = NEW, *points: SafePoint, **changes: object) -> ServiceState:

@@ -1,69 +1,42 @@
-"""The shelf that configurations lie on, and a rollback that was cut short, told by what runs."""
+"""A rollback that was cut short is told by what runs, and names of ours are fit for engines."""
 
 from __future__ import annotations
 
-import asyncio
+import re
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from everup.blobs import FileShelf
-from everup.loop.safe_points import reference_of
+from everup.loop.pins import reference_of, stack_in, word_of
 from everup.loop.settle import settle
 from everup.model.decision import Expectation, Step
 from everup.model.entries import Intended
-from everup.model.errors import TryAgain
 from everup.model.evidence import OutcomeState, Sighting
 from everup.model.kinds import ActionKind, Cause, InstanceState, Origin
 from everup.model.observation import InstanceObservation, ServiceObservation
-from everup.model.runtime import Captured
 from everup.model.safe_point import FROM, TO
 from everup.model.state import InFlight
 from tests.unit.builders import NOW_S, dead, up
 
 OLD, NEW = "1:old.a", "1:new.a"
-CAPTURED = Captured("a", {"env": {"TOKEN": "secret"}}, OLD, "sha256:1", "app:1 (1)")
-
-
-def test_what_was_put_is_there_for_its_owner_alone(tmp_path: Path) -> None:
-    async def story() -> None:
-        shelf = FileShelf(tmp_path / "kept")
-        assert await shelf.names() == ()
-        assert await shelf.get("a@1:x/..") is None
-        await shelf.put("a@1:x/..", CAPTURED)
-        assert list(await shelf.names()) == ["a@1:x/.."]
-        found = await FileShelf(tmp_path / "kept").get("a@1:x/..")
-        assert found == CAPTURED
-        assert found is not None
-        assert (found.version, found.image, found.title) == (OLD, "sha256:1", "app:1 (1)")
-        (file,) = (tmp_path / "kept").iterdir()
-        assert (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o600, 0o700)
-        file.write_text("half")
-        assert await shelf.get("a@1:x/..") is None
-        await shelf.remove("a@1:x/..")
-        await shelf.remove("a@1:x/..")
-        assert list(await shelf.names()) == []
-
-    asyncio.run(story())
-
-
-def test_a_shelf_that_cannot_be_written_says_so(tmp_path: Path) -> None:
-    (tmp_path / "kept").write_text("a file")
-    with pytest.raises(TryAgain, match="kept to go back to"):
-        asyncio.run(FileShelf(tmp_path / "kept").put("a", CAPTURED))
-    big = replace(CAPTURED, content={"env": {"A": "x" * 5_000_000}})
-    with pytest.raises(TryAgain, match="too much"):
-        asyncio.run(FileShelf(tmp_path / "more").put("a", big))
 
 
 def test_a_name_of_ours_is_one_that_engines_take() -> None:
     name = reference_of("Shop", "Web_1", OLD)
     assert name == reference_of("Shop", "Web_1", OLD)
     assert name != reference_of("Shop", "Web_2", OLD)
-    repository, _, tag = name.partition(":")
-    assert repository == "everup-kept"
-    assert tag.isalnum()
+    assert re.fullmatch(r"everup-kept:shop\.web_1\.[0-9a-f]{16}", name)
+    assert stack_in(name) == "shop"
+    assert stack_in("everup-kept:0123456789abcdef") == stack_in("shop:1.2.3") == ""
+
+
+@given(st.text(max_size=60), st.text(max_size=60))
+def test_whatever_its_stack_and_service_are_called(stack: str, service: str) -> None:
+    name = reference_of(stack, service, OLD)
+    assert re.fullmatch(r"everup-kept:[a-z0-9_][a-z0-9_.-]{0,127}", name)
+    assert stack_in(name) == word_of(stack)
 
 
 def flight() -> InFlight:

@@ -163,6 +163,7 @@ def _dependencies(control: ControlView) -> DependenciesStatusShape:
 
 def _rollback(control: ControlView) -> RollbackStatusShape:
     known = {n: control.state.service(n) for n in control.stack.services}
+    verified = control.state.kept_verified
     return RollbackStatusShape(
         state="running" if control.settings.rollback_enabled else "switched_off",
         safe_points=tuple(
@@ -171,4 +172,7 @@ def _rollback(control: ControlView) -> RollbackStatusShape:
             for point in one.safe_points
         ),
         unproven=tuple(sorted(n for n, one in known.items() if is_known(one.unproven_since_s))),
+        snapshots=len(control.state.snapshots),
+        fault=control.snapshots.fault,
+        harms=0 if verified is None else len(verified.harms),
     )

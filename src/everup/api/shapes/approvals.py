@@ -8,7 +8,8 @@ from everup.model.kinds import ActionKind
 
 
 class ApprovalShape(Shape):
-    """One question. `risk` and `expected` are sentences; `action_id` once it was used."""
+    """One question. `risk` and `expected` are sentences; `differs` are lines of what it would
+    change, where it goes back to something; `action_id` once it was used."""
 
     id: str
     service: str
@@ -25,6 +26,7 @@ class ApprovalShape(Shape):
     incident_id: str | None
     action_id: str | None
     key: str
+    differs: list[str]
 
 
 class ApprovalsShape(Shape):

@@ -94,11 +94,15 @@ class SafePointShape(Shape):
 
 
 class RollbackStatusShape(Shape):
-    """`unproven`: services that were changed and were not well for long enough since."""
+    """`unproven`: services that were changed and were not well for long enough since. `snapshots`:
+    how many are kept; `fault`: why none can be; `harms`: objects that were not as they should."""
 
     state: Literal["running", "switched_off"]
     safe_points: tuple[SafePointShape, ...] = ()
     unproven: tuple[str, ...] = ()
+    snapshots: int = 0
+    fault: str = ""
+    harms: int = 0
 
 
 class ComponentsShape(Shape):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from everup.app import discover
-from everup.app.doctor import here, projects
+from everup.app.doctor import here, kept, projects
 from everup.app.doctor.access import UNIX, judge_remote, judge_socket
 from everup.app.doctor.bounded import guarded, in_thread
 from everup.app.doctor.clock import judge_clock
@@ -24,6 +24,7 @@ from everup.app.doctor.place import judge_disk, judge_folder, judge_port
 from everup.app.doctor.reach import judge_reach
 from everup.model.errors import EverupError
 from everup.runtimes.docker.accounting import Accounting, Reach, Target
+from everup.runtimes.docker.containers import PROJECT
 from everup.runtimes.docker.discovery import (
     Discovered,
     Project,
@@ -45,11 +46,13 @@ Documents = Sequence[Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where Everup would keep its state and listen."""
+    """Where Everup would keep its state and listen. `state_base`: below it lie the state folders of
+    projects, where there are any."""
 
     state_dir: Path
     host: str
     port: int
+    state_base: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +73,16 @@ async def examine(environ: Mapping[str, str], place: Place, project: str | None 
     door = Engine()
     try:
         about_engine, about_here = await asyncio.gather(
-            _engine(door, environ, project), _here(place)
+            _engine(door, environ, project, place), _here(place)
         )
     finally:
         await door.close()
     return Examined(door.address, (*about_engine, *about_here))
 
 
-async def _engine(door: Engine, environ: Mapping[str, str], project: str | None) -> list[Finding]:
+async def _engine(
+    door: Engine, environ: Mapping[str, str], project: str | None, place: Place
+) -> list[Finding]:
     """What can be asked only of an engine that answers comes after the way to it."""
     failed: EverupError | None = None
     try:
@@ -98,8 +103,9 @@ async def _engine(door: Engine, environ: Mapping[str, str], project: str | None)
     parts = await asyncio.gather(
         guarded("engine", _info(door), LOOK_WITHIN_S),
         guarded("projects", _containers(door, environ, project), LOOK_WITHIN_S),
+        guarded(kept.CHECK, _kept(door, place), LOOK_WITHIN_S),
     )
-    return [*found, *parts[0], *parts[1]]
+    return [*found, *(finding for part in parts for finding in part)]
 
 
 async def _access(door: Engine) -> Iterable[Finding]:
@@ -137,6 +143,17 @@ async def _containers(
     found = [*reach, projects.judge_projects(seen.projects, door.address, project)]
     found += [finding for findings in each for finding in findings]
     return [*found, *projects.judge_autoheal(seen.around, seen.projects)]
+
+
+async def _kept(door: Engine, place: Place) -> Iterable[Finding]:
+    images, containers = await asyncio.gather(
+        door.call("GET", "images/json"),
+        door.call("GET", "containers/json", params={"all": True}),
+    )
+    names = [str(name) for image in images for name in image.get("RepoTags") or ()]
+    here_now = {str((one.get("Labels") or {}).get(PROJECT) or "") for one in containers}
+    noted = await in_thread(lambda: kept.noted(place.state_dir, place.state_base))
+    return kept.judge_kept(names, noted, here_now)
 
 
 async def _project(project: Project, seen: discover.Found) -> Iterable[Finding]:

@@ -13,8 +13,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from everup.app.access.token import NAME as TOKEN
-from everup.app.engine import JOURNAL_FILE, SAFE_POINTS_FOLDER
+from everup.app.engine import JOURNAL_FILE, VAULT_FOLDER
 from everup.app.rooms import HISTORY_FOLDER, LOGS_FOLDER
+from everup.blobs.key import NAME as VAULT_KEY
 from everup.logbook.book import FILE_NAME
 
 EVIDENCE = (JOURNAL_FILE, HISTORY_FOLDER, LOGS_FOLDER, FILE_NAME)
@@ -35,7 +36,10 @@ ROOMS = (
         "failover",
     ),
 )
-UNMARKED = ("areas", "lock", TOKEN)
+FORMER = "safe_points"
+"""Where that lay once."""
+
+UNMARKED = ("areas", "lock", TOKEN, VAULT_KEY)
 """Nothing in them says whose they are; beside a stranger's files they are left."""
 
 SHOWN_MOST = 5
@@ -51,7 +55,9 @@ WORDS = {
     FILE_NAME: "the output of everup up --detach",
     DOCKER: "notes on containers",
     TOKEN: "the token of callers from elsewhere",
-    SAFE_POINTS_FOLDER: "what was kept to go back to",
+    VAULT_FOLDER: "what was kept to go back to",
+    VAULT_KEY: "the key of what was kept",
+    FORMER: "what was kept to go back to",
     "instances": "notes on processes",
     "declared": "notes on processes",
     "held": "notes on what is held",
@@ -62,7 +68,8 @@ _INSIDE = {
     HISTORY_FOLDER: r"\d{13}\.history",
     LOGS_FOLDER: r"everup\.log(\.\d+)?",
     DOCKER: rf"({'|'.join(ROOMS)})/[^/]+\.(json|new|bad)",
-    SAFE_POINTS_FOLDER: r"[^/]+\.(json|new)",
+    VAULT_FOLDER: r"mark(\.copy)?(\.[0-9a-f]{8}\.new)?|([0-9a-f]{2}|kept)/[^/]+",
+    FORMER: r"[^/]+\.(json|new)",
     "instances": r"[^/]+\.(json|new|bad)",
     "declared": r"[^/]+\.(json|new|bad)",
     "held": r"(aside/)?[^/]+\.(json|new|bad)",
@@ -73,7 +80,8 @@ _INSIDE = {
 
 _KNOWN = re.compile(
     rf"({re.escape(JOURNAL_FILE)}(-wal|-shm|-journal)?|{re.escape(FILE_NAME)}(\.\d+)?"
-    rf"|everup\.pid|everup\.\d+|lock|{TOKEN}|\.{TOKEN}\.\d+)$"
+    rf"|everup\.pid|everup\.\d+|lock|{TOKEN}|\.{TOKEN}\.\d+"
+    rf"|{re.escape(VAULT_KEY)}(\.[0-9a-f]{{8}}\.new)?)$"
 )
 
 

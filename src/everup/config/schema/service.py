@@ -7,6 +7,7 @@ import signal
 from everup.config.dependencies import DEFAULT_WEIGHT, NO_EDGE
 from everup.config.parts import (
     ASKED_ONLY,
+    CONFIG_FILES_MOST,
     ENV_MOST,
     INSTANCES_MOST,
     LABELS_MOST,
@@ -141,6 +142,24 @@ def _how_it_is_handled() -> dict[str, Part]:
         "rollback_safe": described(
             flag(),
             "It keeps data, and an older version can read it: it may go back, when asked.",
+            True,
+            default=False,
+        ),
+        "one_way": described(
+            flag(),
+            "Its schema changes with it, so that an older version cannot run: it never goes back.",
+            True,
+            default=False,
+        ),
+        "config_files": described(
+            some(text(), most=CONFIG_FILES_MOST),
+            "Files and small folders that it reads its configuration from, or none.",
+            "app.conf",
+            ["app.conf", "conf.d"],
+        ),
+        "restore_files": described(
+            flag(),
+            "A rollback may put its configuration files back without asking anybody.",
             True,
             default=False,
         ),

@@ -123,6 +123,7 @@ def hooks() -> Part:
         "cache_clear": "Frees what you say may go when memory is short.",
         "busy": "Asked before a stateful service is touched: 0 means busy.",
         "free_space": "Frees space when the disk is full.",
+        "dump": "Writes its data out, before a snapshot that a person takes with dumps.",
     }
     return described(
         {

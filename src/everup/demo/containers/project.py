@@ -160,7 +160,8 @@ class Project:
             "ports": ["127.0.0.1::8080"],
             "volumes": [f"{self.knobs}:/knobs:ro"],
             "stop_grace_period": "10s",
-            "labels": dict(member.labels),
+            # The knobs of all lie in one folder, and are no configuration of anybody.
+            "labels": {"everup.config_files": "none", **member.labels},
         }
         if member.has_check:
             section["healthcheck"] = {

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
 from typing import Any, cast
 
 import aiodocker
@@ -25,8 +25,11 @@ from aiodocker.multiplexed import multiplexed_result_stream
 
 from everup.model.errors import EverupError, GiveUp, NoAnswer, TryAgain
 from everup.runtimes.docker import streams
+from everup.runtimes.docker.relays import Relays
 
 CALL_DEADLINE_S = 10.0
+CLOSE_DEADLINE_S = 5.0
+RELAYS_END_S = 2.0
 CALLS_MOST = 16
 """At once; an engine that is slow is not to be buried."""
 CALLS_MOST_OVER_SSH = 6
@@ -57,6 +60,7 @@ class Engine:
     def __init__(self, address: str | None = None) -> None:
         self._asked_for = address
         self._docker: aiodocker.Docker | None = None
+        self._relays: Relays | None = None
         self._found = ""
         self.is_encrypted = False
         """Reached over TLS."""
@@ -90,6 +94,7 @@ class Engine:
         try:
             timeout = aiohttp.ClientTimeout(sock_connect=CALL_DEADLINE_S)
             self._docker = aiodocker.Docker(self._asked_for, timeout=timeout)
+            self._relays = Relays(self._docker)
         except (AssertionError, ValueError, DockerError, OSError) as error:
             raise GiveUp(_no_address(error)) from error
         self._found = str(getattr(self._docker, "_connection_info", ""))
@@ -107,8 +112,13 @@ class Engine:
     async def close(self) -> None:
         """Drop the connections."""
         docker, self._docker = self._docker, None
+        relays, self._relays = self._relays, None
         if docker is not None:
-            await docker.close()
+            with suppress(TimeoutError):  # what hangs over SSH does not hold us
+                async with asyncio.timeout(CLOSE_DEADLINE_S):
+                    await docker.close()
+        if relays is not None:
+            await relays.ended(RELAYS_END_S)
 
     async def call(
         self,

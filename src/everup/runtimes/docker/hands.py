@@ -105,6 +105,12 @@ class Hands:
             return f"{container.name} did not end within {grace_s:g} s and was killed"
         return ""
 
+    async def begin_anew(self, container: Container, grace_s: float) -> None:
+        """One restart call, whatever it does: also for one that the engine is about to start, which
+        knows of no start that is not its own."""
+        await self._free(container)
+        await self._to_its_end(container, "restart", grace_s, EventKind.DIED, EventKind.STARTED)
+
     async def kill(self, container: Container) -> None:
         """SIGKILL, also against what the engine still does for a call that was left."""
         left = self._calls.under_way(container.id)

@@ -11,7 +11,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from everup.model.errors import GiveUp
+from everup.model.kinds import UNKNOWN
+from everup.model.runtime import Captured
 from everup.runtimes.docker.engine import Engine, Gone
+
+SIZES_MOST = 1000
 
 
 class Images:
@@ -19,6 +23,7 @@ class Images:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._sizes: dict[str, float] = {}
 
     async def means(self, name: str) -> str:
         """The content address that a name, or an address, leads to; "" for none."""
@@ -29,6 +34,24 @@ class Images:
         except Gone:
             return ""
         return str(found.get("Id") or "")
+
+    async def size(self, image: str) -> float:
+        """Bytes of an image; NaN where it cannot be said. By its address, so it never changes."""
+        if image not in self._sizes:
+            try:
+                found = await self._engine.get(f"images/{image}/json")
+                self._sizes[image] = float(found.get("Size") or UNKNOWN)
+            except (Gone, ValueError, TypeError):
+                return UNKNOWN
+            while len(self._sizes) > SIZES_MOST:
+                del self._sizes[next(iter(self._sizes))]
+        return self._sizes[image]
+
+    async def lacks(self, captured: Captured) -> str:
+        """Why what was captured cannot be made now: its image is gone; "" where it is there."""
+        if not captured.image or await self.means(captured.image):
+            return ""
+        return f"the image of {captured.title} is not on this host any more"
 
     async def pin(self, image: str, reference: str) -> None:
         """Name it."""

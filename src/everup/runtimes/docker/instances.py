@@ -24,6 +24,8 @@ from everup.runtimes.docker.containers import (
 
 TIMED_OUT = -1  # the code that the engine gives a check which it had to end
 DETAIL_CHARS_MOST = 300
+START_NOTED_WITHIN_S = 1.0
+"""The engine notes a start when its call is over: what ends at once has ended before that."""
 _ERROR = r"(?!503)[45]\d\d\b"
 """503 is what servers say that are still loading: it takes what their process does to tell."""
 _ANSWERED = re.compile(
@@ -112,7 +114,12 @@ def answer_of(check: OwnersCheck, at_s: float, failure_threshold: int) -> ProbeR
     if check.failing_streak == 0 and check.status != "unhealthy":
         passed = len(list(takewhile(lambda answer: answer.code == 0, reversed(check.answers))))
         return ProbeResult(
-            ProbeVerdict.PASS, last.ended_s, detail=detail, heard=Heard.CHECK, in_a_row=passed
+            ProbeVerdict.PASS,
+            last.ended_s,
+            detail=detail,
+            heard=Heard.CHECK,
+            in_a_row=passed,
+            took_s=last.ended_s - last.began_s,
         )
     count = max(check.failing_streak, 1)
     is_final = check.status == "unhealthy"
@@ -142,7 +149,7 @@ def exit_of(container: Container, was_witnessed: bool, asked: str) -> Exit:
         code=code_of(container.exit_code),
         is_out_of_memory=container.is_out_of_memory,
         was_witnessed=was_witnessed,
-        ran_s=ran_s if ran_s >= 0 else UNKNOWN,
+        ran_s=max(ran_s, 0.0) if ran_s > -START_NOTED_WITHIN_S else UNKNOWN,
         instance=container.name,
         asked=asked,
     )

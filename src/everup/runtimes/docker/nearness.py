@@ -37,6 +37,13 @@ class Nearness:
         self._engine, self._inside = engine, inside
         self._source_of = source_of or source_address
         self.is_here = False
+        self.own: Mapping[str, Any] | None = None
+        """The document of the container that we are in, where the engine is that one's."""
+
+    @property
+    def may_be_inside(self) -> bool:
+        """Does something say that we are in a container, be it of another engine?"""
+        return self._inside.exists()
 
     async def open(self) -> None:
         """Is it the one that we are a container of, or this machine's own engine?"""
@@ -53,7 +60,9 @@ class Nearness:
             document = await self._engine.get(f"containers/{own}/json")
         except EverupError:
             return False
-        return str(document.get("Id") or "").startswith(own)
+        is_ours = str(document.get("Id") or "").startswith(own)
+        self.own = document if is_ours else None
+        return is_ours
 
     def of(self, container: Container) -> str | None:
         """Its address on the first of its networks that we are on too."""

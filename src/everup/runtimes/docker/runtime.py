@@ -18,21 +18,23 @@ from typing import Any
 from everup.loop.ports import Clock
 from everup.model.errors import EverupError, GiveUp, TryAgain
 from everup.model.observation import Instance
-from everup.model.runtime import Captured, Listing, ProcessSight, RuntimeEvent
+from everup.model.runtime import Captured, KeptFile, Listing, ProcessSight, RuntimeEvent
 from everup.model.settings import Settings
 from everup.model.stack import HookSpec, Limits, Stack
+from everup.model.version import with_files
 from everup.runtimes.docker import hooks, sights
 from everup.runtimes.docker.accounting import Usage
 from everup.runtimes.docker.asked import Asked
 from everup.runtimes.docker.borrowed import lost_networks
 from everup.runtimes.docker.calls import Calls
-from everup.runtimes.docker.containers import NUMBER, Container
+from everup.runtimes.docker.containers import Container
 from everup.runtimes.docker.copies import INSTANCES_MOST, Copies
 from everup.runtimes.docker.disks import Disks
 from everup.runtimes.docker.engine import Engine
 from everup.runtimes.docker.events import Events
 from everup.runtimes.docker.guard import Guard
 from everup.runtimes.docker.hands import Hands
+from everup.runtimes.docker.host_paths import HostPaths
 from everup.runtimes.docker.images import Images
 from everup.runtimes.docker.instances import NOTHING_MEASURED, instance_of
 from everup.runtimes.docker.isolation import Isolation
@@ -40,6 +42,7 @@ from everup.runtimes.docker.limits import LimitKeeper
 from everup.runtimes.docker.lookout import Lookout
 from everup.runtimes.docker.manifest import MANIFEST
 from everup.runtimes.docker.meter import Meter
+from everup.runtimes.docker.mounted_files import MountedFiles
 from everup.runtimes.docker.nearness import Nearness
 from everup.runtimes.docker.plans import Plans
 from everup.runtimes.docker.rehearsal.marks import sweep_quietly
@@ -48,8 +51,9 @@ from everup.runtimes.docker.restraints import Restraints
 from everup.runtimes.docker.roster import Roster
 from everup.runtimes.docker.standby import Standby
 from everup.runtimes.docker.store import PINNED, WATCHED, Store
-from everup.runtimes.docker.versioning import Versions, title_of
+from everup.runtimes.docker.versioning import Versions
 from everup.runtimes.docker.versions import image_of
+from everup.runtimes.docker.ways_back import WaysBack
 from everup.runtimes.docker.witness import Witness
 from everup.runtimes.giving import every_room, give_back
 from everup.runtimes.together import levels, together
@@ -73,7 +77,8 @@ class DockerRuntime:
         scale = settings.time_scale
         self._turns = {name: asyncio.Lock() for name in stack.services}
         self._turn_wait_s = max(TURN_WAIT_S * scale, TURN_WAIT_LEAST_S)
-        self._store = Store(state_dir / "docker")
+        home = state_dir / "docker"
+        self._store = Store(home)
         self._guard = Guard(engine, stack.name)
         self._calls = Calls(clock)
         self._roster = Roster(engine, clock, stack.name, tuple(stack.services), scale)
@@ -88,6 +93,10 @@ class DockerRuntime:
         self._standby = Standby(engine, self._hands, self._store)
         self._limits = LimitKeeper(engine, self._hands, self._store, self._meter.peak)
         self._versions = Versions(self._limits, self._isolation)
+        self._paths = HostPaths(engine, self._nearness)
+        self._files = MountedFiles(stack, home, clock, self._hands, self._paths)
+        parts = (self._images, self._plans, self._replacer, self._hands, self._calls)
+        self._ways = WaysBack(*parts, self._versions, self._files)
         self._asked = Asked(self._store, known=self._roster.container, ours=self._calls)
         self._events = Events(
             engine,
@@ -120,6 +129,7 @@ class DockerRuntime:
 
     async def _begin(self) -> None:
         await self._nearness.open()
+        await self._paths.open()
         await self._limits.open()
         self._witness.open(self._clock.now())
         self._asked.open()
@@ -134,6 +144,7 @@ class DockerRuntime:
         self._asked.forget_all_but(known)
         self._replacer.forget_all_but(known)
         self._limits.forget_all_but(known)
+        await self._ways.settle_all(found)
         self._tidying = asyncio.create_task(self._tidy(), name="docker tidying")
 
     async def list(self) -> Listing:
@@ -144,6 +155,7 @@ class DockerRuntime:
             containers = self._replacer.seen(await self._roster.read())
             used = await self._meter.read(containers)
             await self._disks.read(containers)
+            await self._files.read(containers)
             lost = lost_networks(containers, self._replacer.moved())
             known = [c for c in containers if c.was_ever_started]
             shown = [self._instance(c, used.get(c.id), lost.get(c.id, "")) for c in known]
@@ -264,23 +276,17 @@ class DockerRuntime:
         """The last lines; of several containers each one's share, headed by its name."""
         self._need_open()
         found = await self._containers(service, instance)
-        share = min(lines, LINES_MOST) // max(len(found), 1)
-        if share < 1:
-            return []
-        told = await together(*(sights.log(self._engine, c, share) for c in found))
-        heads = [f"{c.name} | " if len(found) > 1 else "" for c in found]
-        return [head + line for head, part in zip(heads, told, strict=True) for line in part]
+        return await sights.logs(self._engine, found, min(lines, LINES_MOST))
 
     async def capture(self, service: str) -> Captured:
-        """What the newest container was made from."""
+        """What the newest container was made from, and its files."""
         self._need_open()
-        found = await self._containers(service, None)
-        if not found:
-            raise GiveUp(f"{service} has no container, so that nothing of it can be captured")
-        newest = max(found, key=lambda c: str(c.document.get("Created") or ""))
-        content = (await self._plans.now(newest)).content()
-        version, title = self._versions.of(newest), title_of(newest)
-        return Captured(service, content, version, image_of(newest), title)
+        return await self._ways.capture(service, await self._containers(service, None))
+
+    async def stack_files(self) -> Sequence[KeptFile]:
+        """The Compose files, where they can be seen."""
+        self._need_open()
+        return await self._files.stack_files(await self._roster.read())
 
     async def apply(self, captured: Captured) -> None:
         """Use this from the next restart on, and after restarts of Everup."""
@@ -288,23 +294,17 @@ class DockerRuntime:
             self._plans.apply(captured.service, captured.content)
 
     async def restore(self, captured: Captured, *, grace_s: float) -> Sequence[str]:
-        """A container of what was captured in place of each that is another one."""
-        told: list[str] = []
+        """A container of what was captured in place of each that is another one; where only files
+        are others, the same ones again."""
         service = captured.service
         async with self._turn(service):
-            means = await self._images.means(str(captured.content.get("image") or ""))
-            plan = self._plans.going_back(captured.content, captured.image, means)
-            if means != captured.image and not await self._images.means(captured.image):
-                raise GiveUp(f"the image of {captured.title} is not on this host any more")
-            for container in await self._containers(service, None):
-                if captured.version and self._versions.of(container) == captured.version:
-                    await self._hands.start(container)
-                    continue
-                mine = plan.with_labels({NUMBER: str(container.number)})
-                await self._replacer.replace(container, mine, grace_s, may_lose_layer=True)
-                told.append(f"{container.name} runs from {captured.title} again")
-            self._plans.forget(service)
-        return told
+            found = await self._containers(service, None)
+            return await self._ways.go_back(captured, found, grace_s)
+
+    async def lacks(self, captured: Captured) -> str:
+        """Its image."""
+        self._need_open()
+        return await self._images.lacks(captured)
 
     async def pin_image(self, service: str, reference: str) -> str:
         """Tag the image that runs, so that it is not pruned; its id."""
@@ -449,9 +449,12 @@ class DockerRuntime:
             near=self._nearness.of(container),
             at_s=self._clock.now(),
             failure_threshold=self._settings.failure_threshold,
-            version=self._versions.of(container),
+            version=with_files(self._versions.of(container), self._files.of(container).digest),
         )
-        return self._limits.as_limited(replace(instance, disk=self._disks.of(container)))
+        changed_at_s, disk = self._files.of(container).changed_at_s, self._disks.of(container)
+        return self._limits.as_limited(
+            replace(instance, disk=disk, files_changed_at_s=changed_at_s)
+        )
 
     @asynccontextmanager
     async def _turn(self, service: str, *, settles: bool = True) -> AsyncIterator[None]:
@@ -468,6 +471,8 @@ class DockerRuntime:
             self._need_open()
             if settles:
                 await self._replacer.settle_unfinished(service)
+                if self._ways.is_unsettled(service):
+                    await self._ways.settle(service, await self._containers(service, None))
             yield
         finally:
             turn.release()

@@ -14,6 +14,7 @@ from everup.model.observation import Instance
 from everup.model.runtime import ProcessSight
 from everup.runtimes.docker.containers import Container, section
 from everup.runtimes.docker.engine import Engine
+from everup.runtimes.together import together
 
 LOG_CHARS_MOST = 1 << 20
 PROCESSES_MOST = 100
@@ -85,6 +86,16 @@ def _check(container: Container) -> Sequence[str]:
         said = " ".join(answer.output.split())[:CHECK_CHARS_MOST]
         lines.append(f"    ended with {answer.code}: {said}")
     return lines
+
+
+async def logs(engine: Engine, containers: Sequence[Container], lines: int) -> list[str]:
+    """The last lines of all; of several containers each one's share, headed by its name."""
+    share = lines // max(len(containers), 1)
+    if share < 1:
+        return []
+    told = await together(*(log(engine, c, share) for c in containers))
+    heads = [f"{c.name} | " if len(containers) > 1 else "" for c in containers]
+    return [head + line for head, part in zip(heads, told, strict=True) for line in part]
 
 
 async def log(engine: Engine, container: Container, lines: int) -> Sequence[str]:

@@ -16,6 +16,7 @@ from everup.model.errors import EverupError
 from everup.runtimes.docker import asides, isolation, undeclared
 from everup.runtimes.docker.containers import ASIDE, MADE, OWN, PROJECT, SERVICE, TRY, section
 from everup.runtimes.docker.engine import Engine, Gone
+from everup.runtimes.docker.images import Images
 from everup.runtimes.docker.store import PINNED, WATCHED, Store
 
 STOP_S = 10
@@ -115,8 +116,7 @@ async def take_away(engine: Engine, traces: Traces, store: Store) -> tuple[list[
 
 
 async def _unpin(engine: Engine, reference: str, store: Store, gone: list[str]) -> Sequence[str]:
-    """The name goes; never the image: where it has no other name, and nothing runs from it, the
-    engine would delete it too."""
+    """The name goes; never the image, as it would where the name is its only one."""
     pinned = str((store.get(PINNED, reference) or {}).get("image"))
     try:
         image: Mapping[str, Any] = await engine.get(f"images/{reference}/json")
@@ -126,12 +126,7 @@ async def _unpin(engine: Engine, reference: str, store: Store, gone: list[str]) 
     if image.get("Id") != pinned:
         store.remove(PINNED, reference)
         return (f"the image name {reference}: somebody else gave it to another image",)
-    if len(image.get("RepoTags") or ()) + len(image.get("RepoDigests") or ()) < 2:
-        return (
-            f"the image name {reference}: it is the only one of {pinned[:19]}, which would be "
-            f"deleted with it; docker rmi {reference}",
-        )
-    await engine.call("DELETE", f"images/{reference}", params={"noprune": True})
+    await Images(engine).unpin(reference)
     store.remove(PINNED, reference)
     gone.append(f"the image name {reference} is removed; the image stays")
     return ()

@@ -24,7 +24,7 @@ class Versions:
         self._known: dict[str, tuple[Mapping[str, Any], str]] = {}
 
     def of(self, container: Container) -> str:
-        """The version of this container."""
+        """What this container is made of, without its files."""
         known = self._known.get(container.id)
         if known is not None and known[0] is container.document:
             return known[1]

@@ -17,7 +17,7 @@ from everup.runtimes.docker.borrowed import BORROWS
 from everup.runtimes.docker.containers import MADE, Container, section
 from everup.runtimes.docker.volumes import without_anonymous
 
-SCHEME = "1"
+SCHEME = "2"
 """Another one when another text is made of the same container: the two cannot be compared."""
 
 COMPOSE = "com.docker.compose."

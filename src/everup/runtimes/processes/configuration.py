@@ -20,10 +20,11 @@ from everup.model.kinds import UNKNOWN, is_known
 from everup.model.stack import ServiceSpec
 
 INSTANCES_MOST = 100
-SCHEME = "1"
+SCHEME = "2"
 """Of versions: another one when another text is made of the same configuration."""
 GRACE_DIGITS = 6
 """Microseconds: what scaling there and back leaves behind would else be another configuration."""
+DECLARED = "declared_bytes"
 _OF_RELEASES = ("releases", "current", "release", "release_over")
 
 
@@ -44,6 +45,7 @@ class Configuration:
     current: str | None = None
     release: str | None = None  # the one that is used; None: what the link leads to
     release_over: str | None = None  # where the link led when `release` was applied
+    declared_bytes: float | None = None  # the limit before Everup changed it; NaN: there was none
 
     @classmethod
     def of(cls, spec: ServiceSpec, time_scale: float = 1.0) -> Configuration:
@@ -75,6 +77,7 @@ class Configuration:
             "stop_signal": self.stop_signal,
             "stop_grace_s": self.stop_grace_s,
             **({name: getattr(self, name) for name in _OF_RELEASES} if self.releases else {}),
+            **({} if self.declared_bytes is None else {DECLARED: _null(self.declared_bytes)}),
         }
 
     @property
@@ -86,13 +89,29 @@ class Configuration:
     @property
     def version(self) -> str:
         """Equal for what is made of the same: the release, and all that its owner chose of how it
-        is run; not how many there are, and not the limit, which Everup may change."""
+        is run, the limit that its owner declared among it; not how many there are."""
+        limit = self.memory_bytes if self.declared_bytes is None else self.declared_bytes
         same = replace(
-            self, instances=1, memory_bytes=UNKNOWN, current=None, release_over=None, directory=None
+            self,
+            instances=1,
+            memory_bytes=float(limit),
+            declared_bytes=None,
+            current=None,
+            release_over=None,
+            directory=None,
         )
         if not self.releases:
             same = replace(same, directory=self.directory)
         return f"{SCHEME}:{same.digest}"
+
+    def limited_to(self, limit_bytes: float) -> Configuration:
+        """The same with another limit that is not its owner's word."""
+        if limit_bytes == self.memory_bytes or not (
+            is_known(limit_bytes) or is_known(self.memory_bytes)
+        ):
+            return self
+        owners = self.memory_bytes if self.declared_bytes is None else self.declared_bytes
+        return replace(self, memory_bytes=limit_bytes, declared_bytes=owners)
 
     @property
     def title(self) -> str:
@@ -137,6 +156,10 @@ class Configuration:
         return found
 
 
+def _null(value: float) -> float | None:
+    return value if is_known(value) else None
+
+
 def _is_text(value: Any) -> bool:
     return isinstance(value, str) and "\0" not in value
 
@@ -177,6 +200,11 @@ _PARSERS: dict[str, _Parser] = {
         _same,
     ),
     "memory_bytes": (
+        lambda v: v is None or (_is_number(v) and v > 0),
+        "bytes above 0, or null for no limit",
+        lambda v: UNKNOWN if v is None else float(v),
+    ),
+    DECLARED: (
         lambda v: v is None or (_is_number(v) and v > 0),
         "bytes above 0, or null for no limit",
         lambda v: UNKNOWN if v is None else float(v),

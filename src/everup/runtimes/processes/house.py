@@ -338,12 +338,22 @@ class House:
         queues = await self.threads.read(accept_queues)
         self.roster.look()
         order_of = {name: place for place, name in enumerate(self.stack.services)}
-        lives = [life for life in self.roster if life.record.service in order_of]
+        lives = [
+            life
+            for life in self.roster
+            if life.record.service in order_of and self._is_one_of_it(life)
+        ]
         lives.sort(key=lambda life: (order_of[life.record.service], life.record.index))
         disks = await self._disks.read(lives)
         return tuple(
             instance_of(life, usage.get(life.record.key), queues, disks.get(life.record.key))
             for life in lives
+        )
+
+    def _is_one_of_it(self, life: Life) -> bool:
+        """What ended and has no place any more, since fewer are declared now, is none of it."""
+        return life.is_running or (
+            life.record.index < self.declarations.of(life.record.service).instances
         )
 
     def mismatches(self) -> tuple[Mismatch, ...]:

@@ -46,7 +46,8 @@ class LimitKeeper:
             return
         before = self._house.declarations.of(service)
         limit = None if limits.memory_bytes == float("inf") else limits.memory_bytes
-        changed = Configuration.parse({**before.content(), "memory_bytes": limit})
+        wanted = Configuration.parse({**before.content(), "memory_bytes": limit})
+        changed = before.limited_to(wanted.memory_bytes)
         await self._refuse_below_use(service, limits.memory_bytes)
         await self._write(self._note, service, before.memory_bytes)
         await self._put(service, changed)
@@ -68,7 +69,7 @@ class LimitKeeper:
                 f"{service}: its memory limit of {_mib(now.memory_bytes)} stays: it has used "
                 f"{_mib(peak_bytes)}, and {_mib(before_bytes)} would end it; declare a higher one",
             )
-        await self._put(service, replace(now, memory_bytes=before_bytes))
+        await self._put(service, replace(now, memory_bytes=before_bytes, declared_bytes=None))
         await self.forget(service)
         return (f"{service}: its memory limit is {_mib(before_bytes)} again",)
 

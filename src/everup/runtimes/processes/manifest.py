@@ -46,6 +46,8 @@ MANIFEST = RuntimeManifest(
         "SIGKILL where a kill is allowed.",
         "evidence": "From /proc alone: the process is neither asked nor stopped. Kernel stacks and "
         "other accounts' files need root.",
+        "files": "Those that `config_files` names: a file written in place, the changed one kept "
+        "beside it; of a folder in Everup's state folder.",
         "recreate": "For services that declare releases: the present one, in a fresh working area. "
         "Releases and their link are never changed; others are refused, since restart is as fresh.",
         "quarantine": "All processes are stopped (SIGSTOP), their TCP sockets shut from outside; "

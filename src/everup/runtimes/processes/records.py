@@ -14,7 +14,7 @@ from typing import Any
 from everup.model.kinds import UNKNOWN, is_known
 from everup.model.observation import Exit
 from everup.runtimes import files
-from everup.runtimes.processes.configuration import Configuration
+from everup.runtimes.processes.configuration import DECLARED, Configuration
 from everup.runtimes.processes.identity import Identity
 
 Key = tuple[str, int]
@@ -146,7 +146,9 @@ def from_content(content: dict[str, Any]) -> Record:
     if values["configuration"] is not None:
         fields = {**values["configuration"]}
         fields["command"] = tuple(fields["command"])
-        fields["memory_bytes"] = _unknown(fields["memory_bytes"])
+        for name in ("memory_bytes", DECLARED):
+            if name in fields:
+                fields[name] = _unknown(fields[name])
         values["configuration"] = Configuration(**fields)
     if values["exit"] is not None:
         exit_fields = {**values["exit"]}

@@ -8,16 +8,26 @@ little and is then told to try again. Left to others: whether a verb should be c
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from everup.loop.ports import Clock
 from everup.model.errors import GiveUp, NotSupported, TryAgain
-from everup.model.runtime import Capability, Captured, Listing, ProcessSight, RuntimeEvent
+from everup.model.runtime import (
+    Capability,
+    Captured,
+    KeptFile,
+    Listing,
+    ProcessSight,
+    RuntimeEvent,
+)
 from everup.model.settings import Settings
 from everup.model.stack import HookSpec, Limits, Stack
+from everup.model.version import with_files
+from everup.runtimes.config_files import Change
 from everup.runtimes.giving import every_room, give_back
 from everup.runtimes.processes import evidence, hooks, output, releases, sights
 from everup.runtimes.processes.aside import Aside
@@ -25,6 +35,7 @@ from everup.runtimes.processes.configuration import INSTANCES_MOST, Configuratio
 from everup.runtimes.processes.house import House, Use
 from everup.runtimes.processes.limits import LimitKeeper
 from everup.runtimes.processes.manifest import MANIFEST, NAME
+from everup.runtimes.processes.own_files import OwnFiles
 from everup.runtimes.processes.records import instance_name
 from everup.runtimes.processes.roster import Life
 from everup.runtimes.processes.stopping import stop_everything
@@ -34,6 +45,9 @@ TURN_WAIT_S = 5.0
 """How long a call waits for another one on the same service, at true pace."""
 
 TURN_WAIT_LEAST_S = 0.5
+WHOLE = -1
+"""In place of an index: what is done to all instances of a service as one."""
+
 EVIDENCE_INSTANCES_MOST = 8
 
 
@@ -56,6 +70,7 @@ class ProcessRuntime:
         self._turn_wait_s = max(TURN_WAIT_S * settings.time_scale, TURN_WAIT_LEAST_S)
         self._limits = LimitKeeper(self._house, state_dir / "held")
         self._aside = Aside(self._house, settings)
+        self._files = OwnFiles(stack, state_dir / "files", clock)
         self._is_open = False
 
     async def open(self) -> None:
@@ -67,6 +82,9 @@ class ProcessRuntime:
         await self._house.open()
         self._aside.open()
         self._is_open = True
+        for service in self._files.unfinished():
+            with contextlib.suppress(GiveUp, TryAgain):  # its next turn tries it again
+                await self._settle_files(service)
 
     async def list(self) -> Listing:
         """Every instance with its accounting; `fault` when the process table could not be read."""
@@ -74,7 +92,9 @@ class ProcessRuntime:
         at_s = self._house.clock.now()
         try:
             instances = await self._house.instances()
-            return Listing(at_s, instances, mismatches=self._house.mismatches())
+            await self._files.read()
+            shown = tuple(map(self._files.seen, instances))
+            return Listing(at_s, shown, mismatches=self._house.mismatches())
         except (TryAgain, OSError) as error:
             return Listing(at_s, (), fault=f"the process table cannot be read: {error}")
 
@@ -210,17 +230,27 @@ class ProcessRuntime:
         return said
 
     async def capture(self, service: str) -> Captured:
-        """What runs now, with the declared number of instances; nothing runs: what would start."""
+        """What runs now, with the declared number of instances, and its files; nothing runs: what
+        would start."""
         self._need_open()
+        look = await self._files.capture(service)
+        runs = self._runs_from(service)
+        version = with_files(runs.version, look.digest)
+        return Captured(service, runs.content(), version, title=runs.title, files=look.files)
+
+    def _runs_from(self, service: str) -> Configuration:
         declared = self._house.declarations.of(service)
         running = [life.record for life in self._house.roster.of(service) if life.is_running]
-        known = [r.configuration for r in running if r.configuration is not None]
-        newest = max(running, key=lambda r: r.started_at_s).configuration if known else None
-        if newest is None:
-            return _captured(service, declared)
-        limit = max(running, key=lambda r: r.started_at_s).memory_limit_bytes
-        runs = replace(newest, instances=declared.instances, memory_bytes=limit)
-        return _captured(service, runs)
+        newest = max(running, key=lambda r: r.started_at_s, default=None)
+        if newest is None or newest.configuration is None:
+            return declared
+        runs, limit = newest.configuration, newest.memory_limit_bytes
+        return replace(runs.limited_to(limit), instances=declared.instances)
+
+    async def stack_files(self) -> Sequence[KeptFile]:
+        """The everup.yaml."""
+        self._need_open()
+        return await self._files.stack_files()
 
     async def apply(self, captured: Captured) -> None:
         """Use this configuration from the next start on, and after restarts of Everup."""
@@ -232,26 +262,49 @@ class ProcessRuntime:
     async def restore(self, captured: Captured, *, grace_s: float) -> Sequence[str]:
         """Applied, and each instance started anew from it in a fresh area. Where one cannot be
         started, what was declared before is declared again and what ran runs again."""
-        service, told = captured.service, list[str]()
+        service = captured.service
         async with self._turn(service):
             before = self._house.declarations.of(service)
             wanted = replace(Configuration.parse(captured.content), instances=before.instances)
-            await self._declare(service, releases.applied(wanted))
-            try:
-                for index in range(before.instances):
-                    told += await self._go_back(service, index, grace_s)
-            except (GiveUp, TryAgain):
-                await self._declare(service, before)
-                for index in range(before.instances):
-                    await self._start(service, index, Use.KEPT)
-                raise
-            await self._limits.forget(service)
-        return told
+            changes = await self._files.changes(captured)
+            work = self._restore(service, releases.applied(wanted), changes, grace_s)
+            return await self._house.carry_through((service, WHOLE), work)
 
-    async def _go_back(self, service: str, index: int, grace_s: float) -> Sequence[str]:
+    async def _restore(
+        self, service: str, wanted: Configuration, changes: Sequence[Change], grace_s: float
+    ) -> Sequence[str]:
+        before, told, begun = self._house.declarations.of(service), list[str](), set[int]()
+        if changes:
+            await self._files.write(service, changes)
+        try:
+            await self._declare(service, wanted)
+            for index in range(before.instances):
+                told += await self._go_back(service, index, grace_s, is_again=bool(changes))
+                begun.add(index)
+        except (GiveUp, TryAgain):
+            if changes:
+                await self._files.put_back(service)
+                await self._end(service, begun, grace_s)
+            await self._declare(service, before)
+            for index in range(before.instances):
+                await self._start(service, index, Use.KEPT)
+            raise
+        await self._limits.forget(service)
+        return [*(await self._files.keep(service) if changes else ()), *told]
+
+    async def _end(self, service: str, indexes: Collection[int], grace_s: float) -> None:
+        for life in self._house.roster.of(service):
+            if life.record.index in indexes:
+                await self._house.ending.stop(life, grace_s, may_kill=True)
+
+    async def _go_back(
+        self, service: str, index: int, grace_s: float, *, is_again: bool
+    ) -> Sequence[str]:
+        """`is_again`: also one that is made of it already, since its files were others."""
         checked = self._house.prepare(service, index, Use.FRESH).configuration
         life, name = self._house.roster.get((service, index)), instance_name(service, index)
-        if life is not None and life.is_running and life.record.version == checked.version:
+        is_same = life is not None and life.record.version == checked.version
+        if is_same and not is_again and life is not None and life.is_running:
             return ()
         told = ""
         if life is not None:
@@ -259,6 +312,31 @@ class ProcessRuntime:
         await self._start(service, index, Use.FRESH)
         back = f"{name} runs from {checked.title} again"
         return (told, back) if told else (back,)
+
+    async def lacks(self, captured: Captured) -> str:
+        """A configuration that cannot be read any more."""
+        try:
+            Configuration.parse(captured.content)
+        except GiveUp as error:
+            return str(error)
+        return ""
+
+    async def _settle_files(self, service: str) -> None:
+        """End an exchange of files that was cut short: forward where an instance has begun with
+        them, else back. Raises GiveUp, TryAgain."""
+        note = self._files.note(service)
+        if note is None:
+            return
+        lives = self._house.roster.of(service)
+        late = [x for x in lives if not x.is_running or not x.record.started_at_s >= note.at_s]
+        if not note.is_written or len(late) == len(lives):
+            await self._files.put_back(service)
+            return
+        grace_s = self._house.declarations.of(service).stop_grace_s * self._house.time_scale
+        for life in late:
+            await self._house.ending.stop(life, grace_s, may_kill=True)
+            await self._start(service, life.record.index, Use.KEPT)
+        await self._files.keep(service)
 
     async def pin_image(self, service: str, reference: str) -> str:
         """Refused."""
@@ -369,6 +447,7 @@ class ProcessRuntime:
         try:
             self._need_open()
             await self._house.launched(service)
+            await self._settle_files(service)
             yield
         finally:
             turn.release()
@@ -408,10 +487,6 @@ class ProcessRuntime:
 
     def _refusal(self, capability: Capability) -> NotSupported:
         return NotSupported(NAME, capability, MANIFEST.why_not[capability])
-
-
-def _captured(service: str, runs: Configuration) -> Captured:
-    return Captured(service, runs.content(), runs.version, title=runs.title)
 
 
 def _no_such_instance(service: str, instance: str, known: set[int]) -> GiveUp:

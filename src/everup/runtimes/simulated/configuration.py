@@ -6,11 +6,17 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from everup.model.errors import GiveUp
 from everup.model.kinds import UNKNOWN, is_known
+from everup.model.observation import Instance
+from everup.model.runtime import KeptFile
 from everup.model.stack import ServiceSpec
+from everup.model.version import with_files
+
+if TYPE_CHECKING:
+    from everup.runtimes.simulated.service import VirtualService
 
 FIELDS = ("command", "directory", "env", "user", "port", "instances", "memory_bytes")
 
@@ -34,6 +40,23 @@ def version_of(spec: ServiceSpec) -> str:
     content = {**content_of(spec, 1), "memory_bytes": None}
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
     return f"1:{digest}"
+
+
+def kept_files(files: Mapping[str, bytes]) -> tuple[KeptFile, ...]:
+    """Files as values, as they are captured."""
+    return tuple(
+        KeptFile(path, hashlib.sha256(content).hexdigest(), content)
+        for path, content in sorted(files.items())
+    )
+
+
+def with_files_of(instance: Instance, service: VirtualService) -> Instance:
+    """As listed: its files are part of what it is."""
+    digest = service.files_digest
+    if not digest:
+        return instance
+    version = with_files(instance.version, digest)
+    return replace(instance, version=version, files_changed_at_s=service.files_changed_at_s)
 
 
 def merged(spec: ServiceSpec, content: Mapping[str, Any]) -> ServiceSpec:

@@ -52,3 +52,4 @@ class Nature:
     hangs_after_s: float = 0.0  # after each start, for ever; 0: it does not
     lines: tuple[str, ...] = ()  # written at each start
     hooks: Mapping[str, HookNature] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)  # path → what each start reads

@@ -25,6 +25,7 @@ from everup.runtimes.simulated.world import World
 TURN_WAIT_S = 5.0
 START_PERIOD_UNKNOWN_S = 60.0
 KILLED = -9
+BROKEN_MOST = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class Order:
     keep_s: float = 0.0
     leaving: tuple[str, ...] = ()
     content: Mapping[str, Any] | None = None
+    files: Mapping[str, bytes] | None = None  # to be written; None: none is touched
 
 
 Work = Callable[[Order, Deed], Coroutine[Any, Any, None]]
@@ -217,8 +219,14 @@ class Operations:
         service = self._world.services[order.service]
         service.spec = merged(service.spec, order.content or {})
         version = version_of(service.spec)
+        has_others = order.files is not None and dict(order.files) != service.files
+        if order.files is not None and has_others:
+            broken = [(p, c) for p, c in service.files.items() if order.files.get(p) != c]
+            service.broken_files = [*service.broken_files, *broken][-BROKEN_MOST:]
+            service.files = dict(order.files)
+            service.files_changed_at_s = self._world.now()
         for instance in self._world.instances(order.service):
-            if instance.is_up and instance.version == version:
+            if instance.is_up and instance.version == version and not has_others:
                 continue
             if instance.state is not InstanceState.EXITED:
                 await self._end(instance, order, deed, is_wished=False)

@@ -17,13 +17,21 @@ from everup.model.kinds import is_known
 from everup.model.runtime import (
     Capability,
     Captured,
+    KeptFile,
     Listing,
     ProcessSight,
     RuntimeEvent,
     RuntimeManifest,
 )
 from everup.model.stack import HookSpec, Limits
-from everup.runtimes.simulated.configuration import content_of, merged, version_of
+from everup.model.version import with_files
+from everup.runtimes.simulated.configuration import (
+    content_of,
+    kept_files,
+    merged,
+    version_of,
+    with_files_of,
+)
 from everup.runtimes.simulated.operations import Operations, Order
 from everup.runtimes.simulated.senses import EngineTrouble
 from everup.runtimes.simulated.world import World
@@ -93,7 +101,7 @@ class SimulatedRuntime:
             world.now(),
             tuple(
                 [
-                    i.view(t, s.nature.memory_bytes, s.arriving_rps)
+                    with_files_of(i.view(t, s.nature.memory_bytes, s.arriving_rps), s)
                     for s in world.services.values()
                     for i in s.instances.values()
                     if i.life
@@ -238,8 +246,14 @@ class SimulatedRuntime:
         newest = max(running, key=lambda i: i.started_at_s, default=None)
         spec = found.spec if newest is None else newest.spec
         content = content_of(spec, len(found.instances))
-        version = version_of(spec)
-        return Captured(service, content, version, title=f"version {version}")
+        made_of, digest = version_of(spec), found.files_digest
+        title = f"version {made_of}"
+        version = with_files(made_of, digest)
+        return Captured(service, content, version, title=title, files=kept_files(found.files))
+
+    async def stack_files(self) -> Sequence[KeptFile]:
+        """Nobody has written this world down."""
+        return ()
 
     async def apply(self, captured: Captured) -> None:
         """Use this from the next start on."""
@@ -254,10 +268,22 @@ class SimulatedRuntime:
         self._check(captured.service)
         service = captured.service
         merged(self._world.services[service].spec, captured.content)  # can it be read?
-        order = Order("restore", service, grace_s=grace_s, content=captured.content)
+        files = {f.path: f.content for f in captured.files if f.content is not None}
+        order = Order(
+            "restore", service, grace_s=grace_s, content=captured.content, files=files or None
+        )
+        now = dict(self._world.services[service].files)
         told = await self._operations.call(self._life, order, self._operations.restore)
+        told += [f"{path} is as it was" for path, c in (files or now).items() if now.get(path) != c]
         names = self._world.services[service].instances
         return [*told, *(f"{name} runs from {captured.title} again" for name in names)]
+
+    async def lacks(self, captured: Captured) -> str:
+        """Everything that can be read can be had."""
+        self._check(captured.service)
+        self._need_engine()
+        merged(self._world.services[captured.service].spec, captured.content)
+        return ""
 
     async def evidence(self, service: str, instance: str | None = None) -> Sequence[str]:
         """A line for each instance."""

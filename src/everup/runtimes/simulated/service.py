@@ -6,10 +6,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field, replace
 
 from everup.model.kinds import UNKNOWN, DependencyKind, InstanceState, is_known
 from everup.model.stack import Limits, ServiceSpec
+from everup.model.version import MARK, files_of, made_of, with_files
 from everup.runtimes.simulated.instance import (
     IDLE_CPU_RATIO,
     SILENT,
@@ -35,6 +37,7 @@ class Curse:
     ailment: Ailment | None = None  # None: it exits
     code: int = 1
     is_for_ever: bool = False  # also when everything else is good again
+    is_out_of_memory: bool = False  # unless its limit is raised to what it needs
 
 
 @dataclass(slots=True)
@@ -63,8 +66,12 @@ class VirtualService:
     surge: float = 1.0
     slow: float = 1.0
     curse: Curse | None = None
-    bad: dict[str, Curse] = field(default_factory=dict)  # what befalls each life of a version
+    bad: dict[str, Curse] = field(default_factory=dict)
+    """What befalls each life of a version: of a whole one, of what it is made of, or of its files
+    (`+` and their digest)."""
+    slower: dict[str, float] = field(default_factory=dict)  # what a version's answers take longer
     deploys: list[tuple[float, str]] = field(default_factory=list)  # when, to which version
+    renumbered: list[tuple[float, int]] = field(default_factory=list)  # when, to how many
     is_isolated: bool = False
     cut_off: set[str] = field(default_factory=set)  # names of instances that nobody reaches
     is_serving: bool = False
@@ -76,11 +83,36 @@ class VirtualService:
     is_stopped_outside: bool = False  # while nobody watched
     kept: KeptAside | None = None
     limits_before: Limits | None = None  # what our change of them is to be given back to
+    files: dict[str, bytes] = field(default_factory=dict)  # what each start reads
+    files_changed_at_s: float = float("-inf")
+    broken_files: list[tuple[str, bytes]] = field(default_factory=list)  # that were kept aside
 
     @property
     def name(self) -> str:
         """As declared."""
         return self.spec.name
+
+    @property
+    def files_digest(self) -> str:
+        """Equal for equal files; "" for none."""
+        if not self.files:
+            return ""
+        parts = [f"{path}={content!r}" for path, content in sorted(self.files.items())]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+
+    @property
+    def runs(self) -> set[str]:
+        """Versions of its instances, as listed."""
+        return {with_files(i.version, self.files_digest) for i in self.instances.values()}
+
+    def curse_of(self, version: str) -> Curse | None:
+        """What befalls each life of it; None: it is a good one."""
+        keys = (version, made_of(version), f"{MARK}{files_of(version)}")
+        return next((self.bad[key] for key in keys if key in self.bad), None)
+
+    def write(self, path: str, content: bytes, now_s: float) -> None:
+        """Somebody edits a file; each start from now on reads it."""
+        self.files[path], self.files_changed_at_s = content, now_s
 
     def give_back(self, t: float) -> list[str]:
         """What controllers hold: the cut, who is kept aside, and limits where what is used fits
@@ -139,7 +171,8 @@ class VirtualService:
                     answer, truth = Answer.SILENCE, Truth.OVERLOADED
                 else:
                     cold = COLD_SLOWDOWN if t < instance.warm_t else 1.0
-                    instance.latency_s = response_s * cold
+                    own = self.slower.get(instance.version, 1.0)
+                    instance.latency_s = response_s * cold * own
             instance.turn(truth, now_s)
             instance.answer = answer
             self._run_counters(instance, t)

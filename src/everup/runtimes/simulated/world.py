@@ -20,6 +20,8 @@ from everup.model.kinds import DependencyKind, InstanceState, is_known
 from everup.model.observation import Exit
 from everup.model.runtime import EventKind, RuntimeEvent
 from everup.model.stack import Stack
+from everup.model.version import MARK, with_files
+from everup.runtimes.simulated.configuration import version_of
 from everup.runtimes.simulated.hands import Hands
 from everup.runtimes.simulated.instance import Ailment, VirtualInstance
 from everup.runtimes.simulated.ledger import Ledger
@@ -59,7 +61,8 @@ class World:
         self.services: dict[str, VirtualService] = {}
         self.deaths: dict[str, list[float]] = {name: [] for name in stack.services}
         for name, spec in stack.services.items():
-            service = VirtualService(spec, natures.get(name, Nature()))
+            nature = natures.get(name, Nature())
+            service = VirtualService(spec, nature, files=dict(nature.files))
             self.services[name] = service
             for index in range(spec.instances):
                 self.add_instance(service, index)
@@ -179,10 +182,13 @@ class World:
             self.later(nature.crashes_after_s, self._end_life, instance, life, nature.crash_code)
         if nature.hangs_after_s:
             self.later(nature.hangs_after_s, self._ail, instance, life, Ailment.STOPPED)
-        curse = service.bad.get(instance.version, service.curse)
+        version = with_files(instance.version, service.files_digest)
+        curse = service.curse_of(version) or service.curse
         if curse is not None and curse.times > 0:
             curse.times -= 1
-            if curse.ailment is None:
+            if curse.is_out_of_memory:
+                self.later(curse.after_s, self._needs_more, instance, life)
+            elif curse.ailment is None:
                 self.later(curse.after_s, self._end_life, instance, life, curse.code)
             else:
                 self.later(curse.after_s, self._ail, instance, life, curse.ailment)
@@ -255,6 +261,12 @@ class World:
             left_s = (limit - base - instance.leak.at(self.t)) / bytes_per_s
             self.later(max(0.0, left_s), self._run_out, instance, instance.life)
 
+    def _needs_more(self, instance: VirtualInstance, life: int) -> None:
+        """It takes what it always needs, which its limit may not give."""
+        needed = self.services[instance.service].nature.memory_bytes
+        if not instance.memory_limit_bytes >= needed:
+            self._run_out(instance, life)
+
     def _run_out(self, instance: VirtualInstance, life: int) -> None:
         if instance.life == life and instance.is_up:
             self.die(instance, -9, is_out_of_memory=True)
@@ -283,6 +295,14 @@ class World:
     def curse(self, service: str, curse: Curse | None) -> None:
         """What befalls each new life of the service from now on."""
         self.services[service].curse = curse
+
+    def corrupt_file(self, service: str, path: str, curse: Curse) -> str:
+        """Somebody breaks a file: whoever starts with it fares so. The version that this makes."""
+        found = self.services[service]
+        found.write(path, b"\x00 this is no configuration " + path.encode(), self.now())
+        spec = next((i.spec for i in found.instances.values() if i.life), found.spec)
+        found.bad[f"{MARK}{found.files_digest}"] = curse
+        return with_files(version_of(spec), found.files_digest)
 
     def lift_all(self) -> None:
         """The environment is good again. What is broken stays broken until somebody mends it."""

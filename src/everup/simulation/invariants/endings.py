@@ -17,8 +17,9 @@ from everup.simulation.invariants import rollbacks
 from everup.simulation.invariants.court import Case, Objection
 
 GOOD = frozenset({Truth.WELL, Truth.DONE, Truth.PAUSING})
-NOTHING_TO_TRY = FORETOLD | {Cause.STOPPED_ON_PURPOSE, Cause.RECOVERING}
-"""What is a person's from the beginning, or may be: a healthy service is left alone."""
+NOTHING_TO_TRY = FORETOLD | {Cause.STOPPED_ON_PURPOSE, Cause.RECOVERING, Cause.REQUESTED}
+"""What is a person's from the beginning, or may be: a healthy service is left alone, and what a
+restore could not put back was tried before it was called an incident."""
 AT_WORK_S = 300.0
 CHURN_MOST, CHURN_WITHIN_S = 4, 60.0
 PRESUMED_WISHES = frozenset({0, 130, 137, 143})
@@ -44,10 +45,12 @@ def _own_exemption(case: Case, service: VirtualService) -> str:
         return "a person wants it stopped"
     if service.curse is not None and service.curse.is_for_ever:
         return "it crashes for ever"
-    if any(i.version in service.bad for i in service.instances.values()):
+    if any(map(service.curse_of, service.runs)):
         reason = rollbacks.why_it_stays(case, service)
         if reason:
             return reason
+    if reason := rollbacks.why_so_few(case, service):
+        return reason
     if case.world.stack.mode_for(spec.name, ActionKind.CONTAINER_RESTART) is not Mode.AUTO:
         return "Everup may not act on it"
     instances = service.instances.values()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from everup.model.kinds import ActionKind
+from everup.model.safe_point import of_number_alone
+from everup.model.scaling import INSTANCES
 from everup.runtimes.simulated.ledger import Deed
 from everup.simulation.chronicle import Action
 from everup.simulation.invariants.court import Case, Objection
@@ -15,7 +17,9 @@ VERBS = {
     ActionKind.GRACEFUL_RESTART: {"restart", "quarantine"},
     ActionKind.CONTAINER_RESTART: {"restart", "quarantine"},
     ActionKind.DEPENDENCY_RECOVERY: {"restart"},
-    ActionKind.EMERGENCY_ROLLBACK: {"restore"},
+    ActionKind.EMERGENCY_ROLLBACK: {"restore", "set_instances"},
+    ActionKind.SCALE_OUT: {"set_instances"},
+    ActionKind.SCALE_IN: {"set_instances"},
 }
 
 
@@ -31,7 +35,10 @@ def judge_deed(case: Case, deed: Deed, action: Action | None) -> list[Objection]
         found.append(("10", f"{where} on an intent of life {action.life}"))
     if deed.life != case.holder():
         found.append(("10", f"{where} while life {case.holder()} holds the stack"))
-    if len(action.deeds) > 1:
+    parameters = action.intent.step.parameters
+    is_both = bool(parameters.get(INSTANCES)) and action.kind is ActionKind.EMERGENCY_ROLLBACK
+    most = 2 if is_both and not of_number_alone(parameters) else 1  # the version, and the number
+    if len(action.deeds) > most:
         found.append(("1", f"{where} is call {len(action.deeds)} on the one intent {action.id}"))
     if deed.verb not in VERBS.get(action.kind, set()):
         found.append(("2", f"{where} on an intent to {action.kind}"))

@@ -38,6 +38,8 @@ def judge_deed(case: Case, deed: Deed, action: Action | None) -> list[Objection]
 
 
 def _healthy(case: Case, deed: Deed, action: Action | None, name: str, met: Met) -> list[Objection]:
+    if action is not None and action.kind is ActionKind.EMERGENCY_ROLLBACK:
+        return []  # what was changed may look well and do worse: `rollbacks` judges it
     if met.truth in WELL_TRUTHS and met.well_for_s >= WELL_FOR_S:
         if action is not None and action.intent.cause is Cause.LEAK:
             return _on_a_prediction(case, action, name)
@@ -163,6 +165,8 @@ def _minimum(case: Case, deed: Deed, action: Action | None) -> list[Objection]:
     is_foretold = action is not None and action.intent.cause is Cause.LEAK
     if is_foretold and case.world.stack.quiet_hours:
         lost = set()
+    if action is not None and action.kind is ActionKind.EMERGENCY_ROLLBACK:
+        lost = set()  # replacing one whose change is undone lowers nothing
     if lost and len(well - lost) < service.spec.min_instances:
         return [("5", f"{deed.verb} leaves {len(well - lost)} healthy {deed.service}")]
     if len(service.instances) > service.spec.max_instances:

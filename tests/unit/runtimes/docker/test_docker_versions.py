@@ -110,7 +110,7 @@ def test_what_we_hold_does_not() -> None:
 
 
 def test_the_image_can_be_read_off_it() -> None:
-    assert version(DOCUMENT).startswith("1:4f1c9e2ab3d0.")
+    assert version(DOCUMENT).startswith("2:4f1c9e2ab3d0.")
 
 
 SAYS = {

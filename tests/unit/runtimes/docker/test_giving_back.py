@@ -124,6 +124,7 @@ def test_what_was_given_back_is_written_though_something_was_not(tmp_path: Path)
         clock=WallClock(),
         write=write,
         safe_points=SimpleNamespace(release=safe_points),
+        snapshots=SimpleNamespace(release=safe_points),
         beside=SimpleNamespace(
             rooms=SimpleNamespace(
                 log=SimpleNamespace(warning=lambda _, text: warned.append(text)),

@@ -34,6 +34,7 @@ _COUNTS: Mapping[str, Callable[[str], str | None]] = {
     "everup.own": _as_it_is,
     "everup.mode": _mode,
     "everup.stateful": lambda t: None if t.strip().lower() in NO_WORDS else t,
+    "everup.one_way": lambda t: t if t.strip().lower() in YES_WORDS else None,
     "everup.one_shot": lambda t: t if t.strip().lower() in YES_WORDS else None,
     "everup.probe": lambda t: t if t.strip().lower() == "none" else None,
 }

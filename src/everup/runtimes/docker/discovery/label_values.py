@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 import shlex
+from posixpath import normpath
 
 from everup.model.kinds import DependencyKind, Mode
 from everup.model.scaling import Spread
@@ -15,6 +16,7 @@ from everup.model.stack import HOST_MARK, NO_WORDS, YES_WORDS, Dependency, HookS
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 EDGES_MOST = 100
+PATHS_MOST = 64
 NO_EDGE = "none"
 NO_PROBE = "none"
 OF_LABEL = "label everup.depends_on"
@@ -165,6 +167,17 @@ def names(text: str) -> frozenset[str]:
     if len(found) > EDGES_MOST or any(c.isspace() for name in found for c in name) or not found:
         raise ValueError(f"write up to {EDGES_MOST} names of services, as db,cache, or none")
     return frozenset() if found == [NO_EDGE] else frozenset(found)
+
+
+def paths(text: str) -> tuple[str, ...]:
+    """`/etc/app.conf,/etc/app/conf.d`, or `none`."""
+    found = [part.strip() for part in text.split(",") if part.strip()]
+    if found == [NO_EDGE]:
+        return ()
+    is_fit = all(p.startswith("/") and normpath(p) == p and p != "/" for p in found)
+    if not found or len(found) > PATHS_MOST or not is_fit:
+        raise ValueError(f"write up to {PATHS_MOST} whole paths in the container, or none")
+    return tuple(dict.fromkeys(found))
 
 
 def _own_address(text: str) -> tuple[str, int, str]:

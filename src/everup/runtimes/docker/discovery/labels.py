@@ -25,7 +25,7 @@ PREFIX = "everup."
 INTERNAL = "everup.internal."
 """What Everup itself writes on containers that it makes; nothing for an owner."""
 
-HOOKS = ("cache_clear", "reconnect", "busy", "free_space")
+HOOKS = ("cache_clear", "reconnect", "busy", "free_space", "dump")
 INSTANCES_MOST = 100
 DAY_S = 86_400.0
 GRACE_MOST_S = 3600.0
@@ -43,6 +43,9 @@ class Wishes:
     is_stateful: bool | None = None
     is_one_shot: bool | None = None
     rollback_is_safe: bool = False
+    is_one_way: bool = False
+    config_files: tuple[str, ...] | None = None
+    restores_files: bool = False
     priority: int = 0
     edges: tuple[Dependency, ...] = ()
     refused_edges: frozenset[str] = frozenset()
@@ -82,6 +85,9 @@ _SETTERS: Mapping[str, Setter] = {
     "everup.stateful": lambda w, t: replace(w, is_stateful=values.flag(t)),
     "everup.one_shot": lambda w, t: replace(w, is_one_shot=values.flag(t)),
     "everup.rollback_safe": lambda w, t: replace(w, rollback_is_safe=values.flag(t)),
+    "everup.one_way": lambda w, t: replace(w, is_one_way=values.flag(t)),
+    "everup.config_files": lambda w, t: replace(w, config_files=values.paths(t)),
+    "everup.restore_files": lambda w, t: replace(w, restores_files=values.flag(t)),
     "everup.priority": lambda w, t: replace(w, priority=values.whole(t, -1000, 1000)),
     "everup.depends_on": _edges,
     "everup.critical": lambda w, t: replace(w, critical=values.names(t)),
@@ -111,6 +117,8 @@ _SETTERS: Mapping[str, Setter] = {
 _CAREFUL: Mapping[str, Callable[[Wishes], Wishes]] = {
     "everup.mode": lambda w: replace(w, mode=Mode.OBSERVE),
     "everup.stateful": lambda w: replace(w, is_stateful=True),
+    "everup.one_way": lambda w: replace(w, is_one_way=True),
+    "everup.config_files": lambda w: replace(w, config_files=()),
 }
 _RESTRAINING = frozenset({"everup.enable", "everup.mode", FREEZE_LABEL})
 KNOWN = frozenset({*_SETTERS, FREEZE_LABEL, OWN_LABEL})

@@ -108,6 +108,9 @@ def spec(
         priority=wishes.priority,
         is_stateful=bool(found.stateful_because) if stateful is None else stateful,
         rollback_is_safe=wishes.rollback_is_safe,
+        is_one_way=wishes.is_one_way,
+        config_files=wishes.config_files,
+        restores_files=wishes.restores_files,
         is_one_shot=bool(found.one_shot_because) if one_shot is None else one_shot,
         is_one_shot_by_look=one_shot is None
         and bool(found.one_shot_because)
