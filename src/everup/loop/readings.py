@@ -150,10 +150,6 @@ def fold_usage(
     return Usage(cpu, memory, since_s, queue_s, starved_s, stuck_s, full_s)
 
 
-def _is_ready(instance: Instance) -> bool:
-    return instance.process_state == READY
-
-
 def _queue_since_s(
     known: Usage, before: Instance, before_at_s: float, now: Instance, at_s: float
 ) -> float:
