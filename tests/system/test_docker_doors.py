@@ -123,13 +123,11 @@ async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
 
 
 async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-    try:
-        with suppress(OSError):
-            while data := await source.read(1 << 16):
-                target.write(data)
-                await target.drain()
-    finally:
-        target.close()
+    with suppress(OSError):
+        while data := await source.read(1 << 16):
+            target.write(data)
+            await target.drain()
+    target.close()
 
 
 def _authority(folder: Path) -> None:
