@@ -14,6 +14,8 @@ from typing import Any
 from everup.loop import (
     fold_actions,
     fold_approvals,
+    fold_breakers,
+    fold_edges,
     fold_incidents,
     fold_probation,
     fold_restores,
@@ -25,7 +27,7 @@ from everup.loop.changes import with_service, without
 from everup.loop.foretold import prediction_made, prediction_settled
 from everup.loop.threads import follow_threads
 from everup.model import entries as e
-from everup.model.kinds import Purpose, is_known
+from everup.model.kinds import UNKNOWN, Purpose, is_known
 from everup.model.state import Freeze, StackState
 
 EXITS_MOST = 16
@@ -47,6 +49,8 @@ def fold_all(state: StackState, entries: Iterable[e.Entry]) -> StackState:
 
 def _started(state: StackState, entry: e.ControllerStarted) -> StackState:
     boot_id = entry.boot_id or state.boot_id
+    if state.started_at_s > state.services_stopped_at_s:  # one has begun since that `everup down`
+        state = replace(state, services_stopped_at_s=UNKNOWN)
     return replace(state, started_at_s=entry.at_s, monitor_fault="", boot_id=boot_id)
 
 
@@ -148,6 +152,8 @@ _FOLDS: dict[type, Callable[[StackState, Any], StackState]] = {
     e.VersionSeen: fold_versions.seen,
     e.SafePointKept: fold_versions.kept,
     e.SafePointForgotten: fold_versions.forgotten,
+    e.EdgesSeen: fold_edges.seen,
+    e.EdgesLearned: fold_edges.learned,
     e.GivenBack: fold_scaling.given_back,
     e.JournalPruned: _pruned,
     e.ProbationBegan: fold_probation.began,
@@ -159,6 +165,7 @@ _FOLDS: dict[type, Callable[[StackState, Any], StackState]] = {
     e.SnapshotTaken: fold_snapshots.taken,
     e.SnapshotForgotten: fold_snapshots.forgotten,
     e.SnapshotVerified: fold_snapshots.verified,
+    e.BreakerTurned: fold_breakers.turned,
 }
 
 assert set(_FOLDS) == set(e.ENTRY_TYPES.values()), "every entry has its fold"

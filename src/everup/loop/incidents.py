@@ -17,6 +17,8 @@ from everup.model.settings import Settings
 from everup.model.stack import Stack
 from everup.model.state import Memory, StackState
 
+NAMED_MOST = 20
+
 
 def follow(
     stack: Stack,
@@ -49,13 +51,28 @@ def follow(
                     ids.new("inc"),
                     service,
                     finding.cause,
-                    finding.reason,
+                    finding.reason + _needed_by(finding, assessment, hard_closure),
                     assessment.relations.victims_of(service),
                     finding.since_s,
                     finding.candidates,
                 )
             )
     return found
+
+
+def _needed_by(
+    finding: Finding, assessment: Assessment, hard_closure: Mapping[str, tuple[str, ...]]
+) -> str:
+    """Nobody will act on what is stopped on purpose, so who hears of it hears of everybody: also of
+    those that need it and do not show it yet."""
+    if finding.cause is not Cause.STOPPED_ON_PURPOSE:
+        return ""
+    service, hurt = finding.service, assessment.relations.victims_of(finding.service)
+    names = [n for n in hard_closure if n not in hurt and service in hard_closure[n]]
+    if not names:
+        return ""
+    more = f" and {len(names) - NAMED_MOST} more" if len(names) > NAMED_MOST else ""
+    return f"; also needed by {', '.join(names[:NAMED_MOST])}{more}"
 
 
 def _deserves_one(

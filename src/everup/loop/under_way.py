@@ -52,6 +52,7 @@ class UnderWay:
             answers,
             self.aside,
             control.safe_points.get,
+            control.traffic,
         )
         if unrecorded:
             finished = replace(finished, during=(*finished.during, unrecorded))

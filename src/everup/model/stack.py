@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from everup.model.kinds import UNKNOWN, ActionKind, DependencyKind, Mode
 from everup.model.recipes import Recipe
+from everup.model.routing import Route
 from everup.model.scaling import Refusal, Spread
 
 PORT_MARK, HOST_MARK, NEAR_MARK = "{port}", "{host}", "{near}"
@@ -101,6 +102,7 @@ class Dependency:
     is_critical: bool = False
     source: str = "declared"
     confidence: float = 1.0
+    router_group: str = ""  # the router's group of servers that carries this edge alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +194,7 @@ class ServiceSpec:
     no_copies: tuple[Refusal, ...] = ()  # why its runtime can make no further copy of it
     no_recreate: tuple[str, ...] = ()  # why its runtime should make no fresh one in its place
     standby: str = ""  # the service that takes its place by `failover`
+    route: Route | None = None  # where its instances are found in the router
     natures: tuple[str, ...] = ()  # of what it was found; a thing of another nature was not read
 
     @property

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from everup.model.approval import Approval
+from everup.model.breaker import Turn
 from everup.model.decision import Expectation, Step
+from everup.model.edges import KnownEdge
 from everup.model.episode import WouldDo
 from everup.model.evidence import Sighting
 from everup.model.incident import Incident
@@ -241,6 +243,9 @@ class StackState:
     restores: Mapping[str, Restore] = field(default_factory=dict)  # by id, oldest first, bounded
     snapshots: tuple[SnapshotMark, ...] = ()  # that are kept, oldest first, bounded
     kept_verified: KeptVerified | None = None  # when all that is kept was last read, if ever
+    breakers: Mapping[str, Turn] = field(default_factory=dict)  # by edge, latest turn last, bounded
+    edges: Mapping[str, Mapping[str, KnownEdge]] = field(default_factory=dict)
+    """Service → target → what was seen and learned of that edge, bounded."""
 
     def service(self, name: str) -> ServiceState:
         """An empty memory for a service never heard of."""

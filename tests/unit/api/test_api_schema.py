@@ -37,6 +37,7 @@ def test_every_endpoint_is_there_and_no_other() -> None:
         "/status",
         "/health-scores",
         "/dependencies",
+        "/dependencies/what-if",
         "/incidents",
         "/incidents/{incident_id}",
         "/actions",

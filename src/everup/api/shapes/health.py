@@ -66,12 +66,14 @@ class RecoveryShape(Shape):
 
 
 class DependenciesStatusShape(Shape):
-    """dependency_monitor: the graph and who hurts whom."""
+    """dependency_monitor: the graph and who hurts whom. `breakers_open`: `service>target` of those
+    that are open or half open."""
 
     state: Literal["running", "waiting"]
     services: int
     dependencies: int
     critical_dependencies: int
+    breakers_open: list[str]
     roots: list[str]
     victims: list[str]
 

@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from everup.loop.ports import Clock
+from everup.model.edges import Connections
 from everup.model.errors import GiveUp, NotSupported, TryAgain
 from everup.model.runtime import (
     Capability,
@@ -204,6 +205,11 @@ class ProcessRuntime:
         mains = [life.record.identity for life in running]
         others = sorted({i for life in running for i in life.members}, key=lambda i: i.pid)
         return await self._house.threads.read(sights.processes, [*mains, *others])
+
+    async def connections(self) -> Connections:
+        """Of what runs, as the host's socket table shows them."""
+        self._need_open()
+        return await self._house.connections()
 
     async def evidence(self, service: str, instance: str | None = None) -> Sequence[str]:
         """What /proc shows of its instances, a few dozen lines each; of many the first ones."""

@@ -118,8 +118,12 @@ def test_what_was_given_back_is_written_though_something_was_not(tmp_path: Path)
     async def safe_points(*_: Any) -> list[str]:
         return ["b: image 1 is not kept any more"]
 
+    async def no_router(_: str) -> tuple[dict[str, tuple[str, ...]], str]:
+        return {}, ""
+
     control: Any = SimpleNamespace(
         runtime=runtime,
+        traffic=SimpleNamespace(release=no_router),
         settings=Settings(),
         clock=WallClock(),
         write=write,
