@@ -21,6 +21,8 @@ from everup.model.stack import Stack
 from everup.model.state import ServiceState, StackState
 
 GOES_BACK = ActionKind.EMERGENCY_ROLLBACK
+RESTLESS_SPANS = 4
+"""Times to go back, after which one that is changed again and again is watched no longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,9 @@ def end_of(
         if newest.kept_at_s >= probation.began_at_s:
             return End(ProbationEnding.SAFE_POINT, f"well over {watched_s:.0f} s of watching")
         return End(ProbationEnding.SAFE_POINT, f"{newest.title}, which was safe, runs as before")
+    if now_s - probation.began_at_s > RESTLESS_SPANS * settings.rollback_window_s:
+        text = f"it was changed again and again for {now_s - probation.began_at_s:.0f} s"
+        return End(ProbationEnding.ESCALATED, f"{text}, so that nothing could be proven")
     if watched_s > settings.rollback_window_s and not has_incident:
         text = f"it was not proven to be well within {settings.rollback_window_s:g} s"
         return End(ProbationEnding.ESCALATED, text)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -44,15 +44,15 @@ from everup.runtimes.docker.manifest import MANIFEST
 from everup.runtimes.docker.meter import Meter
 from everup.runtimes.docker.mounted_files import MountedFiles
 from everup.runtimes.docker.nearness import Nearness
+from everup.runtimes.docker.pinned import Pinned
 from everup.runtimes.docker.plans import Plans
 from everup.runtimes.docker.rehearsal.marks import sweep_quietly
 from everup.runtimes.docker.replace import Replacer
 from everup.runtimes.docker.restraints import Restraints
 from everup.runtimes.docker.roster import Roster
 from everup.runtimes.docker.standby import Standby
-from everup.runtimes.docker.store import PINNED, WATCHED, Store
+from everup.runtimes.docker.store import WATCHED, Store
 from everup.runtimes.docker.versioning import Versions
-from everup.runtimes.docker.versions import image_of
 from everup.runtimes.docker.ways_back import WaysBack
 from everup.runtimes.docker.witness import Witness
 from everup.runtimes.giving import every_room, give_back
@@ -86,6 +86,7 @@ class DockerRuntime:
         self._replacer = Replacer(engine, clock, self._calls, self._hands, self._store, scale)
         self._plans = Plans(engine, self._store, self._replacer.moved)
         self._images = Images(engine)
+        self._pinned = Pinned(self._images, self._store)
         self._copies = Copies(engine, self._calls, self._hands, self._replacer)
         self._isolation = Isolation(engine, self._store)
         self._meter, self._nearness = Meter(engine), Nearness(engine)
@@ -309,19 +310,19 @@ class DockerRuntime:
     async def pin_image(self, service: str, reference: str) -> str:
         """Tag the image that runs, so that it is not pruned; its id."""
         async with self._turn(service):
-            found = await self._containers(service, None)
-            if not found:
-                raise GiveUp(f"{service} has no container, so that no image of it runs")
-            image = image_of(found[-1])
-            self._store.put(PINNED, reference, {"service": service, "image": image})
-            await self._images.pin(image, reference)
-            return image
+            return await self._pinned.give(
+                service, await self._containers(service, None), reference
+            )
 
     async def unpin_image(self, service: str, reference: str) -> None:
         """Take this name away."""
-        async with self._turn(service):
-            await self._images.unpin(reference)
-            self._store.remove(PINNED, reference)
+        has_left = service not in self._turns and self._pinned.is_noted(reference)
+        async with nullcontext() if has_left else self._turn(service):
+            await self._pinned.take(reference)
+
+    async def pinned_images(self) -> Mapping[str, str]:
+        """As noted."""
+        return self._pinned.services()
 
     async def isolate(self, service: str, instance: str | None = None) -> None:
         """Take its containers, or the one, off their networks."""

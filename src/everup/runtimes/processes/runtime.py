@@ -346,6 +346,10 @@ class ProcessRuntime:
         """Refused."""
         raise self._refusal(Capability.UNPIN_IMAGE)
 
+    async def pinned_images(self) -> Mapping[str, str]:
+        """None."""
+        return {}
+
     async def isolate(self, service: str, instance: str | None = None) -> None:
         """Refused."""
         raise self._refusal(Capability.ISOLATE)
