@@ -184,7 +184,7 @@ def test_each_is_named_and_what_needs_it_refuses_before_anything_is_touched(
     async def story() -> None:
         async with lab.life() as control:
             snapshot_id = await lab.deploy(control)
-            # else nothing lies there that nobody needs: a flip may keep the new ones from being kept
+            # else all that lies there is needed: a flip may keep the new ones from being kept
             await until(lambda: all(lab.is_kept(control, name, NEW) for name in NAMES))
             needs = await lab.needs(control, snapshot_id)
             assert needs.needed <= {path.name for path in lab.files()}
