@@ -90,7 +90,9 @@ def end_of(
         return End(ProbationEnding.ESCALATED, text)
     watched_s = now_s - since_s(probation, remembered)
     newest = remembered.safe_points[-1] if remembered.safe_points else None
-    if newest is not None and newest.version == remembered.version and not is_other:
+    is_undecided = has_incident or remembered.owed_undo is not None  # it ran so, and was not well
+    is_as_before = newest is not None and newest.version == remembered.version and not is_other
+    if newest is not None and is_as_before and not is_undecided:
         if newest.kept_at_s >= probation.began_at_s:
             return End(ProbationEnding.SAFE_POINT, f"well over {watched_s:.0f} s of watching")
         return End(ProbationEnding.SAFE_POINT, f"{newest.title}, which was safe, runs as before")
