@@ -3,8 +3,8 @@
 When the event loop was blocked while an answer lay ready, the timer fires first and a healthy
 service looks dead. So the waiting is cut into slices, and each slice that ends late tells how long
 nobody could have listened. After too much of that it is waited on, until one slice was listened to:
-whatever had come by then was heard in it, so that silence is silence again. On a machine short of CPU
-nothing would ever be proven otherwise. Used by probes and canaries.
+whatever had come by then was heard in it, so that silence is silence again. Otherwise nothing would
+ever be proven on a machine short of CPU. Used by probes and canaries.
 """
 
 from __future__ import annotations
