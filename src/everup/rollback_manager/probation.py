@@ -36,7 +36,7 @@ def begins(remembered: ServiceState, going_to: str, version: str) -> bool:
     not within one. `going_to`: where the action under way leads, "" for nowhere."""
     if remembered.probation is not None or version == going_to:
         return False
-    return not remembered.safe_points or version != remembered.safe_points[-1].version
+    return not remembered.ways_back or version != remembered.ways_back[-1].version
 
 
 def begins_with_number(remembered: ServiceState) -> bool:
@@ -87,7 +87,7 @@ def end_of(
         text = f"it is with a person: {remembered.with_a_person}"
         return End(ProbationEnding.ESCALATED, text)
     watched_s = now_s - since_s(probation, remembered)
-    newest = remembered.safe_points[-1] if remembered.safe_points else None
+    newest = remembered.ways_back[-1] if remembered.ways_back else None
     if newest is not None and newest.version == remembered.version and not is_other:
         if newest.kept_at_s >= probation.began_at_s:
             return End(ProbationEnding.SAFE_POINT, f"well over {watched_s:.0f} s of watching")
