@@ -57,8 +57,8 @@ class Engine:
         clock = self._overrides.get("clock") or BootClock()
         ids = self._overrides.get("ids") or TimeIds(clock)
         rooms = self._overrides.get("rooms") or open_rooms(self.loaded, self.state_dir, clock)
-        if sums.made:
-            (rooms.log.warning if sums.was_damaged else rooms.log.info)("sum_key", text=sums.made)
+        if sums.made and (self.state_dir / JOURNAL_FILE).exists():  # else nothing was seen before
+            rooms.log.warning("versions_counted_anew", text=sums.made)
         runtime = self._overrides.get("runtime")
         if runtime is None:
             plugin = load_runtime(stack.runtime)

@@ -24,12 +24,10 @@ DAMAGED = ".damaged"
 
 @dataclass(frozen=True, slots=True)
 class KeptSumKey:
-    """`made`: a sentence where it was made just now; "" where it was there. `was_damaged`: what was
-    there could not be used."""
+    """`made`: a sentence where it was made just now; "" where it was there."""
 
     key: SumKey
     made: str = ""
-    was_damaged: bool = False
 
 
 def the_sum_key(state_dir: Path) -> KeptSumKey:
@@ -57,5 +55,5 @@ def the_sum_key(state_dir: Path) -> KeptSumKey:
             "its folder, or move the file away: then a new key is made, and what is kept to go "
             "back to cannot be compared with what runs until it is kept anew"
         ) from error
-    made = f"{harm}{path} was made: versions seen before, if any, are not compared with those now"
-    return KeptSumKey(key, made, was_damaged=bool(harm))
+    made = f"{harm}{path} was made: versions seen before are not compared with those from now on"
+    return KeptSumKey(key, made)

@@ -130,7 +130,8 @@ def _went_back(
     is_untouched = all(
         flight.before.instances.get(i.name) == f"{i.identity}|{i.state}" for i in there
     )
-    if not is_untouched and not any(is_comparable(i.version, str(wanted)) for i in there):
+    known = [i.version for i in there if i.version]
+    if known and not is_untouched and not any(is_comparable(v, str(wanted)) for v in known):
         return _half(flight, now_s, "interrupted: what runs cannot be compared with what was kept")
     if there and (is_untouched or all(i.state is InstanceState.RUNNING for i in there)):
         return _not(flight, now_s, "did not happen: it is the same as before")

@@ -8,8 +8,8 @@ from everup.app.leaving import folder as files
 
 
 def filled(folder: Path) -> Path:
-    ours = ("journal.sqlite3", "journal.sqlite3-wal", "everup.pid", "everup.log", "lock", "token")
-    ours += ("version.key", "version.key.damaged", "version.key.0a1b2c3d.new")
+    ours = ["journal.sqlite3", "journal.sqlite3-wal", "everup.pid", "everup.log", "lock", "token"]
+    ours += ["version.key", "version.key.damaged", "version.key.0a1b2c3d.new"]
     for name in ours:
         (folder / name).write_text("x")
     for name in (

@@ -40,7 +40,7 @@ def shown(world: World, version: str, *, is_new: bool = True) -> None:
 
 
 def kept(world: World) -> list[Any]:
-    return [entry.version for entry in world.journal.of(e.SafePointKept)]  # type: ignore[attr-defined]
+    return [entry.version for entry in world.journal.of(e.SafePointKept)]
 
 
 async def counted_otherwise(world: World, control: Any) -> None:
