@@ -25,7 +25,7 @@ from everup.model.version import is_comparable
 from everup.rollback_manager import between
 from tests.ports import free_port
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(400)]
 
 SECRETS = ("hunter2-env", "hunter2-file")
 FILE = """
@@ -66,7 +66,7 @@ async def life(file: Path, *, stops: bool = False) -> AsyncIterator[Engine]:
 
 
 async def until(is_so: Callable[[], Any], what: str) -> None:
-    deadline_s = asyncio.get_running_loop().time() + 90.0
+    deadline_s = asyncio.get_running_loop().time() + 150.0
     while not is_so():
         assert asyncio.get_running_loop().time() < deadline_s, f"in vain: {what}"
         await asyncio.sleep(0.05)
