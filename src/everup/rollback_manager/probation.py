@@ -38,7 +38,7 @@ def begins(remembered: ServiceState, going_to: str, version: str) -> bool:
     not within one. `going_to`: where the action under way leads, "" for nowhere."""
     if remembered.probation is not None or version == going_to:
         return False
-    return not remembered.safe_points or version != remembered.safe_points[-1].version
+    return not remembered.ways_back or version != remembered.ways_back[-1].version
 
 
 def begins_with_number(remembered: ServiceState) -> bool:
@@ -89,7 +89,7 @@ def end_of(
         text = f"it is with a person: {remembered.with_a_person}"
         return End(ProbationEnding.ESCALATED, text)
     watched_s = now_s - since_s(probation, remembered)
-    newest = remembered.safe_points[-1] if remembered.safe_points else None
+    newest = remembered.ways_back[-1] if remembered.ways_back else None
     is_undecided = has_incident or remembered.owed_undo is not None  # it ran so, and was not well
     is_as_before = newest is not None and newest.version == remembered.version and not is_other
     if newest is not None and is_as_before and not is_undecided:

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from everup.model.errors import TryAgain
 from everup.model.kinds import UNKNOWN
+from everup.model.sums import SumKey
 from everup.runtimes.config_files.look import Look, Looker, Source
 
 WAIT_S = 0.5
@@ -39,9 +40,9 @@ NOTHING = Sight()
 class Watch:
     """Use on one loop."""
 
-    def __init__(self, now_s: Callable[[], float], *, wait_s: float = WAIT_S) -> None:
+    def __init__(self, now_s: Callable[[], float], key: SumKey, *, wait_s: float = WAIT_S) -> None:
         self._now_s, self._wait_s = now_s, wait_s
-        self._looker, self._lock = Looker(now_s), threading.Lock()
+        self._looker, self._lock = Looker(now_s, key), threading.Lock()
         self._sights: dict[str, Sight] = {}
         self._pass: asyncio.Future[Mapping[str, Look]] | None = None
 

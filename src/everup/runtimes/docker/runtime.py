@@ -21,6 +21,7 @@ from everup.model.observation import Instance
 from everup.model.runtime import Captured, KeptFile, Listing, ProcessSight, RuntimeEvent
 from everup.model.settings import Settings
 from everup.model.stack import HookSpec, Limits, Stack
+from everup.model.sums import SumKey
 from everup.model.version import with_files
 from everup.runtimes.docker import hooks, sights
 from everup.runtimes.docker.accounting import Usage
@@ -70,17 +71,21 @@ class DockerRuntime:
     manifest = MANIFEST
 
     def __init__(
-        self, stack: Stack, state_dir: Path, clock: Clock, settings: Settings, engine: Engine
+        self,
+        stack: Stack,
+        state_dir: Path,
+        clock: Clock,
+        settings: Settings,
+        engine: Engine,
+        key: SumKey,
     ) -> None:
         self._stack, self._clock, self._engine = stack, clock, engine
-        self._settings = settings
-        scale = settings.time_scale
+        self._settings, scale = settings, settings.time_scale
         self._turns = {name: asyncio.Lock() for name in stack.services}
         self._turn_wait_s = max(TURN_WAIT_S * scale, TURN_WAIT_LEAST_S)
         home = state_dir / "docker"
         self._store = Store(home)
-        self._guard = Guard(engine, stack.name)
-        self._calls = Calls(clock)
+        self._guard, self._calls = Guard(engine, stack.name), Calls(clock)
         self._roster = Roster(engine, clock, stack.name, tuple(stack.services), scale)
         self._hands = Hands(engine, clock, self._calls)
         self._replacer = Replacer(engine, clock, self._calls, self._hands, self._store, scale)
@@ -93,9 +98,9 @@ class DockerRuntime:
         self._disks = Disks(clock, scale)
         self._standby = Standby(engine, self._hands, self._store)
         self._limits = LimitKeeper(engine, self._hands, self._store, self._meter.peak)
-        self._versions = Versions(self._limits, self._isolation)
+        self._versions = Versions(key, self._limits, self._isolation)
         self._paths = HostPaths(engine, self._nearness)
-        self._files = MountedFiles(stack, home, clock, self._hands, self._paths)
+        self._files = MountedFiles(stack, home, clock, key, self._hands, self._paths)
         parts = (self._images, self._plans, self._replacer, self._hands, self._calls)
         self._ways = WaysBack(*parts, self._versions, self._files)
         self._asked = Asked(self._store, known=self._roster.container, ours=self._calls)
@@ -178,9 +183,8 @@ class DockerRuntime:
                 raise GiveUp(f"{service} has no container; docker compose up -d {service} makes it")
             for container in found:
                 if await self._plans.is_another(container) and not container.is_running:
-                    await self._replacer.replace(
-                        container, await self._plans.next_of(container), 0.0
-                    )
+                    plan = await self._plans.next_of(container)
+                    await self._replacer.replace(container, plan, 0.0)
                 else:
                     await self._hands.start(container)
 
@@ -209,9 +213,8 @@ class DockerRuntime:
         async with self._turn(service):
             for container in await self._containers(service, instance):
                 if await self._plans.is_another(container):
-                    await self._replacer.replace(
-                        container, await self._plans.next_of(container), grace_s
-                    )
+                    plan = await self._plans.next_of(container)
+                    await self._replacer.replace(container, plan, grace_s)
                 else:
                     said = await self._hands.restart(
                         container,
@@ -226,17 +229,15 @@ class DockerRuntime:
         """A fresh container of the same declaration for each."""
         async with self._turn(service):
             for container in await self._containers(service, instance):
-                await self._replacer.replace(
-                    container, await self._plans.next_of(container), grace_s
-                )
+                plan = await self._plans.next_of(container)
+                await self._replacer.replace(container, plan, grace_s)
 
     async def set_instances(self, service: str, count: int, *, leaving: Sequence[str] = ()) -> None:
         """Have this many; those in `leaving` leave first, then the highest-numbered ones."""
         async with self._turn(service):
             if not 1 <= count <= INSTANCES_MOST:
-                raise GiveUp(
-                    f"instances: {count} is not between 1 and {INSTANCES_MOST}; use stop for none"
-                )
+                most = INSTANCES_MOST
+                raise GiveUp(f"instances: {count} is not between 1 and {most}; use stop for none")
             found = await self._containers(service, None)
             if not found:
                 raise GiveUp(f"{service} has no container; docker compose up -d {service} makes it")
@@ -453,9 +454,8 @@ class DockerRuntime:
             version=with_files(self._versions.of(container), self._files.of(container).digest),
         )
         changed_at_s, disk = self._files.of(container).changed_at_s, self._disks.of(container)
-        return self._limits.as_limited(
-            replace(instance, disk=disk, files_changed_at_s=changed_at_s)
-        )
+        seen = replace(instance, disk=disk, files_changed_at_s=changed_at_s)
+        return self._limits.as_limited(seen)
 
     @asynccontextmanager
     async def _turn(self, service: str, *, settles: bool = True) -> AsyncIterator[None]:

@@ -26,6 +26,7 @@ from everup.model.runtime import (
 )
 from everup.model.settings import Settings
 from everup.model.stack import HookSpec, Limits, Stack
+from everup.model.sums import SumKey
 from everup.model.version import with_files
 from everup.runtimes.config_files import Change
 from everup.runtimes.giving import every_room, give_back
@@ -63,14 +64,15 @@ class ProcessRuntime:
         clock: Clock,
         settings: Settings,
         environ: Mapping[str, str],
+        key: SumKey,
     ) -> None:
-        self._stack = stack
-        self._house = House(stack, state_dir, clock, settings, environ)
+        self._stack, self._key = stack, key
+        self._house = House(stack, state_dir, clock, settings, environ, key)
         self._turns = {name: asyncio.Lock() for name in stack.services}
         self._turn_wait_s = max(TURN_WAIT_S * settings.time_scale, TURN_WAIT_LEAST_S)
         self._limits = LimitKeeper(self._house, state_dir / "held")
         self._aside = Aside(self._house, settings)
-        self._files = OwnFiles(stack, state_dir / "files", clock)
+        self._files = OwnFiles(stack, state_dir / "files", clock, key)
         self._is_open = False
 
     async def open(self) -> None:
@@ -113,11 +115,9 @@ class ProcessRuntime:
     ) -> Sequence[str]:
         """The stop signal to all of them at once, then each has its grace."""
         async with self._turn(service):
-            ending = self._house.ending
-            lives = self._lives(service, instance)
-            told = await together(
-                *(ending.stop(life, grace_s, may_kill=may_kill) for life in lives)
-            )
+            ending, lives = self._house.ending, self._lives(service, instance)
+            stops = (ending.stop(life, grace_s, may_kill=may_kill) for life in lives)
+            told = await together(*stops)
             return [text for text in told if text]
 
     async def kill(self, service: str, instance: str | None = None) -> None:
@@ -235,8 +235,10 @@ class ProcessRuntime:
         self._need_open()
         look = await self._files.capture(service)
         runs = self._runs_from(service)
-        version = with_files(runs.version, look.digest)
-        return Captured(service, runs.content(), version, title=runs.title, files=look.files)
+        version = with_files(runs.version(self._key), look.digest)
+        return Captured(
+            service, runs.content(), version, title=runs.title(self._key), files=look.files
+        )
 
     def _runs_from(self, service: str) -> Configuration:
         declared = self._house.declarations.of(service)
@@ -303,14 +305,14 @@ class ProcessRuntime:
         """`is_again`: also one that is made of it already, since its files were others."""
         checked = self._house.prepare(service, index, Use.FRESH).configuration
         life, name = self._house.roster.get((service, index)), instance_name(service, index)
-        is_same = life is not None and life.record.version == checked.version
+        is_same = life is not None and life.record.version(self._key) == checked.version(self._key)
         if is_same and not is_again and life is not None and life.is_running:
             return ()
         told = ""
         if life is not None:
             told = await self._house.ending.stop(life, grace_s, may_kill=True)
         await self._start(service, index, Use.FRESH)
-        back = f"{name} runs from {checked.title} again"
+        back = f"{name} runs from {checked.title(self._key)} again"
         return (told, back) if told else (back,)
 
     async def lacks(self, captured: Captured) -> str:
