@@ -226,13 +226,35 @@ def test_the_watch_knows_since_when(tmp_path: Path) -> None:
     asyncio.run(story())
 
 
+def test_a_look_that_is_under_way_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "a"
+    file.write_text("one")
+    lstat = os.lstat
+
+    def slow(at: str) -> os.stat_result:
+        time.sleep(0.1)
+        return lstat(at)
+
+    async def story() -> None:
+        watch = Watch(time.time, KEY, wait_s=0.01)
+        monkeypatch.setattr(os, "lstat", slow)
+        await watch.read({"web": [of(file)]})
+        assert watch.hangs
+        (kept,) = (await watch.contents("web", [of(file)])).files
+        assert kept.content == b"one"
+
+    asyncio.run(story())
+
+
 def test_a_disk_that_hangs_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "a"
     file.write_text("one")
     free = threading.Event()
 
     async def story() -> None:
-        watch = Watch(time.time, KEY, wait_s=0.05)
+        watch = Watch(time.time, KEY, wait_s=0.05, most_s=0.2)
         await watch.read({"web": [of(file)]})
         for _ in range(100):
             if watch.of("web").digest:
