@@ -24,7 +24,17 @@ FUNCTION_LINES_MOST = 70
 COMPUTING = frozenset(
     [
         *("__future__", "abc", "bisect", "collections", "dataclasses", "datetime", "enum"),
-        *("fractions", "functools", "hashlib", "heapq", "itertools", "json", "math", "operator"),
+        *(
+            "fractions",
+            "functools",
+            "hashlib",
+            "heapq",
+            "hmac",
+            "itertools",
+            "json",
+            "math",
+            "operator",
+        ),
         *("re", "statistics", "string", "types", "typing", "zlib", "zoneinfo"),
     ]
 )

@@ -23,7 +23,7 @@ from everup.runtimes.docker.containers import NUMBER, PROJECT, SERVICE
 from everup.runtimes.docker.engine import Engine, Gone
 from everup.runtimes.docker.runtime import DockerRuntime
 from everup.testing.runtime_lab import CRASH_CODE, LINES_WRITTEN, TURN_S, lab_stack
-from tests.contract.process_lab import WallClock, make_files
+from tests.contract.process_lab import KEY, WallClock, make_files
 from tests.docker_engine import BUSYBOX
 
 IMAGE = BUSYBOX
@@ -150,7 +150,9 @@ class DockerLab:
         await engine.call("DELETE", f"networks/{self.network}")
 
     async def open(self) -> DockerRuntime:
-        self._runtime = await create(self.stack, self.folder / "state", self.clock, self.settings)
+        self._runtime = await create(
+            self.stack, self.folder / "state", self.clock, self.settings, key=KEY
+        )
         return self._runtime
 
     async def lose(self, runtime: Runtime) -> None:

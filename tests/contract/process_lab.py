@@ -19,11 +19,14 @@ from everup.loop.ports import Runtime
 from everup.model.kinds import InstanceState
 from everup.model.settings import Settings
 from everup.model.stack import HookSpec, ReleaseSpec, ServiceSpec, Stack
+from everup.model.sums import SumKey
 from everup.runtimes.processes import MANIFEST, ProcessRuntime, create, procfs
 from everup.runtimes.processes.identity import MARK, home_of
 from everup.testing.runtime_lab import CRASH_CODE, GOOD_FILE, LINES_WRITTEN, TURN_S, lab_stack
 
 TIME_SCALE = 0.1
+KEY = SumKey(b"k" * 32)
+"""Of versions, in each life of a lab's runtime."""
 
 _HEAD = """
 import os, signal, sys, time
@@ -166,7 +169,7 @@ class ProcessLab:
             await last.close(stop_services=True)
 
     async def open(self) -> ProcessRuntime:
-        self._runtime = await create(self.stack, self.state_dir, self.clock, self.settings)
+        self._runtime = await create(self.stack, self.state_dir, self.clock, self.settings, key=KEY)
         return self._runtime
 
     async def lose(self, runtime: Runtime) -> None:

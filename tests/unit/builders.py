@@ -20,11 +20,13 @@ from everup.model.observation import (
 from everup.model.settings import Settings
 from everup.model.stack import Dependency, ProbeSpec, ServiceSpec, Stack
 from everup.model.state import Memory, ServiceMemory, StackState
+from everup.model.sums import SumKey
 from everup.predictive_monitor import score
 from everup.safety import Context
 
 NOW_S = 1_000_000.0
 SETTINGS = Settings()
+KEY = SumKey(b"k" * 32)
 IDLE = Busy(BusyState.IDLE, NOW_S)
 
 

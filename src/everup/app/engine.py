@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from everup.app.live import BootClock, TimeIds, boot_id
 from everup.app.own_files import own_files
 from everup.app.plugins import load_runtime
 from everup.app.rooms import open_rooms
-from everup.blobs import Vault, VaultShelf
+from everup.blobs import Vault, VaultShelf, the_sum_key
 from everup.config import Loaded
 from everup.journal import SqlJournal, open_journal
 from everup.loop.control import Control
@@ -22,7 +23,9 @@ from everup.model.errors import GiveUp
 from everup.model.kinds import InstanceState
 from everup.model.request import Request, Verb
 from everup.model.runtime import Listing
+from everup.model.stack import Stack
 from everup.model.state import StackState
+from everup.model.sums import SumKey
 from everup.routing import create_router
 from everup.signals.host import create_host_sense
 from everup.signals.probes import create_prober
@@ -50,15 +53,19 @@ class Engine:
         Raises:
             GiveUp, AskAHuman, JournalUnavailable: with what to do about it.
         """
-        stack, settings = self.loaded.stack, self.loaded.settings
+        settings = self.loaded.settings
         self.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        sums = await asyncio.to_thread(the_sum_key, self.state_dir)
+        stack = with_shown_digest(self.loaded.stack, sums.key)
         clock = self._overrides.get("clock") or BootClock()
         ids = self._overrides.get("ids") or TimeIds(clock)
         rooms = self._overrides.get("rooms") or open_rooms(self.loaded, self.state_dir, clock)
+        if sums.made and (self.state_dir / JOURNAL_FILE).exists():  # else nothing was seen before
+            rooms.log.warning("versions_counted_anew", text=sums.made)
         runtime = self._overrides.get("runtime")
         if runtime is None:
             plugin = load_runtime(stack.runtime)
-            runtime = await plugin.create(stack, self.state_dir, clock, settings)
+            runtime = await plugin.create(stack, self.state_dir, clock, settings, key=sums.key)
         journal = self._overrides.get("journal") or open_journal_of(self.state_dir, clock)
         router = self._overrides.get("router")
         if router is None and (spec := self.loaded.options.router) is not None:
@@ -145,6 +152,11 @@ def _ended_by_down(listing: Listing, state: StackState) -> frozenset[str]:
     since_s = state.services_stopped_at_s
     exits = {i.service: i.exit for i in listing.instances if i.exit is not None}
     return frozenset(name for name, death in exits.items() if death.at_s >= since_s)
+
+
+def with_shown_digest(stack: Stack, key: SumKey) -> Stack:
+    """The same, with a digest that can be shown: what is declared may hold secrets."""
+    return replace(stack, digest=key.sum("stack", stack.digest, len(stack.digest)))
 
 
 def open_journal_of(state_dir: Path, clock: Clock) -> SqlJournal:

@@ -7,7 +7,7 @@ like anyone else's. Flows out: names for the check of `runtime:`, and a module w
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Protocol, cast
@@ -17,15 +17,33 @@ from everup.model.errors import GiveUp
 from everup.model.runtime import RuntimeManifest
 from everup.model.settings import Settings
 from everup.model.stack import Stack
+from everup.model.sums import SumKey
 
 RUNTIMES = "everup.runtimes"
+
+
+class Create(Protocol):
+    """Makes a runtime, open. `key`: what may hold secrets is part of its versions only as a sum
+    that is made with it, and its mark is part of their scheme; None: nothing of this life is
+    written down."""
+
+    def __call__(
+        self,
+        stack: Stack,
+        state_dir: Path,
+        clock: Clock,
+        settings: Settings,
+        /,
+        *,
+        key: SumKey | None = None,
+    ) -> Awaitable[Runtime]: ...
 
 
 class RuntimePlugin(Protocol):
     """What the entry point of a runtime must name: a module, or anything with these two."""
 
     MANIFEST: RuntimeManifest
-    create: Callable[[Stack, Path, Clock, Settings], Awaitable[Runtime]]
+    create: Create
 
 
 def runtime_names() -> tuple[str, ...]:

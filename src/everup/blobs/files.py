@@ -2,17 +2,44 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 FILE_MODE, FOLDER_MODE = 0o600, 0o700
 FRESH = ".new"
 """Ends the name of a file that is being written; one that stays was cut short."""
 
+NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+
 
 def write_whole(path: Path, content: bytes) -> None:
     """Under its name only once it is synced; what was there is replaced."""
+    with _fresh(path, content) as fresh:
+        fresh.replace(path)
+
+
+def write_once(path: Path, content: bytes) -> None:
+    """The same, but that what is there already stays: of several who make it at once, all have that
+    of the first."""
+    with _fresh(path, content) as fresh:
+        try:
+            path.hardlink_to(fresh)
+        except FileExistsError:
+            pass
+        except OSError as error:
+            if error.errno not in NO_LINKS:
+                raise
+            fresh.replace(path)  # a file system without links
+        fresh.unlink(missing_ok=True)
+
+
+@contextmanager
+def _fresh(path: Path, content: bytes) -> Iterator[Path]:
+    """Written beside it and synced; what its user makes of it is synced at the end."""
     path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
     fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}{FRESH}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -21,7 +48,7 @@ def write_whole(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        fresh.replace(path)
+        yield fresh
     except BaseException:
         fresh.unlink(missing_ok=True)
         raise

@@ -7,7 +7,6 @@ its keys. A key is never shown, in no error and in no repr.
 from __future__ import annotations
 
 import os
-import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,13 +14,11 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
-from everup.blobs.files import FILE_MODE, read_bounded, write_whole
+from everup.blobs.key_file import KEY_BYTES, NoKey, make_key, read_key
 from everup.model.errors import AskAHuman
 
 NAME = "vault.key"
-KEY_BYTES = SALT_BYTES = 32
-HEX_BYTES = 2 * KEY_BYTES
-FILE_BYTES_MOST = 4096
+SALT_BYTES = 32
 COST, BLOCK, LANES = 2**14, 8, 1
 """Of scrypt: 16 MiB and some 50 ms, once in each life."""
 
@@ -64,32 +61,25 @@ def the_secret(state_dir: Path, words: str = "", source: str = "", *, may_make: 
         return Secret(source, words=words)
     path = state_dir / NAME
     try:
-        found = read_bounded(path, FILE_BYTES_MOST)
+        found = read_key(path)
         if found is None:
             if not may_make:
                 raise AskAHuman(
                     f"EVERUP_SECRET_KEY: nothing was given, and {path} is not there; what is kept "
                     "was sealed with a key: give that one, or put the file back. Nothing was lost"
                 )
-            found = secrets.token_hex(KEY_BYTES).encode()
-            write_whole(path, found + b"\n")
-        elif path.stat().st_mode & 0o077:
-            path.chmod(FILE_MODE)
+            found = make_key(path)
     except OSError as error:
         raise AskAHuman(
             f"{path}: {error.strerror or error}; let this user ({os.geteuid()}) read and write "
             "that folder, or give a key by EVERUP_SECRET_KEY"
         ) from error
-    text = found.strip()
-    try:
-        if len(text) != HEX_BYTES:
-            raise ValueError
-        return Secret(str(path), made=bytes.fromhex(text.decode("ascii")))
-    except ValueError:
+    except NoKey as error:
         raise AskAHuman(
-            f"{path}: {len(text)} characters that are no key of Everup's; put the file back as it "
-            "was, or give the key that was used by EVERUP_SECRET_KEY. Nothing was lost"
+            f"{path}: {error}; put the file back as it was, or give the key that was used by "
+            "EVERUP_SECRET_KEY. Nothing was lost"
         ) from None
+    return Secret(str(path), made=found)
 
 
 def _derived(root: bytes, salt: bytes, use: str) -> bytes:

@@ -39,7 +39,7 @@ def by_a_change(
     changed_s = remembered.unproven_since_s
     if not is_known(changed_s) or now_s - changed_s > settings.rollback_window_s:
         return found
-    before = remembered.safe_points[-1].version
+    before = remembered.ways_back[-1].version
     if only_files_differ(remembered.version, before):
         if not files_of(before):
             return found  # what they were was not kept: treated as any other illness
@@ -63,7 +63,7 @@ def by_a_change(
 def _what(remembered: ServiceState) -> str:
     if not remembered.has_other_number:
         return "it was changed"
-    then = remembered.safe_points[-1].instances
+    then = remembered.ways_back[-1].instances
     return f"it has {remembered.counted} instances in place of {then}"
 
 
@@ -80,7 +80,7 @@ def is_final(spec: ServiceSpec, remembered: ServiceState) -> bool:
     """Is all that was changed the number of instances, and can it not be as it was?"""
     if remembered.has_other_version or not remembered.has_other_number:
         return False
-    then = remembered.safe_points[-1].instances
+    then = remembered.ways_back[-1].instances
     return bool(number_stays(spec, remembered.counted, then))
 
 

@@ -37,7 +37,8 @@ async def compare(control: Control, first_id: str, second_id: str) -> Sequence[C
         GiveUp: there is none of this id, or its manifest is damaged. TryAgain: it cannot be read.
     """
     first, second = [await _held(control, one) for one in (first_id, second_id)]
-    return changes(first, second, await _deeds(control))
+    deeds = await _deeds(control)
+    return await asyncio.to_thread(changes, first, second, deeds)  # long files take long
 
 
 async def _held(control: Control, snapshot_id: str) -> Held:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from everup.loop.manifests import snapshot_from
 from everup.loop.pins import pin
 from everup.loop.ports import Shelf
-from everup.model.errors import AskAHuman, EverupError, TryAgain
+from everup.model.errors import AskAHuman, EverupError, HookFailed, TryAgain
 from everup.model.kinds import is_known
 from everup.model.observation import InstanceObservation
 from everup.model.runtime import Captured, KeptFile
@@ -84,6 +84,8 @@ class Gather:
                     await self._control.runtime.run_hook(name, DUMP, hook)
                 # Nothing of what it said: that may be the data, and manifests are plain.
                 said[name] = f"done in {self._control.clock.now() - begin_s:.1f} s"
+            except HookFailed as error:
+                said[name] = f"failed: it ended with {error.code}; its output is not kept"
             except (EverupError, TimeoutError) as error:
                 said[name] = f"failed: {str(error) or 'no end in time'}"[:OUTPUT_CHARS_MOST]
         return said

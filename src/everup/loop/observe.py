@@ -22,7 +22,7 @@ from everup.model.observation import (
     ServiceObservation,
 )
 from everup.model.state import Phase, StackState
-from everup.model.version import made_of, only_files_differ
+from everup.model.version import is_comparable, made_of, only_files_differ
 
 if TYPE_CHECKING:
     from everup.loop.control import Control
@@ -132,9 +132,9 @@ def _versions(control: Control, seen: Observation) -> list[Entry]:
         if newest.version == known:
             continue
         at_s = min(_changed_at_s(control, newest, known, seen.at_s), seen.at_s)
-        # Who counts otherwise than before, as another version of Everup may, saw no change.
-        is_same_scheme = known.partition(":")[0] == newest.version.partition(":")[0]
-        found.append(VersionSeen(at_s, name, newest.version, known if is_same_scheme else ""))
+        # Who counts otherwise than before (another Everup, another key) saw no change.
+        before = known if is_comparable(known, newest.version) else ""
+        found.append(VersionSeen(at_s, name, newest.version, before))
     return found
 
 

@@ -19,7 +19,7 @@ from everup.model.runtime import Capability, Captured
 from everup.model.safe_point import SafePoint
 from everup.model.snapshot import ServiceSnapshot, Snapshot
 from everup.model.state import StackState
-from everup.rollback_manager import still_held
+from everup.rollback_manager import held_by_a_restore, still_held
 from everup.safety import mode_in_force
 
 if TYPE_CHECKING:
@@ -61,6 +61,47 @@ async def unpin(control: Control, service: str, version: str, *, is_forced: bool
         async with asyncio.timeout(control.settings.action_deadline_s):
             reference = reference_of(control.stack.name, service, version)
             await control.runtime.unpin_image(service, reference)
+
+
+class Unwanted:
+    """Names that nobody wants any more and that are there all the same: the engine could not be
+    asked at the time, or the service had left the stack."""
+
+    def __init__(self) -> None:
+        self._since_s: dict[str, float] = {}
+
+    async def unpin(self, control: Control) -> None:
+        """Take away those that have not been wanted for longer than a name is given before it is
+        written down what for.
+
+        Raises:
+            TryAgain, GiveUp: the engine did not do it; what is left is tried again.
+        """
+        if not control.runtime.manifest.can(Capability.UNPIN_IMAGE):
+            return
+        now_s, most_s = control.clock.now(), control.settings.action_deadline_s
+        wanted, stack = wanted_names(control.stack.name, control.state), control.stack.name
+        async with asyncio.timeout(most_s):
+            given = await control.runtime.pinned_images()
+            over = {
+                reference: service
+                for reference, service in given.items()
+                if reference not in wanted and stack_in(reference) == word_of(stack)
+            }
+            self._since_s = {name: self._since_s.get(name, now_s) for name in over}
+            for reference, service in over.items():
+                if now_s - self._since_s[reference] > most_s:
+                    await control.runtime.unpin_image(service, reference)
+
+
+def wanted_names(stack: str, state: StackState) -> frozenset[str]:
+    """All that a safe point, a snapshot or a restore wants on an image."""
+    pairs = set(held_by_a_restore(state))
+    for mark in state.snapshots:
+        pairs |= set(mark.versions.items()) if mark.images else set()
+    points = [p for one in state.services.values() for p in one.safe_points]
+    pairs |= {(point.service, point.version) for point in points if point.reference}
+    return frozenset(reference_of(stack, service, version) for service, version in pairs)
 
 
 def reference_of(stack: str, service: str, version: str) -> str:

@@ -144,7 +144,12 @@ class Runtime(Protocol):
         """Keep the running image from being pruned; returns its content address."""
 
     async def unpin_image(self, service: str, reference: str) -> None:
-        """Take this reference away, if it is there, and nothing else: the image itself stays."""
+        """Take this reference away, if it is there, and nothing else: the image itself stays. One
+        of ours is taken away also of a service that has left the stack."""
+
+    async def pinned_images(self) -> Mapping[str, str]:
+        """Every reference that was given by `pin_image` and not taken away, in this life or in an
+        earlier one, and the service that it was given for."""
 
     async def isolate(self, service: str, instance: str | None = None) -> None:
         """Cut the service, or one instance of it, off from its peers."""

@@ -97,7 +97,7 @@ class Probations:
             if is_busy or remembered.owed_undo is not None:
                 continue
             if rules.begins_with_number(remembered):
-                version, then = remembered.version, remembered.safe_points[-1].instances
+                version, then = remembered.version, remembered.ways_back[-1].instances
                 found.append(
                     ProbationBegan(
                         *(control.clock.now(), name, version, version),
@@ -269,7 +269,7 @@ def _as_many_as_then(remembered: ServiceState, answers: Samples) -> Samples:
     was changed, CPU counts as it would be with as many as there were."""
     if not remembered.has_other_number:
         return answers
-    share = remembered.counted / remembered.safe_points[-1].instances
+    share = remembered.counted / remembered.ways_back[-1].instances
     since = np.where(answers.times_s >= remembered.recounted_at_s, share, 1.0)
     return replace(answers, cpu_ratio=answers.cpu_ratio * since)
 

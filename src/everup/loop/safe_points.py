@@ -240,7 +240,7 @@ class SafePoints:
         spec, remembered = control.stack.services[service], control.state.service(service)
         if version:
             kept, now = await self._both(control, service, version)
-            return kept.title or version, differences(kept, now)
+            return kept.title or version, await asyncio.to_thread(differences, kept, now)
         point = way_back(spec, remembered, control.settings)
         if isinstance(point, NoWayBack):
             raise GiveUp(point.reason)
@@ -248,7 +248,8 @@ class SafePoints:
         title = title_of(remembered, point, count)
         found = [f"replicas: {remembered.counted} → {count}"] if count else []
         if point.version != remembered.version:
-            found += differences(*await self._both(control, service, point.version))
+            both = await self._both(control, service, point.version)
+            found += await asyncio.to_thread(differences, *both)
         return title, found
 
     async def differs(self, control: Control, step: Step) -> Sequence[str]:
@@ -263,7 +264,8 @@ class SafePoints:
         if of_number_alone(parameters):
             return found
         version = str(parameters.get(TO, ""))
-        return [*found, *differences(*await self._both(control, step.target, version))]
+        both = await self._both(control, step.target, version)
+        return [*found, *await asyncio.to_thread(differences, *both)]
 
     async def _both(
         self, control: Control, service: str, version: str

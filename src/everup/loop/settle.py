@@ -21,6 +21,7 @@ from everup.model.scaling import BEFORE, COUNTS, INSTANCES, SIZES
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec
 from everup.model.state import InFlight, StackState
+from everup.model.version import is_comparable
 
 HAPPENS_IN_PLACE = frozenset(
     {ActionKind.CACHE_CLEAR, ActionKind.ISOLATE, ActionKind.REJOIN, ActionKind.FAILOVER}
@@ -129,6 +130,9 @@ def _went_back(
     is_untouched = all(
         flight.before.instances.get(i.name) == f"{i.identity}|{i.state}" for i in there
     )
+    known = [i.version for i in there if i.version]
+    if known and not is_untouched and not any(is_comparable(v, str(wanted)) for v in known):
+        return _half(flight, now_s, "interrupted: what runs cannot be compared with what was kept")
     if there and (is_untouched or all(i.state is InstanceState.RUNNING for i in there)):
         return _not(flight, now_s, "did not happen: it is the same as before")
     return _half(flight, now_s, "interrupted half-way: it is down")

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 KNOWN_MOST = 64
 CHARS_MOST = 300
 LINES_MOST = 60
+AGAIN_S = 60.0
+"""After a try that failed."""
 
 
 class ShownToPeople:
@@ -29,6 +31,7 @@ class ShownToPeople:
     def __init__(self) -> None:
         self._known: OrderedDict[str, tuple[str, ...]] = OrderedDict()
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._unread_s: dict[str, float] = {}
 
     def of(self, control: Control) -> Callable[[Proposal], tuple[str, ...] | None]:
         """Lines by proposal; None while they are being read."""
@@ -36,6 +39,10 @@ class ShownToPeople:
         def shown(proposal: Proposal) -> tuple[str, ...] | None:
             if proposal.kind is not ActionKind.EMERGENCY_ROLLBACK:
                 return ()
+            unread_s = self._unread_s.get(proposal.key)
+            if unread_s is not None and control.clock.now() - unread_s >= AGAIN_S:
+                del self._unread_s[proposal.key]
+                self._known.pop(proposal.key, None)
             if proposal.key in self._known:
                 return self._known[proposal.key]
             if proposal.key not in self._tasks:
@@ -56,8 +63,10 @@ class ShownToPeople:
             lines = await control.safe_points.differs(control, proposal.steps[0])
         except Exception as error:  # noqa: BLE001 - a stranger's runtime may raise anything
             lines = [f"what would differ cannot be shown: {str(error) or type(error).__name__}"]
+            self._unread_s[proposal.key] = control.clock.now()
         self._known[proposal.key] = tuple(line[:CHARS_MOST] for line in lines[:LINES_MOST])
         while len(self._known) > KNOWN_MOST:
-            self._known.popitem(last=False)
+            oldest, _ = self._known.popitem(last=False)
+            self._unread_s.pop(oldest, None)
         self._tasks.pop(proposal.key, None)
         control.wake("what differs is known")

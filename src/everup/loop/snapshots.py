@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from everup.loop.gather import Gather, OwnFiles, Parts
 from everup.loop.manifests import manifest_of, snapshot_from, users, with_sum
-from everup.loop.pins import held_images, unpin
+from everup.loop.pins import Unwanted, held_images, unpin
 from everup.loop.ports import Shelf
 from everup.loop.schedule import is_rest
 from everup.model.entries import (
@@ -38,6 +38,7 @@ from everup.model.snapshot import (
     SnapshotMark,
     SnapshotReason,
 )
+from everup.model.version import only_files_differ
 from everup.rollback_manager import is_due, to_drop
 from everup.rollback_manager.retain import all_safe, taken_at_s
 
@@ -47,6 +48,9 @@ if TYPE_CHECKING:
 OURSELVES = "everup"
 AGAIN_S = 60.0
 """After a try that failed."""
+
+FILES_EACH_S = 300.0
+"""Files that never rest are recorded no more often, or they would push out all that is older."""
 
 HARMS_MOST = 50
 ASKED_MOST = 4
@@ -74,9 +78,10 @@ class Snapshots:
         self._gather = Gather(control, shelf, own_files)
         self._task: asyncio.Task[None] | None = None
         self._one_at_a_time = asyncio.Lock()
-        self._changed_at_s = UNKNOWN
+        self._changed_at_s = self._files_at_s = self._files_since_s = UNKNOWN
         self._not_before_s = 0.0
         self._asked: set[asyncio.Task[Snapshot]] = set()
+        self._unwanted = Unwanted()
         self.held: set[str] = set()
         self.fault = ""
         self.kept = (0, 0)  # objects and bytes, as last counted
@@ -272,6 +277,12 @@ class Snapshots:
         """Somebody else's change is worth a snapshot, once it is over."""
         for entry in entries:
             match entry:
+                case VersionSeen(before=before) if only_files_differ(before, entry.version):
+                    if entry.service not in self._control.state.in_flight:
+                        self._files_at_s = self._control.clock.now()
+                        if not is_known(self._files_since_s):
+                            self._files_since_s = self._files_at_s
+                    continue
                 case VersionSeen(before=before) if before:
                     service = entry.service
                 case InstancesCounted(by=by) if by != OURSELVES:
@@ -311,10 +322,20 @@ class Snapshots:
         if is_known(self._changed_at_s):
             is_quiet = now_s - self._changed_at_s >= settings.change_quiet_s
             return SnapshotReason.CHANGE_SEEN if is_quiet else None
+        if is_known(self._files_at_s) and self._is_files_turn(now_s):
+            return SnapshotReason.CHANGE_SEEN
         if not is_known(at_s) and not is_complete:
             return None
         is_now = is_due(now_s, at_s, settings.snapshot_interval_s)
         return SnapshotReason.SCHEDULE if is_now else None
+
+    def _is_files_turn(self, now_s: float) -> bool:
+        settings, seen = self._control.settings, SnapshotReason.CHANGE_SEEN
+        each_s = max(settings.change_quiet_s, FILES_EACH_S * settings.time_scale)
+        marks = [mark for mark in self._control.state.snapshots if mark.reason is seen]
+        is_quiet = now_s - self._files_at_s >= settings.change_quiet_s
+        is_restless = now_s - self._files_since_s >= each_s
+        return is_due(now_s, taken_at_s(marks), each_s) and (is_quiet or is_restless)
 
     def _is_verify_due(self) -> bool:
         control = self._control
@@ -333,7 +354,7 @@ class Snapshots:
         return [(mark, reason) for mark, reason in found if mark is not None]
 
     async def _on_schedule(self, reason: SnapshotReason) -> None:
-        self._changed_at_s = UNKNOWN
+        self._changed_at_s = self._files_at_s = self._files_since_s = UNKNOWN
         await self._guarded(self._take_and_trim(reason))
 
     async def _take_and_trim(self, reason: SnapshotReason) -> None:
@@ -365,6 +386,7 @@ class Snapshots:
             if not lost:
                 await self._shelf.sweep([*users(wanted)])
         self.kept = await self._shelf.size()
+        await self._unwanted.unpin(self._control)
 
     async def _forget(self, over: Sequence[tuple[SnapshotMark, str]]) -> None:
         control = self._control

@@ -126,11 +126,12 @@ class ProcessSight:
 class KeptFile:
     """A configuration file that a service reads, as it was: `path` on the runtime's machine.
 
-    `digest`: SHA-256 in hex of its content. `content` None: it was not kept, and `why_not`; with a
+    `digest`: SHA-256 in hex of its content; it is compared and never shown, since a bare sum tells
+    a short secret. `content` None: it was not kept, and `why_not`; with a
     `digest` all the same, it was read before. `is_secret`: nobody is shown what is in it."""
 
     path: str
-    digest: str = ""
+    digest: str = field(default="", repr=False)
     content: bytes | None = field(default=None, repr=False)
     mode: int = 0o644
     uid: int = 0

@@ -26,6 +26,7 @@ from everup.model.restore import Restore
 from everup.model.safe_point import SafePoint, as_many
 from everup.model.snapshot import KeptVerified, SnapshotMark
 from everup.model.stack import ServiceSpec
+from everup.model.version import is_comparable
 
 ONE_SHOT_MOST_S = 60.0
 """Who ran for longer than this has served somebody, where nobody says that it runs once."""
@@ -175,16 +176,24 @@ class ServiceState:
         return self.changed_at_s
 
     @property
+    def ways_back(self) -> tuple[SafePoint, ...]:
+        """Safe points that can be compared with what runs, newest last: of others it could not be
+        proven that it went back to them."""
+        version = self.version
+        return tuple(p for p in self.safe_points if is_comparable(p.version, version))
+
+    @property
     def has_other_version(self) -> bool:
         """Does it run from something else than when it was last well?"""
-        known = self.safe_points
-        return bool(self.version and known) and known[-1].version != self.version
+        known = self.ways_back
+        return bool(known) and known[-1].version != self.version
 
     @property
     def has_other_number(self) -> bool:
         """Did somebody change how many instances there are, to others than when it was last well?
         What Everup scales of its own accord proves itself."""
-        then = self.safe_points[-1].instances if self.safe_points else 0
+        known = self.ways_back
+        then = known[-1].instances if known else 0
         is_other = bool(then and self.counted) and then != self.counted
         return is_other and is_known(self.recounted_at_s)
 

@@ -1,12 +1,14 @@
 """The parts of a version: what an instance is made of, and the configuration files that it reads.
 
-A runtime makes versions, everybody else only compares them. `1:4f1c.a0b1+9c2d`: before the `+` what
-it was made of, after it a digest of its files; none where no file of it is kept.
+A runtime makes versions, everybody else only compares them. `3-e5b0c4:4f1c.a0b1+9c2d`: how it was
+counted and with which key, what it was made of, and after the `+` a digest of its files; none where
+no file of it is kept. Two of another scheme say nothing of each other: not even that they differ.
 """
 
 from __future__ import annotations
 
 MARK = "+"
+SCHEME_END = ":"
 EMPTY = "empty"
 """In place of a digest: its folders are there, with no file in them. Unlike none, it can be gone
 back to, by taking away what came."""
@@ -30,3 +32,15 @@ def files_of(version: str) -> str:
 def only_files_differ(one: str, other: str) -> bool:
     """Are both made of the same, with other files?"""
     return one != other and bool(one) and made_of(one) == made_of(other)
+
+
+def scheme_of(version: str) -> str:
+    """How it was counted; "" where it does not say."""
+    scheme, end, _ = version.partition(SCHEME_END)
+    return scheme if end else ""
+
+
+def is_comparable(one: str, other: str) -> bool:
+    """Do they tell whether they are the same? Not where either is unknown, or was counted
+    otherwise: by another version of Everup, or with another key."""
+    return bool(one and other) and scheme_of(one) == scheme_of(other)

@@ -13,6 +13,7 @@ known by the versions that are there. Called by `loop.restores`.
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 
 from everup.model.kinds import UNKNOWN, InstanceState, Purpose
@@ -31,6 +32,7 @@ from everup.model.restore import (
 )
 from everup.model.settings import Settings
 from everup.model.state import StackState
+from everup.model.version import is_comparable
 
 NO_PART = "is not part of the stack any more"
 """Since the latest start of Everup: nobody looks at it, so that waiting for it has no end."""
@@ -103,14 +105,14 @@ def _forward(
         name = step.service
         if restore.is_done(name):
             there = _versions(observation, name)
-            if there and not there & {step.to_version}:
-                return Turn(f"{name} was changed by somebody else meanwhile")
+            if other := _is_other(name, there, {step.to_version}):
+                return Turn(other)
             continue
         if name not in observation.services:
             return Turn(f"{name} {NO_PART}")
         there = _versions(observation, name)
-        if there and not there & {step.from_version, step.to_version}:
-            return Turn(f"{name} was changed by somebody else meanwhile")
+        if other := _is_other(name, there, {step.from_version, step.to_version}):
+            return Turn(other)
         if state.service(name).purpose is Purpose.STOPPED:
             by = state.service(name).purpose_by
             waiting = _may_come_back(name, state, observation.at_s, settings)
@@ -175,8 +177,8 @@ def _beyond(restore: Restore, step: RestoreStep, state: StackState, there: set[s
     """Why nothing more is done to put it back; "" while something is."""
     name, remembered = step.service, state.service(step.service)
     title = step.from_title or step.from_version
-    if there and not there & {step.from_version, step.to_version}:
-        return f"{name} was changed by somebody else meanwhile, and is left as it is"
+    if other := _is_other(name, there, {step.from_version, step.to_version}):
+        return f"{other}, and is left as it is"
     if remembered.purpose is Purpose.STOPPED:
         return (
             f"{name} was stopped by {remembered.purpose_by} while it was being changed, and is "
@@ -214,6 +216,15 @@ def _undone(restore: Restore, service: str) -> str:
     """The action that a step back takes back; the restore itself where none has ended yet."""
     tries = restore.tries_of(service, is_back=False)
     return tries[-1].action_id if tries else restore.id
+
+
+def _is_other(name: str, there: Set[str], known: Set[str]) -> str:
+    """Why what is there is none of these; "" when one of them is, or nothing is there."""
+    if not there or there & known:
+        return ""
+    if any(is_comparable(one, other) for one in there for other in known):
+        return f"{name} was changed by somebody else meanwhile"
+    return f"{name} runs from what cannot be compared with what was kept any more"
 
 
 def _versions(observation: Observation, service: str) -> set[str]:

@@ -21,7 +21,7 @@ from everup.model.comparison import Aspect, Change, Deed
 from everup.model.kinds import ActionKind, is_known
 from everup.model.runtime import Captured, KeptFile
 from everup.model.snapshot import ServiceSnapshot, Snapshot
-from everup.rollback_manager.compare import NOISE, SINCE, bounded, of_content
+from everup.rollback_manager.compare import NOISE, SINCE, bounded, is_other_title, of_content
 from everup.rollback_manager.file_diff import FILES_MOST, file_differences
 from everup.rollback_manager.file_diff import SINCE as FILES_SINCE
 
@@ -102,7 +102,7 @@ def _of_service(name: str, first: Held, second: Held) -> Iterator[tuple[Aspect, 
     before, after = first.captured.get(name), second.captured.get(name)
     limits = list(_limits(old, new))
     if before is not None and after is not None:
-        if (before.title, before.image) != (after.title, after.image):
+        if before.image != after.image or is_other_title(before, after):
             yield Aspect.IMAGE, [f"{_named(before)} → {_named(after)}"]
         lines, sizes = list[str](), list[str]()
         for path, text in of_content(before.content, after.content, SINCE):

@@ -18,6 +18,12 @@ ONE_WAY = "one_way"
 STATEFUL = "stateful"
 """Name of the refusal for what keeps data; its files alone may go back all the same."""
 
+NOT_COMPARABLE = (
+    "what was kept of {} was counted otherwise than what runs now, by another version of Everup or "
+    "with another version.key, so that nobody could tell whether it went back; it is kept anew as "
+    "soon as it is well, and nothing was removed"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class NoWayBack:
@@ -38,7 +44,7 @@ def way_back(
         return _to_its_number(spec, remembered, no)
     if no is not None and no.name != STATEFUL:
         return no
-    others = [p for p in reversed(remembered.safe_points) if p.version != remembered.version]
+    others = [p for p in reversed(remembered.ways_back) if p.version != remembered.version]
     if others and not (others := [p for p in others if can_be_written(p, remembered.version)]):
         return NoWayBack(
             f"only configuration files of {spec.name} changed, and what they were was not kept"
@@ -51,9 +57,11 @@ def way_back(
         return NoWayBack(f"what {spec.name} runs from was not seen yet")
     if not remembered.safe_points:
         return NoWayBack(f"{spec.name} was not seen to be well for long enough yet")
+    if not remembered.ways_back:
+        return NoWayBack(NOT_COMPARABLE.format(spec.name), "not_comparable")
     if others:
         return others[0]
-    title = remembered.safe_points[-1].title
+    title = remembered.ways_back[-1].title
     return NoWayBack(
         f"nothing has changed: {spec.name} runs from what was last seen to be well ({title})"
     )
@@ -87,7 +95,7 @@ def _to_its_number(
     spec: ServiceSpec, remembered: ServiceState, no: NoWayBack | None
 ) -> SafePoint | NoWayBack:
     """Older data are no matter here, only that a service that keeps data has copies at all."""
-    point = remembered.safe_points[-1]
+    point = remembered.ways_back[-1]
     if no is not None and no.name == STATEFUL:
         text = (
             f"{spec.name} keeps data, and how many instances it has is not changed of Everup's own "

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from everup.model.runtime import Captured
+from everup.model.version import is_comparable
 from everup.rollback_manager.file_diff import BACK as FILES_BACK
 from everup.rollback_manager.file_diff import file_differences
 
@@ -40,7 +41,7 @@ SINCE = Words("is new", "is gone")
 def differences(kept: Captured, now: Captured) -> Sequence[str]:
     """What going back would change, now → then."""
     lines = []
-    if kept.title and kept.title != now.title:
+    if kept.title and is_other_title(kept, now):
         lines.append(f"runs from: {now.title or 'unknown'} → {kept.title}")
     for path, text in of_content(now.content, kept.content, BACK):
         if not path.startswith(NOISE):
@@ -48,6 +49,14 @@ def differences(kept: Captured, now: Captured) -> Sequence[str]:
     for line in file_differences(now.files, kept.files, FILES_BACK):
         lines.append(line if line.startswith("  ") else f"file {line}")
     return bounded(lines)
+
+
+def is_other_title(one: Captured, other: Captured) -> bool:
+    """Is it called otherwise, and otherwise made? A title may hold a sum, which is another one with
+    another key."""
+    if is_comparable(one.version, other.version) or one.content != other.content:
+        return one.title != other.title
+    return one.image != other.image
 
 
 def of_content(

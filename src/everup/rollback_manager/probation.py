@@ -21,6 +21,8 @@ from everup.model.stack import Stack
 from everup.model.state import ServiceState, StackState
 
 GOES_BACK = ActionKind.EMERGENCY_ROLLBACK
+RESTLESS_SPANS = 4
+"""Times to go back, after which one that is changed again and again is watched no longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ def begins(remembered: ServiceState, going_to: str, version: str) -> bool:
     not within one. `going_to`: where the action under way leads, "" for nowhere."""
     if remembered.probation is not None or version == going_to:
         return False
-    return not remembered.safe_points or version != remembered.safe_points[-1].version
+    return not remembered.ways_back or version != remembered.ways_back[-1].version
 
 
 def begins_with_number(remembered: ServiceState) -> bool:
@@ -87,11 +89,16 @@ def end_of(
         text = f"it is with a person: {remembered.with_a_person}"
         return End(ProbationEnding.ESCALATED, text)
     watched_s = now_s - since_s(probation, remembered)
-    newest = remembered.safe_points[-1] if remembered.safe_points else None
-    if newest is not None and newest.version == remembered.version and not is_other:
+    newest = remembered.ways_back[-1] if remembered.ways_back else None
+    is_undecided = has_incident or remembered.owed_undo is not None  # it ran so, and was not well
+    is_as_before = newest is not None and newest.version == remembered.version and not is_other
+    if newest is not None and is_as_before and not is_undecided:
         if newest.kept_at_s >= probation.began_at_s:
             return End(ProbationEnding.SAFE_POINT, f"well over {watched_s:.0f} s of watching")
         return End(ProbationEnding.SAFE_POINT, f"{newest.title}, which was safe, runs as before")
+    if now_s - probation.began_at_s > RESTLESS_SPANS * settings.rollback_window_s:
+        text = f"it was changed again and again for {now_s - probation.began_at_s:.0f} s"
+        return End(ProbationEnding.ESCALATED, f"{text}, so that nothing could be proven")
     if watched_s > settings.rollback_window_s and not has_incident:
         text = f"it was not proven to be well within {settings.rollback_window_s:g} s"
         return End(ProbationEnding.ESCALATED, text)

@@ -27,8 +27,9 @@ from everup.model.settings import Settings
 from everup.model.snapshot import Snapshot
 from everup.model.stack import ServiceSpec, Stack
 from everup.model.state import StackState
-from everup.model.version import only_files_differ
+from everup.model.version import is_comparable, only_files_differ
 from everup.rollback_manager.choose import (
+    NOT_COMPARABLE,
     ONE_WAY,
     NoWayBack,
     forbidden,
@@ -192,6 +193,8 @@ def _refusals(
     elif not runs.version:
         text = f"what {name} runs from was not seen, so that there would be no way back"
         yield RestoreRefusal(name, "not_seen", text)
+    elif not is_comparable(wanted.version, runs.version):
+        yield RestoreRefusal(name, "not_comparable", NOT_COMPARABLE.format(name))
     elif (name, wanted.version) in found:
         trouble, text = found[name, wanted.version]
         yield RestoreRefusal(name, trouble, text)

@@ -3,8 +3,8 @@
 Flows in: what the journal remembers of them, the time, settings. Flows out: whether one is due, and
 what is dropped with the reason. Called by `loop.snapshots`, which does it.
 
-Dropped first is what a newer one holds too, then the oldest. Never: the newest of all, the newest
-safe one, one that is in use.
+Dropped first is what a newer one holds too, then the oldest; what a person took goes after all
+others. Never: the newest of all, the newest safe one, one that is in use.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def to_drop(
     points = [p for one in state.services.values() for p in one.safe_points]
     stays = {image for mark in marks if mark.id in kept for image in mark.images}
     stays |= {*running, *(p.image for p in points if p.reference)}
-    for mark in [mark for mark in marks if mark.id not in kept]:
+    for mark in sorted((m for m in marks if m.id not in kept), key=_is_by_hand):
         if held_bytes(marks, points, running) <= settings.pinned_images_total_bytes:
             break
         if stays.issuperset(mark.images):
@@ -155,12 +155,16 @@ def still_held(state: StackState, service: str, version: str) -> bool:
 
 def _least(marks: Sequence[SnapshotMark], kept: Collection[str]) -> SnapshotMark | None:
     """The one that is missed least."""
-    may = [mark for mark in marks if mark.id not in kept]
+    may = sorted((mark for mark in marks if mark.id not in kept), key=_is_by_hand)
     for mark in may:
         later = marks[marks.index(mark) + 1 :]
-        if mark.reason is not SnapshotReason.BY_HAND and any(_holds_all(o, mark) for o in later):
+        if not _is_by_hand(mark) and any(_holds_all(o, mark) for o in later):
             return mark
     return may[0] if may else None
+
+
+def _is_by_hand(mark: SnapshotMark) -> bool:
+    return mark.reason is SnapshotReason.BY_HAND
 
 
 def _holds_all(other: SnapshotMark, mark: SnapshotMark) -> bool:

@@ -8,7 +8,8 @@ from everup.app.leaving import folder as files
 
 
 def filled(folder: Path) -> Path:
-    ours = ("journal.sqlite3", "journal.sqlite3-wal", "everup.pid", "everup.log", "lock", "token")
+    ours = ["journal.sqlite3", "journal.sqlite3-wal", "everup.pid", "everup.log", "lock", "token"]
+    ours += ["version.key", "version.key.damaged", "version.key.0a1b2c3d.new"]
     for name in ours:
         (folder / name).write_text("x")
     for name in (
@@ -38,12 +39,13 @@ def test_what_is_a_strangers_stays_and_is_named(tmp_path: Path) -> None:
     (tmp_path / "logs" / "everup.log.1").unlink()
     (tmp_path / "logs").rmdir()
     (tmp_path / "logs").symlink_to("/etc")
-    lock, token, stays = files.remove(tmp_path, ())
+    lock, token, key, stays = files.remove(tmp_path, ())
     assert "token: whether it is Everup's cannot be seen" in token
     assert "lock: whether it is Everup's cannot be seen" in lock
+    assert "version.key: whether it is Everup's cannot be seen" in key
     assert "thesis.txt" in stays
     assert "history/of-rome.txt" in stays
-    kept = ["history", "lock", "logs", "thesis.txt", "token"]
+    kept = ["history", "lock", "logs", "thesis.txt", "token", "version.key"]
     assert sorted(path.name for path in tmp_path.iterdir()) == kept
     assert [path.name for path in (tmp_path / "history").iterdir()] == ["of-rome.txt"]
 

@@ -62,7 +62,7 @@ def test_a_hundred_services_are_all_started() -> None:
         names = [f"s{n:03}" for n in range(100)]
         world = World(observing(*names), Settings().scaled(0.1))
         async with brought_up(world):
-            await until(lambda: len(world.runtime.did) >= 100)
+            await until(lambda: len(world.runtime.did) >= 100, 60.0)
             return len(world.runtime.did)
 
     assert asyncio.run(story()) == 100

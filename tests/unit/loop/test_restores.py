@@ -62,6 +62,9 @@ class Runtime(small_world.Runtime):
     async def unpin_image(self, service: str, reference: str) -> None:
         self.kept.discard(reference)
 
+    async def pinned_images(self) -> dict[str, str]:
+        return dict.fromkeys(self.kept, "")
+
 
 class Snapshots:
     """As the store of snapshots will answer."""

@@ -153,3 +153,13 @@ def test_a_rollback_of_the_dead_that_changed_nothing_was_no_attempt() -> None:
     found = settled(going, begun)
     assert found is not None
     assert (found.outcome, found.has_happened) == (OutcomeState.FAILED, True)
+
+
+def test_whether_a_rollback_happened_is_not_told_by_versions_that_are_counted_otherwise() -> None:
+    step = Step(ActionKind.EMERGENCY_ROLLBACK, "a", {"from": "2:bad", "to": "2:good"})
+    going = replace(flight(ActionKind.EMERGENCY_ROLLBACK), step=step)
+    fresh = up("a")
+    for version, has_happened in (("3-aaaaaa:x", True), ("2:else", False), ("", False)):
+        found = settled(going, replace(fresh, instance=replace(fresh.instance, version=version)))
+        assert found is not None
+        assert (found.outcome, found.has_happened) == (OutcomeState.FAILED, has_happened)

@@ -217,6 +217,19 @@ def test_somebody_elses_change_is_left_as_it_is() -> None:
     assert "db was changed by somebody else" in world.restore.ended_because
 
 
+def test_what_is_counted_otherwise_meanwhile_is_left_and_nobody_is_blamed() -> None:
+    world = World([])
+    for _ in range(2):
+        go = world.ask()
+        assert isinstance(go, Go)
+        world.act(go)
+    world.runs["db"] = "3-aaaaaa:counted"
+    assert world.play() is RestoreEnding.STUCK
+    assert world.runs["db"] == "3-aaaaaa:counted"
+    assert "db runs from what cannot be compared" in world.restore.ended_because
+    assert "somebody else" not in world.restore.ended_because
+
+
 def test_who_is_no_part_of_the_stack_any_more_is_not_waited_for() -> None:
     world = World([])
     go = world.ask()

@@ -65,6 +65,43 @@ class TestWayBack:
         assert way_back(spec, remembered(NEW, point()), SETTINGS) == point()
 
 
+class TestAnotherScheme:
+    """Where versions are counted otherwise than then, what was kept is no way back."""
+
+    NOW = "3-aaaaaa:new.a"
+
+    def test_what_was_kept_then_is_none_and_it_says_why(self) -> None:
+        known = remembered(self.NOW, point("2:older.a"), point("2:old.a"))
+        assert known.ways_back == ()
+        assert not known.has_other_version
+        assert not known.unproven_since_s >= 0
+        found = way_back(service("a"), known, SETTINGS)
+        assert isinstance(found, NoWayBack)
+        assert found.name == "not_comparable"
+        assert "version.key" in found.reason
+
+    def test_also_where_the_number_is_another_one(self) -> None:
+        known = remembered(self.NOW, point("2:old.a"), counted=3, recounted_at_s=NOW_S - 20)
+        assert not known.has_other_number
+        assert isinstance(way_back(service("a"), known, SETTINGS), NoWayBack)
+
+    def test_what_was_kept_since_is_one_whatever_lies_before_or_after_it(self) -> None:
+        since = point("3-aaaaaa:old.a")
+        for points in ((point("2:old.a"), since), (since, point("3-bbbbbb:old.a"))):
+            known = remembered(self.NOW, *points)
+            assert known.ways_back == (since,)
+            assert known.has_other_version
+            assert way_back(service("a"), known, SETTINGS) == since
+
+    def test_its_title_alone_is_no_difference(self) -> None:
+        then = Captured("a", {"env": {"A": "1"}}, "2:x", title="configuration 0a1b")
+        now = replace(then, version="3-aaaaaa:y", title="configuration 2c3d")
+        assert list(differences(then, now)) == []
+        other = replace(now, content={"env": {"A": "2"}})
+        assert "env.A: another value" in differences(then, other)
+        assert "runs from: configuration 2c3d → configuration 0a1b" in differences(then, other)
+
+
 def well(version: str = NEW, *, for_s: float = 60.0) -> InstanceObservation:
     one = up("a")
     assert one.probe is not None

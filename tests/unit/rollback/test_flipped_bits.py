@@ -93,6 +93,11 @@ class Kept(Lab):
         await until(lambda: all(control.state.service(n).version == NEW for n in NAMES))
         return snapshot.id
 
+    @staticmethod
+    def is_kept(control: Control, name: str, version: str) -> bool:
+        """Is this a safe point of it?"""
+        return any(p.version == version for p in control.state.service(name).safe_points)
+
     def files(self) -> list[Path]:
         """All that lies in the vault."""
         found = (path for path in (self.folder / "vault").rglob("*") if path.is_file())
@@ -179,6 +184,8 @@ def test_each_is_named_and_what_needs_it_refuses_before_anything_is_touched(
     async def story() -> None:
         async with lab.life() as control:
             snapshot_id = await lab.deploy(control)
+            # else all that lies there is needed: a flip may keep the new ones from being kept
+            await until(lambda: all(lab.is_kept(control, name, NEW) for name in NAMES))
             needs = await lab.needs(control, snapshot_id)
             assert needs.needed <= {path.name for path in lab.files()}
             assert not (await control.snapshots.verify("ann")).harms

@@ -218,3 +218,13 @@ def test_a_snapshot_is_a_target_whole_or_in_part() -> None:
 
 def test_a_spec_is_not_one_way_unless_said() -> None:
     assert not ServiceSpec("a").is_one_way
+
+
+def test_what_was_counted_otherwise_is_refused_since_it_could_not_be_proven() -> None:
+    runs = now(CHAIN, "2:old")
+    plan = planned(CHAIN, target("web", "db"), runs=runs)
+    assert isinstance(plan, RestorePlan)
+    assert {(r.service, r.name) for r in plan.refusals} == {
+        ("web", "not_comparable"),
+        ("db", "not_comparable"),
+    }

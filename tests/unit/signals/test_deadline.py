@@ -43,15 +43,36 @@ def test_silence_while_we_listened_counts(run: Run) -> None:
     run(test)
 
 
-@pytest.mark.parametrize(("held_up_s", "proves_nothing"), [(1.5, True), (0.6, False)])
+@pytest.mark.parametrize(("held_up_s", "proves_nothing"), [(0.4, True), (0.05, False)])
 def test_silence_while_we_were_deaf_proves_nothing(
     run: Run, held_up_s: float, proves_nothing: bool
 ) -> None:
+    """Held up at the end of whatever is waited for."""
+
+    async def test(loop: VirtualLoop) -> None:
+        def again() -> None:
+            loop.hold_up(held_up_s)
+            loop.call_later(0.45, again)
+
+        loop.call_later(0.45, again)
+        with pytest.raises(DeadlinePassed) as passed:
+            await within(2.0, asyncio.sleep(60))
+        assert passed.value.proves_nothing is proves_nothing
+        assert loop.time() <= 1000.0 + 2 * 2.0 + 8 * held_up_s
+
+    run(test)
+
+
+@pytest.mark.parametrize(("held_up_s", "ends_at_s"), [(0.6, 1002.2), (1.5, 1003.6)])
+def test_who_was_deaf_listens_once_more(run: Run, held_up_s: float, ends_at_s: float) -> None:
+    """What came meanwhile is heard then; who stays silent was silent for the whole time."""
+
     async def test(loop: VirtualLoop) -> None:
         loop.call_later(0.1, loop.hold_up, held_up_s)
         with pytest.raises(DeadlinePassed) as passed:
             await within(2.0, asyncio.sleep(60))
-        assert passed.value.proves_nothing is proves_nothing
+        assert not passed.value.proves_nothing
+        assert loop.time() == pytest.approx(ends_at_s)
 
     run(test)
 
@@ -63,6 +84,20 @@ def test_an_answer_that_lay_ready_while_we_were_deaf_is_taken(run: Run) -> None:
             return "well"
 
         loop.call_later(0.1, loop.hold_up, 1.0)
+        assert await within(2.0, answer()) == "well"
+
+    run(test)
+
+
+def test_an_answer_that_lies_ready_at_the_end_is_taken(run: Run) -> None:
+    async def test(loop: VirtualLoop) -> None:
+        async def answer() -> str:
+            await asyncio.sleep(1.8)
+            for _ in range(3):  # as reading and parsing take
+                await asyncio.sleep(0)
+            return "well"
+
+        loop.call_later(1.7, loop.hold_up, 0.45)
         assert await within(2.0, answer()) == "well"
 
     run(test)

@@ -16,6 +16,8 @@ from everup.app.access.token import NAME as TOKEN
 from everup.app.engine import JOURNAL_FILE, VAULT_FOLDER
 from everup.app.rooms import HISTORY_FOLDER, LOGS_FOLDER
 from everup.blobs.key import NAME as VAULT_KEY
+from everup.blobs.sum_key import DAMAGED
+from everup.blobs.sum_key import NAME as VERSION_KEY
 from everup.logbook.book import FILE_NAME
 from everup.routing import NOTES_FILE
 
@@ -40,7 +42,7 @@ ROOMS = (
 FORMER = "safe_points"
 """Where that lay once."""
 
-UNMARKED = ("areas", "lock", TOKEN, VAULT_KEY)
+UNMARKED = ("areas", "lock", TOKEN, VAULT_KEY, VERSION_KEY)
 """Nothing in them says whose they are; beside a stranger's files they are left."""
 
 SHOWN_MOST = 5
@@ -59,6 +61,7 @@ WORDS = {
     TOKEN: "the token of callers from elsewhere",
     VAULT_FOLDER: "what was kept to go back to",
     VAULT_KEY: "the key of what was kept",
+    VERSION_KEY: "the key of versions",
     FORMER: "what was kept to go back to",
     "instances": "notes on processes",
     "declared": "notes on processes",
@@ -83,7 +86,8 @@ _INSIDE = {
 _KNOWN = re.compile(
     rf"({re.escape(JOURNAL_FILE)}(-wal|-shm|-journal)?|{re.escape(FILE_NAME)}(\.\d+)?"
     rf"|router\.(new|bad)|everup\.pid|everup\.\d+|lock|{TOKEN}|\.{TOKEN}\.\d+"
-    rf"|{re.escape(VAULT_KEY)}(\.[0-9a-f]{{8}}\.new)?)$"
+    rf"|({re.escape(VAULT_KEY)}|{re.escape(VERSION_KEY)})(\.[0-9a-f]{{8}}\.new)?"
+    rf"|{re.escape(VERSION_KEY + DAMAGED)})$"
 )
 
 

@@ -80,11 +80,12 @@ class Stage:
 
     def settle(self, true_s: float = 60.0) -> bool:
         """Waits until every service is healthy and no incident of the chapter is open."""
+        return self.wait(self.is_settled, true_s)
+
+    def is_settled(self) -> bool:
+        """Every service is healthy, and no incident of the chapter is open."""
         watcher = self.watcher
-        return self.wait(
-            lambda: watcher.is_calm() and all(i["state"] != "open" for i in watcher.incidents),
-            true_s,
-        )
+        return watcher.is_calm() and all(i["state"] != "open" for i in watcher.incidents)
 
     def has_ended(self, service: str, state: str) -> bool:
         """The chapter's incident on the service ended that way."""

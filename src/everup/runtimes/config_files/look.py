@@ -1,10 +1,10 @@
 """Find the configuration files below some places, and read them. Blocks: call it in a thread.
 
 Flows in: `Source`s, each a file or a small folder. Flows out: `KeptFile`s, a digest that is equal
-for equal ones, and when they last changed. Only regular files are opened, no link is followed (also
-none that comes while one looks, see `reach`), and everything is bounded: what is too many or too
-large is not kept, with the reason. A file is read again only when the kernel says that it may be
-another one.
+for equal ones and made with a key, since it is shown, and when they last changed. Only regular
+files are opened, no link is followed (also none that comes while one looks, see `reach`), and
+everything is bounded: what is too many or too large is not kept, with the reason. A file is read
+again only when the kernel says that it may be another one.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from everup.model.runtime import KeptFile
+from everup.model.sums import SumKey
 from everup.model.version import EMPTY
 from everup.runtimes.config_files.reach import folder_of
 
@@ -96,8 +97,8 @@ class Look:
 class Looker:
     """Remembers what it has read. One thread at a time."""
 
-    def __init__(self, now_s: Callable[[], float]) -> None:
-        self._now_s = now_s
+    def __init__(self, now_s: Callable[[], float], key: SumKey) -> None:
+        self._now_s, self._key = now_s, key
         self._known: OrderedDict[str, _Known] = OrderedDict()
 
     def look(self, sources: Sequence[Source], *, with_content: bool = False) -> Look:
@@ -118,7 +119,7 @@ class Looker:
             if file.digest:
                 changed_at_s = max(changed_at_s, since_s)
             kept.append(file)
-        digest = digest_of(kept)
+        digest = digest_of(kept, self._key)
         if not kept and any(_is_folder(source) for source in sources):
             digest = EMPTY
         return Look(tuple(kept), digest, changed_at_s)
@@ -230,10 +231,10 @@ def read_whole(at: str) -> tuple[bytes, os.stat_result]:
     raise OSError(errno.EBUSY, "it is being written")
 
 
-def digest_of(files: Sequence[KeptFile]) -> str:
+def digest_of(files: Sequence[KeptFile], key: SumKey) -> str:
     """Equal for equal files with equal owners and modes; of those whose content is known."""
     parts = [f"{f.path}\0{f.digest}\0{f.mode:o}\0{f.uid}\0{f.gid}" for f in files if f.digest]
-    return hashlib.sha256("\0\0".join(parts).encode()).hexdigest()[:DIGITS] if parts else ""
+    return key.sum("files", "\0\0".join(parts), DIGITS) if parts else ""
 
 
 def _is_folder(source: Source) -> bool:

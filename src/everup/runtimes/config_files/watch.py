@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from everup.model.errors import TryAgain
 from everup.model.kinds import UNKNOWN
+from everup.model.sums import SumKey
 from everup.runtimes.config_files.look import Look, Looker, Source
 
 WAIT_S = 0.5
@@ -39,11 +40,19 @@ NOTHING = Sight()
 class Watch:
     """Use on one loop."""
 
-    def __init__(self, now_s: Callable[[], float], *, wait_s: float = WAIT_S) -> None:
-        self._now_s, self._wait_s = now_s, wait_s
-        self._looker, self._lock = Looker(now_s), threading.Lock()
+    def __init__(
+        self,
+        now_s: Callable[[], float],
+        key: SumKey,
+        *,
+        wait_s: float = WAIT_S,
+        most_s: float = READ_MOST_S,
+    ) -> None:
+        self._now_s, self._wait_s, self._most_s = now_s, wait_s, most_s
+        self._looker, self._lock = Looker(now_s, key), threading.Lock()
         self._sights: dict[str, Sight] = {}
         self._pass: asyncio.Future[Mapping[str, Look]] | None = None
+        self._began_s = 0.0
 
     def of(self, key: str) -> Sight:
         """As last seen."""
@@ -61,6 +70,7 @@ class Watch:
         if self._pass is None and any(wanted.values()):
             asked = dict(wanted)
             self._pass = in_daemon(lambda: self._looks(asked))
+            self._began_s = asyncio.get_running_loop().time()
         going = self._pass
         if going is None:
             return
@@ -77,6 +87,9 @@ class Watch:
         Raises:
             TryAgain: their disk does not answer, or one that was read before cannot be read now.
         """
+        if self._pass is not None and not self._pass.done():  # a look may have begun just now
+            since_s = asyncio.get_running_loop().time() - self._began_s
+            await asyncio.wait({self._pass}, timeout=max(0.0, self._most_s - since_s))
         if self.hangs:
             raise TryAgain("the disk of its configuration files does not answer")
         look = await bounded(lambda: self._contents(sources), "its configuration files")

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 from everup.loop.ports import Clock
 from everup.model.settings import Settings
 from everup.model.stack import Stack
+from everup.model.sums import SumKey
 from everup.runtimes.docker.manifest import MANIFEST
+from everup.runtimes.life_key import key_of_this_life
 
 if TYPE_CHECKING:  # what talks to an engine takes long to load: not for whoever only reads
     from everup.runtimes.docker.engine import Engine
@@ -27,10 +29,12 @@ async def create(
     clock: Clock,
     settings: Settings,
     *,
+    key: SumKey | None = None,
     engine: Engine | None = None,
 ) -> DockerRuntime:
     """A runtime over this project's containers, open. The engine is the one that DOCKER_HOST, the
-    current context, or the usual socket leads to.
+    current context, or the usual socket leads to. `key`: versions are made with it; without one
+    they hold for this life.
 
     Raises:
         GiveUp, TryAgain: there is no engine, or it does not answer.
@@ -38,7 +42,9 @@ async def create(
     from everup.runtimes.docker.engine import Engine
     from everup.runtimes.docker.runtime import DockerRuntime
 
-    runtime = DockerRuntime(stack, state_dir, clock, settings, engine or Engine())
+    runtime = DockerRuntime(
+        stack, state_dir, clock, settings, engine or Engine(), key or key_of_this_life()
+    )
     await runtime.open()
     return runtime
 

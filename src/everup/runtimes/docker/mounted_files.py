@@ -17,6 +17,7 @@ from everup.model.errors import EverupError, GiveUp
 from everup.model.kinds import InstanceState, is_known
 from everup.model.runtime import Captured, KeptFile
 from everup.model.stack import Stack
+from everup.model.sums import SumKey
 from everup.runtimes.config_files import (
     Change,
     FileExchange,
@@ -44,10 +45,16 @@ class MountedFiles:
     """Use on one loop."""
 
     def __init__(
-        self, stack: Stack, folder: Path, clock: Clock, hands: Hands, paths: HostPaths
+        self,
+        stack: Stack,
+        folder: Path,
+        clock: Clock,
+        key: SumKey,
+        hands: Hands,
+        paths: HostPaths,
     ) -> None:
         self._stack, self._hands, self._paths = stack, hands, paths
-        self._watch = Watch(clock.now)
+        self._watch = Watch(clock.now, key)
         self._exchange = FileExchange(folder / NOTES, clock.now)
         self._written: frozenset[str] = frozenset()
         self._read: frozenset[str] = frozenset()

@@ -67,6 +67,22 @@ class Replacer(Settler):
             await self._hands.stop(old, 0.0, may_kill=True)
         await self._to_its_end(old, self._exchange(old, blueprint, end, is_kept=False))
 
+    async def put_back(self, old: Container, before: Blueprint, grace_s: float) -> str:
+        """The one that was replaced has its place again; where it has gone already, one that is
+        made of what it was made of. What could not be had, in words.
+
+        Raises:
+            GiveUp, TryAgain: it is not there any more, and another one was not possible.
+        """
+        aside = next((a for a in self.asides() if a.old == old.id and a.is_started), None)
+        if aside is None:
+            new = await self._hands.look(old.name)
+            await self.replace(new, before, grace_s, may_lose_layer=True)
+            return ""
+        work = self._put_back(replace(aside, new=self._newest(aside)))
+        said: str = await self._calls.to_its_end(exchange_of(old.name), work)
+        return said
+
     async def quarantine(self, old: Container, blueprint: Blueprint, keep_s: float) -> str:
         """The same, but the old one is frozen and taken off its networks, not ended.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from everup.model.observation import Instance
 from everup.model.runtime import Captured, KeptFile, Listing, ProcessSight, RuntimeEvent
 from everup.model.settings import Settings
 from everup.model.stack import HookSpec, Limits, Stack
+from everup.model.sums import SumKey
 from everup.model.version import with_files
 from everup.runtimes.docker import hooks, sights, talking
 from everup.runtimes.docker.accounting import Usage
@@ -45,6 +46,7 @@ from everup.runtimes.docker.manifest import MANIFEST
 from everup.runtimes.docker.meter import Meter
 from everup.runtimes.docker.mounted_files import MountedFiles
 from everup.runtimes.docker.nearness import Nearness
+from everup.runtimes.docker.pinned import Pinned
 from everup.runtimes.docker.plans import Plans
 from everup.runtimes.docker.rehearsal.marks import sweep_quietly
 from everup.runtimes.docker.replace import Replacer
@@ -52,9 +54,8 @@ from everup.runtimes.docker.restraints import Restraints
 from everup.runtimes.docker.roster import Roster
 from everup.runtimes.docker.standby import Standby
 from everup.runtimes.docker.stopping import stop_everything
-from everup.runtimes.docker.store import PINNED, WATCHED, Store
+from everup.runtimes.docker.store import WATCHED, Store
 from everup.runtimes.docker.versioning import Versions
-from everup.runtimes.docker.versions import image_of
 from everup.runtimes.docker.ways_back import WaysBack
 from everup.runtimes.docker.witness import Witness
 from everup.runtimes.giving import every_room, give_back
@@ -72,31 +73,35 @@ class DockerRuntime:
     manifest = MANIFEST
 
     def __init__(
-        self, stack: Stack, state_dir: Path, clock: Clock, settings: Settings, engine: Engine
+        self,
+        stack: Stack,
+        state_dir: Path,
+        clock: Clock,
+        settings: Settings,
+        engine: Engine,
+        key: SumKey,
     ) -> None:
         self._stack, self._clock, self._engine = stack, clock, engine
-        self._settings = settings
-        scale = settings.time_scale
+        self._settings, scale = settings, settings.time_scale
         self._turns = {name: asyncio.Lock() for name in stack.services}
         self._turn_wait_s = max(TURN_WAIT_S * scale, TURN_WAIT_LEAST_S)
         home = state_dir / "docker"
         self._store = Store(home)
-        self._guard = Guard(engine, stack.name)
-        self._calls = Calls(clock)
+        self._guard, self._calls = Guard(engine, stack.name), Calls(clock)
         self._roster = Roster(engine, clock, stack.name, tuple(stack.services), scale)
         self._hands = Hands(engine, clock, self._calls)
         self._replacer = Replacer(engine, clock, self._calls, self._hands, self._store, scale)
         self._plans = Plans(engine, self._store, self._replacer.moved)
-        self._images = Images(engine)
+        self._images, self._disks = Images(engine), Disks(clock, scale)
+        self._pinned = Pinned(self._images, self._store)
         self._copies = Copies(engine, self._calls, self._hands, self._replacer)
         self._isolation = Isolation(engine, self._store)
         self._meter, self._nearness = Meter(engine), Nearness(engine)
-        self._disks = Disks(clock, scale)
         self._standby = Standby(engine, self._hands, self._store)
         self._limits = LimitKeeper(engine, self._hands, self._store, self._meter.peak)
-        self._versions = Versions(self._limits, self._isolation)
+        self._versions = Versions(key, self._limits, self._isolation)
         self._paths = HostPaths(engine, self._nearness)
-        self._files = MountedFiles(stack, home, clock, self._hands, self._paths)
+        self._files = MountedFiles(stack, home, clock, key, self._hands, self._paths)
         parts = (self._images, self._plans, self._replacer, self._hands, self._calls)
         self._ways = WaysBack(*parts, self._versions, self._files)
         self._asked = Asked(self._store, known=self._roster.container, ours=self._calls)
@@ -179,9 +184,8 @@ class DockerRuntime:
                 raise GiveUp(f"{service} has no container; docker compose up -d {service} makes it")
             for container in found:
                 if await self._plans.is_another(container) and not container.is_running:
-                    await self._replacer.replace(
-                        container, await self._plans.next_of(container), 0.0
-                    )
+                    plan = await self._plans.next_of(container)
+                    await self._replacer.replace(container, plan, 0.0)
                 else:
                     await self._hands.start(container)
 
@@ -210,9 +214,8 @@ class DockerRuntime:
         async with self._turn(service):
             for container in await self._containers(service, instance):
                 if await self._plans.is_another(container):
-                    await self._replacer.replace(
-                        container, await self._plans.next_of(container), grace_s
-                    )
+                    plan = await self._plans.next_of(container)
+                    await self._replacer.replace(container, plan, grace_s)
                 else:
                     said = await self._hands.restart(
                         container,
@@ -227,17 +230,15 @@ class DockerRuntime:
         """A fresh container of the same declaration for each."""
         async with self._turn(service):
             for container in await self._containers(service, instance):
-                await self._replacer.replace(
-                    container, await self._plans.next_of(container), grace_s
-                )
+                plan = await self._plans.next_of(container)
+                await self._replacer.replace(container, plan, grace_s)
 
     async def set_instances(self, service: str, count: int, *, leaving: Sequence[str] = ()) -> None:
         """Have this many; those in `leaving` leave first, then the highest-numbered ones."""
         async with self._turn(service):
             if not 1 <= count <= INSTANCES_MOST:
-                raise GiveUp(
-                    f"instances: {count} is not between 1 and {INSTANCES_MOST}; use stop for none"
-                )
+                most = INSTANCES_MOST
+                raise GiveUp(f"instances: {count} is not between 1 and {most}; use stop for none")
             found = await self._containers(service, None)
             if not found:
                 raise GiveUp(f"{service} has no container; docker compose up -d {service} makes it")
@@ -317,19 +318,19 @@ class DockerRuntime:
     async def pin_image(self, service: str, reference: str) -> str:
         """Tag the image that runs, so that it is not pruned; its id."""
         async with self._turn(service):
-            found = await self._containers(service, None)
-            if not found:
-                raise GiveUp(f"{service} has no container, so that no image of it runs")
-            image = image_of(found[-1])
-            self._store.put(PINNED, reference, {"service": service, "image": image})
-            await self._images.pin(image, reference)
-            return image
+            return await self._pinned.give(
+                service, await self._containers(service, None), reference
+            )
 
     async def unpin_image(self, service: str, reference: str) -> None:
         """Take this name away."""
-        async with self._turn(service):
-            await self._images.unpin(reference)
-            self._store.remove(PINNED, reference)
+        has_left = service not in self._turns and self._pinned.is_noted(reference)
+        async with nullcontext() if has_left else self._turn(service):
+            await self._pinned.take(reference)
+
+    async def pinned_images(self) -> Mapping[str, str]:
+        """As noted."""
+        return self._pinned.services()
 
     async def isolate(self, service: str, instance: str | None = None) -> None:
         """Take its containers, or the one, off their networks."""
@@ -454,9 +455,8 @@ class DockerRuntime:
             version=with_files(self._versions.of(container), self._files.of(container).digest),
         )
         changed_at_s, disk = self._files.of(container).changed_at_s, self._disks.of(container)
-        return self._limits.as_limited(
-            replace(instance, disk=disk, files_changed_at_s=changed_at_s)
-        )
+        seen = replace(instance, disk=disk, files_changed_at_s=changed_at_s)
+        return self._limits.as_limited(seen)
 
     @asynccontextmanager
     async def _turn(self, service: str, *, settles: bool = True) -> AsyncIterator[None]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from everup.model.sums import SumKey
 from everup.runtimes.docker.containers import Container, section
 from everup.runtimes.docker.isolation import Isolation
 from everup.runtimes.docker.limits import LimitKeeper
@@ -19,8 +20,8 @@ KEPT_MOST = 2000
 class Versions:
     """A document is read once, however often it is listed."""
 
-    def __init__(self, limits: LimitKeeper, isolation: Isolation) -> None:
-        self._limits, self._isolation = limits, isolation
+    def __init__(self, key: SumKey, limits: LimitKeeper, isolation: Isolation) -> None:
+        self._key, self._limits, self._isolation = key, limits, isolation
         self._known: dict[str, tuple[Mapping[str, Any], str]] = {}
 
     def of(self, container: Container) -> str:
@@ -28,9 +29,8 @@ class Versions:
         known = self._known.get(container.id)
         if known is not None and known[0] is container.document:
             return known[1]
-        version = version_of(
-            container, self._limits.before(container), self._isolation.before(container.id)
-        )
+        limits, networks = self._limits.before(container), self._isolation.before(container.id)
+        version = version_of(container, self._key, limits, networks)
         self._known[container.id] = (container.document, version)
         while len(self._known) > KEPT_MOST:
             del self._known[next(iter(self._known))]

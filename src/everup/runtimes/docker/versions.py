@@ -1,23 +1,25 @@
 """Is a container made of the same as another: its image by content, all that its owner chose. Pure.
 
-Flows in: a container's document, and what we changed of it for a while. Flows out: a short text
-that is equal for equals. What is the container's own (its name, number, addresses, the id of whose
-network it uses), what Compose writes down for itself, and what we hold does not count.
+Flows in: a container's document, what we changed of it for a while, and a key: the environment may
+hold secrets, and versions are shown. Flows out: a short text that is equal for equals. What is the
+container's own (its name, number, addresses, the id of whose network it uses), what Compose writes
+down for itself, and what we hold does not count.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
 
+from everup.model.sums import SumKey
+from everup.model.version import SCHEME_END
 from everup.runtimes.docker.blueprint import ID_CHARS, blueprint_of
 from everup.runtimes.docker.borrowed import BORROWS
 from everup.runtimes.docker.containers import MADE, Container, section
 from everup.runtimes.docker.volumes import without_anonymous
 
-SCHEME = "2"
+SCHEME = "3"
 """Another one when another text is made of the same container: the two cannot be compared."""
 
 COMPOSE = "com.docker.compose."
@@ -39,6 +41,7 @@ def short(image: str) -> str:
 
 def version_of(
     container: Container,
+    key: SumKey,
     limits: Mapping[str, Any] | None = None,
     networks: Mapping[str, Any] | None = None,
 ) -> str:
@@ -65,8 +68,8 @@ def version_of(
         "networks": {name: _end(end, container.name) for name, end in ends.items()},
     }
     text = json.dumps(_bare(content), sort_keys=True, default=str)
-    digest = hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
-    return f"{SCHEME}:{short(image_of(container))}.{digest}"
+    digest = key.sum("container", text, DIGITS)
+    return f"{key.scheme(SCHEME)}{SCHEME_END}{short(image_of(container))}.{digest}"
 
 
 def _end(end: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -134,20 +134,46 @@ class WaysBack:
         """`begun`: gathers those that were started again for their files; None: those that are
         made of it already are only seen to run."""
         told: list[str] = []
-        for container in containers:
-            is_same = captured.version and self._versions.of(container) == made_of(captured.version)
-            if is_same and begun is None:
-                await self._hands.start(container)
-            elif is_same and begun is not None:
-                begun.append(container)
-                said = await start_again(self._hands, container, grace_s)
-                told += [*([said] if said else []), f"{container.name} was started again with them"]
-            else:
-                mine = plan.with_labels({NUMBER: str(container.number)})
-                await self._replacer.replace(container, mine, grace_s, may_lose_layer=True)
-                told.append(f"{container.name} runs from {captured.title} again")
+        replaced: list[tuple[Container, Blueprint]] = []
+        try:
+            for container in containers:
+                is_same = bool(captured.version) and (
+                    self._versions.of(container) == made_of(captured.version)
+                )
+                if is_same and begun is None:
+                    await self._hands.start(container)
+                elif is_same and begun is not None:
+                    begun.append(container)
+                    said = await start_again(self._hands, container, grace_s)
+                    name = container.name
+                    told += [*([said] if said else []), f"{name} was started again with them"]
+                else:
+                    before = (await self._plans.now(container)).in_place_of(container)
+                    mine = plan.with_labels({NUMBER: str(container.number)})
+                    await self._replacer.replace(container, mine, grace_s, may_lose_layer=True)
+                    replaced.append((container, before))
+                    told.append(f"{container.name} runs from {captured.title} again")
+        except EverupError as error:
+            if trouble := await self._as_before(replaced, grace_s):
+                raise GiveUp("; ".join([str(error), *trouble])) from error
+            raise
         self._plans.forget(captured.service)
         return told
+
+    async def _as_before(
+        self, replaced: Sequence[tuple[Container, Blueprint]], grace_s: float
+    ) -> list[str]:
+        """Those that were replaced already are there again, so that a service never runs from two
+        things because one of its containers could not be replaced. What could not be had, in
+        sentences."""
+        trouble: list[str] = []
+        for old, before in reversed(replaced):
+            try:
+                said = await self._replacer.put_back(old, before, grace_s)
+            except EverupError as error:
+                said = f"{old.name} could not be put back: {error}"
+            trouble += [said] if said else []
+        return trouble
 
 
 def exchange_of(service: str) -> str:

@@ -18,13 +18,17 @@ from typing import Any
 from everup.model.errors import GiveUp
 from everup.model.kinds import UNKNOWN, is_known
 from everup.model.stack import ServiceSpec
+from everup.model.sums import SumKey
+from everup.model.version import SCHEME_END
 
 INSTANCES_MOST = 100
-SCHEME = "2"
+SCHEME = "3"
 """Of versions: another one when another text is made of the same configuration."""
+DIGITS = 16
 GRACE_DIGITS = 6
 """Microseconds: what scaling there and back leaves behind would else be another configuration."""
 DECLARED = "declared_bytes"
+_USE = "configuration"
 _OF_RELEASES = ("releases", "current", "release", "release_over")
 
 
@@ -82,12 +86,14 @@ class Configuration:
 
     @property
     def digest(self) -> str:
-        """Equal for equal configurations."""
-        text = json.dumps(self.content(), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        """Equal for equal configurations. Bare, for comparing within the state folder: it is shown
+        to nobody, since the environment may hold secrets."""
+        return hashlib.sha256(self._text().encode()).hexdigest()[:DIGITS]
 
-    @property
-    def version(self) -> str:
+    def _text(self) -> str:
+        return json.dumps(self.content(), sort_keys=True)
+
+    def version(self, key: SumKey) -> str:
         """Equal for what is made of the same: the release, and all that its owner chose of how it
         is run, the limit that its owner declared among it; not how many there are."""
         limit = self.memory_bytes if self.declared_bytes is None else self.declared_bytes
@@ -102,7 +108,7 @@ class Configuration:
         )
         if not self.releases:
             same = replace(same, directory=self.directory)
-        return f"{SCHEME}:{same.digest}"
+        return f"{key.scheme(SCHEME)}{SCHEME_END}{key.sum(_USE, same._text(), DIGITS)}"
 
     def limited_to(self, limit_bytes: float) -> Configuration:
         """The same with another limit that is not its owner's word."""
@@ -113,12 +119,11 @@ class Configuration:
         owners = self.memory_bytes if self.declared_bytes is None else self.declared_bytes
         return replace(self, memory_bytes=limit_bytes, declared_bytes=owners)
 
-    @property
-    def title(self) -> str:
+    def title(self, key: SumKey) -> str:
         """What a person would call it."""
         if self.release:
             return f"release {os.path.basename(self.release)}"
-        return f"configuration {self.digest}"
+        return f"configuration {key.sum(_USE, self._text(), DIGITS)}"
 
     @property
     def signal_number(self) -> signal.Signals:

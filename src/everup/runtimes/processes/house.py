@@ -23,6 +23,7 @@ from everup.model.observation import Instance
 from everup.model.runtime import EventKind, Mismatch, RuntimeEvent
 from everup.model.settings import Settings
 from everup.model.stack import Stack
+from everup.model.sums import SumKey
 from everup.runtimes import files
 from everup.runtimes.broadcast import Broadcast
 from everup.runtimes.processes import (
@@ -85,8 +86,9 @@ class House:
         clock: Clock,
         settings: Settings,
         environ: Mapping[str, str],
+        key: SumKey,
     ) -> None:
-        self.stack = stack
+        self.stack, self._key = stack, key
         self.clock = clock
         self.time_scale = settings.time_scale
         self.environ = dict(environ)
@@ -348,7 +350,13 @@ class House:
         lives.sort(key=lambda life: (order_of[life.record.service], life.record.index))
         disks = await self._disks.read(lives)
         return tuple(
-            instance_of(life, usage.get(life.record.key), queues, disks.get(life.record.key))
+            instance_of(
+                life,
+                self._key,
+                usage.get(life.record.key),
+                queues,
+                disks.get(life.record.key),
+            )
             for life in lives
         )
 

@@ -8,14 +8,20 @@ from dataclasses import replace
 from everup.model.disk import Disk
 from everup.model.kinds import UNKNOWN, InstanceState, is_known
 from everup.model.observation import Instance
+from everup.model.sums import SumKey
 from everup.runtimes.processes.accounting import Usage
 from everup.runtimes.processes.roster import Life
 
 
 def instance_of(
-    life: Life, usage: Usage | None, queues: Mapping[int, int], disk: Disk | None = None
+    life: Life,
+    key: SumKey,
+    usage: Usage | None,
+    queues: Mapping[int, int],
+    disk: Disk | None = None,
 ) -> Instance:
-    """As it runs, or as it ended. `queues`: waiting connections by port. `disk`: as last seen."""
+    """As it runs, or as it ended. `key`: of its version. `queues`: waiting connections by port.
+    `disk`: as last seen."""
     record = life.record
     seen = Instance(
         service=record.service,
@@ -26,7 +32,7 @@ def instance_of(
         port=record.port,
         exit=record.exit,
         memory_limit_bytes=record.memory_limit_bytes,
-        version=record.version,
+        version=record.version(key),
         disk=disk,
     )
     if not life.is_running or usage is None or usage.process_state is None:

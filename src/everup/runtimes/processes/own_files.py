@@ -14,6 +14,7 @@ from everup.loop.ports import Clock
 from everup.model.observation import Instance
 from everup.model.runtime import Captured, KeptFile
 from everup.model.stack import Stack
+from everup.model.sums import SumKey
 from everup.model.version import with_files
 from everup.runtimes.config_files import (
     Change,
@@ -32,8 +33,8 @@ WHAT = "its configuration files"
 class OwnFiles:
     """Use on one loop."""
 
-    def __init__(self, stack: Stack, folder: Path, clock: Clock) -> None:
-        self._stack, self._watch = stack, Watch(clock.now)
+    def __init__(self, stack: Stack, folder: Path, clock: Clock, key: SumKey) -> None:
+        self._stack, self._watch = stack, Watch(clock.now, key)
         self._exchange = FileExchange(folder, clock.now)
         self._sources = {
             name: [Source(path, path) for path in spec.config_files]

@@ -13,6 +13,7 @@ from typing import Any
 
 from everup.model.kinds import UNKNOWN, is_known
 from everup.model.observation import Exit
+from everup.model.sums import SumKey
 from everup.runtimes import files
 from everup.runtimes.processes.configuration import DECLARED, Configuration
 from everup.runtimes.processes.identity import Identity
@@ -71,10 +72,9 @@ class Record:
         """Its process; pid 0 when none was ever seen."""
         return Identity(self.boot_id, self.pid, self.start_ticks)
 
-    @property
-    def version(self) -> str:
+    def version(self, key: SumKey) -> str:
         """Of what it was started with; "" when that was lost."""
-        return self.configuration.version if self.configuration else ""
+        return self.configuration.version(key) if self.configuration else ""
 
     def ran_s(self, now_s: float) -> float:
         """How long it ran, or has run until now; 0 where nobody knows."""

@@ -16,9 +16,8 @@ from pathlib import Path
 
 from everup.loop.ports import Clock
 from everup.model.edges import Connections
-from everup.model.errors import GiveUp, NotSupported, TryAgain
+from everup.model.errors import GiveUp, TryAgain
 from everup.model.runtime import (
-    Capability,
     Captured,
     KeptFile,
     Listing,
@@ -27,6 +26,7 @@ from everup.model.runtime import (
 )
 from everup.model.settings import Settings
 from everup.model.stack import HookSpec, Limits, Stack
+from everup.model.sums import SumKey
 from everup.model.version import with_files
 from everup.runtimes.config_files import Change
 from everup.runtimes.giving import every_room, give_back
@@ -35,9 +35,10 @@ from everup.runtimes.processes.aside import Aside
 from everup.runtimes.processes.configuration import INSTANCES_MOST, Configuration
 from everup.runtimes.processes.house import House, Use
 from everup.runtimes.processes.limits import LimitKeeper
-from everup.runtimes.processes.manifest import MANIFEST, NAME
+from everup.runtimes.processes.manifest import MANIFEST
 from everup.runtimes.processes.own_files import OwnFiles
 from everup.runtimes.processes.records import instance_name
+from everup.runtimes.processes.refused import Refused
 from everup.runtimes.processes.roster import Life
 from everup.runtimes.processes.stopping import stop_everything
 from everup.runtimes.together import together
@@ -52,7 +53,7 @@ WHOLE = -1
 EVIDENCE_INSTANCES_MOST = 8
 
 
-class ProcessRuntime:
+class ProcessRuntime(Refused):
     """Runs a stack's services as processes. Make one with `create`; see `Runtime` for the verbs."""
 
     manifest = MANIFEST
@@ -64,14 +65,15 @@ class ProcessRuntime:
         clock: Clock,
         settings: Settings,
         environ: Mapping[str, str],
+        key: SumKey,
     ) -> None:
-        self._stack = stack
-        self._house = House(stack, state_dir, clock, settings, environ)
+        self._stack, self._key = stack, key
+        self._house = House(stack, state_dir, clock, settings, environ, key)
         self._turns = {name: asyncio.Lock() for name in stack.services}
         self._turn_wait_s = max(TURN_WAIT_S * settings.time_scale, TURN_WAIT_LEAST_S)
         self._limits = LimitKeeper(self._house, state_dir / "held")
         self._aside = Aside(self._house, settings)
-        self._files = OwnFiles(stack, state_dir / "files", clock)
+        self._files = OwnFiles(stack, state_dir / "files", clock, key)
         self._is_open = False
 
     async def open(self) -> None:
@@ -114,11 +116,9 @@ class ProcessRuntime:
     ) -> Sequence[str]:
         """The stop signal to all of them at once, then each has its grace."""
         async with self._turn(service):
-            ending = self._house.ending
-            lives = self._lives(service, instance)
-            told = await together(
-                *(ending.stop(life, grace_s, may_kill=may_kill) for life in lives)
-            )
+            ending, lives = self._house.ending, self._lives(service, instance)
+            stops = (ending.stop(life, grace_s, may_kill=may_kill) for life in lives)
+            told = await together(*stops)
             return [text for text in told if text]
 
     async def kill(self, service: str, instance: str | None = None) -> None:
@@ -241,8 +241,10 @@ class ProcessRuntime:
         self._need_open()
         look = await self._files.capture(service)
         runs = self._runs_from(service)
-        version = with_files(runs.version, look.digest)
-        return Captured(service, runs.content(), version, title=runs.title, files=look.files)
+        version = with_files(runs.version(self._key), look.digest)
+        return Captured(
+            service, runs.content(), version, title=runs.title(self._key), files=look.files
+        )
 
     def _runs_from(self, service: str) -> Configuration:
         declared = self._house.declarations.of(service)
@@ -309,14 +311,14 @@ class ProcessRuntime:
         """`is_again`: also one that is made of it already, since its files were others."""
         checked = self._house.prepare(service, index, Use.FRESH).configuration
         life, name = self._house.roster.get((service, index)), instance_name(service, index)
-        is_same = life is not None and life.record.version == checked.version
+        is_same = life is not None and life.record.version(self._key) == checked.version(self._key)
         if is_same and not is_again and life is not None and life.is_running:
             return ()
         told = ""
         if life is not None:
             told = await self._house.ending.stop(life, grace_s, may_kill=True)
         await self._start(service, index, Use.FRESH)
-        back = f"{name} runs from {checked.title} again"
+        back = f"{name} runs from {checked.title(self._key)} again"
         return (told, back) if told else (back,)
 
     async def lacks(self, captured: Captured) -> str:
@@ -343,30 +345,6 @@ class ProcessRuntime:
             await self._house.ending.stop(life, grace_s, may_kill=True)
             await self._start(service, life.record.index, Use.KEPT)
         await self._files.keep(service)
-
-    async def pin_image(self, service: str, reference: str) -> str:
-        """Refused."""
-        raise self._refusal(Capability.PIN_IMAGE)
-
-    async def unpin_image(self, service: str, reference: str) -> None:
-        """Refused."""
-        raise self._refusal(Capability.UNPIN_IMAGE)
-
-    async def isolate(self, service: str, instance: str | None = None) -> None:
-        """Refused."""
-        raise self._refusal(Capability.ISOLATE)
-
-    async def rejoin(self, service: str) -> None:
-        """Refused."""
-        raise self._refusal(Capability.REJOIN)
-
-    async def failover(self, service: str, standby: str, *, grace_s: float) -> Sequence[str]:
-        """Refused."""
-        raise self._refusal(Capability.FAILOVER)
-
-    async def failback(self, service: str) -> Sequence[str]:
-        """Refused."""
-        raise self._refusal(Capability.FAILBACK)
 
     async def quarantine(
         self,
@@ -490,9 +468,6 @@ class ProcessRuntime:
     def _need_open(self) -> None:
         if not self._is_open:
             raise GiveUp("this runtime is closed; open a new one")
-
-    def _refusal(self, capability: Capability) -> NotSupported:
-        return NotSupported(NAME, capability, MANIFEST.why_not[capability])
 
 
 def _no_such_instance(service: str, instance: str, known: set[int]) -> GiveUp:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 
 from everup.model.edges import Connections
@@ -347,6 +347,10 @@ class SimulatedRuntime:
         """There are no images here."""
         self._check(service)
         self._need_engine()
+
+    async def pinned_images(self) -> Mapping[str, str]:
+        """There are none."""
+        return {}
 
     async def isolate(self, service: str, instance: str | None = None) -> None:
         """Nobody reaches it, or the one instance, and it reaches nobody."""

@@ -19,6 +19,7 @@ from everup.runtimes.config_files.exchange import Change, FileExchange
 from everup.runtimes.config_files.look import Looker, Source
 from everup.runtimes.config_files.plan import place_of, plan
 from everup.runtimes.config_files.write import is_between, write_in_place
+from tests.unit.builders import KEY
 
 
 class Crash(BaseException):
@@ -227,7 +228,7 @@ class TestPlan:
         for file in (alone, parts / "a", parts / "b", strange):
             file.write_text("good")
         sources = [Source(str(p), str(p)) for p in (alone, parts, strange)]
-        looker = Looker(time.time)
+        looker = Looker(time.time, KEY)
         before = looker.look(sources, with_content=True).files
         alone.write_text("bad")
         strange.write_text("bad")
@@ -251,7 +252,7 @@ class TestPlan:
     def test_nothing_differs(self, tmp_path: Path) -> None:
         (tmp_path / "a").write_text("good")
         sources = [Source(str(tmp_path), str(tmp_path))]
-        now = Looker(time.time).look(sources, with_content=True)
+        now = Looker(time.time, KEY).look(sources, with_content=True)
         assert plan(now.files, now, sources, lambda _: False) == ()
 
     def test_what_is_not_the_services_is_refused(self, tmp_path: Path) -> None:
@@ -262,7 +263,7 @@ class TestPlan:
             assert place_of(f"{tmp_path}/{path}", sources)[0] == ""
         stranger = kept(tmp_path / "other", b"x")
         with pytest.raises(GiveUp, match="no file that the service reads"):
-            plan([stranger], Looker(time.time).look(sources), sources, lambda _: False)
+            plan([stranger], Looker(time.time, KEY).look(sources), sources, lambda _: False)
 
 
 @pytest.mark.parametrize("is_wanted", [True, False])

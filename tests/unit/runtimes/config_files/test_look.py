@@ -19,6 +19,7 @@ from everup.runtimes.config_files import look as looking
 from everup.runtimes.config_files.look import Look, Looker, Source
 from everup.runtimes.config_files.plan import plan
 from everup.runtimes.config_files.watch import Watch
+from tests.unit.builders import KEY
 
 
 def of(path: Path) -> Source:
@@ -26,7 +27,7 @@ def of(path: Path) -> Source:
 
 
 def look(*sources: Source, content: bool = True) -> Look:
-    return Looker(time.time).look(sources, with_content=content)
+    return Looker(time.time, KEY).look(sources, with_content=content)
 
 
 def test_a_file_with_its_content_owner_and_mode(tmp_path: Path) -> None:
@@ -154,14 +155,14 @@ def test_a_file_is_read_again_only_when_it_may_be_another(
         return whole(at)
 
     monkeypatch.setattr(looking, "read_whole", counted)
-    looker = Looker(lambda: time.time() + 10)
+    looker = Looker(lambda: time.time() + 10, KEY)
     first = looker.look([of(file)])
     assert looker.look([of(file)]) == first
     assert len(reads) == 1
     file.write_text("two")
     assert looker.look([of(file)]).digest != first.digest
     assert len(reads) == 2
-    young = Looker(time.time)
+    young = Looker(time.time, KEY)
     young.look([of(file)])
     young.look([of(file)])
     assert len(reads) == 4, "it may change within one tick of the kernel's clock"
@@ -170,7 +171,7 @@ def test_a_file_is_read_again_only_when_it_may_be_another(
 def test_touching_a_file_is_no_change_of_it(tmp_path: Path) -> None:
     file = tmp_path / "a"
     file.write_text("one")
-    looker = Looker(time.time)
+    looker = Looker(time.time, KEY)
     first = looker.look([of(file)])
     time.sleep(0.02)
     os.link(file, tmp_path / "b")
@@ -183,7 +184,7 @@ def test_what_was_read_once_counts_while_it_cannot_be_read(
 ) -> None:
     file = tmp_path / "a"
     file.write_text("one")
-    looker = Looker(time.time)
+    looker = Looker(time.time, KEY)
     first = looker.look([of(file)])
 
     def broken(at: str) -> tuple[bytes, os.stat_result]:
@@ -201,7 +202,7 @@ def test_the_watch_knows_since_when(tmp_path: Path) -> None:
         a.write_text("one")
         b.write_text("b")
         old_s = time.time() - 1000
-        watch = Watch(time.time, wait_s=5)
+        watch = Watch(time.time, KEY, wait_s=5)
         wanted = {"web": [of(a), of(b)], "none": []}
         await watch.read(wanted)
         first = watch.of("web")
@@ -225,13 +226,35 @@ def test_the_watch_knows_since_when(tmp_path: Path) -> None:
     asyncio.run(story())
 
 
+def test_a_look_that_is_under_way_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "a"
+    file.write_text("one")
+    lstat = os.lstat
+
+    def slow(at: str) -> os.stat_result:
+        time.sleep(0.1)
+        return lstat(at)
+
+    async def story() -> None:
+        watch = Watch(time.time, KEY, wait_s=0.01)
+        monkeypatch.setattr(os, "lstat", slow)
+        await watch.read({"web": [of(file)]})
+        assert watch.hangs
+        (kept,) = (await watch.contents("web", [of(file)])).files
+        assert kept.content == b"one"
+
+    asyncio.run(story())
+
+
 def test_a_disk_that_hangs_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "a"
     file.write_text("one")
     free = threading.Event()
 
     async def story() -> None:
-        watch = Watch(time.time, wait_s=0.05)
+        watch = Watch(time.time, KEY, wait_s=0.05, most_s=0.2)
         await watch.read({"web": [of(file)]})
         for _ in range(100):
             if watch.of("web").digest:

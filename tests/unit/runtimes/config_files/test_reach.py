@@ -17,6 +17,7 @@ from everup.runtimes.config_files.look import Found, Looker, Source
 from everup.runtimes.config_files.plan import plan
 from everup.runtimes.config_files.reach import folder_of
 from everup.runtimes.config_files.write import copy_beside, take_away, write_in_place
+from tests.unit.builders import KEY
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def swap(conf: Path) -> None:
 
 
 def looked(conf: Path) -> looking.Look:
-    return Looker(time.time).look([Source(str(conf), str(conf))], with_content=True)
+    return Looker(time.time, KEY).look([Source(str(conf), str(conf))], with_content=True)
 
 
 def change_of(conf: Path) -> Sequence[Change]:

@@ -9,9 +9,12 @@ import pytest
 
 from everup.model.kinds import ProbeVerdict
 from everup.model.observation import Heard
+from everup.model.sums import SumKey
+from everup.model.version import is_comparable
 from everup.runtimes.docker.containers import Answer, OwnersCheck, parse
 from everup.runtimes.docker.instances import answer_of
 from everup.runtimes.docker.versions import version_of
+from tests.unit.builders import KEY
 
 ID = "a" * 64
 DOCUMENT: dict[str, Any] = {
@@ -56,7 +59,7 @@ def changed(*path: str, to: object) -> dict[str, Any]:
 
 
 def version(document: dict[str, Any], **held: Any) -> str:
-    return version_of(parse(document), **held)
+    return version_of(parse(document), KEY, **held)
 
 
 LABELS = DOCUMENT["Config"]["Labels"]
@@ -110,7 +113,14 @@ def test_what_we_hold_does_not() -> None:
 
 
 def test_the_image_can_be_read_off_it() -> None:
-    assert version(DOCUMENT).startswith("2:4f1c9e2ab3d0.")
+    assert version(DOCUMENT).startswith(f"3-{KEY.mark}:4f1c9e2ab3d0.")
+
+
+def test_another_key_makes_another_version_that_is_not_compared() -> None:
+    other = version_of(parse(DOCUMENT), SumKey(b"o" * 32))
+    assert other != version(DOCUMENT)
+    assert not is_comparable(other, version(DOCUMENT))
+    assert is_comparable(version(changed("Config", "Env", to=["A=2"])), version(DOCUMENT))
 
 
 SAYS = {

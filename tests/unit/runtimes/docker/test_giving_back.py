@@ -20,6 +20,7 @@ from everup.runtimes.docker.engine import Gone
 from everup.runtimes.docker.runtime import DockerRuntime
 from everup.runtimes.docker.store import Store
 from tests.contract.process_lab import WallClock
+from tests.unit.builders import KEY
 
 A, B = "a" * 64, "b" * 64
 
@@ -53,7 +54,7 @@ class FakeEngine:
 
 def made(engine: FakeEngine, folder: Path) -> tuple[DockerRuntime, Store]:
     stack = Stack("shop", {name: ServiceSpec(name) for name in ("a", "b")}, runtime="docker")
-    runtime = DockerRuntime(stack, folder, WallClock(), Settings(), engine)  # type: ignore[arg-type]
+    runtime = DockerRuntime(stack, folder, WallClock(), Settings(), engine, KEY)  # type: ignore[arg-type]
     runtime._is_open = True
     return runtime, Store(folder / "docker")
 

@@ -260,3 +260,27 @@ def test_what_its_owner_deployed_anew_proves_it_too(engine: FakeEngine, tmp_path
     engine.clock.now_s += LONG_S
     asyncio.run(life.replacer.tidy())
     assert before not in engine.containers
+
+
+def test_what_was_replaced_has_its_place_again(engine: FakeEngine, tmp_path: Path) -> None:
+    before, life = engine.add(WEB), Life(tmp_path, engine)
+    old = engine.of(WEB)
+    _replace(life, engine)
+    assert asyncio.run(life.replacer.put_back(old, blueprint_of(old, "web"), 5.0)) == ""
+    assert engine.names() == {WEB: "running"}
+    assert engine.of(WEB).id == before
+    assert not life.store.all(ROOM)
+
+
+def test_one_made_of_the_same_has_the_place_of_what_has_gone_already(
+    engine: FakeEngine, tmp_path: Path
+) -> None:
+    before, life = engine.add(WEB), Life(tmp_path, engine)
+    old = engine.of(WEB)
+    _replace(life, engine)
+    newer = engine.of(WEB).id
+    engine.clock.now_s += LONG_S
+    asyncio.run(life.replacer.tidy())
+    assert asyncio.run(life.replacer.put_back(old, blueprint_of(old, "web"), 5.0)) == ""
+    assert engine.names()[WEB] == "running"
+    assert engine.of(WEB).id not in (before, newer)

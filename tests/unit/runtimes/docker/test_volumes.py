@@ -12,6 +12,7 @@ from everup.runtimes.docker.containers import parse
 from everup.runtimes.docker.refusals import refuse, refuse_other_volumes
 from everup.runtimes.docker.versions import version_of
 from everup.runtimes.docker.volumes import volumes_of, volumes_planned
+from tests.unit.builders import KEY
 
 ONE, TWO = "f" * 64, "e" * 64
 
@@ -63,11 +64,11 @@ def test_what_was_captured_before_gets_the_volume_of_now(how: str) -> None:
 
 @pytest.mark.parametrize("how", DECLARED)
 def test_the_engines_name_for_a_volume_makes_no_other_version(how: str) -> None:
-    plain = version_of(parse(_document(_volume(ONE, "/data"), **DECLARED[how])))
+    plain = version_of(parse(_document(_volume(ONE, "/data"), **DECLARED[how])), KEY)
     again = _document(_volume(TWO, "/data"), **DECLARED[how])
     ours = blueprint_of(parse(again), "web")
     made = {**again, "HostConfig": dict(ours.host)}
-    assert version_of(parse(made)) == plain
+    assert version_of(parse(made), KEY) == plain
 
 
 def test_a_mount_keeps_all_else_that_was_said_of_it() -> None:
