@@ -36,6 +36,8 @@ def would_have_done(
     proposal, verdict = decision.proposal, decision.verdict
     if proposal is None or proposal.incident_id is None:
         return []
+    if proposal.origin is Origin.MITIGATION:
+        return []  # whether it would have ended the trouble is not what it is for
     if not isinstance(verdict, Refused) or verdict.check is not Check.MODE:
         return []
     known = state.service(proposal.service).would_have
