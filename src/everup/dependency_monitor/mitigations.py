@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from everup.dependency_monitor.fault_model import FAILED, NOTHING_LEARNED, RARELY, failures_of
 from everup.dependency_monitor.graph import Graph, build_graph
 from everup.dependency_monitor.learned import Tallies
-from everup.dependency_monitor.threat import AS_IT_IS, Change, Threat, threat
+from everup.dependency_monitor.threat import AS_IT_IS, Change, Threat, sources_of, threat
 from everup.model.assessment import Assessment
 from everup.model.breaker import EdgeName
 from everup.model.kinds import (
@@ -40,8 +40,10 @@ from everup.model.runtime import Capability
 from everup.model.settings import Settings
 from everup.model.stack import Stack
 
-OPTIONS_MOST = 64
+OPTIONS_MOST, OPTIONS_LEAST = 64, 8
 """So many are looked at in one look; further ones are counted."""
+SERVICES_MOST = 6400
+"""Options times exposed services of one look, so that a large stack is not held up by it."""
 LIKELY = 0.5
 EPSILON = 1e-9
 NO_PREDICTION = "it still passes its check, and no prediction permits this"
@@ -109,6 +111,8 @@ def mitigations(
     """Of this look. `wired`: the stack with edges that were only seen, which may spread a failure
     and are nobody's to cut; None: as declared."""
     own, relations = assessment.own, assessment.relations
+    if not sources_of(relations, assessment.predictions, settings):
+        return Mitigations(observation.at_s)
     graph = build_graph(wired or stack)
     cut = [(e.service, e.target) for e in map(_edge, means.open & means.heeded)]
     found = threat(graph, own, relations, assessment.predictions, settings, learned, cut)
@@ -117,8 +121,9 @@ def mitigations(
     declared = build_graph(stack) if wired is not None else graph
     case = _Case(stack, observation, assessment, settings, means, declared, found)
     now, kept, left_out = found.risk(), list[Mitigation](), 0
+    most = max(OPTIONS_LEAST, min(OPTIONS_MOST, SERVICES_MOST // len(found.exposed)))
     for number, draft in enumerate(_drafts(case)):
-        if number >= OPTIONS_MOST:
+        if number >= most:
             left_out += 1
             continue
         option = _judged(draft, found, now)

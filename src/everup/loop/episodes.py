@@ -107,6 +107,8 @@ def _ending(
         return Ending.VICTIM
     if incident.attempts:
         return _by_whom(incident, service)
+    if any(p.origin is Origin.MITIGATION and p.incident_id == incident.id for p in service.past):
+        return Ending.UNCLEAR  # a part of it was kept away, which tells nothing of its trouble
     changed_s = observation.changes.get(name, UNKNOWN)
     if is_known(changed_s):
         if changed_s > incident.opened_at_s:

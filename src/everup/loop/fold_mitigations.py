@@ -13,7 +13,7 @@ from everup.model.breaker import BreakerState
 from everup.model.evidence import OutcomeState
 from everup.model.kinds import ActionKind, Origin
 from everup.model.mitigation import BECAUSE, Mitigated
-from everup.model.scaling import SCALING_KINDS
+from everup.model.scaling import SCALING_KINDS, SIZES
 from everup.model.state import InFlight, StackState
 
 MITIGATED_MOST = 100
@@ -33,7 +33,7 @@ def follow(state: StackState, before: StackState, entry: e.Entry) -> StackState:
             known = replace(state.mitigated[entry.action_id], has_passed=True)
             return replace(state, mitigated={**state.mitigated, entry.action_id: known})
         case e.GivenBack():
-            held = (*HELD_IN_PLACE, *SCALING_KINDS)
+            held = HELD_IN_PLACE | SIZES  # copies that were made stay
             return _without(state, lambda m: m.kind in held and entry.scope in ("", m.service))
         case e.BreakerTurned(state=BreakerState.CLOSED):
             return _without(state, lambda m: m.service == entry.service and m.needs == entry.target)

@@ -164,7 +164,7 @@ class Containment:
         if held.kind in SCALING_KINDS:  # what was added may be what keeps it calm
             return f"{held.because} has been well for long" if is_calm and is_late else ""
         if held.kind is ActionKind.ISOLATE:
-            is_calm = is_calm and bool(held.step.instance) and _is_well(held, control, look)
+            is_calm = is_calm and bool(held.step.instance) and _is_well(held, control, now_s)
         if is_calm:
             return f"{held.because} has been well for {settings.mitigation_calm_s:g} s"
         return "its time is over, and it is judged anew" if is_late else ""
@@ -220,9 +220,9 @@ def _since_s(option: Mitigation, look: Look) -> float:
     return look.at_s if prediction is None else prediction.made_at_s
 
 
-def _is_well(held: Mitigated, control: Control, look: Look) -> bool:
-    """Does the one instance that is cut off answer well all the same?"""
-    seen = look.observation.services.get(held.service)
+def _is_well(held: Mitigated, control: Control, now_s: float) -> bool:
+    """Does the one instance that is cut off answer well all the same? Looks leave it out."""
+    seen = control.desk.observation(now_s).services.get(held.service)
     for one in () if seen is None else seen.instances:
         if one.instance.name == held.step.instance and one.probe is not None:
             is_passing = one.probe.verdict is ProbeVerdict.PASS

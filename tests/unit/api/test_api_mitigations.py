@@ -1,4 +1,4 @@
-"""Mitigations as they are told: on /dependencies, in an incident, in /metrics, by the CLI's page."""
+"""Mitigations as they are told: on /dependencies, of an incident, in /metrics, on a page."""
 
 from __future__ import annotations
 
