@@ -35,7 +35,7 @@ from everup.model.kinds import (
     ProbeVerdict,
 )
 from everup.model.mitigation import Growth, Means, Mitigation, MitigationKind, Mitigations
-from everup.model.observation import Observation
+from everup.model.observation import Observation, ProbeReading
 from everup.model.runtime import Capability
 from everup.model.settings import Settings
 from everup.model.stack import Stack
@@ -262,8 +262,9 @@ def _one_of_several(case: _Case, source: str) -> Iterator[_Draft]:
     if found is None or seen is None or found.is_dead:
         return
     there = [i for i in seen.instances if i.instance.state is InstanceState.RUNNING]
-    sick = {*found.instances} or {i.instance.name for i in there if not _is_well(i.probe)}
-    well = [i for i in there if i.instance.name not in sick and _is_well(i.probe)]
+    least = case.settings.verify_probes
+    sick = {*found.instances} or {i.instance.name for i in there if not _is_well(i.probe, 1)}
+    well = [i for i in there if i.instance.name not in sick and _is_well(i.probe, least)]
     names = sorted(i.instance.name for i in there if i.instance.name in sick)
     if not well or not names:
         return
@@ -296,8 +297,11 @@ def _one_of_several(case: _Case, source: str) -> Iterator[_Draft]:
     )
 
 
-def _is_well(probe: object) -> bool:
-    return getattr(probe, "verdict", None) is ProbeVerdict.PASS
+def _is_well(probe: ProbeReading | None, least: int) -> bool:
+    """So many good answers in a row; who cannot be asked is not known to be well."""
+    if probe is None or probe.verdict is not ProbeVerdict.PASS:
+        return False
+    return probe.successes_in_a_row >= least
 
 
 def _not_routed(case: _Case, source: str, instance: str) -> tuple[str, ...]:
