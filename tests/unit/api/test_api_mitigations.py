@@ -56,6 +56,8 @@ def test_dependencies_list_options_and_what_is_in_force(
     assert option["gain"] == pytest.approx(0.8)
     assert option["standing"].startswith("not possible")
     (held,) = body["in_force"]
+    status = client.get("/status").json()["components"]["dependency_monitor"]
+    assert status["mitigations"] == ["degrade of api because of redis"]
     assert (held["service"], held["needs"], held["has_passed"]) == ("api", "redis", True)
 
 

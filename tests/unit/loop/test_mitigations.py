@@ -153,7 +153,27 @@ def test_the_mode_binds_it(mode: Mode) -> None:
     run(story())
 
 
-def test_the_cure_comes_first_and_below_the_threshold_it_is_only_shown() -> None:
+def test_the_cure_comes_first() -> None:
+    world = shop(stack(replace(CACHE, mode=Mode.AUTO), API), [F])
+
+    async def story() -> None:
+        async with world.life() as control:
+            await somebody_asks(control)
+            await until(lambda: bool(done(world, ActionKind.GRACEFUL_RESTART)), 30.0)
+            await until(
+                lambda: any(
+                    n.startswith("degrade") and "graceful_restart" in why
+                    for n, why in control.mitigations.standing.items()
+                ),
+                30.0,
+            )
+            first = world.journal.of(e.Intended)[0]
+            assert (first.origin, first.step.target) == (Origin.RECOVERY, "cache")
+
+    run(story())
+
+
+def test_below_the_threshold_it_is_only_shown() -> None:
     light = replace(API, depends_on=(replace(SOFT, weight=0.4),))
     world = shop(stack(CACHE, light), [F])
 
