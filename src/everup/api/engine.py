@@ -25,6 +25,7 @@ from everup.model.edges import KnownEdge
 from everup.model.entries import Entry
 from everup.model.explanation import KindAnswer
 from everup.model.incident import Incident
+from everup.model.mitigation import Mitigations
 from everup.model.observation import Observation
 from everup.model.request import Answer
 from everup.model.request import Request as Wish
@@ -107,6 +108,15 @@ class BreakersView(Protocol):
     def view(self, edge: EdgeName) -> BreakerView: ...
 
 
+class MitigationsView(Protocol):
+    """What would keep a failure from spreading."""
+
+    @property
+    def latest(self) -> Mitigations: ...
+    @property
+    def standing(self) -> Mapping[str, str]: ...
+
+
 class EdgesView(Protocol):
     """What was seen of the edges."""
 
@@ -151,6 +161,8 @@ class ControlView(Protocol):
     def breakers(self) -> BreakersView: ...
     @property
     def edges(self) -> EdgesView: ...
+    @property
+    def mitigations(self) -> MitigationsView: ...
 
     async def request(self, request: Wish) -> Answer: ...
 

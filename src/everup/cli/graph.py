@@ -74,6 +74,34 @@ def put_paths(place: Place) -> int:
     return OK
 
 
+def put_mitigations(place: Place) -> int:
+    """What would keep the present failure from spreading, best first, and what is in force."""
+    found = client.get(place, "/dependencies")["mitigations"]
+    if place.is_json:
+        show.put_json(found)
+        return OK
+    if not found["sources"]:
+        show.put_text(
+            "nobody is sick whom others need, so that nothing has to be kept from spreading"
+        )
+    else:
+        who, reach = ", ".join(found["sources"]), len(found["exposed"])
+        show.put_text(f"{who} can reach {reach} others, with a risk of {found['risk']:.2f} each")
+    options = [
+        (o["kind"], o["text"], f"{o['risk_before']:.2f} → {o['risk_after']:.2f}", o["standing"])
+        for o in found["options"]
+    ]
+    show.put_table("mitigations", ("kind", "what", "risk", "stands"), options)
+    held = [
+        (m["kind"], m["service"], m["because"], show.moment(m["since_s"]), m["action_id"])
+        for m in found["in_force"]
+    ]
+    show.put_table("in force", ("kind", "service", "because of", "since", "action"), held)
+    if found["left_out"]:
+        show.put_text(f"{found['left_out']} more were not looked at")
+    return OK
+
+
 def put_what_if(place: Place, service: str) -> int:
     """Who suffers, likeliest first."""
     found = client.get(place, "/dependencies/what-if", service=service)

@@ -42,6 +42,15 @@ def paths_of_graph(*, place: Place) -> int:
     return put_paths(place)
 
 
+@graph.command(name="mitigations")
+@asks
+def mitigations_of_graph(*, place: Place) -> int:
+    """What would keep the present failure from spreading, with its gain, and what is in force."""
+    from everup.cli.graph import put_mitigations
+
+    return put_mitigations(place)
+
+
 @asks
 def what_if(service: Service, *, place: Place) -> int:
     """Who suffers if this service fails: how likely, which way, how soon."""

@@ -53,6 +53,7 @@ _AT_LEAST_S = {
     "verify_window_s": 1.0,
     "trend_least_s": 10.0,
     "prediction_again_s": 86_400.0,
+    "isolation_wait_s": 60.0,
     # Nothing may wait for nothing, ten times a second.
     "tick_s": 1.0,
     "snapshot_interval_s": 10.0,
@@ -76,6 +77,7 @@ _MAY_BE_ZERO_S = {
     "drain_most_s",
     "drain_sick_most_s",
     "slow_start_s",
+    "mitigation_wait_s",
 }
 _COUNTS = {
     "history_slots": (20, COUNT_MOST),

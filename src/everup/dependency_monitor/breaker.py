@@ -6,7 +6,8 @@ Flows in: outcomes of calls, what probes say, who asks. Flows out: the next brea
 Whatever happens in whatever order, this holds (`tests/unit/dependency_monitor/test_breaker.py`
 plays 10,000 histories against it):
 
- 1. It turns only as `BreakerState` draws it; a person may close it from anywhere.
+ 1. It turns only as `BreakerState` draws it; a person may close it from anywhere, and the end of a
+    mitigation what that mitigation has opened.
  2. While it is open, nobody is allowed to call; it is open for no less than `open_s` × openings, at
     most `open_most_s`. With its jitter on top it is half open for the first one who asks, or when
     probes pass. The one exception: a first opening that probes caused ends early when they have
@@ -20,7 +21,8 @@ plays 10,000 histories against it):
  6. A trial of which nothing is heard ends after `trial_s`, proves nothing, and makes room for
     another.
  7. It opens from closed only with as many failures in a row, or as large a share of as many calls,
-    as declared; by probes only while no call has passed since they began to fail.
+    as declared; by probes only while no call has passed since they began to fail; or because a
+    mitigation wants it (`held_open`).
  8. Openings never go down but by a close that lasted `forget_s`, or by a person.
  9. Everything it remembers is bounded.
 """
@@ -240,6 +242,22 @@ def closed_by(breaker: Breaker, now_s: float, by: str, reason: str) -> Breaker:
     """A person says that it is well."""
     turn = Turn(BreakerState.CLOSED, now_s, 0, UNKNOWN, reason, TurnedBy.PERSON, by)
     return Breaker(turn)
+
+
+def held_open(breaker: Breaker, now_s: float, terms: Terms, chance: float, why: str) -> Breaker:
+    """A mitigation wants it not to be called: open as any other opening, for its time; then a trial
+    or probes decide."""
+    breaker = settled(breaker, now_s, terms)
+    if breaker.state is not BreakerState.CLOSED:
+        return breaker
+    return _open(breaker, now_s, terms, chance, why, TurnedBy.MITIGATION)
+
+
+def let_go(breaker: Breaker, now_s: float, why: str) -> Breaker:
+    """The mitigation is over. What calls or probes opened since is theirs."""
+    if breaker.state is BreakerState.CLOSED or breaker.turn.turned_by is not TurnedBy.MITIGATION:
+        return breaker
+    return _close(breaker, now_s, why, TurnedBy.MITIGATION)
 
 
 def opens_for_s(openings: int, terms: Terms, chance: float) -> float:

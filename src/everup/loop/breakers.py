@@ -23,7 +23,7 @@ from everup.dependency_monitor.breaker import Answering, Breaker
 from everup.loop.ports import Clock, Ids
 from everup.model.breaker import BreakerAnswer, BreakerState, BreakerView, CallOutcome, EdgeName
 from everup.model.entries import BreakerTurned
-from everup.model.errors import EverupError
+from everup.model.errors import EverupError, GiveUp
 from everup.model.kinds import UNKNOWN, Condition, InstanceState
 from everup.model.settings import Settings
 from everup.model.stack import Dependency, Stack
@@ -124,6 +124,49 @@ class Breakers:
         closed = machine.closed_by(self._kept[edge].breaker, self._clock.now(), by, reason)
         await self._turn(control, edge, closed, is_said=True)
         return self._answer(edge, is_allowed=True)
+
+    # --- mitigations ----------------------------------------------------------------------------
+
+    async def hold_open(self, control: Control, edge: EdgeName, why: str) -> str:
+        """Nobody is to call it for now; what was done, in a sentence.
+
+        Raises:
+            GiveUp: this edge carries none.
+        """
+        kept = self._kept.get(edge)
+        if kept is None:
+            raise GiveUp(f"no breaker is on {edge}")
+        now_s, chance = self._clock.now(), _draw(edge, kept.breaker)
+        await self._turn(
+            control, edge, machine.held_open(kept.breaker, now_s, self._terms, chance, why)
+        )
+        left_s = self.of(edge).turn.until_s - now_s
+        return f"{edge}: its breaker is {self.of(edge).state}, for {left_s:.0f} s before a trial"
+
+    async def let_go(self, control: Control, edge: EdgeName, why: str) -> str:
+        """Call it again, if nothing else has opened it since."""
+        kept = self._kept.get(edge)
+        if kept is None:
+            return f"{edge}: it carries no breaker any more"
+        await self._turn(control, edge, machine.let_go(kept.breaker, self._clock.now(), why))
+        return f"{edge}: its breaker is {self.of(edge).state}"
+
+    def heeded(self, *, has_router: bool) -> frozenset[str]:
+        """Edges whose breaker somebody goes by: a client that has told of calls or was turned away
+        since our start, or a router that has servers for the edge alone."""
+        return frozenset(
+            str(edge)
+            for edge, kept in self._kept.items()
+            if kept.calls.total() or (has_router and kept.edge.router_group)
+        )
+
+    def not_closed(self) -> frozenset[str]:
+        """Edges that are not called freely now."""
+        return frozenset(
+            str(edge)
+            for edge, kept in self._kept.items()
+            if kept.breaker.state is not BreakerState.CLOSED
+        )
 
     # --- by itself ------------------------------------------------------------------------------
 

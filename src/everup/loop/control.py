@@ -30,6 +30,7 @@ from everup.loop.foresight import Foresight
 from everup.loop.gather import OwnFiles
 from everup.loop.look import Decision, Look
 from everup.loop.mishaps import LOOK, Mishaps
+from everup.loop.mitigations import Containment
 from everup.loop.no_shelf import NoShelf
 from everup.loop.owed_starts import OwedStarts
 from everup.loop.ports import (
@@ -111,6 +112,7 @@ class Control(ControlViews):
         wall_ahead_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self.stack, self.settings, self.runtime = stack, settings, runtime
+        self.led_stack = stack
         self.journal, self.clock, self.ids = journal, clock, ids
         self.prober = prober
         self.graph = build_graph(stack)
@@ -134,7 +136,7 @@ class Control(ControlViews):
         self.safe_points = SafePoints(shelf, self.snapshots.captured)
         self.restores = Restores(self.snapshots)
         self.traffic = Traffic(router, stack, settings, clock, runtime, self.desk)
-        self.breakers = Breakers(stack, settings, clock, ids)
+        self.breakers, self.mitigations = Breakers(stack, settings, clock, ids), Containment()
         self._holder, self._version, self._boot_id = holder, version, boot_id
         self._wake_up = asyncio.Event()
         self._under_way = UnderWay(KeepAside(runtime.manifest))
@@ -350,7 +352,8 @@ class Control(ControlViews):
         stands = standing_in(self.state)
         if stands != self._stands:
             self._stands = stands
-            self.graph = build_graph(as_it_leads(self.stack, stands))
+            self.led_stack = as_it_leads(self.stack, stands)
+            self.graph = build_graph(self.led_stack)
             self.hard_closure = Closures(self.graph)
 
     def set_back(self, now_s: float) -> None:

@@ -17,6 +17,7 @@ from everup.loop import (
     fold_breakers,
     fold_edges,
     fold_incidents,
+    fold_mitigations,
     fold_probation,
     fold_restores,
     fold_scaling,
@@ -37,7 +38,8 @@ LIVES_MOST = 1000
 
 def fold(state: StackState, entry: e.Entry) -> StackState:
     """The state after one more entry."""
-    return follow_threads(_FOLDS[type(entry)](state, entry), entry)
+    after = fold_mitigations.follow(_FOLDS[type(entry)](state, entry), state, entry)
+    return follow_threads(after, entry)
 
 
 def fold_all(state: StackState, entries: Iterable[e.Entry]) -> StackState:

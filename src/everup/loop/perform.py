@@ -31,7 +31,7 @@ from everup.model.errors import (
     TryAgain,
 )
 from everup.model.evidence import ENDED, KEPT, OutcomeState
-from everup.model.kinds import UNKNOWN, ActionKind
+from everup.model.kinds import OF_TRAFFIC, UNKNOWN, ActionKind
 from everup.model.runtime import Captured
 from everup.model.safe_point import FILES, TO, is_fewer, of_number_alone
 from everup.model.scaling import BEFORE, CPUS, INSTANCES, LEAVING, MEMORY, STARTS
@@ -61,6 +61,8 @@ UTF8_BYTES_MOST = 4
 
 Kept = Callable[[str, str], Awaitable[Captured]]
 """Service and version → what was kept of it. Raises GiveUp where it is gone."""
+Calls = Callable[[Intended], Awaitable[list[str]]]
+"""Keeps calls away, or lets them pass again; what was done, in sentences."""
 
 
 class NotNow(EverupError):
@@ -82,12 +84,13 @@ async def perform(
     aside: KeepAside | None = None,
     kept: Kept | None = None,
     traffic: Traffic | None = None,
+    calls: Calls | None = None,
 ) -> Finished:
     """Never raises but for cancellation; evidence that a kill would destroy is taken first.
 
     `answers`: what the probe was told lately. `aside`: who is kept in place of being ended; None:
     nobody. `kept`: gives what a service can go back to. `traffic`: keeps requests away meanwhile;
-    None: nobody brings any."""
+    None: nobody brings any. `calls`: does what is done to calls and not to instances."""
     during: list[str] = []
     has_happened, still_ends = True, ""
     grace_s = float(intent.step.parameters.get("grace_s", spec.stop.grace_s))
@@ -95,7 +98,7 @@ async def perform(
     if traffic is not None:
         deadline_s += traffic.lasts_more_s(spec, intent)
 
-    act = _begin_with(runtime, clock, settings, spec, grace_s, aside, kept)
+    act = _begin_with(runtime, clock, settings, spec, grace_s, aside, kept, calls)
     try:
         if intent.step.kind in KILLS:
             target = intent.step.parameters.get("instance")
@@ -141,6 +144,7 @@ def _begin_with(
     grace_s: float,
     aside: KeepAside | None,
     kept: Kept | None,
+    calls: Calls | None,
 ) -> Callable[[Intended], Awaitable[list[str]]]:
     """What carries an intent out, once it has made sure that it still should."""
 
@@ -150,6 +154,10 @@ def _begin_with(
         waited_s = clock.now() - intent.at_s
         if waited_s > settings.lease_s:
             raise NotBegun(f"not begun: {waited_s:.1f} s have passed since the intent")
+        if intent.step.kind in OF_TRAFFIC:
+            if calls is None:
+                raise GiveUp("nobody here can keep calls away")
+            return await calls(intent)
         if intent.step.kind is ActionKind.EMERGENCY_ROLLBACK:
             return list(await _go_back(runtime, spec, intent.step, grace_s, kept))
         if aside is None:

@@ -78,6 +78,7 @@ def _gate(control: Control, look: Look, decision: Decision) -> list[Entry]:
             verdict.reason,
             proposal.incident_id,
             getattr(verdict, "until_s", UNKNOWN),
+            proposal.origin,
         )
     ]
 

@@ -32,7 +32,8 @@ from everup.model.entries import Intended
 from everup.model.errors import EverupError, GiveUp, StillHeld
 from everup.model.evidence import ROUTED
 from everup.model.kinds import InstanceState
-from everup.model.observation import Instance
+from everup.model.mitigation import SHED_FOR
+from everup.model.observation import Instance, Observation
 from everup.model.routing import Held, Order, RoutedServer, RouterListing
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec, Stack
@@ -77,6 +78,8 @@ class Traffic:
         self._task: asyncio.Task[None] | None = None
         self._is_held = 0
         self.calls = CallRows(tuple(stack.services))
+        self.routed: Mapping[str, frozenset[str]] = {}
+        """Service → its instances that have a server, as the router was last seen."""
 
     # --- around an action -----------------------------------------------------------------------
 
@@ -224,6 +227,46 @@ class Traffic:
         up = [i for i in mine if i.state is not InstanceState.EXITED]
         return Seen(up, servers_of(spec, mine, routed, held), routed)
 
+    # --- mitigations ----------------------------------------------------------------------------
+
+    async def shed(self, spec: ServiceSpec, instance: str, until_s: float) -> list[str]:
+        """No new requests for this instance; others take them.
+
+        Raises:
+            GiveUp: the router does not know it, or nobody else would be left.
+            TryAgain: the router does not answer.
+        """
+        if self._router is None:
+            raise GiveUp("there is no router")
+        seen = await self._look(spec)
+        servers = [s for s in seen.servers.get(instance, ()) if s.order is Order.READY]
+        if not servers:
+            raise GiveUp(f"the router sends no requests to {instance}")
+        if group := is_needed(servers, seen.listing):
+            raise GiveUp(f"nobody else of {group} takes requests")
+        for server in servers:
+            note = Held(server.name, spec.name, instance, until_s, Order.DRAIN, because=SHED_FOR)
+            await self._call(self._router.hold(note))
+        return [f"{ROUTED}{instance} ({s.name}) gets no new requests" for s in servers]
+
+    async def no_longer_shed(self, spec: ServiceSpec, instance: str) -> list[str]:
+        """It gets requests again, where we kept them from it."""
+        if self._router is None:
+            return []
+        held = await self._call(self._router.held())
+        mine = [h for h in held if h.because == SHED_FOR and h.service == spec.name]
+        said = [
+            await self._call(self._router.give_back(one.server))
+            for one in mine
+            if instance in ("", one.instance)
+        ]
+        return [f"{ROUTED}{text}" for text in said if text]
+
+    @property
+    def no_router(self) -> str:
+        """Why nothing can be shed; "" where there is a router."""
+        return "" if self._router is not None else "no router brings its requests"
+
     # --- after looks ----------------------------------------------------------------------------
 
     def after_look(self, control: Control) -> None:
@@ -244,6 +287,7 @@ class Traffic:
             if not held and not counts and not self._bringer.is_due(look.at_s):
                 return
             listing = await self._call(router.list())
+            self.routed = _routed(self._stack, look.observation, listing, held)
             if counts:
                 self.calls.take(look.at_s, self._stack, look.observation, listing, held)
             for text in await self._bringer.after_look(router, listing, held, control):
@@ -316,6 +360,18 @@ class Traffic:
     def _failed(self, why: str) -> None:
         self._calls["failed"] += 1
         self._fault = why
+
+
+def _routed(
+    stack: Stack, seen: Observation, listing: RouterListing, held: Sequence[Held]
+) -> dict[str, frozenset[str]]:
+    found: dict[str, frozenset[str]] = {}
+    for name, spec in stack.services.items():
+        observed = seen.services.get(name)
+        instances = [] if observed is None else [one.instance for one in observed.instances]
+        if servers := servers_of(spec, instances, listing, held):
+            found[name] = frozenset(servers)
+    return found
 
 
 def _of(step: Step, instance: str) -> Step:

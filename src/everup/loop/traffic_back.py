@@ -17,6 +17,7 @@ from everup.loop.traffic_plan import Fate, fate, is_well
 from everup.loop.weights import LEVELS, WEIGHT_LEAST, score_of, shares, slow_start
 from everup.model.errors import GiveUp
 from everup.model.kinds import ActionKind, Mode, is_known
+from everup.model.mitigation import SHED_FOR
 from everup.model.observation import Instance, InstanceObservation
 from everup.model.routing import (
     Held,
@@ -60,6 +61,8 @@ class Bringer:
         said: list[str] = []
         by_name = {server.name: server for server in listing.servers}
         ours: list[Held] = []
+        for one in (one for one in held if one.because == SHED_FOR):
+            said += await self._shed_over(router, one, by_name.get(one.server))
         for one in (one for one in held if not one.because):
             server = by_name.get(one.server)
             if await self._is_ours(router, one, server, listing, said):
@@ -97,6 +100,18 @@ class Bringer:
         await router.hold(held)
         said.append(f"{held.server}: the router began anew; it takes no requests still")
         return True
+
+    async def _shed_over(
+        self, router: Router, held: Held, server: RoutedServer | None
+    ) -> list[str]:
+        """Its lease is over, or somebody else has spoken since. Else its mitigation ends it."""
+        if server is not None and server.order is Order.READY:
+            await router.forget(held.server)
+            return [f"{held.server}: somebody else has it take requests; it is theirs now"]
+        if server is not None and self._clock.now() < held.until_s:
+            return []
+        said = await router.give_back(held.server)
+        return [f"{said}: its time is over"] if said else []
 
     async def _end(
         self, router: Router, held: Held, listing: RouterListing, control: Control
@@ -232,14 +247,19 @@ class Bringer:
 
     def is_auto(self, spec: ServiceSpec, kind: ActionKind, control: Control) -> bool:
         """May the router be told something by our own initiative, for this service?"""
+        if control.look is None or not self.may(spec, control):
+            return False
+        seen = control.look.observation
+        return mode_in_force(self._stack, seen, spec.name, kind) is Mode.AUTO
+
+    def may(self, spec: ServiceSpec, control: Control) -> bool:
+        """May it be told anything at all for this service, whatever the mode?"""
         look = control.look
         if look is None or control.cannot_act() or control.state.monitor_fault:
             return False
         seen, now_s = look.observation, control.clock.now()
         frozen = freezes_in_force(self._stack, control.state, seen, now_s)
-        if any(freeze.scope in ("", spec.name) for freeze in frozen):
-            return False
-        return mode_in_force(self._stack, seen, spec.name, kind) is Mode.AUTO
+        return not any(freeze.scope in ("", spec.name) for freeze in frozen)
 
     async def _steer(
         self,

@@ -5,8 +5,9 @@ lease and noted before it is given, as all of `traffic`; what the router counted
 calls. Called by `traffic`, one pass at a time; level-triggered like its other passes.
 
 Only an edge that has a group of servers of its own (`router:` of the dependency) is turned away:
-taking the target's common group would cut off those who can reach it. In another mode than auto,
-and while anything is frozen, nothing is turned away.
+taking the target's common group would cut off those who can reach it. In another mode than auto
+nothing is turned away but what a mitigation opened, which the gate allowed; while anything is
+frozen, nothing at all.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from everup.loop.breakers import Breakers
 from everup.loop.ports import Router
 from everup.loop.routes import servers_of
 from everup.loop.traffic_back import Bringer
-from everup.model.breaker import BreakerState, EdgeName
+from everup.model.breaker import BreakerState, EdgeName, TurnedBy
 from everup.model.kinds import ActionKind
 from everup.model.routing import Held, Order, RoutedServer, RouterListing, ServerName
 from everup.model.settings import Settings
@@ -106,7 +107,9 @@ class Breaking:
             return NO_GROUP.format(group=edge.router_group)
         kind = ActionKind.GRACEFUL_RESTART
         caller = self.stack.services[name.service]
-        if not self.bringer.is_auto(caller, kind, control):
+        is_gated = breaker.turn.turned_by is TurnedBy.MITIGATION  # and was allowed there
+        may = self.bringer.may(caller, control)
+        if not may or not (is_gated or self.bringer.is_auto(caller, kind, control)):
             return NOT_AUTO.format(service=name.service)
         return NOT_OURS if self._let_go.get(name) == openings else None
 

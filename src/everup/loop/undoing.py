@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from everup.loop.look import Look
 from everup.model.decision import Step
-from everup.model.kinds import UNKNOWN, ActionKind
+from everup.model.kinds import UNKNOWN
 from everup.model.request import Request, Verb
 from everup.model.scaling import COUNTS, CPUS, INSTANCES, MEMORY, SCALING_KINDS, Amount
 from everup.model.state import ServiceState
@@ -27,7 +27,7 @@ def owed(control: Control, look: Look) -> list[Request]:
         step = remembered.owed_undo
         if step is None or name in control.state.in_flight or name not in control.stack.services:
             continue
-        if _is_due(control, remembered, look.at_s) and not _is_so(step, look):
+        if is_due(control, remembered, look.at_s) and not _is_so(step, look):
             found.append(request_of(step, remembered))
     return found
 
@@ -40,7 +40,7 @@ def _is_so(step: Step, look: Look) -> bool:
     return step.kind in COUNTS and len(seen.instances) == step.parameters[INSTANCES]
 
 
-def _is_due(control: Control, remembered: ServiceState, now_s: float) -> bool:
+def is_due(control: Control, remembered: ServiceState, now_s: float) -> bool:
     """At once, then backing off while it does not help."""
     failed = 0
     for past in reversed(remembered.past):
@@ -72,7 +72,7 @@ def request_of(step: Step, remembered: ServiceState) -> Request:
 
 
 def _amount(step: Step) -> Amount:
-    if step.kind is ActionKind.REJOIN:
+    if step.kind not in SCALING_KINDS:
         return Amount()
     parameters = step.parameters
     return Amount(

@@ -32,11 +32,13 @@ class BreakerState(StrEnum):
 
 
 class TurnedBy(StrEnum):
-    """What opened or closed it: outcomes of real calls, our own probes, or a person."""
+    """What opened or closed it: outcomes of real calls, our own probes, a person, or a mitigation
+    that wants the dependency not to be called while it is sick."""
 
     CALLS = "calls"
     PROBES = "probes"
     PERSON = "person"
+    MITIGATION = "mitigation"
 
 
 class CallOutcome(StrEnum):

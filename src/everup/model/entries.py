@@ -316,6 +316,7 @@ class GateAnswered:
     reason: str
     incident_id: str | None = None
     until_s: float = UNKNOWN
+    origin: Origin = Origin.RECOVERY
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,6 +110,13 @@ class Settings:
     breaker_jitter: float = 0.1
     breaker_trial_s: float = 30.0
     breaker_forget_s: float = 600.0
+    # mitigations
+    mitigation_risk_above: float = 0.25
+    mitigation_gain_least: float = 0.05
+    mitigation_wait_s: float = 20.0
+    isolation_wait_s: float = 60.0
+    mitigation_calm_s: float = 60.0
+    mitigation_most_s: float = 900.0
     # bounds
     history_slots: int = 240
     history_days: int = 14

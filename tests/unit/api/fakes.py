@@ -12,6 +12,7 @@ from typing import Any, cast
 from everup.loop.breakers import Breakers
 from everup.loop.look import Decision, Look
 from everup.loop.mishaps import Mishaps
+from everup.loop.mitigations import Containment
 from everup.loop.ports import ActionRecord
 from everup.loop.restores import RestoreAnswer, RestoreWish
 from everup.loop.rooms import RoomCounts
@@ -285,6 +286,7 @@ class FakeControl:
     memory: Memory = field(default_factory=lambda: Memory(looks=7))
     look: Look | None = field(default_factory=look)
     breakers: Breakers = field(init=False)
+    mitigations: Containment = field(default_factory=Containment)
     written: list[Entry] = field(default_factory=list)
     journal_fault: str = ""
     counts: RoomCounts = field(default_factory=RoomCounts)

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 
 from everup.api.engine import Control, ControlView
+from everup.api.mitigating import mitigations_shape
 from everup.api.parameters import NeededService, require_service
 from everup.api.routes.breakers import breaker_shape
 from everup.api.shapes.dependencies import (
@@ -41,8 +42,8 @@ _NOTHING_SEEN = Relations(propagated={}, findings={})
 
 @router.get("/dependencies")
 async def dependencies(control: Control) -> DependenciesShape:
-    """Nodes, edges, propagated health, roots, victims, suspects, breakers and cascade risk of the
-    latest look."""
+    """Nodes, edges, propagated health, roots, victims, suspects, breakers, cascade risk and
+    mitigations of the latest look."""
     look = control.look
     own = OwnHealth({}) if look is None else look.assessment.own
     predictions = Predictions() if look is None else look.assessment.predictions
@@ -68,6 +69,7 @@ async def dependencies(control: Control) -> DependenciesShape:
             single_points=[SinglePointShape.model_validate(p) for p in risk.single_points],
         ),
         cycles=[list(cycle) for cycle in build_graph(control.stack).cycles],
+        mitigations=mitigations_shape(control),
     )
 
 

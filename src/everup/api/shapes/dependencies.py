@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from everup.api.shapes.base import Known, Shape
 from everup.api.shapes.breakers import BreakerShape
+from everup.api.shapes.mitigations import MitigationsShape
 from everup.model.kinds import Cause, Condition, DependencyKind
 
 
@@ -143,8 +144,8 @@ class WhatIfShape(Shape):
 
 
 class DependenciesShape(Shape):
-    """Graph, roots, victims (victim → the roots that explain it), suspects, breakers and what may
-    spread."""
+    """Graph, roots, victims (victim → the roots that explain it), suspects, breakers, what may
+    spread, and what would keep it from that."""
 
     at_s: Known
     nodes: list[NodeShape]
@@ -156,3 +157,4 @@ class DependenciesShape(Shape):
     breakers: list[BreakerShape]
     cascade: CascadeShape
     cycles: list[list[str]]
+    mitigations: MitigationsShape
