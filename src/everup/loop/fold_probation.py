@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from everup.loop.changes import with_service
 from everup.model import entries as e
-from everup.model.probation import Probation, Worse
+from everup.model.probation import Probation, ProbationEnding, Worse
 from everup.model.state import StackState
 
 
@@ -26,9 +26,13 @@ def worse(state: StackState, entry: e.RegressionSeen) -> StackState:
 
 
 def ended(state: StackState, entry: e.ProbationEnded) -> StackState:
-    """It ends once; the latest one is remembered, for those that changed together with it."""
+    """It ends once; the latest one is remembered, for those that changed together with it. Where it
+    went back, that stays: nothing of it is owed to be taken back any more."""
     known = state.service(entry.service).probation
     if known is None:
         return state
     past = replace(known, ended_at_s=entry.at_s, ending=entry.ending)
-    return with_service(state, entry.service, probation=None, past_probation=past)
+    found = with_service(state, entry.service, probation=None, past_probation=past)
+    if entry.ending is not ProbationEnding.ROLLED_BACK:
+        return found
+    return with_service(found, entry.service, owed_undo=None)

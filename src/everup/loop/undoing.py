@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from everup.loop.look import Look
 from everup.model.decision import Step
-from everup.model.kinds import UNKNOWN
+from everup.model.kinds import UNKNOWN, ActionKind, Condition
 from everup.model.request import Request, Verb
 from everup.model.scaling import COUNTS, CPUS, INSTANCES, MEMORY, SCALING_KINDS, Amount
 from everup.model.state import ServiceState
@@ -27,9 +27,21 @@ def owed(control: Control, look: Look) -> list[Request]:
         step = remembered.owed_undo
         if step is None or name in control.state.in_flight or name not in control.stack.services:
             continue
+        if _is_well_with_it(step, remembered, look):
+            continue
         if is_due(control, remembered, look.at_s) and not _is_so(step, look):
             found.append(request_of(step, remembered))
     return found
+
+
+def _is_well_with_it(step: Step, remembered: ServiceState, look: Look) -> bool:
+    """Did it go back to what was well before, and is well, though that took too long to be proven?
+    To take that back would be to make it ill again."""
+    undone = next((p for p in remembered.past if p.action_id == step.undoes), None)
+    if undone is None or undone.kind is not ActionKind.EMERGENCY_ROLLBACK:
+        return False
+    health = look.assessment.own.services.get(step.target)
+    return health is not None and health.condition is Condition.HEALTHY
 
 
 def _is_so(step: Step, look: Look) -> bool:

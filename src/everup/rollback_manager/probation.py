@@ -80,22 +80,31 @@ def end_of(
     back = [
         past
         for past in remembered.past
-        if past.kind is GOES_BACK and past.has_passed and past.ended_at_s > probation.began_at_s
+        if past.kind is GOES_BACK and past.has_happened and past.ended_at_s > probation.began_at_s
     ]
     is_other = remembered.has_other_number
-    if back and not is_other and remembered.version in {p.version for p in remembered.safe_points}:
+    is_back = bool(back) and back[-1].has_passed
+    if (
+        is_back
+        and not is_other
+        and remembered.version in {p.version for p in remembered.safe_points}
+    ):
         return End(ProbationEnding.ROLLED_BACK, f"{GOES_BACK} {back[-1].action_id}, verified")
     if remembered.with_a_person not in (None, probation.with_a_person):
         text = f"it is with a person: {remembered.with_a_person}"
         return End(ProbationEnding.ESCALATED, text)
     watched_s = now_s - since_s(probation, remembered)
     newest = remembered.ways_back[-1] if remembered.ways_back else None
-    is_undecided = has_incident or remembered.owed_undo is not None  # it ran so, and was not well
     is_as_before = newest is not None and newest.version == remembered.version and not is_other
-    if newest is not None and is_as_before and not is_undecided:
+    if newest is not None and is_as_before and not has_incident:
         if newest.kept_at_s >= probation.began_at_s:
             return End(ProbationEnding.SAFE_POINT, f"well over {watched_s:.0f} s of watching")
-        return End(ProbationEnding.SAFE_POINT, f"{newest.title}, which was safe, runs as before")
+        if not back:
+            as_before = f"{newest.title}, which was safe, runs as before"
+            return End(ProbationEnding.SAFE_POINT, as_before)
+        if now_s - back[-1].ended_at_s >= settings.two_windows_s:  # else it may be ill with it
+            how = f"{GOES_BACK} {back[-1].action_id}, not verified in time, and well since"
+            return End(ProbationEnding.ROLLED_BACK, how)
     if now_s - probation.began_at_s > RESTLESS_SPANS * settings.rollback_window_s:
         text = f"it was changed again and again for {now_s - probation.began_at_s:.0f} s"
         return End(ProbationEnding.ESCALATED, f"{text}, so that nothing could be proven")

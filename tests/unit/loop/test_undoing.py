@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import pytest
+
 from everup.loop.counts import Counts
 from everup.loop.fold import fold_all
 from everup.loop.settle import settle
+from everup.loop.undoing import owed
 from everup.model import entries as e
+from everup.model.assessment import OwnHealth, ServiceHealth
 from everup.model.decision import Expectation, Step
 from everup.model.evidence import Evidence, OutcomeState, Sighting
-from everup.model.kinds import ActionKind, Cause, Origin, Purpose
+from everup.model.kinds import ActionKind, Cause, Condition, Origin, Purpose
 from everup.model.observation import Observation
+from everup.model.probation import ProbationEnding
+from everup.model.safe_point import FROM, TO
 from everup.model.scaling import BEFORE, INSTANCES
 from everup.model.state import StackState
-from tests.unit.builders import NOW_S, assess, seen, service, stack, up
+from tests.unit.builders import NOW_S, SETTINGS, assess, seen, service, stack, up
 
 Parameters = dict[str, str | int | float | bool]
 SEEN = Sighting(NOW_S)
@@ -56,6 +64,31 @@ def test_copies_that_were_not_proven_are_owed_to_go() -> None:
     assert known.owed_undo is not None
     assert (known.owed_undo.kind, known.owed_undo.undoes) == (ActionKind.SCALE_IN, "act-1")
     assert known.owed_undo.parameters[INSTANCES] == 1
+
+
+@pytest.mark.parametrize("kind", [ActionKind.SCALE_OUT, ActionKind.EMERGENCY_ROLLBACK])
+def test_who_went_back_and_is_well_is_not_made_ill_again(kind: ActionKind) -> None:
+    versions: Parameters = {} if kind is ActionKind.SCALE_OUT else {FROM: "1:a", TO: "1:a"}
+    entries = (intended("act-1", kind, {**OUT, **versions}), *NOT_PROVEN[1:])
+    state = after(*entries)
+    assert state.service("a").owed_undo is not None
+    for condition in (Condition.HEALTHY, Condition.UNHEALTHY):
+        three = seen(*(up("a", n) for n in range(3)))
+        own = OwnHealth({"a": ServiceHealth("a", 1.0, condition)})
+        look = SimpleNamespace(at_s=NOW_S, observation=three, assessment=SimpleNamespace(own=own))
+        control = SimpleNamespace(state=state, stack=STACK, settings=SETTINGS)
+        found = owed(control, look)  # type: ignore[arg-type]
+        stays = kind is ActionKind.EMERGENCY_ROLLBACK and condition is Condition.HEALTHY
+        assert bool(found) is not stays
+
+
+def test_what_went_back_stays_once_its_probation_has_ended_so() -> None:
+    entries = (intended("act-1", ActionKind.EMERGENCY_ROLLBACK, {**OUT, FROM: "1", TO: "1"}),)
+    began = e.ProbationBegan(NOW_S, "a", "1", "1", NOW_S, "ann", 3, 1)
+    ended = e.ProbationEnded(NOW_S, "a", ProbationEnding.ROLLED_BACK, "well since")
+    state = after(began, *entries, *NOT_PROVEN[1:])
+    assert state.service("a").owed_undo is not None
+    assert fold_all(state, (ended,)).service("a").owed_undo is None
 
 
 def test_an_undo_is_owed_until_it_has_helped() -> None:

@@ -77,6 +77,25 @@ def test_each_way_to_end() -> None:
     assert ending(tried(), late_s) is ProbationEnding.ESCALATED
 
 
+def test_what_went_back_and_was_proven_too_late_ends_as_gone_back_once_it_stays_well() -> None:
+    failed = past(ActionKind.EMERGENCY_ROLLBACK, has_passed=False)
+    back = tried(version=OLD, past=(failed,))
+    assert ending(back) is None, "it may be ill with it"
+    later_s = failed.ended_at_s + SETTINGS.two_windows_s
+    assert ending(back, later_s) is ProbationEnding.ROLLED_BACK
+    assert end_of(back, later_s, SETTINGS, has_incident=True) is None
+    kept = SafePoint("a", NEW, "app:2", NOW_S)
+    new = tried(safe_points=(POINT, kept), past=(failed,))
+    assert ending(new, later_s) is ProbationEnding.SAFE_POINT, "what was gone back from is well"
+
+
+def test_what_is_changed_again_and_again_ends_with_a_person() -> None:
+    late_s = CHANGED_S + 5 * SETTINGS.rollback_window_s
+    assert ending(tried(changed_at_s=late_s - 1), late_s) is ProbationEnding.ESCALATED
+    early_s = CHANGED_S + 3 * SETTINGS.rollback_window_s
+    assert ending(tried(changed_at_s=early_s - 1), early_s) is None
+
+
 def test_a_further_change_begins_the_watch_anew() -> None:
     assert not is_over_for(tried(), NOW_S, SETTINGS)
     late_s = CHANGED_S + SETTINGS.probation_s
