@@ -119,6 +119,11 @@ def test_dependencies_give_the_graph_with_roots_and_victims(client: TestClient) 
             "is_critical": True,
             "source": "declared",
             "confidence": 1.0,
+            "is_declared": True,
+            "last_seen_s": None,
+            "learned": 1.0,
+            "episodes": 0.0,
+            "delay_s": 15.0,
         }
     ]
 
