@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
-from everup.blobs.key_file import KEY_BYTES, NoKey, make_key, read_key
+from everup.blobs.key_file import NoKey, make_key, read_key
 from everup.model.errors import AskAHuman
+from everup.model.sums import KEY_BYTES
 
 NAME = "vault.key"
 SALT_BYTES = 32

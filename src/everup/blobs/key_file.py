@@ -9,8 +9,8 @@ import secrets
 from pathlib import Path
 
 from everup.blobs.files import FILE_MODE, read_bounded, write_once
+from everup.model.sums import KEY_BYTES
 
-KEY_BYTES = 32
 HEX_BYTES = 2 * KEY_BYTES
 FILE_BYTES_MOST = 4096
 

@@ -13,7 +13,7 @@ from everup.model.decision import Step
 from everup.model.kinds import UNKNOWN, ActionKind, Condition
 from everup.model.request import Request, Verb
 from everup.model.scaling import COUNTS, CPUS, INSTANCES, MEMORY, SCALING_KINDS, Amount
-from everup.model.state import ServiceState
+from everup.model.state import PastAction, ServiceState
 from everup.safety import backoff_s
 
 if TYPE_CHECKING:
@@ -37,11 +37,16 @@ def owed(control: Control, look: Look) -> list[Request]:
 def _is_well_with_it(step: Step, remembered: ServiceState, look: Look) -> bool:
     """Did it go back to what was well before, and is well, though that took too long to be proven?
     To take that back would be to make it ill again."""
-    undone = next((p for p in remembered.past if p.action_id == step.undoes), None)
+    undone = _undone(step, remembered)
     if undone is None or undone.kind is not ActionKind.EMERGENCY_ROLLBACK:
         return False
     health = look.assessment.own.services.get(step.target)
     return health is not None and health.condition is Condition.HEALTHY
+
+
+def _undone(step: Step, remembered: ServiceState) -> PastAction | None:
+    """The action that it takes back; None: too long ago."""
+    return next((p for p in remembered.past if p.action_id == step.undoes), None)
 
 
 def _is_so(step: Step, look: Look) -> bool:
@@ -68,7 +73,7 @@ def is_due(control: Control, remembered: ServiceState, now_s: float) -> bool:
 def request_of(step: Step, remembered: ServiceState) -> Request:
     """The wish that takes it back, with the reason for whoever reads it later."""
     verb = Verb.SCALE if step.kind in SCALING_KINDS else Verb.HEAL
-    undone = next((p for p in remembered.past if p.action_id == step.undoes), None)
+    undone = _undone(step, remembered)
     kind = "" if undone is None else f"{undone.kind} "
     return Request(
         verb,

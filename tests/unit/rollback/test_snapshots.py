@@ -15,7 +15,6 @@ import pytest
 from everup.blobs import Vault, VaultShelf
 from everup.loop.control import Control
 from everup.loop.manifests import manifest_of, snapshot_from, with_sum
-from everup.loop.pins import reference_of
 from everup.loop.ports import Shelf
 from everup.loop.snapshots import FILES_EACH_S
 from everup.model import entries as e
@@ -49,7 +48,6 @@ class Capturing(Runtime):
     slow_s: float = 0.0
     captures: int = 0
     fails: Exception | None = None
-    fails_to_unpin: bool = False
     names: dict[str, str] = field(default_factory=dict)
     pruned: set[str] = field(default_factory=set)
 
@@ -78,8 +76,6 @@ class Capturing(Runtime):
         return f"sha256:{self.versions.get(service, '1:a')}"
 
     async def unpin_image(self, service: str, reference: str) -> None:
-        if self.fails_to_unpin:
-            raise TryAgain("the engine does not answer")
         self.names.pop(reference, None)
 
     async def pinned_images(self) -> dict[str, str]:
@@ -202,17 +198,6 @@ def test_an_unchanged_stack_shares_all_parts(tmp_path: Path) -> None:
     asyncio.run(story())
 
 
-def test_in_mode_observe_no_image_is_named() -> None:
-    lab = Lab("a", mode=Mode.OBSERVE)
-
-    async def story() -> None:
-        async with lab.life() as control:
-            assert control.state.snapshots[0].images == {}
-            assert lab.runtime.names == {}
-
-    asyncio.run(story())
-
-
 def test_before_a_change_one_is_taken_and_nothing_is_asked_again() -> None:
     lab = Lab("a", "b")
 
@@ -307,27 +292,6 @@ def test_files_that_never_rest_are_recorded_no_more_often_than_every_five_minute
     asyncio.run(story())
 
 
-def test_a_name_that_could_not_be_taken_away_is_taken_away_later(tmp_path: Path) -> None:
-    settings = replace(SETTINGS, snapshots_most=1, action_deadline_s=0.5)
-    lab = on_disk(tmp_path, Lab("a", settings=settings))
-    gone = reference_of("s", "gone", "1:x")
-
-    async def story() -> None:
-        async with lab.life() as control:
-            lab.runtime.names[gone] = "gone"  # of a service that has left
-            lab.runtime.names["everup-kept:other.gone.00"] = "gone"  # of another stack
-            await control.snapshots.take(BY_HAND, "ann", 60.0)
-            await until(lambda: len(control.state.snapshots) == 1)
-            assert gone in lab.runtime.names, "it may be that it is just being given"
-            await asyncio.sleep(0.6)
-            await control.snapshots.take(BY_HAND, "ann", 60.0)
-            await until(lambda: gone not in lab.runtime.names)
-            assert "everup-kept:other.gone.00" in lab.runtime.names
-            assert reference_of("s", "a", "1:a") in lab.runtime.names
-
-    asyncio.run(story())
-
-
 def test_no_more_than_are_kept_and_what_nobody_holds_is_given_up(tmp_path: Path) -> None:
     lab = on_disk(tmp_path, Lab("a", settings=replace(SETTINGS, snapshots_most=3)))
 
@@ -382,26 +346,6 @@ def test_what_is_damaged_is_named_and_what_runs_is_kept_anew(tmp_path: Path) -> 
         except Damaged:
             return True
         return False
-
-    asyncio.run(story())
-
-
-def test_an_image_that_bears_a_name_of_ours_and_is_gone_is_named(tmp_path: Path) -> None:
-    lab = on_disk(tmp_path, Lab("a", "b"))
-
-    async def story() -> None:
-        async with lab.life() as control:
-            await until(lambda: bool(control.state.service("a").safe_points))
-            (mark,) = control.state.snapshots
-            lab.runtime.pruned.add("sha256:1:a")
-            (harm,) = (await control.snapshots.verify("ann")).harms
-            assert (harm.address, harm.what) == ("sha256:1:a", "missing")
-            assert f"{mark.id}: the image of b" in harm.used_by
-            assert "the safe point app 1:a of a" in harm.used_by
-            assert "sha256:1:a is missing" in lab.world.journal.of(e.SnapshotVerified)[-1].harms[0]
-            assert control.state.service("a").safe_points, "nothing is forgotten for it"
-            lab.runtime.pruned.clear()
-            assert not (await control.snapshots.verify("ann")).harms
 
     asyncio.run(story())
 

@@ -87,9 +87,10 @@ class Watch:
         Raises:
             TryAgain: their disk does not answer, or one that was read before cannot be read now.
         """
-        if self._pass is not None and not self._pass.done():  # a look may have begun just now
+        going = self._pass
+        if going is not None:  # it may have begun just now
             since_s = asyncio.get_running_loop().time() - self._began_s
-            await asyncio.wait({self._pass}, timeout=max(0.0, self._most_s - since_s))
+            await asyncio.wait({going}, timeout=max(0.0, self._most_s - since_s))
         if self.hangs:
             raise TryAgain("the disk of its configuration files does not answer")
         look = await bounded(lambda: self._contents(sources), "its configuration files")
