@@ -26,13 +26,14 @@ HEALED_WITHIN_S = 60.0
 
 
 class ControlWorld(World):
-    """`said` collects what `everup plan` gives as the reason, over the whole story."""
+    """`said` holds what `everup plan` gave as the reason last, `ever_said` all over the story."""
 
     def __init__(
         self, folder: Path, services: Mapping[str, dict[str, Any]], time_scale: float
     ) -> None:
         super().__init__(folder, {**services, WITNESS: small(folder, WITNESS)}, time_scale)
         self.said: dict[str, dict[str, str]] = {}
+        self.ever_said: set[str] = set()
 
     def lives(self) -> dict[str, list[str]]:
         """Service → identities of what runs; they change with each start."""
@@ -52,6 +53,7 @@ class ControlWorld(World):
                     hold = decision["hold"]
                     of_service = self.said.setdefault(decision["service"], {})
                     of_service[hold["reason"]] = hold["text"]
+                    self.ever_said.add(hold["text"])
 
     def watch(self, for_s: float) -> None:
         """Look again and again for so long."""

@@ -232,6 +232,8 @@ class Samplers:
         self.tape.note(spec.name, result)
         news = self._desk.take_probe(spec.name, instance.name, instance.identity, result)
         goes_on = news is News.GOES_ON and not self._is_settled(spec.name)
+        if news is News.TURNED and self._deserves_closeness(spec.name):
+            self._end_rests()  # what its process does meanwhile tells a hang from a pause
         if news is News.TURNED or goes_on or self._is_close(spec.name):
             self._wake(f"probe {spec.name}")
 
