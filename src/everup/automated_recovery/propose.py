@@ -177,12 +177,24 @@ def _purpose(case: _Case) -> Decided | None:
 
 
 def _is_ending(case: _Case) -> Decided | None:
-    """Somebody is stopping it: nobody is told of how it looks meanwhile."""
+    """Somebody is stopping it, or just did: nobody is told of how it looks meanwhile, nor asked
+    whether to start what is replaced or was stopped for good; which of them shows at once."""
     for one in (i.instance for i in case.seen.instances) if case.seen is not None else ():
         if one.ending and (one.name in case.found.instances or not case.found.instances):
             text = f"somebody is stopping {one.name} ({one.ending})"
             return case.hold(HoldReason.STOPPED_ON_PURPOSE, text)
+    due_s = case.found.since_s + case.settings.change_quiet_s
+    if case.found.is_presumed_meant and case.now_s < due_s and _was_asked(case):
+        text = f"{case.found.reason}; whoever replaces it stops it first"
+        return case.hold(HoldReason.STOPPED_ON_PURPOSE, text, due_s)
     return None
+
+
+def _was_asked(case: _Case) -> bool:
+    """Did the runtime see that somebody asked it to end?"""
+    instances = case.seen.instances if case.seen is not None else ()
+    ends = [i.instance.exit for i in instances if i.instance.name in case.found.instances]
+    return any(end.asked for end in ends if end is not None)
 
 
 def _not_yet(case: _Case) -> Decided | None:

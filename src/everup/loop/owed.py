@@ -95,7 +95,8 @@ def _is_wanted(
         case Occasion.RESOLVED:
             is_news = now_s - thread.at_s <= FOLLOW_UP_MOST_S
             is_about_us = thread.id.startswith(BLIND)
-            asked = Occasion.RESOLVED in on and not is_about_us
+            is_question = thread.id == thread.question  # and nothing else
+            asked = Occasion.RESOLVED in on and not is_about_us and not is_question
             return is_news and (asked or _has_heard(thread, notifier))
         case Occasion.FROZEN:
             lasted_s = now_s - thread.opened_at_s

@@ -240,3 +240,5 @@ class TestAsked:
         no = e.ApprovalAnswered(NOW_S + 9, "apr-1", False, "ann")
         (end,) = asked([question(1, NOW_S + 5, None), told(message), no])
         assert end.text == "ann said no"
+        only_ends = frozenset({Occasion.RESOLVED})
+        assert asked([question(1, NOW_S + 5, None), no], on=only_ends) == [], "it was never asked"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from everup.automated_recovery import propose
 from everup.loop import incidents
-from everup.model.decision import Escalate, Hold, HoldReason
+from everup.model.decision import Escalate, Hold, HoldReason, Proposal
 from everup.model.entries import IncidentOpened
 from everup.model.kinds import Cause, Purpose
+from everup.model.observation import Exit
 from everup.model.stack import Dependency
 from everup.model.state import ServiceState, StackState
 from tests.unit.builders import (
@@ -50,6 +53,28 @@ def test_a_stop_that_may_be_a_replacement_is_not_told_at_once(
         assert isinstance(about, Hold)
         assert about.reason is HoldReason.STOPPED_ON_PURPOSE
         assert about.until_s == NOW_S - stopped_for_s + SETTINGS.change_quiet_s
+
+
+@pytest.mark.parametrize(
+    ("asked", "for_s"), [("docker stop", 1.0), ("docker stop", 12.0), ("", 1.0)]
+)
+def test_nobody_is_asked_at_once_about_what_somebody_asked_to_end(asked: str, for_s: float) -> None:
+    what = stack(service("db"), service("web", depends_on=(Dependency("db"),)))
+    gone = dead("db", 0)
+    end = Exit(NOW_S - for_s, 0, was_witnessed=bool(asked), asked=asked)
+    gone = replace(gone, instance=replace(gone.instance, exit=end))
+    observation = seen(gone, failing("web", times=3, for_s=30))
+    found, state = assess(what, observation), StackState()
+    assert found.relations.findings["db"].is_presumed_meant
+    answers = propose(what, observation, found, state, settled_memory(what), SETTINGS)
+    (about,) = [answer for answer in answers if answer.service == "db"]
+    if asked and for_s < SETTINGS.change_quiet_s:
+        assert isinstance(about, Hold)
+        assert about.reason is HoldReason.STOPPED_ON_PURPOSE
+        assert about.until_s == NOW_S - for_s + SETTINGS.change_quiet_s
+    else:
+        assert isinstance(about, Proposal)
+        assert about.must_ask
 
 
 class _Ids:
