@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from everup.automated_recovery.needed import also_needed_by
 from everup.loop.ports import Ids
 from everup.model import entries as e
 from everup.model.assessment import Assessment, Finding
@@ -17,8 +18,6 @@ from everup.model.mitigation import Mitigated
 from everup.model.settings import Settings
 from everup.model.stack import Stack
 from everup.model.state import Memory, StackState
-
-NAMED_MOST = 20
 
 
 def follow(
@@ -52,7 +51,7 @@ def follow(
                     ids.new("inc"),
                     service,
                     finding.cause,
-                    finding.reason + _needed_by(finding, assessment, hard_closure),
+                    _said_of(finding, assessment, stack),
                     assessment.relations.victims_of(service),
                     finding.since_s,
                     finding.candidates,
@@ -61,19 +60,11 @@ def follow(
     return found
 
 
-def _needed_by(
-    finding: Finding, assessment: Assessment, hard_closure: Mapping[str, tuple[str, ...]]
-) -> str:
-    """Nobody will act on what is stopped on purpose, so who hears of it hears of everybody: also of
-    those that need it and do not show it yet."""
+def _said_of(finding: Finding, assessment: Assessment, stack: Stack) -> str:
     if finding.cause is not Cause.STOPPED_ON_PURPOSE:
-        return ""
+        return finding.reason
     service, hurt = finding.service, assessment.relations.victims_of(finding.service)
-    names = [n for n in hard_closure if n not in hurt and service in hard_closure[n]]
-    if not names:
-        return ""
-    more = f" and {len(names) - NAMED_MOST} more" if len(names) > NAMED_MOST else ""
-    return f"; also needed by {', '.join(names[:NAMED_MOST])}{more}"
+    return finding.reason + also_needed_by(stack, service, hurt)
 
 
 def _deserves_one(

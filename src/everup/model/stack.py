@@ -279,3 +279,18 @@ class Stack:
     def dependents_of(self, service: str) -> tuple[str, ...]:
         """Services that declare a dependency on this one, by name."""
         return self._dependents.get(service, ())
+
+    def who_needs(self, service: str) -> tuple[str, ...]:
+        """Everybody who depends hard on it, directly or not, sorted; never itself."""
+        found: set[str] = set()
+        queue = [service]
+        while queue:
+            target = queue.pop()
+            for name in self.dependents_of(target):
+                edges = self.services[name].depends_on
+                if name not in found and any(
+                    d.target == target and d.kind is DependencyKind.HARD for d in edges
+                ):
+                    found.add(name)
+                    queue.append(name)
+        return tuple(sorted(found - {service}))
