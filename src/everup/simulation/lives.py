@@ -63,6 +63,7 @@ class Lives:
         self.killed = 0
         self.is_over = False
         self.unwatched: list[Callable[[], None]] = []
+        self._paused: set[int] = set()  # lives that may go on, once they are awake
         self._runtime: SimulatedRuntime | None = None
         self._armed: list[Kill] = []
         self._shelf = NoShelf()
@@ -70,8 +71,14 @@ class Lives:
         parts.world.ledger.ended.append(self._after_call)
 
     def begin(self) -> None:
-        """A new life, as a supervisor starts one."""
+        """A new life, as a supervisor starts one; not before the lease of one that was paused, and
+        wrote again since, is over."""
         if self.is_over:
+            return
+        if wait_s := self._lease_left_s():
+            self._parts.loop.hold(self.holder)
+            self._parts.world.later(wait_s, self.begin)
+            self._parts.world.later(wait_s + PAUSE_S, self._wake, self.holder)
             return
         self.number += 1
         if self.number > STARTS_MOST:
@@ -81,6 +88,14 @@ class Lives:
         context = copy_context()
         context.run(LIFE.set, self.number)
         self._parts.loop.create_task(self._live(self.number), context=context)
+
+    def _lease_left_s(self) -> float:
+        """Of a holder that was paused and goes on; each write renews it. 0: none."""
+        entries = self._parts.chronicle.entries
+        if self.holder not in self._paused or not entries or entries[-1][1] != self.holder:
+            return 0.0
+        ends_s = entries[-1][0] + self._parts.settings.lease_s
+        return max(0.0, ends_s - self._parts.world.now())
 
     async def _live(self, life: int) -> None:
         parts = self._parts
@@ -170,6 +185,7 @@ class Lives:
         parts.loop.hold(life)
         down_s = kill.down_s
         if kill.is_pause:
+            self._paused.add(life)
             down_s = max(down_s, parts.settings.lease_s)  # nobody takes over a lease that runs
             parts.world.later(down_s + PAUSE_S, self._wake, life)
         self._end_of(life, down_s, is_pause=kill.is_pause)
