@@ -6,11 +6,12 @@ aside until the new one has proven itself. Each stage is written down before it 
     made → the old one named aside → the new one named → the old one stopped → the new one started
     → proven → the old one removed
 
-Whatever happens before the new one runs, `_put_back` leads to where it began: the old one under its
-name, running if it ran. Nothing is removed together with volumes, ever. The old one is stopped
-before the new one starts, since both may want one port, one address, or one file. The new one has a
-name that nobody else knows until it takes the old one's: so it can be told from whatever somebody
-else makes under that name meanwhile (`settling`).
+Whatever happens before it is written down that the new one runs, `_put_back` leads to where it
+began: the old one under its name, running if it ran. What cannot be put back at the time is ended
+later. Nothing is removed together with volumes, ever. The old one is stopped before the new one
+starts, since both may want one port, one address, or one file. The new one has a name that nobody
+else knows until it takes the old one's: so it can be told from whatever somebody else makes under
+that name meanwhile (`settling`).
 """
 
 from __future__ import annotations
@@ -144,11 +145,12 @@ class Replacer(Settler):
             await end()
             with self._calls.claims(new, EventKind.STARTED):
                 await self._engine.call("POST", f"containers/{new}/start")
+            started = self._note_started(aside)
         except EverupError as error:
             if trouble := await self._put_back(aside):
                 raise GiveUp(f"{error}; {trouble}") from error
             raise
-        await self._leave_one_aside(self._note_started(aside))
+        await self._leave_one_aside(started)
 
     async def make(self, name: str, blueprint: Blueprint) -> str:
         """A container that does not run yet, on all of its networks; its id."""

@@ -99,14 +99,24 @@ class Settler(Asides):
                 self._tell_later(f"{aside.service}: {trouble}")
 
     async def tidy(self) -> None:
-        """Remove old ones whose replacement has proven itself, or whose time is over."""
+        """Remove old ones whose replacement has proven itself, or whose time is over. What was cut
+        short by something that has passed, as a full disk, is ended: nobody else may come to it."""
         for aside in self.asides():
-            if not aside.is_started:
-                continue
-            with suppress(GiveUp):  # the others are tidied all the same
-                if await self._is_over(aside):
+            with suppress(EverupError):  # the others are tidied all the same
+                if not aside.is_started:
+                    await self._end_left(aside)
+                elif await self._is_over(aside):
                     await self._finish(aside)
         await self._end_awaited()
+
+    async def _end_left(self, aside: Aside) -> None:
+        """Whose name somebody else has is said by `settle`, as long as it is so."""
+        is_at_it = self._calls.under_way(exchange_of(aside.name)) is not None
+        if is_at_it or aside.is_back or self._now(aside) != aside:
+            return
+        work = self._end_unfinished(aside)
+        if trouble := await self._calls.to_its_end(exchange_of(aside.name), work):
+            self._tell_later(f"{aside.service}: {trouble}")
 
     async def _end_awaited(self) -> None:
         """What came into being for a call that was given up."""

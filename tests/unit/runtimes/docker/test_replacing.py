@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from everup.model.errors import GiveUp, NoAnswer
-from everup.runtimes.docker.asides import AWAITED, ROOM
+from everup.model.errors import GiveUp, NoAnswer, TryAgain
+from everup.runtimes.docker.asides import AWAITED, MOVED, ROOM
 from everup.runtimes.docker.blueprint import blueprint_of
 from everup.runtimes.docker.containers import ASIDE
 from tests.unit.runtimes.docker.fake_engine import Crash, FakeEngine, Hour, Life
@@ -97,6 +98,49 @@ def test_killed_at_any_call_one_container_is_left(
     assert engine.names() == {WEB: "running"}
     assert not after.store.all(ROOM)
     assert not after.store.all(AWAITED)
+
+
+@pytest.mark.parametrize("room", [ROOM, MOVED])
+def test_a_disk_that_is_full_once_the_new_one_runs_leaves_the_old_one_running(
+    engine: FakeEngine, tmp_path: Path, room: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, life = engine.add(WEB), Life(tmp_path, engine)
+    put = life.store.put
+
+    def full(into: str, name: str, value: Mapping[str, Any]) -> None:
+        if into == room and (into == MOVED or value["is_started"]):
+            raise TryAgain("no space left on device")
+        put(into, name, value)
+
+    monkeypatch.setattr(life.store, "put", full)
+    with pytest.raises(TryAgain):
+        _replace(life, engine)
+    assert engine.names() == {WEB: "running"}
+    assert engine.of(WEB).id == before
+    assert not life.store.all(ROOM)
+    assert not life.store.all(MOVED)
+
+
+def test_what_could_not_be_put_back_at_the_time_is_put_back_later(
+    engine: FakeEngine, tmp_path: Path
+) -> None:
+    before, life = engine.add(WEB), Life(tmp_path, engine)
+
+    def refuses(verb: str) -> None:
+        if verb in ("start", "remove"):
+            raise TryAgain(f"the engine refuses to {verb}")
+
+    engine.before = refuses
+    with pytest.raises(TryAgain):
+        _replace(life, engine)
+    assert engine.of(WEB).id != before, "it is aside, and stopped"
+    asyncio.run(life.replacer.tidy())
+    assert life.store.all(ROOM), "as long as the engine refuses"
+    engine.before = lambda _: None
+    asyncio.run(life.replacer.tidy())
+    assert engine.names() == {WEB: "running"}
+    assert engine.of(WEB).id == before
+    assert not life.store.all(ROOM)
 
 
 @pytest.mark.parametrize("is_done", [True, False], ids=["after", "before"])
