@@ -54,6 +54,7 @@ from everup.loop.settle import ENDS_AND_STARTS, is_led
 from everup.loop.shown import ShownToPeople
 from everup.loop.snapshots import Snapshots
 from everup.loop.standing_in import as_it_leads, standing_in
+from everup.loop.still import held_back
 from everup.loop.traffic import Traffic
 from everup.loop.under_way import UnderWay
 from everup.loop.upkeep import Upkeep
@@ -135,7 +136,9 @@ class Control(ControlViews):
         self.snapshots = Snapshots(self, shelf, own_files)
         self.safe_points = SafePoints(shelf, self.snapshots.captured)
         self.restores = Restores(self.snapshots)
-        self.traffic = Traffic(router, stack, settings, clock, runtime, self.desk)
+        self.traffic = Traffic(
+            router, stack, settings, clock, runtime, self.desk, lambda it: held_back(self, it)
+        )
         self.breakers, self.mitigations = Breakers(stack, settings, clock, ids), Containment()
         self._holder, self._version, self._boot_id = holder, version, boot_id
         self._wake_up = asyncio.Event()

@@ -68,7 +68,10 @@ class Traffic:
         clock: Clock,
         runtime: Runtime,
         desk: Desk,
+        why_not: Callable[[Intended], str] = lambda _: "",
     ) -> None:
+        """`why_not`: what stands by now against an action that was allowed; "": nothing."""
+        self._why_not = why_not
         self._router, self._stack, self._settings = router, stack, settings
         self._clock, self._runtime, self._desk = clock, runtime, desk
         self._calls: Counter[str] = Counter()
@@ -105,6 +108,7 @@ class Traffic:
             return await self._one_by_one(spec, intent, targets, act)
         said, held, waited_s = await self._out(spec, intent, targets, seen)
         try:
+            self._still_may(intent)
             return [*said, *await act(replace(intent, at_s=intent.at_s + waited_s))]
         except plan.NOTHING_HAPPENED:
             await self._back_at_once(held)
@@ -129,13 +133,14 @@ class Traffic:
                 life = next((i.identity for i in seen.instances if i.name == name), "")
                 more, held, waited_s = await self._out(spec, one, [name], seen)
                 said += more
+                self._still_may(intent)
                 said += await act(replace(one, at_s=one.at_s + waited_s))
                 await self._until_well(spec, name, life)
                 said += await self._back(spec, name, held)
             except EverupError as error:
+                if isinstance(error, plan.NOTHING_HAPPENED):
+                    await self._back_at_once(held)
                 if not number:
-                    if isinstance(error, plan.NOTHING_HAPPENED):
-                        await self._back_at_once(held)
                     raise
                 left = ", ".join(targets[number:])
                 text = f"{', '.join(targets[:number])} done; then {name}: {error}; left: {left}"
@@ -143,6 +148,16 @@ class Traffic:
             most_s = plan.one_takes_most_s(spec, one.step, self._settings)
             awake_s += min(self._clock.now() - began_s, most_s)
         return said
+
+    def _still_may(self, intent: Intended) -> None:
+        """Draining takes its time, and one after the other takes longer: who freezes meanwhile is
+        heard before the next instance is touched.
+
+        Raises:
+            NotBegun: it is not to be touched any more.
+        """
+        if why := self._why_not(intent):
+            raise plan.NotBegun(why)
 
     async def _out(
         self, spec: ServiceSpec, intent: Intended, targets: Sequence[str], seen: Seen

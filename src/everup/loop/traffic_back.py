@@ -62,7 +62,7 @@ class Bringer:
         by_name = {server.name: server for server in listing.servers}
         ours: list[Held] = []
         for one in (one for one in held if one.because == SHED_FOR):
-            said += await self._shed_over(router, one, by_name.get(one.server))
+            said += await self._shed_over(router, one, by_name.get(one.server), listing)
         for one in (one for one in held if not one.because):
             server = by_name.get(one.server)
             if await self._is_ours(router, one, server, listing, said):
@@ -91,6 +91,17 @@ class Bringer:
         if held.service not in self._stack.services or server is None:
             await router.give_back(held.server)
             return False
+        return await self._keeps_order(router, held, server, listing, said)
+
+    async def _keeps_order(
+        self,
+        router: Router,
+        held: Held,
+        server: RoutedServer,
+        listing: RouterListing,
+        said: list[str],
+    ) -> bool:
+        """Is it ours still, ordered again where a reload forgot it?"""
         if held.order is None or server.order is not Order.READY:
             return True
         if held.life == listing.life:
@@ -102,16 +113,19 @@ class Bringer:
         return True
 
     async def _shed_over(
-        self, router: Router, held: Held, server: RoutedServer | None
+        self,
+        router: Router,
+        held: Held,
+        server: RoutedServer | None,
+        listing: RouterListing,
     ) -> list[str]:
         """Its lease is over, or somebody else has spoken since. Else its mitigation ends it."""
-        if server is not None and server.order is Order.READY:
-            await router.forget(held.server)
-            return [f"{held.server}: somebody else has it take requests; it is theirs now"]
+        said: list[str] = []
         if server is not None and self._clock.now() < held.until_s:
-            return []
-        said = await router.give_back(held.server)
-        return [f"{said}: its time is over"] if said else []
+            await self._keeps_order(router, held, server, listing, said)
+            return said
+        text = await router.give_back(held.server)
+        return [f"{text}: its time is over"] if text else []
 
     async def _end(
         self, router: Router, held: Held, listing: RouterListing, control: Control
@@ -242,7 +256,7 @@ class Bringer:
 
     def _may_add(self, spec: ServiceSpec, control: Control) -> bool:
         if control.state.service(spec.name).instances_wanted:
-            return True
+            return self.may(spec, control)
         return self.is_auto(spec, ActionKind.SCALE_OUT, control)
 
     def is_auto(self, spec: ServiceSpec, kind: ActionKind, control: Control) -> bool:
