@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from everup.dependency_monitor import Closures, build_graph
 from everup.loop import approvals, comparing, why_not, wishes
@@ -136,9 +137,8 @@ class Control(ControlViews):
         self.snapshots = Snapshots(self, shelf, own_files)
         self.safe_points = SafePoints(shelf, self.snapshots.captured)
         self.restores = Restores(self.snapshots)
-        self.traffic = Traffic(
-            router, stack, settings, clock, runtime, self.desk, lambda it: held_back(self, it)
-        )
+        held = partial(held_back, self)
+        self.traffic = Traffic(router, stack, settings, clock, runtime, self.desk, held)
         self.breakers, self.mitigations = Breakers(stack, settings, clock, ids), Containment()
         self._holder, self._version, self._boot_id = holder, version, boot_id
         self._wake_up = asyncio.Event()

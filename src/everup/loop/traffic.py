@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, TypeVar
 from everup.loop import traffic_plan as plan
 from everup.loop.calls import CallRows
 from everup.loop.desk import Desk
+from everup.loop.perform import NotBegun
 from everup.loop.ports import Clock, Router, Runtime
 from everup.loop.rooms import RouterCounts
 from everup.loop.routes import is_needed, servers_of
@@ -75,7 +76,7 @@ class Traffic:
         self._router, self._stack, self._settings = router, stack, settings
         self._clock, self._runtime, self._desk = clock, runtime, desk
         self._calls: Counter[str] = Counter()
-        self._fault = ""
+        self._fault, self._told = "", ""
         self._bringer = Bringer(stack, settings, clock)
         self.breaking = Breaking(stack, settings, self._bringer)
         self._task: asyncio.Task[None] | None = None
@@ -157,7 +158,7 @@ class Traffic:
             NotBegun: it is not to be touched any more.
         """
         if why := self._why_not(intent):
-            raise plan.NotBegun(why)
+            raise NotBegun(why)
 
     async def _out(
         self, spec: ServiceSpec, intent: Intended, targets: Sequence[str], seen: Seen
@@ -311,9 +312,9 @@ class Traffic:
             self._failed(str(error))
         except Exception as error:  # noqa: BLE001 - a flaw here must not end the loop
             control.mishaps.happened("traffic", error, look.at_s, stops_acting=False)
-        if self._fault and self._fault != self._bringer.told:
+        if self._fault and self._fault != self._told:
             warn("router_fault", text=self._fault)
-        self._bringer.told = self._fault
+        self._told = self._fault
 
     async def turn_away(self, control: Control) -> None:
         """Traffic of edges whose breaker is open, and no other any more.

@@ -7,7 +7,7 @@ pass does depends on what is seen and noted, so that a pass that fails is made u
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -47,8 +47,8 @@ class Bringer:
     def __init__(self, stack: Stack, settings: Settings, clock: Clock) -> None:
         self._stack, self._settings, self._clock = stack, settings, clock
         self._fresh: dict[ServerName, float] = {}
+        self._refused: dict[str, str] = {}  # instance → why it got no server, as last said
         self._steered_at_s = float("-inf")
-        self.told = ""
 
     def is_due(self, now_s: float) -> bool:
         """Is it time to see to shares and newcomers?"""
@@ -72,10 +72,19 @@ class Bringer:
                 said += await self._end(router, one, listing, control)
         if self.is_due(control.clock.now()):
             self._steered_at_s = control.clock.now()
+            self._forget_gone(by_name, control)
             for spec in self._stack.services.values():
                 said += await self._newcomers(router, spec, listing, held, control)
                 await self._steer(router, spec, listing, ours, control)
         return said
+
+    def _forget_gone(self, servers: Collection[ServerName], control: Control) -> None:
+        """Of whom is not there any more nothing is remembered."""
+        here = {
+            name for spec in self._stack.services.values() for name in self._seen(spec, control)
+        }
+        self._fresh = {name: at_s for name, at_s in self._fresh.items() if name in servers}
+        self._refused = {name: why for name, why in self._refused.items() if name in here}
 
     # --- what is held ---------------------------------------------------------------------------
 
@@ -250,8 +259,11 @@ class Bringer:
                     await self._begin_slowly(router, note, replace(like, name=made))
                 await router.ready(made, is_proven=True)
                 said.append(f"{spec.name}: {one.instance.name} is {made} in {group} now")
+                self._refused.pop(one.instance.name, None)
             except GiveUp as error:
-                said.append(f"{spec.name}: {error}")
+                if self._refused.get(one.instance.name) != str(error):
+                    said.append(f"{spec.name}: {error}")
+                self._refused[one.instance.name] = str(error)
         return said
 
     def _may_add(self, spec: ServiceSpec, control: Control) -> bool:

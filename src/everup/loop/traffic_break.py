@@ -71,6 +71,8 @@ class Breaking:
         """One pass; what is worth saying."""
         breakers, said = control.breakers, list[str]()
         self._passed_at_s = control.clock.now()
+        there = {server.name for server in listing.servers}
+        self._counted = {name: row for name, row in self._counted.items() if name in there}
         for name, edge in self._edges(breakers).items():
             servers = [s for s in listing.servers if s.name.group == edge.router_group]
             passed, failed = self._count(servers, listing.life)
