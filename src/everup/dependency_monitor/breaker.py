@@ -3,7 +3,7 @@
 Flows in: outcomes of calls, what probes say, who asks. Flows out: the next breaker; where its
 `turn` is another one, that turn is to be written down. Called by `loop.breakers`.
 
-Whatever happens in whatever order, this holds (`tests/unit/dependency_monitor/test_breaker.py`
+Whatever happens in whatever order, this holds (`tests/unit/dependency/test_breaker.py`
 plays 10,000 histories against it):
 
  1. It turns only as `BreakerState` draws it; a person may close it from anywhere, and the end of a
