@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from everup.cli import client, show
@@ -40,12 +40,12 @@ def put_review(place: Place) -> int:
         show.put_text(f"connections are known since {show.moment(found['since_s'], with_day=True)}")
     never = [(e["service"], e["target"], e["source"], e["why"]) for e in found["never_seen"]]
     columns = ("service", "needs", "known from", "nobody could look")
-    show.put_table("declared, never seen", columns, never)
+    _put_some("declared, never seen", columns, never)
     undeclared = [
         (e["service"], e["target"], show.moment(e["last_seen_s"], with_day=True))
         for e in found["undeclared"]
     ]
-    show.put_table("seen, not declared", ("service", "talks to", "last seen"), undeclared)
+    _put_some("seen, not declared", ("service", "talks to", "last seen"), undeclared)
     for service, why in sorted(found["unseen"].items()):
         show.put_text(f"nobody can look at {service}: {why}")
     _put_cycles(found["cycles"])
@@ -64,13 +64,13 @@ def put_paths(place: Place) -> int:
         (" → ".join(p["services"]), f"{p['probability']:.4f}", f"{p['risk']:.4f}", _after(p))
         for p in cascade["paths"]
     ]
-    show.put_table("failure paths", PATHS, ways)
+    _put_some("failure paths", PATHS, ways)
     points = [
         (p["service"], f"{p['expected']:.1f}", ", ".join(p["hurt"]))
         for p in cascade["single_points"]
     ]
     columns = ("service", "hurts on average", "likely hurt")
-    show.put_table("single points of failure", columns, points)
+    _put_some("single points of failure", columns, points)
     return OK
 
 
@@ -91,12 +91,12 @@ def put_mitigations(place: Place) -> int:
         (o["kind"], o["text"], f"{o['risk_before']:.2f} → {o['risk_after']:.2f}", o["standing"])
         for o in found["options"]
     ]
-    show.put_table("mitigations", ("kind", "what", "risk", "stands"), options)
+    _put_some("mitigations", ("kind", "what", "risk", "stands"), options)
     held = [
         (m["kind"], m["service"], m["because"], show.moment(m["since_s"]), m["action_id"])
         for m in found["in_force"]
     ]
-    show.put_table("in force", ("kind", "service", "because of", "since", "action"), held)
+    _put_some("in force", ("kind", "service", "because of", "since", "action"), held)
     if found["left_out"]:
         show.put_text(f"{found['left_out']} more were not looked at")
     return OK
@@ -124,6 +124,14 @@ def put_what_if(place: Place, service: str) -> int:
     show.put_table(f"if {service} fails", SUFFERING, rows)
     show.put_text(f"{found['expected']:.1f} services suffer on average")
     return OK
+
+
+def _put_some(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A table, or in one line that nothing is in it."""
+    if rows:
+        show.put_table(title, columns, rows)
+    else:
+        show.put_text(f"{title}: none")
 
 
 def _edge(edge: Mapping[str, Any]) -> tuple[object, ...]:

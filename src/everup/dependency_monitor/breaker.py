@@ -3,7 +3,7 @@
 Flows in: outcomes of calls, what probes say, who asks. Flows out: the next breaker; where its
 `turn` is another one, that turn is to be written down. Called by `loop.breakers`.
 
-Whatever happens in whatever order, this holds (`tests/unit/dependency_monitor/test_breaker.py`
+Whatever happens in whatever order, this holds (`tests/unit/dependency/test_breaker.py`
 plays 10,000 histories against it):
 
  1. It turns only as `BreakerState` draws it; a person may close it from anywhere, and the end of a
@@ -39,6 +39,8 @@ from everup.model.settings import Settings
 SLOTS = 10
 """Parts of the window; counts are kept of each."""
 NO_TRIAL = ""
+OF_AN_EARLIER_LIFE = "?"
+"""A trial that was given before a restart of ours: nobody knows its id, so nobody decides by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,8 @@ def remembered(turn: Turn, now_s: float, terms: Terms) -> Breaker:
     """After a restart of ours. Half open: a trial of the life before may be out still."""
     if turn.state is not BreakerState.HALF_OPEN:
         return Breaker(turn)
-    return Breaker(turn, trial="?", trial_until_s=now_s + terms.trial_s, wanted_at_s=now_s)
+    until_s = now_s + terms.trial_s
+    return Breaker(turn, trial=OF_AN_EARLIER_LIFE, trial_until_s=until_s, wanted_at_s=now_s)
 
 
 def settled(breaker: Breaker, now_s: float, terms: Terms) -> Breaker:
@@ -275,6 +278,8 @@ def _tried(
     trial: str,
 ) -> Breaker:
     if breaker.state is not BreakerState.HALF_OPEN or breaker.trial != trial or not outcomes:
+        return breaker
+    if trial == OF_AN_EARLIER_LIFE:
         return breaker
     if outcomes[-1] is CallOutcome.PASSED:
         return _close(breaker, now_s, "the trial passed", TurnedBy.CALLS)

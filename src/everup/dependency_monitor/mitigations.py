@@ -114,7 +114,7 @@ def mitigations(
     if not sources_of(relations, assessment.predictions, settings):
         return Mitigations(observation.at_s)
     graph = build_graph(wired or stack)
-    cut = [(e.service, e.target) for e in map(_edge, means.open & means.heeded)]
+    cut = _spared(graph, means)
     found = threat(graph, own, relations, assessment.predictions, settings, learned, cut)
     if found is None:
         return Mitigations(observation.at_s)
@@ -135,9 +135,15 @@ def mitigations(
     )
 
 
-def _edge(text: str) -> EdgeName:
-    service, _, target = text.partition(">")
-    return EdgeName(service, target)
+def _spared(graph: Graph, means: Means) -> list[tuple[str, str]]:
+    """Who does without whom, its breaker being open. Who cannot do without is hurt all the same."""
+    turned_away = means.open & means.heeded
+    return [
+        (name, edge.target)
+        for name, edges in graph.edges.items()
+        for edge in edges
+        if edge.kind is DependencyKind.SOFT and str(EdgeName(name, edge.target)) in turned_away
+    ]
 
 
 def _judged(draft: _Draft, found: Threat, now: float) -> Mitigation:

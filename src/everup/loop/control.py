@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from everup.dependency_monitor import Closures, build_graph
 from everup.loop import approvals, comparing, why_not, wishes
@@ -54,6 +55,7 @@ from everup.loop.settle import ENDS_AND_STARTS, is_led
 from everup.loop.shown import ShownToPeople
 from everup.loop.snapshots import Snapshots
 from everup.loop.standing_in import as_it_leads, standing_in
+from everup.loop.still import held_back
 from everup.loop.traffic import Traffic
 from everup.loop.under_way import UnderWay
 from everup.loop.upkeep import Upkeep
@@ -135,7 +137,8 @@ class Control(ControlViews):
         self.snapshots = Snapshots(self, shelf, own_files)
         self.safe_points = SafePoints(shelf, self.snapshots.captured)
         self.restores = Restores(self.snapshots)
-        self.traffic = Traffic(router, stack, settings, clock, runtime, self.desk)
+        held = partial(held_back, self)
+        self.traffic = Traffic(router, stack, settings, clock, runtime, self.desk, held)
         self.breakers, self.mitigations = Breakers(stack, settings, clock, ids), Containment()
         self._holder, self._version, self._boot_id = holder, version, boot_id
         self._wake_up = asyncio.Event()

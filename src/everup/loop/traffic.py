@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, TypeVar
 from everup.loop import traffic_plan as plan
 from everup.loop.calls import CallRows
 from everup.loop.desk import Desk
+from everup.loop.perform import NotBegun
 from everup.loop.ports import Clock, Router, Runtime
 from everup.loop.rooms import RouterCounts
 from everup.loop.routes import is_needed, servers_of
@@ -68,11 +69,14 @@ class Traffic:
         clock: Clock,
         runtime: Runtime,
         desk: Desk,
+        why_not: Callable[[Intended], str] = lambda _: "",
     ) -> None:
+        """`why_not`: what stands by now against an action that was allowed; "": nothing."""
+        self._why_not = why_not
         self._router, self._stack, self._settings = router, stack, settings
         self._clock, self._runtime, self._desk = clock, runtime, desk
         self._calls: Counter[str] = Counter()
-        self._fault = ""
+        self._fault, self._told = "", ""
         self._bringer = Bringer(stack, settings, clock)
         self.breaking = Breaking(stack, settings, self._bringer)
         self._task: asyncio.Task[None] | None = None
@@ -105,6 +109,7 @@ class Traffic:
             return await self._one_by_one(spec, intent, targets, act)
         said, held, waited_s = await self._out(spec, intent, targets, seen)
         try:
+            self._still_may(intent)
             return [*said, *await act(replace(intent, at_s=intent.at_s + waited_s))]
         except plan.NOTHING_HAPPENED:
             await self._back_at_once(held)
@@ -129,13 +134,14 @@ class Traffic:
                 life = next((i.identity for i in seen.instances if i.name == name), "")
                 more, held, waited_s = await self._out(spec, one, [name], seen)
                 said += more
+                self._still_may(intent)
                 said += await act(replace(one, at_s=one.at_s + waited_s))
                 await self._until_well(spec, name, life)
                 said += await self._back(spec, name, held)
             except EverupError as error:
+                if isinstance(error, plan.NOTHING_HAPPENED):
+                    await self._back_at_once(held)
                 if not number:
-                    if isinstance(error, plan.NOTHING_HAPPENED):
-                        await self._back_at_once(held)
                     raise
                 left = ", ".join(targets[number:])
                 text = f"{', '.join(targets[:number])} done; then {name}: {error}; left: {left}"
@@ -143,6 +149,16 @@ class Traffic:
             most_s = plan.one_takes_most_s(spec, one.step, self._settings)
             awake_s += min(self._clock.now() - began_s, most_s)
         return said
+
+    def _still_may(self, intent: Intended) -> None:
+        """Draining takes its time, and one after the other takes longer: who freezes meanwhile is
+        heard before the next instance is touched.
+
+        Raises:
+            NotBegun: it is not to be touched any more.
+        """
+        if why := self._why_not(intent):
+            raise NotBegun(why)
 
     async def _out(
         self, spec: ServiceSpec, intent: Intended, targets: Sequence[str], seen: Seen
@@ -296,9 +312,9 @@ class Traffic:
             self._failed(str(error))
         except Exception as error:  # noqa: BLE001 - a flaw here must not end the loop
             control.mishaps.happened("traffic", error, look.at_s, stops_acting=False)
-        if self._fault and self._fault != self._bringer.told:
+        if self._fault and self._fault != self._told:
             warn("router_fault", text=self._fault)
-        self._bringer.told = self._fault
+        self._told = self._fault
 
     async def turn_away(self, control: Control) -> None:
         """Traffic of edges whose breaker is open, and no other any more.

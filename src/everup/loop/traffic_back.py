@@ -7,7 +7,7 @@ pass does depends on what is seen and noted, so that a pass that fails is made u
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -47,8 +47,8 @@ class Bringer:
     def __init__(self, stack: Stack, settings: Settings, clock: Clock) -> None:
         self._stack, self._settings, self._clock = stack, settings, clock
         self._fresh: dict[ServerName, float] = {}
+        self._refused: dict[str, str] = {}  # instance → why it got no server, as last said
         self._steered_at_s = float("-inf")
-        self.told = ""
 
     def is_due(self, now_s: float) -> bool:
         """Is it time to see to shares and newcomers?"""
@@ -62,7 +62,7 @@ class Bringer:
         by_name = {server.name: server for server in listing.servers}
         ours: list[Held] = []
         for one in (one for one in held if one.because == SHED_FOR):
-            said += await self._shed_over(router, one, by_name.get(one.server))
+            said += await self._shed_over(router, one, by_name.get(one.server), listing)
         for one in (one for one in held if not one.because):
             server = by_name.get(one.server)
             if await self._is_ours(router, one, server, listing, said):
@@ -72,10 +72,19 @@ class Bringer:
                 said += await self._end(router, one, listing, control)
         if self.is_due(control.clock.now()):
             self._steered_at_s = control.clock.now()
+            self._forget_gone(by_name, control)
             for spec in self._stack.services.values():
                 said += await self._newcomers(router, spec, listing, held, control)
                 await self._steer(router, spec, listing, ours, control)
         return said
+
+    def _forget_gone(self, servers: Collection[ServerName], control: Control) -> None:
+        """Of whom is not there any more nothing is remembered."""
+        here = {
+            name for spec in self._stack.services.values() for name in self._seen(spec, control)
+        }
+        self._fresh = {name: at_s for name, at_s in self._fresh.items() if name in servers}
+        self._refused = {name: why for name, why in self._refused.items() if name in here}
 
     # --- what is held ---------------------------------------------------------------------------
 
@@ -91,6 +100,17 @@ class Bringer:
         if held.service not in self._stack.services or server is None:
             await router.give_back(held.server)
             return False
+        return await self._keeps_order(router, held, server, listing, said)
+
+    async def _keeps_order(
+        self,
+        router: Router,
+        held: Held,
+        server: RoutedServer,
+        listing: RouterListing,
+        said: list[str],
+    ) -> bool:
+        """Is it ours still, ordered again where a reload forgot it?"""
         if held.order is None or server.order is not Order.READY:
             return True
         if held.life == listing.life:
@@ -102,16 +122,19 @@ class Bringer:
         return True
 
     async def _shed_over(
-        self, router: Router, held: Held, server: RoutedServer | None
+        self,
+        router: Router,
+        held: Held,
+        server: RoutedServer | None,
+        listing: RouterListing,
     ) -> list[str]:
         """Its lease is over, or somebody else has spoken since. Else its mitigation ends it."""
-        if server is not None and server.order is Order.READY:
-            await router.forget(held.server)
-            return [f"{held.server}: somebody else has it take requests; it is theirs now"]
+        said: list[str] = []
         if server is not None and self._clock.now() < held.until_s:
-            return []
-        said = await router.give_back(held.server)
-        return [f"{said}: its time is over"] if said else []
+            await self._keeps_order(router, held, server, listing, said)
+            return said
+        text = await router.give_back(held.server)
+        return [f"{text}: its time is over"] if text else []
 
     async def _end(
         self, router: Router, held: Held, listing: RouterListing, control: Control
@@ -236,13 +259,16 @@ class Bringer:
                     await self._begin_slowly(router, note, replace(like, name=made))
                 await router.ready(made, is_proven=True)
                 said.append(f"{spec.name}: {one.instance.name} is {made} in {group} now")
+                self._refused.pop(one.instance.name, None)
             except GiveUp as error:
-                said.append(f"{spec.name}: {error}")
+                if self._refused.get(one.instance.name) != str(error):
+                    said.append(f"{spec.name}: {error}")
+                self._refused[one.instance.name] = str(error)
         return said
 
     def _may_add(self, spec: ServiceSpec, control: Control) -> bool:
         if control.state.service(spec.name).instances_wanted:
-            return True
+            return self.may(spec, control)
         return self.is_auto(spec, ActionKind.SCALE_OUT, control)
 
     def is_auto(self, spec: ServiceSpec, kind: ActionKind, control: Control) -> bool:

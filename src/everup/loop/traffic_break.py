@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 NOT_AUTO = "the mode of {service} is not auto, or something is frozen or not seen"
 NO_GROUP = "the router has no servers in {group}"
+SHARED = "{group} is named by {others} too, which would be cut off with it"
 NOT_OURS = "somebody else has ended it for this opening"
 
 
@@ -71,6 +72,8 @@ class Breaking:
         """One pass; what is worth saying."""
         breakers, said = control.breakers, list[str]()
         self._passed_at_s = control.clock.now()
+        there = {server.name for server in listing.servers}
+        self._counted = {name: row for name, row in self._counted.items() if name in there}
         for name, edge in self._edges(breakers).items():
             servers = [s for s in listing.servers if s.name.group == edge.router_group]
             passed, failed = self._count(servers, listing.life)
@@ -105,6 +108,8 @@ class Breaking:
             return ""  # its requests are the trial
         if not servers:
             return NO_GROUP.format(group=edge.router_group)
+        if others := self._who_else(name, edge.router_group):
+            return SHARED.format(group=edge.router_group, others=", ".join(others))
         kind = ActionKind.GRACEFUL_RESTART
         caller = self.stack.services[name.service]
         is_gated = breaker.turn.turned_by is TurnedBy.MITIGATION  # and was allowed there
@@ -112,6 +117,21 @@ class Breaking:
         if not may or not (is_gated or self.bringer.is_auto(caller, kind, control)):
             return NOT_AUTO.format(service=name.service)
         return NOT_OURS if self._let_go.get(name) == openings else None
+
+    def _who_else(self, name: EdgeName, group: str) -> list[str]:
+        """Other edges whose way this group is by declaration, and services that are behind it."""
+        edges = [
+            EdgeName(service, edge.target)
+            for service, spec in self.stack.services.items()
+            for edge in spec.depends_on
+            if edge.router_group == group
+        ]
+        behind = [
+            service
+            for service, spec in self.stack.services.items()
+            if spec.route is not None and spec.route.group == group
+        ]
+        return [*(str(edge) for edge in edges if edge != name), *behind]
 
     async def _hold(
         self,

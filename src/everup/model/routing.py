@@ -49,7 +49,7 @@ class RoutedServer:
     `is_up`: what the router's own check says; None: it has none, or has not said yet. `sessions`:
     what is under way, with what waits for it; NaN: unknown. `host_name`: the router looks its
     address up by this name, and changes it by itself. `address` "" and `port` 0: it has none.
-    `served` None: its router does not count.
+    `is_encrypted`: TLS is spoken to it. `served` None: its router does not count.
     """
 
     name: ServerName
@@ -63,6 +63,7 @@ class RoutedServer:
     is_checked: bool = False
     host_name: str = ""
     served: Served | None = None  # None: its router does not count
+    is_encrypted: bool = False
 
     @property
     def takes(self) -> bool:

@@ -13,13 +13,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from everup.model.errors import TryAgain
+from everup.model.errors import GiveUp, TryAgain
 from everup.model.kinds import UNKNOWN, is_known
 from everup.model.routing import Held, Order, RouterSpec, ServerName
 
 FILE_MODE = 0o600
 BYTES_MOST = 4 << 20
-HELD_MOST = 10_000
+HELD_MOST, ADDED_MOST = 10_000, 10_000
 
 
 class Notes:
@@ -67,8 +67,16 @@ class Notes:
         return server in self._added
 
     def note_added(self, spec: RouterSpec, server: ServerName) -> None:
-        """It is ours, also in the next life."""
-        self._write(spec, self._read(), {*self._added, server})
+        """It is ours, also in the next life. What a reload has taken away is noted still.
+
+        Raises:
+            TryAgain: it could not be written.
+            GiveUp: too many are noted.
+        """
+        known = self._read()
+        if server not in self._added and len(self._added) >= ADDED_MOST:
+            raise GiveUp(f"{ADDED_MOST} servers were added already")
+        self._write(spec, known, {*self._added, server})
 
     def drop_added(self, server: ServerName) -> None:
         """It is there no more."""

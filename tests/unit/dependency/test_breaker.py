@@ -127,7 +127,8 @@ class History:
         told = [] if self.draw.random() < 0.05 else [outcome]
         chance = self.draw.random()
         self.breaker = m.heard(before, told, self.now_s, self.terms, chance, trial)
-        if trial != self.out or not self.out or not told:
+        is_nobodys = trial == m.OF_AN_EARLIER_LIFE
+        if trial != self.out or not self.out or not told or is_nobodys:
             assert self.breaker == before, "only the trial that is out decides"
             return
         assert self.breaker.state is (C if outcome is P else X)
@@ -354,3 +355,12 @@ def test_who_counts_without_order_opens_it_by_share_or_by_nothing_but_failures()
     assert m.counted(Breaker(), 0, 5, 0.0, TERMS, 0.0).state is X
     assert m.counted(Breaker(), 1, 8, 0.0, TERMS, 0.0).state is C
     assert m.counted(Breaker(), 10, 10, 0.0, TERMS, 0.0).state is X
+
+
+def test_nobody_decides_by_a_trial_of_an_earlier_life() -> None:
+    turn = Turn(H, 100.0, openings=2)
+    breaker = m.remembered(turn, 200.0, TERMS)
+    assert m.heard(breaker, [P], 201.0, TERMS, 0.0, breaker.trial).turn == turn
+    later_s = 200.0 + TERMS.trial_s
+    assert m.asked(breaker, later_s - 1.0, TERMS, "t")[1] is False
+    assert m.asked(breaker, later_s, TERMS, "t")[1:] == (True, "t")

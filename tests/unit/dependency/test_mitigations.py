@@ -104,6 +104,12 @@ def test_an_open_breaker_is_in_force_and_says_what_it_is_worth() -> None:
     assert one not in best(found.options, SETTINGS)
 
 
+def test_an_open_breaker_does_not_spare_who_cannot_do_without() -> None:
+    what = stack(service("db"), service("api", "db"))
+    means = heeded("api>db", open=frozenset({"api>db"}))
+    assert options(what, failing("db"), up("api"), means=means).risk == pytest.approx(1.0)
+
+
 SEVERAL = stack(service("db", instances=3), service("api", "db"))
 
 

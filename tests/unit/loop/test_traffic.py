@@ -370,3 +370,62 @@ def test_shares_follow_health_where_everup_may_act_by_itself(mode: Mode) -> None
         assert world.server(3).weight == 100
 
     run(story())
+
+
+def test_who_freezes_in_the_middle_is_heard_before_the_next_one_is_touched() -> None:
+    world = World(OBSERVED)
+
+    async def story() -> None:
+        async with world.life() as control:
+            asked: list[asyncio.Task[Answer]] = []
+
+            def freezes(*_: Any) -> None:
+                wish = control.request(Request(Verb.FREEZE, "ann", reason="wait"))
+                asked.append(asyncio.ensure_future(wish))
+
+            world.runtime.before_act = freezes
+            await ask(control, ActionKind.CONTAINER_RESTART)
+            await until(lambda: bool(world.journal.of(e.Finished)))
+            await asyncio.gather(*asked)
+            await until(lambda: not world.routes.notes)
+
+    run(story())
+    assert world.runtime.did == ["restart web-1"]
+    error = world.journal.of(e.Finished)[0].error
+    assert error.startswith("web-1 done; then web-2: the stack is frozen by ann: wait; left:")
+
+
+def test_who_freezes_while_sessions_end_keeps_it_from_being_touched() -> None:
+    world = World(OBSERVED, replace(QUICK, drain_most_s=0.5))
+    world.put(1, sessions=3.0)
+
+    async def story() -> None:
+        async with world.life() as control:
+            await ask(control, ActionKind.CONTAINER_RESTART, "web-1")
+            await until(lambda: world.server(1).order is Order.DRAIN)
+            await control.request(Request(Verb.FREEZE, "ann", "web"))
+            await until(lambda: bool(world.journal.of(e.Finished)))
+            assert world.server(1).order is Order.READY
+
+    run(story())
+    (finished,) = world.journal.of(e.Finished)
+    assert not finished.has_happened
+    assert "service web is frozen by ann" in finished.error
+    assert world.runtime.did == []
+
+
+def test_what_is_shed_is_held_again_after_a_reload_and_somebody_elses_word_counts() -> None:
+    world = World(OBSERVED)
+
+    async def story() -> None:
+        async with world.life() as control:
+            until_s = control.clock.now() + 600.0
+            await control.traffic.shed(SPEC, "web-1", until_s)
+            world.routes.reload()
+            assert world.server(1).order is Order.READY
+            await until(lambda: world.server(1).order is Order.DRAIN)
+            world.put(1, order=Order.READY)
+            await until(lambda: not world.routes.notes)
+            assert world.server(1).order is Order.READY
+
+    run(story())

@@ -245,3 +245,21 @@ def test_a_group_that_is_not_there_is_said() -> None:
             await until(lambda: "be_nowhere" in view(control).not_enforced)
 
     run(story())
+
+
+@pytest.mark.parametrize("who", ["a service", "another edge"])
+def test_a_group_that_others_are_behind_too_is_left_alone(who: str) -> None:
+    web, more = WEB, []
+    if who == "a service":
+        web = replace(WEB, route=Route(GROUP))
+    else:
+        more = [service("worker", depends_on=NEEDS)]
+    world = routed(stack(web, API, *more, mode=Mode.OBSERVE))
+
+    async def story() -> None:
+        async with world.life() as control:
+            await control.tell_breaker(EDGE, [F] * 5, "")
+            await until(lambda: "is named by" in view(control).not_enforced)
+            assert passes(world)
+
+    run(story())

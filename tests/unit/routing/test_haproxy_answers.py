@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,6 +51,21 @@ def test_servers_as_they_are() -> None:
     assert found["plain/x"].takes
     assert found["dns/d1"].address == "", "its name leads nowhere"
     assert not found["dns/d1"].takes
+    assert not up.is_encrypted
+
+
+def test_tls_is_seen() -> None:
+    tls = UP.replace("19081 - 0", "19081 - 1")
+    (found,) = answers.servers("\n".join(["1", COLUMNS, tls]), {})
+    assert found.is_encrypted
+
+
+@pytest.mark.parametrize(("mode", "latency_s"), [("http", 0.012), ("tcp", math.nan)])
+def test_answers_are_timed_in_http_alone(mode: str, latency_s: float) -> None:
+    text = f"# pxname,svname,stot,econ,eresp,hrsp_5xx,mode,rtime,\nweb,web1,40,1,2,,{mode},12,\n"
+    found = answers.served(text)[ServerName("web", "web1")]
+    assert (found.requests, found.failures) == (40, 3)
+    assert found.latency_s == pytest.approx(latency_s, nan_ok=True)
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from everup.model.errors import GiveUp, TryAgain
-from everup.model.routing import Held, Order, RouterSpec, ServerName
+from everup.model.routing import Held, Order, RoutedServer, RouterSpec, ServerName
 from everup.routing import create_router, noted_router
+from everup.routing import notes as noting
 from everup.routing.haproxy import talk
 from everup.routing.notes import Notes
 from tests.contract.router_labs import Hour
@@ -120,3 +121,20 @@ def test_notes_hold_no_more_than_json(tmp_path: Path) -> None:
     Notes(tmp_path / "router.json").hold(SPEC, HELD)
     content = json.loads((tmp_path / "router.json").read_text())
     assert content["held"][0]["weight_before"] is None, "NaN is no JSON"
+
+
+def test_what_was_added_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(noting, "ADDED_MOST", 1)
+    notes = Notes(tmp_path / "router.json")
+    notes.note_added(SPEC, WEB1)
+    notes.note_added(SPEC, WEB1)
+    with pytest.raises(GiveUp, match="1 servers were added"):
+        notes.note_added(SPEC, ServerName("web", "web2"))
+
+
+def test_nothing_is_added_where_tls_is_spoken(tmp_path: Path) -> None:
+    router = create_router(SPEC, tmp_path, Hour())
+    like = RoutedServer(WEB1, is_encrypted=True)
+    with pytest.raises(GiveUp, match="TLS is spoken to web/web1"):
+        asyncio.run(router.add(like, "everup-web-4", "10.0.0.4", 80))
+    assert not (tmp_path / "router.json").exists()

@@ -25,7 +25,8 @@ SERVICE = "router"
 SOCKET_FOLDER, SOCKET = "/var/lib/haproxy", "admin.sock"
 """A folder that the official image gives to the account that HAProxy runs as."""
 
-_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.-]")
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+"""Of a service; it stands in both files as it is."""
 
 GLOBAL = f"""\
 # Written by everup suggest --router for the Compose project {{project}}; it is yours from now on.
@@ -109,13 +110,15 @@ def router_files(found: Close, named: Sequence[str] = ()) -> RouterFiles:
     project = "".join(c if c.isprintable() else " " for c in seen.project.name)
     return RouterFiles(
         GLOBAL.format(project=project) + "".join(parts),
-        _compose(seen.project.name, ports, networks),
+        _compose(project, ports, networks),
         tuple(services),
         tuple(left_out),
     )
 
 
 def _why_not(spec: ServiceSpec, first: Container) -> str:
+    if not _PLAIN_NAME.fullmatch(spec.name):
+        return "its name is none that HAProxy could look up"
     if spec.is_one_shot:
         return "it runs once and ends"
     if spec.is_stateful:
@@ -129,8 +132,7 @@ def _why_not(spec: ServiceSpec, first: Container) -> str:
 
 def _listen(name: str, first: Container, bind: int, places: int) -> str:
     port = tcp_ports(first)[0]
-    backend = _NOT_IN_NAMES.sub("-", name)
-    return LISTEN.format(backend=backend, bind=bind, places=places, service=name, port=port)
+    return LISTEN.format(backend=name, bind=bind, places=places, service=name, port=port)
 
 
 def _compose(project: str, ports: Sequence[tuple[str, int]], networks: Sequence[str]) -> str:

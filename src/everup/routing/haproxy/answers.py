@@ -34,6 +34,10 @@ FAILURES = ("econ", "eresp", "hrsp_5xx")
 two of them."""
 
 
+TCP = "tcp"
+"""The mode of a backend whose answers are not timed: it says 0 there."""
+
+
 class Unreadable(Exception):
     """It is no answer to what was asked; the message says how."""
 
@@ -72,7 +76,7 @@ def served(text: str) -> Mapping[ServerName, Served]:
         if not row.get("stot") or not row.get("econ"):
             continue
         failures = sum(_count(row.get(column)) for column in FAILURES)
-        took_ms = row.get("rtime") or ""
+        took_ms = "" if row.get("mode") == TCP else row.get("rtime") or ""
         latency_s = _count(took_ms) / 1000.0 if took_ms else UNKNOWN
         found[name] = Served(_count(row.get("stot")), failures, latency_s)
     return found
@@ -149,6 +153,7 @@ def _server(
         None if order is Order.OUT else says_up,
         is_checked,
         "" if host == "-" else host[:FIELD_CHARS_MOST],
+        is_encrypted=row.get("srv_use_ssl", "0") != "0",
     )
 
 

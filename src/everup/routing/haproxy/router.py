@@ -161,6 +161,11 @@ class HaproxyRouter:
             raise GiveUp("servers can be added from HAProxy 2.6 on")
         if not answers.is_address(address) or not 0 < port < 65536:
             raise GiveUp(f"{server} cannot lead to {address[:64]!r}, port {port}")
+        if like.is_encrypted:
+            raise GiveUp(
+                f"{server} cannot be added: TLS is spoken to {like.name}, and nobody tells by which"
+                " certificates; leave places with server-template"
+            )
         at = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
         check = f"{CHECK} " if like.is_checked else ""
         weight = max(1, min(WEIGHT_MOST, round(like.weight_declared)))

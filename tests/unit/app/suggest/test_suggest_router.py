@@ -53,6 +53,16 @@ def test_who_cannot_be_behind_it_is_said() -> None:
     assert "no port" in files.left_out[1]
 
 
+def test_a_name_that_says_more_than_a_name_is_left_out() -> None:
+    evil = "web 1-1 web:80\n  http-request deny"
+    found = web(1)
+    found["Config"]["Labels"]["com.docker.compose.service"] = evil  # type: ignore[index]
+    files = router_files(found_by(found, web(2)), [evil, "web"])
+    assert files.services == ("web",)
+    assert "deny" not in files.configuration + files.compose
+    assert "its name is none" in files.left_out[0]
+
+
 @pytest.mark.system
 def test_haproxy_takes_it(tmp_path: Path) -> None:
     program = shutil.which("haproxy")
