@@ -354,3 +354,14 @@ def test_who_counts_without_order_opens_it_by_share_or_by_nothing_but_failures()
     assert m.counted(Breaker(), 0, 5, 0.0, TERMS, 0.0).state is X
     assert m.counted(Breaker(), 1, 8, 0.0, TERMS, 0.0).state is C
     assert m.counted(Breaker(), 10, 10, 0.0, TERMS, 0.0).state is X
+
+
+def test_what_is_counted_late_may_have_passed_before() -> None:
+    bad = Answering(ProbeVerdict.FAIL, TERMS.failures, 14.0, 10.0)
+    late = m.counted(Breaker(), 50, 0, 11.0, TERMS, 0.0, since_s=6.0)
+    assert m.probed(late, bad, 14.0, TERMS, 0.0).state is X
+    again = m.counted(late, 3, 0, 12.0, TERMS, 0.0, since_s=11.0)
+    assert m.probed(again, bad, 14.0, TERMS, 0.0).state is C, "these passed meanwhile"
+    told = m.heard(again, [P], 12.5, TERMS, 0.0)
+    older = m.counted(told, 3, 0, 13.0, TERMS, 0.0, since_s=12.0)
+    assert older.passed_at_s == 12.5, "what is known already stays so"
