@@ -90,7 +90,8 @@ class Place:
     """A folder with the file, the program and the HAProxy."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.bind, port = folder, free_port(), free_port()
+        self.folder, self.bind, self.port = folder, free_port(), free_port()
+        port = self.port
         self.socket = folder / "admin.sock"
         (folder / "app.py").write_text(PROGRAM)
         ports = {"one": port, "two": port + 1, "three": port + 2}

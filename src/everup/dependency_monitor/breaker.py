@@ -186,17 +186,30 @@ def heard(
 
 
 def counted(
-    breaker: Breaker, passed: int, failed: int, now_s: float, terms: Terms, chance: float
+    breaker: Breaker,
+    passed: int,
+    failed: int,
+    now_s: float,
+    terms: Terms,
+    chance: float,
+    *,
+    since_s: float = UNKNOWN,
 ) -> Breaker:
     """The same from somebody who counts and knows no order, as a router: those that passed, if any,
-    stand between the failures and whatever came before or comes after."""
+    stand between the failures and whatever came before or comes after. `since_s`: when it was asked
+    before. All of them may have passed just then, and say nothing against probes that failed after
+    that; unknown: they passed now."""
     order = [CallOutcome.FAILED] * failed
     if passed and failed:
         half = failed // 2
         order = [*order[:half], *[CallOutcome.PASSED] * passed, *order[half:]]
     elif passed:
         order = [CallOutcome.PASSED] * passed
-    return heard(breaker, order, now_s, terms, chance)
+    found = heard(breaker, order, now_s, terms, chance)
+    if not passed or not is_known(since_s) or found.passed_at_s != now_s:
+        return found
+    before_s = breaker.passed_at_s if is_known(breaker.passed_at_s) else since_s
+    return replace(found, passed_at_s=max(before_s, since_s))
 
 
 def probed(

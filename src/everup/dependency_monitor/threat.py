@@ -142,19 +142,31 @@ def threat(
     there = {*sources, *exposed}
     kept = tuple(x for x in links if x.dependent in there and x.target in there)
     failures = failures_of(graph, own, predictions)
-    chances = {name: _chance(name, failures[name], own, relations) for name in sources}
+    late = {s.service: s.share for s in predictions.strains if s.cause is Cause.SLOW}
+    chances = {n: _chance(n, failures[n], own, relations, late) for n in sources}
     model = FaultModel((*sources, *exposed), kept, chances)
     drawn = worlds_of(model, THREAT_WORLDS, SEED)
     ways = frozenset((x.dependent, x.target) for x in kept) & frozenset(cut)
     return Threat(sources, exposed, chances, kept, ways, wire(model), drawn)
 
 
-def _chance(name: str, failure: float, own: OwnHealth, relations: Relations) -> float:
+def _chance(
+    name: str,
+    failure: float,
+    own: OwnHealth,
+    relations: Relations,
+    late: Mapping[str, float],
+) -> float:
     """Where its trouble is certain, at least the health that is missing: one sick instance of
-    several is trouble, though the service as a whole is above its threshold."""
+    several is trouble, though the service as a whole is above its threshold. One that has grown
+    slow passes its check, and its score says little: the share of the time it may take that it
+    takes is as near as it is to failing (`late`)."""
     found, score = relations.findings.get(name), own.score(name)
-    is_sure = found is not None and found.is_confirmed and is_known(score)
-    return min(1.0, max(RARELY, failure, 1.0 - score if is_sure else 0.0))
+    if found is None or not found.is_confirmed:
+        return min(1.0, max(RARELY, failure))
+    lost = 1.0 - score if is_known(score) else 0.0
+    taken = late.get(name, 0.0) if found.cause is Cause.SLOW else 0.0
+    return min(1.0, max(RARELY, failure, lost, taken if is_known(taken) else 0.0))
 
 
 def _reached(sources: Iterable[str], links: Iterable[Link]) -> set[str]:

@@ -24,7 +24,7 @@ from everup.loop.ports import Clock, Ids
 from everup.model.breaker import BreakerAnswer, BreakerState, BreakerView, CallOutcome, EdgeName
 from everup.model.entries import BreakerTurned
 from everup.model.errors import EverupError, GiveUp
-from everup.model.kinds import UNKNOWN, Condition, InstanceState
+from everup.model.kinds import UNKNOWN, Condition, InstanceState, ProbeVerdict
 from everup.model.settings import Settings
 from everup.model.stack import Dependency, Stack
 from everup.model.state import StackState
@@ -59,6 +59,7 @@ class Breakers:
         }
         self._down_since_s: dict[str, float] = {}
         self.enforced: set[EdgeName] = set()
+        self.failing: frozenset[EdgeName] = frozenset()
         self.not_enforced: dict[EdgeName, str] = {}
 
     @property
@@ -101,9 +102,16 @@ class Breakers:
         await self._turn(control, edge, breaker)
         return self._answer(edge, is_allowed=breaker.state is BreakerState.CLOSED)
 
-    async def count(self, control: Control, edge: EdgeName, passed: int, failed: int) -> None:
-        """What a router counted. Half open and not turned away there, its requests are the
-        trial."""
+    async def count(
+        self,
+        control: Control,
+        edge: EdgeName,
+        passed: int,
+        failed: int,
+        since_s: float = UNKNOWN,
+    ) -> None:
+        """What a router counted since then. Half open and not turned away there, its requests are
+        the trial."""
         kept, now_s = self._kept[edge], self._clock.now()
         if not passed + failed:
             return
@@ -116,7 +124,9 @@ class Breakers:
             if trial:
                 breaker = machine.heard(breaker, [outcome], now_s, self._terms, chance, trial)
         else:
-            breaker = machine.counted(kept.breaker, passed, failed, now_s, self._terms, chance)
+            breaker = machine.counted(
+                kept.breaker, passed, failed, now_s, self._terms, chance, since_s=since_s
+            )
         await self._turn(control, edge, breaker)
 
     async def close(self, control: Control, edge: EdgeName, by: str, reason: str) -> BreakerAnswer:
@@ -186,6 +196,8 @@ class Breakers:
     async def look(self, control: Control) -> None:
         """Time, and what the latest look saw of the targets."""
         seen = {target: self._answering(control, target) for target in self._targets()}
+        is_bad = {target for target, said in seen.items() if said.verdict is ProbeVerdict.FAIL}
+        self.failing = frozenset(edge for edge in self._kept if edge.target in is_bad)
         for edge, kept in list(self._kept.items()):
             now_s = self._clock.now()
             chance = _draw(edge, kept.breaker)

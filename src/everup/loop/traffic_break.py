@@ -49,11 +49,14 @@ class Breaking:
     _passed_at_s: float = float("-inf")
 
     def is_due(self, breakers: Breakers, now_s: float) -> bool:
-        """At once where one has turned, or is not closed; else as often as instances are read."""
+        """At once where one has turned, or is not closed, or probes fail: whether calls pass
+        meanwhile outdoes them, so it has to be known. Else as often as instances are read."""
         states = {edge: breakers.of(edge).state for edge in self._edges(breakers)}
         if not states:
             return False
         if states != self._states or any(s is not BreakerState.CLOSED for s in states.values()):
+            return True
+        if any(edge in breakers.failing for edge in states):
             return True
         return now_s - self._passed_at_s >= self.settings.sample_interval_s
 
@@ -71,13 +74,13 @@ class Breaking:
     ) -> list[str]:
         """One pass; what is worth saying."""
         breakers, said = control.breakers, list[str]()
-        self._passed_at_s = control.clock.now()
+        since_s, self._passed_at_s = self._passed_at_s, control.clock.now()
         there = {server.name for server in listing.servers}
         self._counted = {name: row for name, row in self._counted.items() if name in there}
         for name, edge in self._edges(breakers).items():
             servers = [s for s in listing.servers if s.name.group == edge.router_group]
             passed, failed = self._count(servers, listing.life)
-            await breakers.count(control, name, passed, failed)
+            await breakers.count(control, name, passed, failed, since_s)
             self._states[name] = breakers.of(name).state
             ours = [one for one in held if one.because == str(name)]
             why_not = self._why_not(name, edge, servers, control)

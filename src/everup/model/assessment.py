@@ -162,7 +162,11 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Strain:
-    """Something unusual that lasts while the service still passes its check: no failure yet."""
+    """Something unusual that lasts while the service still passes its check: no failure yet.
+
+    `level`: as it was measured; `share`: how much of its limit that is, 0–1, where it has one: of
+    its memory, or of the time that its check may take.
+    """
 
     service: str
     cause: Cause
@@ -170,6 +174,7 @@ class Strain:
     since_s: float
     level: float = UNKNOWN
     instance: str = ""
+    share: float = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

@@ -364,3 +364,14 @@ def test_nobody_decides_by_a_trial_of_an_earlier_life() -> None:
     later_s = 200.0 + TERMS.trial_s
     assert m.asked(breaker, later_s - 1.0, TERMS, "t")[1] is False
     assert m.asked(breaker, later_s, TERMS, "t")[1:] == (True, "t")
+
+
+def test_what_is_counted_late_may_have_passed_before() -> None:
+    bad = Answering(ProbeVerdict.FAIL, TERMS.failures, 14.0, 10.0)
+    late = m.counted(Breaker(), 50, 0, 11.0, TERMS, 0.0, since_s=6.0)
+    assert m.probed(late, bad, 14.0, TERMS, 0.0).state is X
+    again = m.counted(late, 3, 0, 12.0, TERMS, 0.0, since_s=11.0)
+    assert m.probed(again, bad, 14.0, TERMS, 0.0).state is C, "these passed meanwhile"
+    told = m.heard(again, [P], 12.5, TERMS, 0.0)
+    older = m.counted(told, 3, 0, 13.0, TERMS, 0.0, since_s=12.0)
+    assert older.passed_at_s == 12.5, "what is known already stays so"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from everup.dependency_monitor import best, build_graph, mitigations, relate
 from everup.dependency_monitor.mitigations import OPTIONS_MOST
-from everup.model.assessment import Assessment, Prediction, Predictions
+from everup.model.assessment import Assessment, Prediction, Predictions, Strain
 from everup.model.kinds import Cause, DependencyKind
 from everup.model.mitigation import Growth, Means, Mitigation, MitigationKind, Mitigations
 from everup.model.observation import InstanceObservation, Observation
@@ -183,6 +183,28 @@ def test_a_bottleneck_is_scaled_by_the_stated_rule() -> None:
         db=0.8,
     )
     assert only(kept, K.SCALE_OUT).missing == ("db keeps data",)
+
+
+def test_who_is_slow_is_as_near_to_failing_as_to_its_time_out() -> None:
+    means = replace(ALL, growth={("db", K.SCALE_OUT): Growth(2 / 3, "db from 2 to 3 instances")})
+    what = stack(service("db"), service("api", "db"))
+    observation = seen(up("db"), up("api"))
+
+    def judged(cause: Cause, share: float) -> Mitigations:
+        own = score(what, observation, StackState(), SETTINGS)
+        strain = Strain("db", cause, "it strains", NOW_S - 90.0, 1.2, share=share)
+        said = Predictions(strains=(strain,))
+        found = relate(what, observation, own, build_graph(what), StackState(), SETTINGS, said)
+        return mitigations(what, observation, Assessment(own, found, said), SETTINGS, means)
+
+    slow = judged(Cause.SLOW, 0.6)
+    assert slow.risk == pytest.approx(0.6)
+    one = only(slow, K.SCALE_OUT)
+    assert one.gain == pytest.approx(0.2)
+    assert best(slow.options, SETTINGS) == [one]
+    assert not best(judged(Cause.SLOW, 0.2).options, SETTINGS), "far from it still"
+    assert judged(Cause.SLOW, float("nan")).risk < 0.01, "what is not known says nothing"
+    assert judged(Cause.MEMORY_PRESSURE, 0.95).risk < 0.01, "memory may stay near its limit"
 
 
 def test_victims_restarts_are_held_and_say_what_that_is_worth() -> None:

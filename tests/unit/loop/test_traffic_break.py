@@ -11,7 +11,7 @@ import pytest
 
 from everup.loop.control import Control
 from everup.model import entries as e
-from everup.model.breaker import BreakerState, CallOutcome, EdgeName
+from everup.model.breaker import BreakerState, CallOutcome, EdgeName, TurnedBy
 from everup.model.kinds import ActionKind, Mode, ProbeVerdict
 from everup.model.request import Request, Verb
 from everup.model.routing import Order, Route, RoutedServer, Served, ServerName
@@ -213,6 +213,46 @@ def test_what_the_router_counts_opens_it() -> None:
             world.routes.put(replace(known, served=Served(6.0, 6.0)))
             await until(lambda: is_away(world))
             assert view(control).calls == {"passed": 0, "failed": 6}
+
+    run(story())
+
+
+def test_while_the_router_counts_calls_that_pass_failing_probes_open_nothing() -> None:
+    world = routed(settings=replace(LONG, breaker_failures=12, sample_interval_s=2.0))
+    world.prober.says = lambda name: ProbeVerdict.FAIL if name == "web" else ProbeVerdict.PASS
+
+    async def calls() -> None:
+        while True:
+            known = world.routes.servers[of_edge(1)]
+            assert known.served is not None
+            world.routes.put(replace(known, served=Served(known.served.requests + 1.0, 0.0)))
+            await asyncio.sleep(0.01)
+
+    async def story() -> None:
+        async with world.life() as control:
+            calling = asyncio.create_task(calls())
+            await asyncio.sleep(1.5)
+            calling.cancel()
+            assert view(control).calls["passed"] > 10
+            assert control.breakers.of(EDGE).state is BreakerState.CLOSED
+
+    run(story())
+
+
+def test_calls_that_passed_before_and_are_counted_late_do_not_outdo_them() -> None:
+    world = routed(settings=replace(LONG, breaker_failures=12, sample_interval_s=2.0))
+    said = [ProbeVerdict.PASS]
+    world.prober.says = lambda name: said[0] if name == "web" else ProbeVerdict.PASS
+
+    async def story() -> None:
+        async with world.life() as control:
+            await asyncio.sleep(0.3)
+            known = world.routes.servers[of_edge(1)]
+            world.routes.put(replace(known, served=Served(50.0, 0.0)))
+            said[0] = ProbeVerdict.FAIL
+            await until(lambda: control.breakers.of(EDGE).state is BreakerState.OPEN)
+            assert control.breakers.of(EDGE).turn.turned_by is TurnedBy.PROBES
+            assert view(control).calls == {"passed": 50, "failed": 0}
 
     run(story())
 
