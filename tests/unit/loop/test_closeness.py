@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Any, cast
 
 from everup.model.kinds import InstanceState, ProbeVerdict
-from everup.model.observation import Instance, ProbeResult
+from everup.model.observation import Heard, Instance, ProbeResult
 from everup.model.runtime import EventKind, Listing, RuntimeEvent
 from everup.model.stack import ProbeSpec
 from everup.simulation.virtual_clock import VirtualClock
@@ -80,7 +80,7 @@ class _Silent:
         if self._asked == 1:
             return ProbeResult(ProbeVerdict.PASS, self._clock.now())
         await self._clock.sleep(probe.timeout_s)
-        return ProbeResult(ProbeVerdict.TIMEOUT, self._clock.now())
+        return ProbeResult(ProbeVerdict.FAIL, self._clock.now(), heard=Heard.SILENCE)
 
 
 class _Lists(_Runtime):
