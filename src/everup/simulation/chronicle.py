@@ -134,7 +134,7 @@ class Chronicle:
         self._by_id[action.id] = action
         if entry.incident_id is not None:
             self.waiting.pop(entry.incident_id, None)
-        if not action.is_own:
+        if not action.is_own and entry.step.undoes is None:  # a way back is nobody's new wish
             self.with_a_person.discard(action.service)
 
     def _finish(self, entry: e.Finished) -> None:
