@@ -8,9 +8,12 @@ from typing import Any
 from everup.cli import client, show
 from everup.cli.exits import OK, UNWELL
 from everup.cli.place import Place
+from everup.model.kinds import Condition
 
 EDGES = ("service", "needs", "kind", "weight", "learned", "episodes", "known from", "sure", "seen")
 PATHS = ("way", "probability", "risk", "after")
+SPREADS = frozenset({Condition.UNHEALTHY, Condition.DOWN, Condition.STOPPED, Condition.PAUSED})
+"""Who is so fails by itself, as the model of docs/cascade-risk.md counts."""
 SUFFERING = ("service", "probability", "way", "likely after", "soonest after")
 
 
@@ -54,12 +57,15 @@ def put_review(place: Place) -> int:
 
 def put_paths(place: Place) -> int:
     """Cascade risk of the stack, the riskiest ways, single points of failure."""
-    cascade = client.get(place, "/dependencies")["cascade"]
+    found = client.get(place, "/dependencies")
+    cascade = found["cascade"]
     if place.is_json:
         show.put_json(cascade)
         return OK
     risk = f"cascade risk {cascade['risk']:.3f}, {cascade['expected']:.2f} services on average"
-    show.put_text(f"{risk}, within 15 minutes")
+    ill = sorted(n["service"] for n in found["nodes"] if n["condition"] in SPREADS)
+    besides = f"; ill already, and not counted in: {', '.join(ill)}" if ill else ""
+    show.put_text(f"{risk}, within 15 minutes{besides}")
     ways = [
         (" → ".join(p["services"]), f"{p['probability']:.4f}", f"{p['risk']:.4f}", _after(p))
         for p in cascade["paths"]
@@ -86,7 +92,10 @@ def put_mitigations(place: Place) -> int:
         )
     else:
         who, reach = ", ".join(found["sources"]), len(found["exposed"])
-        show.put_text(f"{who} can reach {reach} others, with a risk of {found['risk']:.2f} each")
+        show.put_text(
+            f"{who} can reach {reach} others, with a risk of {found['risk']:.2f} each, as"
+            " things stand"
+        )
     options = [
         (o["kind"], o["text"], f"{o['risk_before']:.2f} → {o['risk_after']:.2f}", o["standing"])
         for o in found["options"]
