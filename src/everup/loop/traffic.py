@@ -192,15 +192,16 @@ class Traffic:
         return plan.spoken(held, left, waited_s), held, waited_s
 
     async def _drained(self, held: Sequence[Held], most_s: float) -> tuple[float, float]:
-        """(Sessions that are left, for how long we waited, a suspend not counted)."""
+        """(Sessions that are left, for how long we waited, a suspend not counted). Where the router
+        does not say how many there are, there may be some: NaN, after all of the time."""
         assert self._router is not None
         names = {one.server for one in held}
         waited_s, left = 0.0, 0.0
         while names:
             began_s = self._clock.now()
             listing = await self._call(self._router.list())
-            left = sum(s.sessions for s in listing.servers if s.name in names and s.sessions > 0)
-            if not left or waited_s >= most_s:
+            left = sum(s.sessions for s in listing.servers if s.name in names)
+            if left == 0.0 or waited_s >= most_s:
                 break
             await self._clock.sleep(min(POLL_S, most_s))
             waited_s += min(self._clock.now() - began_s, LISTED_WITHIN_S)

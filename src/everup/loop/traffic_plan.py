@@ -102,6 +102,8 @@ def spoken(held: Sequence[Held], left: float, waited_s: float) -> list[str]:
         return []
     names = ", ".join(f"{one.instance} ({one.server})" for one in held)
     how = f"{left:.0f} sessions were left after" if left else "its sessions had ended after"
+    if not is_known(left):
+        how = "the router did not say how many sessions were left after"
     return [f"{ROUTED}{names} takes no requests; {how} {waited_s:.1f} s"]
 
 
