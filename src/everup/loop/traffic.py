@@ -171,9 +171,13 @@ class Traffic:
         until_s = self._clock.now() + self._settings.router_hold_most_s
         noted = {one.server: one for one in await self._call(self._router.held())}
         held: list[Held] = []
+        shed: list[Held] = []
         for name in targets:
             for server in seen.servers.get(name, ()):
                 known = noted.get(server.name)
+                if known is not None and known.because == SHED_FOR:
+                    shed.append(known)  # it gets no new ones, and may have old ones
+                    continue
                 is_ours = known is not None and known.order is not None and not known.because
                 if server.order is not Order.READY and not is_ours:
                     continue  # somebody else has it out, or a breaker, and it is theirs
@@ -182,14 +186,14 @@ class Traffic:
             for one in held:
                 await self._call(self._router.hold(one))
             left, waited_s = await self._drained(
-                held, plan.drain_s(intent, servers, self._settings)
+                [*held, *shed], plan.drain_s(intent, servers, self._settings)
             )
             for one in held:
                 await self._call(self._router.hold(replace(one, order=Order.OUT)))
         except EverupError as error:
             text = f"{ROUTED}not spared for certain: {error}"
             return [text], held, 0.0
-        return plan.spoken(held, left, waited_s), held, waited_s
+        return plan.spoken([*held, *shed], left, waited_s), held, waited_s
 
     async def _drained(self, held: Sequence[Held], most_s: float) -> tuple[float, float]:
         """(Sessions that are left, for how long we waited, a suspend not counted). Where the router

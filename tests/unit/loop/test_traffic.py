@@ -193,6 +193,22 @@ def test_sessions_have_their_time_and_no_more(sessions: float, told: str) -> Non
     assert any(told in line for line in during), during
 
 
+def test_what_is_shed_already_has_time_for_its_sessions_too() -> None:
+    world = World(OBSERVED, replace(QUICK, drain_most_s=0.3))
+
+    async def story() -> None:
+        async with world.life() as control:
+            until_s = control.clock.now() + 600.0
+            await control.traffic.shed(control.stack.services["web"], "web-1", until_s)
+            world.put(1, sessions=2.0)
+            await ask(control, ActionKind.CONTAINER_RESTART, "web-1")
+            await over(world)
+
+    run(story())
+    during = world.journal.of(e.Finished)[0].during
+    assert any("2 sessions were left after 0." in line for line in during), during
+
+
 def test_somebody_elses_order_is_theirs() -> None:
     world = World(OBSERVED)
     world.put(1, order=Order.OUT, is_up=None)
