@@ -63,6 +63,7 @@ class Samplers:
         self.answers, self.tape = AnswerLog(), Tape()
         desk.heard = self.tape.note  # owners' checks are no probes of ours
         self._rests = set[asyncio.Future[None]]()  # long ones; closeness ends them
+        self._is_awaited = False
 
     async def run(self) -> None:
         """Start every sampler. One that fails unexpectedly says so and goes on; only one that fails
@@ -106,11 +107,13 @@ class Samplers:
             if not rest.cancelled() or (task is not None and task.cancelling()):
                 rest.cancel()
                 raise
-            await self._clock.sleep(close_s)
+            await self._clock.sleep(0.0 if self._is_awaited else close_s)
         finally:
             self._rests.discard(rest)
 
-    def _end_rests(self) -> None:
+    def _end_rests(self, *, is_awaited: bool = False) -> None:
+        """`is_awaited`: nobody has looked since, as after an event."""
+        self._is_awaited = is_awaited
         for rest in self._rests:
             rest.cancel()
 
@@ -233,7 +236,7 @@ class Samplers:
         news = self._desk.take_probe(spec.name, instance.name, instance.identity, result)
         goes_on = news is News.GOES_ON and not self._is_settled(spec.name)
         if news is News.TURNED and self._deserves_closeness(spec.name):
-            self._end_rests()  # what its process does meanwhile tells a hang from a pause
+            self._end_rests(is_awaited=True)  # what its process does tells a hang from a pause
         if news is News.TURNED or goes_on or self._is_close(spec.name):
             self._wake(f"probe {spec.name}")
 

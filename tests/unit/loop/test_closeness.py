@@ -113,4 +113,4 @@ def test_silence_is_looked_at_each_second_from_the_first_one_on() -> None:
         found.extend(runtime.listed_s[1:])
 
     run_virtual(live())
-    assert found == [0.0, 4.0, 5.0]  # asked at 1.0 s, silent until 3.0 s
+    assert found == [0.0, 3.0, 4.0, 5.0]  # asked at 1.0 s, silent until 3.0 s
