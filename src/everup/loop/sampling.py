@@ -112,7 +112,7 @@ class Samplers:
             self._rests.discard(rest)
 
     def _end_rests(self, *, is_awaited: bool = False) -> None:
-        """`is_awaited`: nobody has looked since, as after an event."""
+        """`is_awaited`: a list is wanted at once; after an event there was one just now."""
         self._is_awaited = is_awaited
         for rest in self._rests:
             rest.cancel()

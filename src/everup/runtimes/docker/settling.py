@@ -91,12 +91,14 @@ class Settler(Asides):
             if now is None or now.is_started:
                 continue
             try:
-                trouble = await self._end_unfinished(now)
+                await self._end_and_tell(now)
             except GiveUp as error:
                 self._tell_later(f"{aside.service}: {error}")
-                continue
-            if trouble and self._now(aside) is None:  # else `settle` says it as long as it is so
-                self._tell_later(f"{aside.service}: {trouble}")
+
+    async def _end_and_tell(self, aside: Aside) -> None:
+        trouble = await self._end_unfinished(aside)
+        if trouble and self._now(aside) is None:  # else `settle` says it as long as it is so
+            self._tell_later(f"{aside.service}: {trouble}")
 
     async def tidy(self) -> None:
         """Remove old ones whose replacement has proven itself, or whose time is over. What was cut
@@ -110,13 +112,10 @@ class Settler(Asides):
         await self._end_awaited()
 
     async def _end_left(self, aside: Aside) -> None:
-        """Whose name somebody else has is said by `settle`, as long as it is so."""
-        is_at_it = self._calls.under_way(exchange_of(aside.name)) is not None
-        if is_at_it or aside.is_back or self._now(aside) != aside:
-            return
-        work = self._end_unfinished(aside)
-        if trouble := await self._calls.to_its_end(exchange_of(aside.name), work):
-            self._tell_later(f"{aside.service}: {trouble}")
+        exchange = exchange_of(aside.name)
+        is_at_it = self._calls.under_way(exchange) is not None
+        if not (is_at_it or aside.is_back or self._now(aside) != aside):
+            await self._calls.to_its_end(exchange, self._end_and_tell(aside))
 
     async def _end_awaited(self) -> None:
         """What came into being for a call that was given up."""
