@@ -24,11 +24,12 @@ from everup.runtimes.docker.engine import Engine, Gone
 from everup.runtimes.docker.runtime import DockerRuntime
 from everup.testing.runtime_lab import CRASH_CODE, LINES_WRITTEN, TURN_S, lab_stack
 from tests.contract.process_lab import KEY, WallClock, make_files
-from tests.docker_engine import BUSYBOX
+from tests.docker_engine import BUSYBOX, call
 
 IMAGE = BUSYBOX
 TIME_SCALE = 0.1
 LABEL = "everup.test"
+PORT = 7000
 _numbers = itertools.count(1)
 
 _STAY = "touch /tmp/ready; sleep 100000 & wait"
@@ -129,6 +130,12 @@ class DockerLab:
 
     async def read_file(self, name: str) -> bytes:
         return (self.folder / "files" / name).read_bytes()
+
+    async def talk(self, runtime: Runtime) -> None:
+        hear = f"nc -ll -p {PORT} -e cat"
+        await asyncio.to_thread(call, "exec", "-d", f"{self.project}_steady_1", "sh", "-c", hear)
+        speak = f"while ! sleep 1000 | nc steady {PORT}; do sleep 0.05; done"
+        await asyncio.to_thread(call, "exec", "-d", f"{self.project}_idle_1", "sh", "-c", speak)
 
     @property
     def network(self) -> str:

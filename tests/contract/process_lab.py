@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 import time
 from collections.abc import Coroutine
@@ -34,6 +35,18 @@ def ready():
     open(os.path.join(os.environ["LAB"], f"ready.{os.getpid()}"), "w").close()
 def end(*_):
     os._exit(0)
+kept = []
+def talk(*_):
+    import socket
+    at = os.path.join(os.environ["LAB"], "port")
+    if os.path.exists(at):
+        kept.append(socket.create_connection(("127.0.0.1", int(open(at).read()))))
+        return
+    kept.append(socket.create_server(("127.0.0.1", 0)))
+    with open(at + ".new", "w") as port:
+        port.write(str(kept[-1].getsockname()[1]))
+    os.rename(at + ".new", at)
+signal.signal(signal.SIGUSR1, talk)
 """
 _BODIES = {
     "steady": f"""
@@ -154,6 +167,13 @@ class ProcessLab:
     async def read_file(self, name: str) -> bytes:
         return (self.folder / "files" / name).read_bytes()
 
+    async def talk(self, runtime: Runtime) -> None:
+        for service in ("steady", "idle"):
+            pid = (await self._pids(runtime, service))[0]
+            os.kill(pid, signal.SIGUSR1)
+            while not (self.folder / "port").exists():
+                await asyncio.sleep(0.02)
+
     def run(self, story: Coroutine[Any, Any, None]) -> None:
         """Tell the story, then end the world and see that nothing is left of it."""
         asyncio.run(self._run(story))
@@ -178,13 +198,16 @@ class ProcessLab:
 
     async def settled(self, runtime: Runtime, service: str) -> None:
         for _ in range(1000):
-            listing = await runtime.list()
-            pids = [
-                i.identity.partition(".")[0]
-                for i in listing.instances
-                if i.service == service and i.state is InstanceState.RUNNING
-            ]
+            pids = await self._pids(runtime, service)
             if all(f"ready.{pid}" in os.listdir(self.folder) for pid in pids):
                 return
             await asyncio.sleep(0.02)
         raise AssertionError(f"{service} did not settle")
+
+    async def _pids(self, runtime: Runtime, service: str) -> list[int]:
+        listing = await runtime.list()
+        return [
+            int(i.identity.partition(".")[0])
+            for i in listing.instances
+            if i.service == service and i.state is InstanceState.RUNNING
+        ]

@@ -75,5 +75,8 @@ class SimulatedLab:
     async def read_file(self, name: str) -> bytes:
         return self._world.services["steady"].files[name]
 
+    async def talk(self, runtime: Runtime) -> None:
+        raise AssertionError("nothing has a socket in here")
+
     async def settled(self, runtime: Runtime, service: str) -> None:
         await self.clock.sleep(BOOT_S)

@@ -8,6 +8,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from everup.app import Engine, build_app, discover
@@ -102,11 +103,11 @@ async def watched(
     *,
     mode: str = "auto",
     time_scale: float = TIME_SCALE,
-    environ: Mapping[str, str] | None = None,
+    environ: Mapping[str, str] = MappingProxyType({}),
 ) -> AsyncIterator[Engine]:
     """An Everup that found the project by itself. `environ`: settings of it."""
     found = await discover.look({})
-    loaded = load_without_file(environ or {}, {"mode": mode, "time_scale": time_scale})
+    loaded = load_without_file(environ, {"mode": mode, "time_scale": time_scale})
     loaded, _ = discover.load(found, found.named(shop.name), loaded)
     engine = build_app(loaded, state_dir=folder / "state")
     await engine.start()

@@ -7,7 +7,7 @@ only way to change anything is `Control.request`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Protocol
 
 from fastapi import Depends, Request
@@ -18,11 +18,14 @@ from everup.loop.ports import ActionRecord
 from everup.loop.restores import RestoreAnswer, RestoreWish
 from everup.loop.rooms import RoomCounts
 from everup.model.assessment import Assessment
+from everup.model.breaker import BreakerAnswer, BreakerView, CallOutcome, EdgeName
 from everup.model.comparison import Change
 from everup.model.decision import Verdict
+from everup.model.edges import KnownEdge
 from everup.model.entries import Entry
 from everup.model.explanation import KindAnswer
 from everup.model.incident import Incident
+from everup.model.mitigation import Mitigations
 from everup.model.observation import Observation
 from everup.model.request import Answer
 from everup.model.request import Request as Wish
@@ -30,7 +33,7 @@ from everup.model.restore import NothingToDo, RestorePlan, RestoreRefusal, Resto
 from everup.model.runtime import RuntimeManifest
 from everup.model.settings import Settings
 from everup.model.snapshot import Checked, Snapshot
-from everup.model.stack import Stack
+from everup.model.stack import Dependency, Stack
 from everup.model.state import Memory, StackState
 
 
@@ -94,6 +97,37 @@ class SnapshotsView(Protocol):
     async def verify(self, by: str) -> Checked: ...
 
 
+class BreakersView(Protocol):
+    """The breakers of critical dependencies."""
+
+    @property
+    def edges(self) -> Mapping[EdgeName, Dependency]: ...
+
+    def views(self) -> list[BreakerView]: ...
+
+    def view(self, edge: EdgeName) -> BreakerView: ...
+
+
+class MitigationsView(Protocol):
+    """What would keep a failure from spreading."""
+
+    @property
+    def latest(self) -> Mitigations: ...
+    @property
+    def standing(self) -> Mapping[str, str]: ...
+
+
+class EdgesView(Protocol):
+    """What was seen of the edges."""
+
+    @property
+    def unseen(self) -> Mapping[str, str]: ...
+    @property
+    def fault(self) -> str: ...
+
+    def known(self, state: StackState) -> Mapping[str, Mapping[str, KnownEdge]]: ...
+
+
 class ControlView(Protocol):
     """One stack's loop."""
 
@@ -123,8 +157,22 @@ class ControlView(Protocol):
     def counts(self) -> RoomCounts: ...
     @property
     def snapshots(self) -> SnapshotsView: ...
+    @property
+    def breakers(self) -> BreakersView: ...
+    @property
+    def edges(self) -> EdgesView: ...
+    @property
+    def mitigations(self) -> MitigationsView: ...
 
     async def request(self, request: Wish) -> Answer: ...
+
+    async def ask_breaker(self, edge: EdgeName) -> BreakerAnswer: ...
+
+    async def tell_breaker(
+        self, edge: EdgeName, outcomes: Sequence[CallOutcome], trial: str
+    ) -> BreakerAnswer: ...
+
+    async def close_breaker(self, edge: EdgeName, by: str, reason: str) -> BreakerAnswer: ...
 
     def cannot_act(self) -> str: ...
 

@@ -16,7 +16,9 @@ from prometheus_client.registry import Collector
 from everup import __version__
 from everup.api.engine import ControlView, EngineView
 from everup.api.limits import Traffic
+from everup.api.metrics_breakers import of_breakers
 from everup.api.metrics_kept import of_kept
+from everup.api.metrics_mitigations import of_mitigations
 from everup.api.metrics_rooms import of_rooms
 from everup.api.routes.health import current_freezes, look_age_s
 from everup.model.kinds import Condition, is_known
@@ -38,6 +40,8 @@ class EngineCollector(Collector):
         yield from _api(self._traffic)
         yield from of_rooms(control.counts)
         yield from of_kept(control)
+        yield from of_breakers(control)
+        yield from of_mitigations(control)
 
 
 def create_registry(engine: EngineView, traffic: Traffic) -> CollectorRegistry:

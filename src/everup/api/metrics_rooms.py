@@ -28,11 +28,25 @@ def of_rooms(counts: RoomCounts) -> Iterator[Metric]:
     if is_known(history.total_bytes):
         size.add_metric([], history.total_bytes)
     yield size
+    yield from _of_router(counts)
     yield GaugeMetricFamily(
         "everup_history_fault",
         "1 while the disk does not take history.",
         value=bool(history.fault),
     )
+
+
+def _of_router(counts: RoomCounts) -> Iterator[Metric]:
+    """Without samples where there is no router."""
+    router = counts.router
+    calls = {} if router is None else {"answered": router.answered, "failed": router.failed}
+    yield _by_result("everup_router_calls", "Questions and orders to the router.", calls)
+    fault = GaugeMetricFamily("everup_router_fault", "1 while the router does not answer.")
+    held = GaugeMetricFamily("everup_router_held", "Servers that are held in the router.")
+    if router is not None:
+        fault.add_metric([], bool(router.fault))
+        held.add_metric([], router.held)
+    yield from (fault, held)
 
 
 def _by_result(name: str, text: str, counts: Mapping[str, int]) -> CounterMetricFamily:

@@ -23,6 +23,10 @@ ServiceInQuery = Annotated[
     str | None,
     Query(min_length=1, max_length=NAME_LENGTH_MOST, description="a service of the stack"),
 ]
+NeededService = Annotated[
+    str,
+    Query(min_length=1, max_length=NAME_LENGTH_MOST, description="a service of the stack"),
+]
 InstanceInQuery = Annotated[
     str, Query(max_length=NAME_LENGTH_MOST, description="the one instance that is meant")
 ]

@@ -22,8 +22,11 @@ from everup.loop.ports import Clock
 from everup.model.errors import GiveUp
 from everup.model.kinds import InstanceState
 from everup.model.request import Request, Verb
+from everup.model.runtime import Listing
 from everup.model.stack import Stack
+from everup.model.state import StackState
 from everup.model.sums import SumKey
+from everup.routing import create_router
 from everup.signals.host import create_host_sense
 from everup.signals.probes import create_prober
 
@@ -64,6 +67,9 @@ class Engine:
             plugin = load_runtime(stack.runtime)
             runtime = await plugin.create(stack, self.state_dir, clock, settings, key=sums.key)
         journal = self._overrides.get("journal") or open_journal_of(self.state_dir, clock)
+        router = self._overrides.get("router")
+        if router is None and (spec := self.loaded.options.router) is not None:
+            router = create_router(spec, self.state_dir, clock)
         self._prober = self._overrides.get("prober") or create_prober(clock, settings)
         self._host = self._overrides.get("host") or create_host_sense(self.state_dir)
         self.control = Control(
@@ -78,6 +84,7 @@ class Engine:
             rooms=rooms,
             shelf=VaultShelf(self._vault()),
             own_files=own_files([self.loaded.options.file]),
+            router=router,
             holder=f"{socket.gethostname()}:{os.getpid()}",
             version=__version__,
             boot_id=boot_id(),
@@ -101,12 +108,14 @@ class Engine:
 
     async def _bring_up(self) -> None:
         """`everup up` is somebody's wish that what should run does run: each start is owed, in the
-        order of the graph. What was stopped on purpose or escalated is left alone."""
+        order of the graph. Containers are their owner's to start, but for those that the latest
+        `everup down` has ended. What was stopped on purpose or escalated is left alone."""
         listing = await self.control.runtime.list()
+        ended = _ended_by_down(listing, self.control.state)
         up = {i.service for i in listing.instances if i.state is not InstanceState.EXITED}
         for service in self.control.graph.order:
             spec, state = self.loaded.stack.services[service], self.control.state.service(service)
-            if service in up or not spec.command or not state.is_wanted:
+            if service in up or not (spec.command or service in ended) or not state.is_wanted:
                 continue
             wish = Request(Verb.START, by="everup up", service=service, reason="everup up")
             self.control.owed_starts.put(wish, self.control.clock.now())
@@ -138,6 +147,13 @@ class Engine:
         await self.control.close(stop_services=stop_services, gives_back=gives_back)
 
 
+def _ended_by_down(listing: Listing, state: StackState) -> frozenset[str]:
+    """Services with an instance that ended since a controller was asked to end them all."""
+    since_s = state.services_stopped_at_s
+    exits = {i.service: i.exit for i in listing.instances if i.exit is not None}
+    return frozenset(name for name, death in exits.items() if death.at_s >= since_s)
+
+
 def with_shown_digest(stack: Stack, key: SumKey) -> Stack:
     """The same, with a digest that can be shown: what is declared may hold secrets."""
     return replace(stack, digest=key.sum("stack", stack.digest, len(stack.digest)))
@@ -150,8 +166,8 @@ def open_journal_of(state_dir: Path, clock: Clock) -> SqlJournal:
 
 def build_app(loaded: Loaded, *, state_dir: Path | None = None, **overrides: Any) -> Engine:
     """An engine over what was loaded. `overrides` replace single parts: clock, ids, runtime,
-    prober, host, journal, rooms."""
-    known = {"clock", "ids", "runtime", "prober", "host", "journal", "rooms"}
+    prober, host, journal, rooms, router."""
+    known = {"clock", "ids", "runtime", "prober", "host", "journal", "rooms", "router"}
     unknown = set(overrides) - known
     if unknown:
         raise TypeError(f"unknown parts {sorted(unknown)}; there are {sorted(known)}")

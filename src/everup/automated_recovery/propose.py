@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from everup.automated_recovery import foretold
 from everup.automated_recovery.disks import make_room
 from everup.automated_recovery.ladders import ladder, score_limit
+from everup.automated_recovery.needed import also_needed_by
 from everup.automated_recovery.patience import patience_s
 from everup.automated_recovery.sizes import offers, too_small
 from everup.automated_recovery.steps import expectation_for, step_for, target_of
@@ -171,8 +172,9 @@ def _purpose(case: _Case) -> Decided | None:
     return Escalate(
         found.service,
         found.cause,
-        f"{found.service} was {found.reason}, so it is left alone. Suffering: {', '.join(victims)}."
-        f" To bring it back: everup start {found.service}",
+        f"{found.service} was {found.reason}, so it is left alone. Suffering: {', '.join(victims)}"
+        f"{also_needed_by(case.stack, found.service, victims)}. To bring it back:"
+        f" everup start {found.service}",
     )
 
 

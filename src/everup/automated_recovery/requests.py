@@ -7,7 +7,7 @@ from dataclasses import replace
 from everup.automated_recovery.steps import expectation_for, hook_of
 from everup.model.assessment import Assessment, Finding
 from everup.model.decision import HOOK, ParameterValue, Proposal, Step, proposal_key
-from everup.model.kinds import ActionKind, Cause, Origin
+from everup.model.kinds import OF_TRAFFIC, ActionKind, Cause, Origin
 from everup.model.observation import ServiceObservation
 from everup.model.request import Request, Verb
 from everup.model.settings import Settings
@@ -57,6 +57,8 @@ def proposal_for(
     expectation = expectation_for(spec, Cause.REQUESTED, assessment, stack, settings, kind)
     if makes_room and found is not None and found.cause is Cause.DISK_FULL:
         expectation = replace(expectation, has_room=True)
+    if kind in OF_TRAFFIC:
+        expectation = replace(expectation, no_worse=True)
     if kind is ActionKind.STOP:
         expectation = replace(expectation, is_up=False, dependents_before={})
     if kind is ActionKind.ISOLATE:
@@ -96,6 +98,8 @@ def _where(
     if kind is ActionKind.FAILOVER:
         return {"standby": spec.standby}
     undo = remembered.owed_undo
+    if kind in OF_TRAFFIC:
+        return {} if undo is None else dict(undo.parameters)
     standby = remembered.stands_in or (undo.parameters.get("standby", "") if undo else "")
     if kind is ActionKind.REJOIN and standby:
         return {"standby": standby}

@@ -32,7 +32,8 @@ def doctor(place: Place, listen: str | None) -> int:
     folder = options.state_dir
     if place.is_without_file() and not (place.state_dir or os.environ.get("EVERUP_STATE_DIR")):
         folder = state_base() / (place.project or "")
-    where = checks.Place(folder, options.host, options.port, state_base())
+    at = options.host, options.port
+    where = checks.Place(folder, *at, options.router, state_base())
     seen = asyncio.run(checks.examine(os.environ, where, place.project))
     if problem is not None:
         seen = Examined(seen.address, (*seen.findings, problem))

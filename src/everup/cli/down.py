@@ -7,7 +7,6 @@ is asked, and afterwards it is said how they are started again.
 from __future__ import annotations
 
 import asyncio
-import shlex
 import sys
 
 from everup.app.leaving import Home
@@ -34,7 +33,7 @@ def down(place: Place, *, keep_services: bool, is_sure: bool = False) -> int:
             raise Stop(UNWELL, f"process {running.pid} still runs after {ENDS_WITHIN_S:.0f} s")
         print("Everup has stopped" + ("" if keep_services else ", and its services too"))
         if project:
-            print(f"Start them again with: docker compose -p {shlex.quote(project)} start")
+            print(f"Start them again, in their order, with: everup up --project {project}")
         return OK
     if keep_services:
         print("Everup does not run")

@@ -124,6 +124,16 @@ def _of_snapshots(entry: e.Entry) -> str | None:
             return None
 
 
+def _of_breakers(entry: e.Entry) -> str | None:
+    match entry:
+        case e.BreakerTurned():
+            until = "" if math.isnan(entry.until_s) else f" until {moment(entry.until_s)}"
+            state = entry.state.replace("_", " ")
+            return f"breaker {entry.service} > {entry.target} {state}{until}: {entry.reason}"
+        case _:
+            return None
+
+
 def _of_sight(entry: e.Entry) -> str | None:
     match entry:
         case e.MonitorFaultSeen():
@@ -141,7 +151,7 @@ def _of_sight(entry: e.Entry) -> str | None:
             return None
 
 
-_OF = (_of_healing, _of_people, _of_versions, _of_snapshots, _of_sight)
+_OF = (_of_healing, _of_people, _of_versions, _of_snapshots, _of_breakers, _of_sight)
 
 
 async def last_sequence(journal: Entries) -> int:

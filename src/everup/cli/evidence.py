@@ -14,13 +14,14 @@ from rich.text import Text
 
 from everup.cli.show import COLOURS, clean
 from everup.cli.words import plainly, proof, span
-from everup.model.evidence import ENDED, KEPT
+from everup.model.evidence import ENDED, KEPT, ROUTED
 
 LOG_LINES_SHOWN = 5
 PROBES_SHOWN = 3
 SEEN_SHOWN = 6
 NOTE_LENGTH_MOST = 300
 PROBE, LOG = "probe ", "log "
+OURS = (ENDED, KEPT, ROUTED)
 
 Row = tuple[Text, Text | str]
 
@@ -35,6 +36,7 @@ def evidence(action: Mapping[str, Any]) -> list[Row]:
     ]
     rows += [("seen just before", note) for note in _seen(notes)]
     rows += [("it had written", note) for note in _written(notes)]
+    rows += [("router", clean(n.removeprefix(ROUTED))) for n in notes if n.startswith(ROUTED)]
     rows += [("ended", plainly(n.removeprefix(ENDED))) for n in notes if n.startswith(ENDED)]
     rows += [("kept aside", clean(n.removeprefix(KEPT))) for n in notes if n.startswith(KEPT)]
     rows.append(("after", sighting(action["after"])))
@@ -82,7 +84,7 @@ def _seen(notes: Sequence[str]) -> list[str]:
     probes = [note.removeprefix(PROBE) for note in notes if note.startswith(PROBE)]
     if not any(note.startswith((PROBE, LOG)) for note in notes):
         return []  # by an older version, which kept log lines only
-    seen = [n for n in notes if not n.startswith((PROBE, LOG, ENDED, KEPT))]
+    seen = [n for n in notes if not n.startswith((PROBE, LOG, *OURS))]
     return [*_last(probes, PROBES_SHOWN), *_first(seen, SEEN_SHOWN)]
 
 
@@ -90,7 +92,7 @@ def _written(notes: Sequence[str]) -> list[str]:
     """The last lines that the service wrote before it was touched."""
     written = [note.removeprefix(LOG) for note in notes if note.startswith(LOG)]
     if not any(note.startswith((PROBE, LOG)) for note in notes):
-        written = [note for note in notes if not note.startswith((ENDED, KEPT))]
+        written = [note for note in notes if not note.startswith(OURS)]
     return _last(written, LOG_LINES_SHOWN) or ["nothing"]
 
 

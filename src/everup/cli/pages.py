@@ -66,6 +66,12 @@ def _all_of_it(story: Mapping[str, Any]) -> None:
     for number, action in enumerate(all_actions(story), 1):
         name = named(action["kind"], is_down=was_down(action))
         _part(f"Action {number}: {name} of {clean(action['service'])}", grid(evidence(action)))
+    if story.get("mitigations"):
+        title = "What would keep it from spreading, most gain first"
+        _part(title, _mitigations(story["mitigations"]))
+    for action in story.get("contained", ()):
+        name = named(action["kind"], is_down=False)
+        _part(f"Against its spread: {name} of {clean(action['service'])}", grid(evidence(action)))
     if story["bystanders"]:
         _part("Who suffered from it", _bystanders(story["bystanders"]))
     scale = story.get("time_scale", 1.0)
@@ -134,6 +140,14 @@ def _gate(words: Sequence[Mapping[str, Any]], now_s: float) -> Table:
             line.append(until(ends_s, now_s))
         line.append(f" by the check {clean(word['check'])}: {spoken(word['reason'])}")
         rows.append((Text(moment(word["at_s"]), "dim"), line))
+    return grid(rows)
+
+
+def _mitigations(options: Sequence[Mapping[str, Any]]) -> Table:
+    rows = []
+    for one in options:
+        risk = f"{one['risk_before']:.2f} → {one['risk_after']:.2f}"
+        rows.append((Text(risk, "cyan"), f"{one['text']}; {one['standing']}"))
     return grid(rows)
 
 

@@ -20,6 +20,7 @@ from everup.cli.wishes import said
 from everup.model.errors import EverupError, StillHeld
 from everup.model.settings import Settings
 from everup.model.stack import Stack
+from everup.routing import held_services
 from everup.runtimes.docker import traces
 
 
@@ -62,7 +63,7 @@ def _home(place: Place) -> Home | None:
             known = ", ".join(path.name for path in below) or "none"
             raise Stop(USAGE, f"Everup never watched {place.project!r} here; it watched: {known}")
         return Home(base / place.project, project=place.project)
-    holding = [path for path in below if traces.held(traces.store_of(path))]
+    holding = [p for p in below if traces.held(traces.store_of(p)) or held_services(p)]
     if len(holding) > 1:
         names = ", ".join(path.name for path in holding)
         raise Stop(USAGE, f"something is held of several projects: {names}; add --project NAME")
@@ -96,9 +97,20 @@ async def give_back(
     """
     from everup.app import load_runtime
     from everup.app.live import BootClock
+    from everup.routing import release_noted
 
-    runtime = await load_runtime(stack.runtime).create(stack, folder, BootClock(), settings)
+    clock = BootClock()
+    runtime = await load_runtime(stack.runtime).create(stack, folder, clock, settings)
     try:
-        return await runtime.release(service)
+        given, failed = dict[str, tuple[str, ...]](), list[str]()
+        for release in (runtime.release(service), release_noted(folder, clock, service)):
+            try:
+                given[""] = (*given.get("", ()), *await release)
+            except StillHeld as error:
+                given[""] = (*given.get("", ()), *(x for v in error.given.values() for x in v))
+                failed.append(str(error))
     finally:
         await runtime.close()
+    if failed:
+        raise StillHeld("; ".join(failed), given)
+    return given.get("", ())

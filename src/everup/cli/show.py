@@ -110,6 +110,12 @@ def status(health: Mapping[str, Any], state: Mapping[str, Any], scores: Mapping[
     for text in state["mismatches"]:
         console().print(Text(f"not as declared: {clean(text)}", "yellow"))
     console().print(Text(clean(state["coverage"]["text"]), "dim"))
+    for edge in state["components"].get("dependency_monitor", {}).get("breakers_open", ()):
+        said = clean(edge).replace(">", " is not to call ")
+        console().print(Text(f"breaker open: {said} now (everup breakers)", "yellow"))
+    for text in state["components"].get("dependency_monitor", {}).get("mitigations", ()):
+        said = f"in force: {clean(text)} (everup graph mitigations)"
+        console().print(Text(said, "yellow"), soft_wrap=True)
     for line in _handed(state):
         console().print(Text(line, "bold red"), soft_wrap=True)
     put_table(

@@ -24,6 +24,9 @@ from everup.cli.options import (
     modes,
 )
 from everup.cli.place import Place
+from everup.cli.verbs_of_breakers import breakers
+from everup.cli.verbs_of_graph import graph, what_if
+from everup.cli.verbs_of_projects import suggest, try_
 from everup.cli.verbs_of_restores import DryRun, Yes, restores, snapshots
 
 app = typer.Typer(
@@ -38,6 +41,9 @@ app = typer.Typer(
 
 app.add_typer(snapshots)
 app.command()(restores)
+app.command()(breakers)
+app.add_typer(graph)
+app.command(name="what-if")(what_if)
 
 
 @app.callback(invoke_without_command=True)
@@ -430,46 +436,8 @@ def demo(
     return run(time_scale, keep, containers)
 
 
-@app.command()
-@ends
-def suggest(
-    project: Project = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="A file that is not there yet; else standard output."),
-    ] = None,
-) -> int:
-    """Write missing healthchecks, limits and depends_on of a project as a Compose override file."""
-    from everup.cli.suggest import put_suggestion
-
-    return put_suggestion(project, output)
-
-
-def _faults(incomplete: str) -> list[str]:
-    return [fault for fault in ("crash", "hang", "unhealthy") if fault.startswith(incomplete)]
-
-
-@app.command(name="try")
-@ends
-def try_(
-    service: Service,
-    fault: Annotated[
-        str, typer.Option(help="crash, hang or unhealthy.", autocompletion=_faults)
-    ] = "crash",
-    within: Annotated[
-        float, typer.Option(min=10, max=600, help="Seconds until it should be healed.")
-    ] = 300,
-    file: File = None,
-    project: Project = None,
-) -> int:
-    """Rehearse on a throw-away copy of a service: hurt it, and see Everup heal it."""
-    from everup.cli.exits import USAGE, Stop
-    from everup.cli.rehearsing import rehearsal
-    from everup.runtimes.docker.rehearsal import Fault
-
-    if fault not in list(Fault):
-        raise Stop(USAGE, f"--fault: {fault!r} is none; write crash, hang or unhealthy")
-    return rehearsal(Place(file), service, Fault(fault), project, within)
+app.command()(suggest)
+app.command(name="try")(try_)
 
 
 @app.command()

@@ -57,6 +57,9 @@ DOES = {
     "scale_in": "gave it fewer instances",
     "scale_up": "raised its limits",
     "scale_down": "lowered its limits",
+    "degrade": "had it do without what is sick",
+    "shed": "had no new requests sent to it",
+    "resume": "had calls pass again",
     "start": "started it",
     "stop": "stopped it",
 }

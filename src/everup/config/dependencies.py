@@ -12,11 +12,12 @@ from dataclasses import dataclass
 import networkx as nx
 
 from everup.config.errors import did_you_mean
-from everup.config.reading import Field, choice, flag, number, take, text
+from everup.config.reading import Field, choice, flag, maybe, number, take, text
+from everup.config.router import name as backend
 from everup.model.kinds import DependencyKind
 from everup.model.stack import Dependency, ServiceSpec
 
-EDGE_FIELDS = ("kind", "weight", "critical")
+EDGE_FIELDS = ("kind", "weight", "critical", "router")
 DEFAULT_WEIGHT = {DependencyKind.HARD: 1.0, DependencyKind.SOFT: 0.5}
 CYCLES_SHOWN_MOST = 5
 NAMES_SHOWN_MOST = 6
@@ -133,11 +134,16 @@ def _described(target: str, field: Field) -> Edge | None:
             return Edge(_dependency(target, DependencyKind.SOFT), field, is_refused=True)
         kind = choice(DependencyKind)(field)
         return None if kind is None else Edge(_dependency(target, kind), field)
-    given = field.fields(EDGE_FIELDS, "kind, weight, critical")
+    given = field.fields(EDGE_FIELDS, "kind, weight, critical, router")
     kind = take(given, "kind", choice(DependencyKind), DependencyKind.HARD)
     weight = take(given, "weight", number(0.0, 1.0), DEFAULT_WEIGHT[kind])
-    is_critical = take(given, "critical", flag, False)
-    return Edge(Dependency(target, kind, weight, is_critical), field)
+    group = maybe(given, "router", backend) or ""
+    is_critical = take(given, "critical", flag, bool(group))
+    if group and not is_critical:
+        given["router"].wrong(
+            "is the way of an edge without a breaker", "remove it, or write critical: true"
+        )
+    return Edge(Dependency(target, kind, weight, is_critical, router_group=group), field)
 
 
 def _dependency(target: str, kind: DependencyKind) -> Dependency:

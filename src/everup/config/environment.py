@@ -36,8 +36,8 @@ USUAL_NAMES: Mapping[str, str] = {
 """Settings that are known by a name without our prefix."""
 OPTION_NAMES = (
     *("mode", "time_scale", "listen", "state_dir", "file"),
-    *("log_directory", "log_level", "heartbeat_url", "token", "token_file"),
     *("secret_key", "secret_key_file"),
+    *("log_directory", "log_level", "heartbeat_url", "router", "token", "token_file"),
 )
 READ_ELSEWHERE = frozenset(
     {"url", "allow_host", "service", "instance", "mark", "knobs", "knobs_dir", "counts"}

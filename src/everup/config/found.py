@@ -40,6 +40,7 @@ PLAIN = {
     "when_stopped": "heal_when_stopped",
     "config_files": "config_files",
     "restore_files": "restores_files",
+    "router": "route",
 }
 """Fields of the file that take the place of what was found, by their name in the model."""
 
@@ -128,7 +129,8 @@ def _laid_over(found: ServiceSpec, read: Read) -> ServiceSpec:
         changes["stop"] = _stop(found, read)
     if "instances" in given:
         changes |= _bounds(found, read)
-    laid = replace(found, **changes)
+    spread = own.spread if "router" in given else found.spread
+    laid = replace(found, spread=spread, **changes)
     check_quarantine(laid, given)
     return laid
 
@@ -166,7 +168,7 @@ def _edges(found: tuple[Dependency, ...], edges: tuple[Edge, ...]) -> tuple[Depe
                 wanted = replace(wanted, kind=before.kind)
             if not edge.given & {"kind", "weight"}:
                 wanted = replace(wanted, weight=before.weight)
-            if "critical" not in edge.given:
+            if not edge.given & {"critical", "router"}:
                 wanted = replace(wanted, is_critical=before.is_critical)
         by_target[wanted.target] = wanted
     return tuple(by_target[target] for target in sorted(by_target))

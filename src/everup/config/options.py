@@ -15,12 +15,14 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from everup.config import notify
+from everup.config import router as routers
 from everup.config.addresses import host_and_port
 from everup.config.careful import Pace
 from everup.config.reading import Field, Reader, choice, maybe, number, text
 from everup.config.secret_keys import given_key
 from everup.config.tokens import given_token
 from everup.model.notice import HeartbeatSpec, NotifierSpec
+from everup.model.routing import RouterSpec
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8010
@@ -53,6 +55,7 @@ class Options:
     log_level: LogLevel = LogLevel.INFO
     notifiers: tuple[NotifierSpec, ...] = ()
     heartbeat: HeartbeatSpec | None = None
+    router: RouterSpec | None = None
     token: str = field(default="", repr=False)  # given by its owner; "": one is made where needed
     token_source: str = ""  # the variable or the file that it came from
     secret_key: str = field(default="", repr=False)  # "": one is made in the state folder
@@ -81,6 +84,10 @@ def read_options(
     for layer in layers[1:]:
         if "heartbeat_url" in layer:
             beat = notify.heartbeat_from(layer["heartbeat_url"], beat)
+    router = routers.router(layers[0].get("router"), file.parent)
+    for layer in layers[1:]:
+        if "router" in layer:
+            router = routers.router_from(layer["router"], router, file.parent)
     token, token_source = given_token(layers, file.parent)
     secret_key, secret_key_source = given_key(variables(layers), file.parent)
     return Options(
@@ -93,6 +100,7 @@ def read_options(
         log_level=last(layers, "log_level", choice(LogLevel)) or LogLevel.INFO,
         notifiers=notify.notifiers(layers[0].get("notify"), environ, file.parent),
         heartbeat=beat,
+        router=router,
         token=token,
         token_source=token_source,
         secret_key=secret_key,

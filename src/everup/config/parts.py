@@ -34,7 +34,7 @@ LABELS_MOST = 100
 CONFIG_FILES_MOST = 64
 NO_FILES = "none"
 LABELS = (FREEZE_LABEL,)
-ASKED_ONLY = {ActionKind.START, ActionKind.STOP, ActionKind.REJOIN}
+ASKED_ONLY = {ActionKind.START, ActionKind.STOP, ActionKind.REJOIN, ActionKind.RESUME}
 """A person asks for these, or they undo something: no mode applies to them."""
 
 _DROPS_ALL = re.compile(r"\bflush(?:all|db)\b", re.IGNORECASE)

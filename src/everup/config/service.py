@@ -28,6 +28,7 @@ from everup.config.reading import (
     whole,
     words,
 )
+from everup.config.router import route
 from everup.model.kinds import Mode
 from everup.model.scaling import Spread
 from everup.model.settings import Settings
@@ -39,6 +40,7 @@ FIELDS = (
     *("hooks", "busy_most_s", "releases", "quarantine", "spread", "standby", "rollback_safe"),
     "one_way",
     *("config_files", "restore_files"),
+    *("router",),
     *("mode", "modes", "thresholds", "when_stopped", "labels", "quiet_hours"),
 )
 QUARANTINE_LEAST_S, QUARANTINE_MOST_S = 1.0, 86400.0
@@ -116,6 +118,7 @@ def _described(
     count, least, most = take(given, "instances", parts.instances, (1, 1, 1))
     directory = maybe(given, "directory", text)
     when_stopped = maybe(given, "when_stopped", choice(parts.WhenStopped))
+    spread = Spread.ROUTER if "router" in given else Spread.NONE
     return ServiceSpec(
         name=name,
         command=take(given, "command", words, ()),
@@ -148,8 +151,9 @@ def _described(
         config_files=maybe(given, "config_files", read_config_files),
         restores_files=take(given, "restore_files", flag, False),
         heal_when_stopped=when_stopped is parts.WhenStopped.HEAL,
-        spread=take(given, "spread", choice(Spread), Spread.NONE),
+        spread=take(given, "spread", choice(Spread), spread),
         standby=take(given, "standby", text, ""),
+        route=maybe(given, "router", route),
         has_bounds="instances" in given and parts.has_bounds(given["instances"]),
     )
 

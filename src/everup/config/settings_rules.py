@@ -53,11 +53,16 @@ _AT_LEAST_S = {
     "verify_window_s": 1.0,
     "trend_least_s": 10.0,
     "prediction_again_s": 86_400.0,
+    "isolation_wait_s": 60.0,
     # Nothing may wait for nothing, ten times a second.
     "tick_s": 1.0,
     "snapshot_interval_s": 10.0,
     "snapshot_verify_interval_s": 10.0,
     "backoff_first_s": 1.0,
+    # A breaker that opens for a blink protects nobody.
+    "breaker_window_s": 1.0,
+    "breaker_open_s": 1.0,
+    "breaker_trial_s": 1.0,
 }
 _MAY_BE_ZERO_S = {
     "cooldown_s",
@@ -69,6 +74,10 @@ _MAY_BE_ZERO_S = {
     "rate_interval_s",
     "natural_wait_most_s",
     "snapshot_before_most_s",
+    "drain_most_s",
+    "drain_sick_most_s",
+    "slow_start_s",
+    "mitigation_wait_s",
 }
 _COUNTS = {
     "history_slots": (20, COUNT_MOST),
@@ -85,6 +94,12 @@ _BYTES_LEAST = {
     "log_file_bytes": 2.0**16,
 }
 
+_RATIO_LEAST = {
+    # A share that no call at all would reach.
+    "breaker_failure_ratio": 0.01,
+    "breaker_slow_ratio": 0.01,
+}
+
 _IN_ORDER: tuple[tuple[str, ...], ...] = (
     ("rollback_below", "container_restart_below", "graceful_restart_below", "health_threshold"),
     ("close_sample_interval_s", "sample_interval_s", "calm_canary_interval_s"),
@@ -92,6 +107,7 @@ _IN_ORDER: tuple[tuple[str, ...], ...] = (
     ("verify_window_s", "verify_deadline_s"),
     ("change_quiet_s", "change_most_s"),
     ("evidence_deadline_s", "action_deadline_s"),
+    ("breaker_open_s", "breaker_open_most_s"),
 )
 
 
@@ -116,7 +132,7 @@ def bounds_of(name: str) -> tuple[float, float]:
         return _least_s(name), LONGEST_S
     if isinstance(getattr(Settings(), name), int):
         return _COUNTS.get(name, (1, 1000))
-    return 0.0, 1.0
+    return _RATIO_LEAST.get(name, 0.0), 1.0
 
 
 def reader_of(name: str) -> Reader[bool] | Reader[int] | Reader[float]:

@@ -42,6 +42,7 @@ def rank_causes(
     findings: Mapping[str, Finding],
     state: StackState,
     settings: Settings,
+    by_calls: Sequence[Candidate] = (),
 ) -> tuple[Candidate, ...]:
     """At most `CANDIDATES_MOST`, by confidence; *unknown* among them when the evidence is thin."""
     needs = stack.services[found.service].depends_on
@@ -49,6 +50,7 @@ def rank_causes(
     suspects += _dependencies(found, needs, own, findings, state, settings)
     suspects += _machine(found, observation, settings)
     suspects += _changes(found, needs, observation, settings)
+    suspects += by_calls
     return shared_out(found.service, suspects)
 
 

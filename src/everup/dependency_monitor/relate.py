@@ -10,13 +10,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from everup.dependency_monitor.accused import accused, accuses
+from everup.dependency_monitor.by_calls import NOTHING_COUNTED, OwnShares, by_calls
 from everup.dependency_monitor.causes import TOLD, Surroundings, find
 from everup.dependency_monitor.changed import by_a_change
 from everup.dependency_monitor.disks import shared
+from everup.dependency_monitor.doubts import doubt
+from everup.dependency_monitor.edges import tallies_of
 from everup.dependency_monitor.foretold import foretell
 from everup.dependency_monitor.graph import Graph
 from everup.dependency_monitor.rank import rank_causes
-from everup.dependency_monitor.suspects import accuses, suspects
+from everup.dependency_monitor.sights import look_around
+from everup.dependency_monitor.suspects import suspects
 from everup.model.assessment import Finding, OwnHealth, Predictions, Relations
 from everup.model.kinds import (
     FORETOLD,
@@ -54,8 +59,10 @@ def relate(
     state: StackState,
     settings: Settings,
     predictions: Predictions = NOTHING_FORETOLD,
+    calls: OwnShares = NOTHING_COUNTED,
 ) -> Relations:
-    """Findings of all services with what explains each."""
+    """Findings of all services with what explains each. `calls`: whose own share of slow or failed
+    calls is how large, where a router counts them."""
     unwell = {name for name in stack.services if _is_unwell(name, observation, own)}
     depended_on = {target for name in unwell for target in graph.hard.get(name, ())}
     is_pressed = observation.host.pressure_ratio >= settings.host_pressure_ratio
@@ -81,23 +88,64 @@ def relate(
     }
     for name, roots in shared(findings, stack, observation, state).items():
         findings[name] = replace(findings[name], explained_by=roots)
-    blamed = suspects(stack, findings, own, state, observation.at_s, settings)
-    for name, found in findings.items():
-        if by := accuses(found, blamed, stack):
-            findings[name] = replace(found, explained_by=by)
-    findings = {**findings, **blamed}
+    findings = _accused(findings, stack, own, state, observation, settings)
+    findings = {
+        name: _doubted(found, findings, observation, own, graph, settings)
+        for name, found in findings.items()
+    }
     for name, found in findings.items():
         if found.is_root:
-            ranked = rank_causes(found, stack, observation, own, findings, state, settings)
+            shares = by_calls(found, graph, calls)
+            ranked = rank_causes(found, stack, observation, own, findings, state, settings, shares)
             findings[name] = replace(found, candidates=ranked)
-    in_order = [n for n in graph.order if n in findings] if findings else []
+    if not findings:
+        return Relations(propagated=propagate(own, graph), findings=findings)
+    in_order = [n for n in graph.order if n in findings]
+    bounds = (observation.changes, settings.sample_interval_s, settings.rollback_window_s)
     roots_of = _roots_of(findings, graph)
+    learned = tallies_of(state.edges)
+    scenery = look_around(stack, findings, unwell, observation, own, graph, learned)
     return Relations(
         propagated=propagate(own, graph),
         findings=findings,
         roots=tuple(n for n in in_order if findings[n].is_root),
         victims={n: roots_of[n] for n in in_order if not findings[n].is_root},
+        suspects=suspects(scenery, *bounds),
     )
+
+
+def _accused(
+    findings: dict[str, Finding],
+    stack: Stack,
+    own: OwnHealth,
+    state: StackState,
+    observation: Observation,
+    settings: Settings,
+) -> dict[str, Finding]:
+    """With who looks well and is the cause all the same, since it was changed."""
+    blamed = accused(stack, findings, own, state, observation.at_s, settings)
+    for name, found in findings.items():
+        if by := accuses(found, blamed, stack):
+            findings[name] = replace(found, explained_by=by)
+    return {**findings, **blamed}
+
+
+def _doubted(
+    found: Finding,
+    findings: dict[str, Finding],
+    observation: Observation,
+    own: OwnHealth,
+    graph: Graph,
+    settings: Settings,
+) -> Finding:
+    """A root that may be a victim all the same is not confirmed. Who was changed is none: it is the
+    cause of what came since."""
+    if not found.is_root or not found.is_confirmed or found.cause is Cause.BAD_DEPLOY:
+        return found
+    why = doubt(found, findings, observation, own, graph, settings)
+    if not why:
+        return found
+    return replace(found, is_confirmed=False, reason=f"{found.reason}; left alone: {why}")
 
 
 def _named(found: Finding, state: StackState) -> Finding:

@@ -9,10 +9,13 @@ from everup.dependency_monitor import relate
 from everup.loop.look import Look
 from everup.loop.remember import remember
 from everup.model.assessment import Assessment
+from everup.model.kinds import Condition
 from everup.predictive_monitor import score
 
 if TYPE_CHECKING:
     from everup.loop.control import Control
+
+SUFFERS = frozenset({Condition.UNHEALTHY, Condition.DOWN, Condition.DEGRADED})
 
 
 async def assess(control: Control, look: Look) -> Look:
@@ -22,6 +25,9 @@ async def assess(control: Control, look: Look) -> Look:
     own = score(stack, look.observation, state, settings)
     control.beside.take_sample(look.at_s, look.observation, own)
     predictions = control.foresight.look(stack, look.observation, control.ring, state, settings)
-    relations = relate(stack, look.observation, own, control.graph, state, settings, predictions)
+    seen, graph = look.observation, control.graph
+    is_calm = all(h.condition not in SUFFERS for h in own.services.values())
+    calls = {} if is_calm else control.traffic.calls.ranked(graph.edges)
+    relations = relate(stack, seen, own, graph, state, settings, predictions, calls)
     control.memory = remember(control.memory, look.observation, own, settings)
     return replace(look, assessment=Assessment(own, relations, predictions))

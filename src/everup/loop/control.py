@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from everup.dependency_monitor import Closures, build_graph
 from everup.loop import approvals, comparing, why_not, wishes
 from everup.loop.aside import KeepAside
 from everup.loop.book import Book
+from everup.loop.breakers import Breakers
 from everup.loop.busy import BusyAsker
 from everup.loop.clock_set_back import not_after
 from everup.loop.context import gate_context
@@ -24,10 +26,12 @@ from everup.loop.cycle import look_once
 from everup.loop.debts import Debts, release
 from everup.loop.desk import Desk
 from everup.loop.desk_of_wishes import DeskOfWishes
+from everup.loop.edges import Edges
 from everup.loop.foresight import Foresight
 from everup.loop.gather import OwnFiles
 from everup.loop.look import Decision, Look
 from everup.loop.mishaps import LOOK, Mishaps
+from everup.loop.mitigations import Containment
 from everup.loop.no_shelf import NoShelf
 from everup.loop.owed_starts import OwedStarts
 from everup.loop.ports import (
@@ -37,6 +41,7 @@ from everup.loop.ports import (
     Journal,
     Prober,
     Random,
+    Router,
     Runtime,
     Shelf,
 )
@@ -50,8 +55,11 @@ from everup.loop.settle import ENDS_AND_STARTS, is_led
 from everup.loop.shown import ShownToPeople
 from everup.loop.snapshots import Snapshots
 from everup.loop.standing_in import as_it_leads, standing_in
+from everup.loop.still import held_back
+from everup.loop.traffic import Traffic
 from everup.loop.under_way import UnderWay
 from everup.loop.upkeep import Upkeep
+from everup.model.breaker import BreakerAnswer, CallOutcome, EdgeName
 from everup.model.comparison import Change
 from everup.model.decision import Verdict
 from everup.model.entries import (
@@ -99,12 +107,14 @@ class Control(ControlViews):
         rooms: Rooms | None = None,
         shelf: Shelf | None = None,
         own_files: OwnFiles | None = None,
+        router: Router | None = None,
         holder: str = "everup",
         version: str = "",
         boot_id: str = "",
         wall_ahead_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self.stack, self.settings, self.runtime = stack, settings, runtime
+        self.led_stack = stack
         self.journal, self.clock, self.ids = journal, clock, ids
         self.prober = prober
         self.graph = build_graph(stack)
@@ -121,12 +131,15 @@ class Control(ControlViews):
         self.wall_ahead_s = wall_ahead_s
         self.beside = Beside(rooms or Rooms(), stack, settings, clock)
         self._upkeep = Upkeep()
-        self.foresight, self.counts_seen = Foresight(), Counts()
+        self.foresight, self.counts_seen, self.edges = Foresight(), Counts(), Edges(runtime)
         self.probations, self.shown = Probations(), ShownToPeople()
         shelf = shelf or NoShelf()
         self.snapshots = Snapshots(self, shelf, own_files)
         self.safe_points = SafePoints(shelf, self.snapshots.captured)
         self.restores = Restores(self.snapshots)
+        held = partial(held_back, self)
+        self.traffic = Traffic(router, stack, settings, clock, runtime, self.desk, held)
+        self.breakers, self.mitigations = Breakers(stack, settings, clock, ids), Containment()
         self._holder, self._version, self._boot_id = holder, version, boot_id
         self._wake_up = asyncio.Event()
         self._under_way = UnderWay(KeepAside(runtime.manifest))
@@ -160,6 +173,7 @@ class Control(ControlViews):
         `gives_back`: what an earlier life holds, unless this one goes on where it ended."""
         await self._book.open(self.stack.name, self._holder)
         self._book.state = not_after(self.state, self.clock.now())
+        self.breakers.remember(self.state)
         for flight in self.state.in_flight.values():
             if flight.phase is Phase.ACTING:
                 self.unsettled[flight.action_id] = self.clock.now()
@@ -194,6 +208,8 @@ class Control(ControlViews):
             await self.probations.close()
             await self.snapshots.close()
             await self.shown.close()
+            await self.edges.close()
+            await self.traffic.stop()
             await asyncio.gather(sampling, *self._under_way.cancel(), return_exceptions=True)
 
     async def _look(self) -> None:
@@ -210,6 +226,8 @@ class Control(ControlViews):
             self._upkeep.after_look(self)
             self.safe_points.after_look(self)
             self.snapshots.after_look()
+            self.traffic.after_look(self)
+            self.edges.after_look(self)
         except Exception as error:  # noqa: BLE001 - a flaw of ours must not end the healer
             now_s = self.clock.now()
             mishap = self.mishaps.happened(LOOK, error, now_s, stops_acting=True)
@@ -230,6 +248,7 @@ class Control(ControlViews):
             group.create_task(self._debts.keep_settling(self))
             group.create_task(self.samplers.run())
             group.create_task(asker.run())
+            group.create_task(self.breakers.run(self))
 
     def wants_busy(self, service: str) -> bool:
         """Is it worth asking whether it is busy: is it found to be sick, while it runs?"""
@@ -336,7 +355,8 @@ class Control(ControlViews):
         stands = standing_in(self.state)
         if stands != self._stands:
             self._stands = stands
-            self.graph = build_graph(as_it_leads(self.stack, stands))
+            self.led_stack = as_it_leads(self.stack, stands)
+            self.graph = build_graph(self.led_stack)
             self.hard_closure = Closures(self.graph)
 
     def set_back(self, now_s: float) -> None:
@@ -439,6 +459,20 @@ class Control(ControlViews):
         """What changed from one snapshot to another, or to `now`. Raises GiveUp, TryAgain."""
         return await comparing.compare(self, first, second)
 
+    async def ask_breaker(self, edge: EdgeName) -> BreakerAnswer:
+        """May it be called now? Raises KeyError where it carries no breaker; so do the next two."""
+        return await self.breakers.ask(self, edge)
+
+    async def tell_breaker(
+        self, edge: EdgeName, outcomes: Sequence[CallOutcome], trial: str
+    ) -> BreakerAnswer:
+        """How calls ended, or with `trial` how that one did."""
+        return await self.breakers.hear(self, edge, outcomes, trial)
+
+    async def close_breaker(self, edge: EdgeName, by: str, reason: str) -> BreakerAnswer:
+        """A person says that it is well."""
+        return await self.breakers.close(self, edge, by, reason)
+
     def now_s(self) -> float:
         """By the loop's clock."""
         return self.clock.now()
@@ -455,5 +489,6 @@ class Control(ControlViews):
         now_s = self.clock.now()
         await self.write([ControllerStopped(now_s, "asked to", stops_services=stop_services)])
         await self.beside.close()
+        await self.traffic.close()
         await self.runtime.close(stop_services=stop_services)
         await self.journal.close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 from everup.loop.book import Book
 from everup.loop.clock_set_back import clock_note
@@ -16,6 +17,7 @@ from everup.loop.history_ring import HistoryRing
 from everup.loop.mishaps import Mishaps
 from everup.loop.ports import Clock
 from everup.loop.rooms import Beside, RoomCounts
+from everup.loop.traffic import Traffic
 
 
 class ControlViews:
@@ -26,6 +28,7 @@ class ControlViews:
     clock: Clock
     desk: Desk
     mishaps: Mishaps
+    traffic: Traffic
     wall_ahead_s: Callable[[], float]
 
     @property
@@ -71,7 +74,7 @@ class ControlViews:
     @property
     def counts(self) -> RoomCounts:
         """What the rooms beside the loop count."""
-        return self.beside.counts()
+        return replace(self.beside.counts(), router=self.traffic.counts())
 
     def cannot_act(self) -> str:
         """Why this controller may not act at all; "" when it may."""

@@ -38,7 +38,8 @@ class Counts:
             if not is_followed or service is None or not service.is_known:
                 self._since_s.pop(name, None)
                 continue
-            count = len(service.instances) + sum(1 for one in remembered.isolated if one)
+            there = {one.instance.name for one in service.instances}
+            count = len(there.union(one for one in remembered.isolated if one))
             undo = remembered.owed_undo
             if undo is not None and name not in state.in_flight:
                 if undo.parameters.get(INSTANCES) == count:

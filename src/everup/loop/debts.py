@@ -1,7 +1,8 @@
 """What we hold in the world, such as changed limits, is given back: at the start, at the end, and
 when a person asks. What the runtime did not take back is tried again until it does.
 
-Flows in: the runtime's word. Flows out: `GivenBack` entries and an answer. Called by `control`.
+Flows in: the runtime's word, and the router's. Flows out: `GivenBack` entries and an answer. Called
+by `control`.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Debts:
 
     async def settle(self, control: Control) -> None:
         """Nothing that we hold outlives us. Never raises: what fails is owed from now on."""
-        given, why, is_in_part = await _of_the_runtime(control, "")
+        given, why, is_in_part = await _of_all(control, "")
         if self._was_in_part and not why and not given:
             given = {"": ("nothing is held any more",)}  # nobody is cut off: the state has to know
         self._was_in_part = is_in_part or (self._was_in_part and bool(why))
@@ -54,7 +55,8 @@ class Debts:
 
 async def release(control: Control, request: Request) -> Answer:
     """All of the stack, or of one service. What cannot be given back holds nothing else up."""
-    given, why, _ = await _of_the_runtime(control, request.service)
+    control.traffic.breaking.let_go(control.breakers, request.service)
+    given, why, _ = await _of_all(control, request.service)
     said = await control.safe_points.release(control, request.service, request.by)
     try:
         said += await control.snapshots.release(request.service, request.by)
@@ -67,6 +69,18 @@ async def release(control: Control, request: Request) -> Answer:
         text = "; ".join((*_lines(given), *said, f"not given back yet: {why}"))
         return Answer(AnswerState.DELAYED, text, retry_after_s=control.settings.tick_s)
     return Answer(AnswerState.DONE, "; ".join(_lines(given)) or "nothing is held")
+
+
+async def _of_all(control: Control, service: str) -> tuple[Given, str, bool]:
+    """Of the runtime, and of the router."""
+    (given, why, is_in_part), (routed, why_not) = await asyncio.gather(
+        _of_the_runtime(control, service), control.traffic.release(service)
+    )
+    if why and routed:  # an entry of this scope would say that nobody is cut off any more
+        control.beside.rooms.log.warning("router", text="; ".join(_lines(routed)))
+        routed = {}
+    both = {name: (*given.get(name, ()), *routed.get(name, ())) for name in {**given, **routed}}
+    return both, "; ".join(text for text in (why, why_not) if text), is_in_part
 
 
 async def _of_the_runtime(control: Control, service: str) -> tuple[Given, str, bool]:

@@ -82,9 +82,12 @@ async def decide(control: Control, look: Look) -> Look:
     ):
         if answer.service not in asked:
             decided.append(_judged(control, look, answer, context))
+    if is_known(control.memory.complete_since_s):
+        decided += control.mitigations.decide(control, look, context, decided)
     decided.sort(key=_rank)
     believed_s = believed_at_s(control.stack, control.state, look.observation, control.settings)
-    again_s = _again(decided, control.foresight.again_s, believed_s)
+    others_s = (control.foresight.again_s, believed_s, control.mitigations.again_s)
+    again_s = _again(decided, *others_s)
     return replace(look, decisions=tuple(decided), again_at_s=again_s)
 
 

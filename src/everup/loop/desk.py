@@ -216,6 +216,22 @@ class Desk:
             if k.instance.state is InstanceState.RUNNING
         ]
 
+    def is_up_again(self, service: str, name: str, life: str, now_s: float) -> bool:
+        """Does it answer well in another life than this one? Who cannot be asked has to run for a
+        window."""
+        kept = self._kept.get(service, {}).get(name)
+        if kept is None or kept.instance.identity == life:
+            return False
+        if kept.instance.state is not InstanceState.RUNNING:
+            return False
+        spec = self._stack.services[service].probe
+        if spec is None or self._proves_nothing(kept):
+            return now_s - kept.instance.started_at_s >= self._settings.verify_window_s
+        probe = kept.probe
+        if probe is None or probe.verdict is not ProbeVerdict.PASS:
+            return False
+        return probe.successes_in_a_row >= self._settings.success_threshold
+
     def listed_after(self, at_s: float) -> bool:
         """Is the latest good listing newer than this?"""
         return is_known(self.listed_at_s) and self.listed_at_s > at_s

@@ -36,6 +36,8 @@ def would_have_done(
     proposal, verdict = decision.proposal, decision.verdict
     if proposal is None or proposal.incident_id is None:
         return []
+    if proposal.origin is Origin.MITIGATION:
+        return []  # whether it would have ended the trouble is not what it is for
     if not isinstance(verdict, Refused) or verdict.check is not Check.MODE:
         return []
     known = state.service(proposal.service).would_have
@@ -105,6 +107,8 @@ def _ending(
         return Ending.VICTIM
     if incident.attempts:
         return _by_whom(incident, service)
+    if any(p.origin is Origin.MITIGATION and p.incident_id == incident.id for p in service.past):
+        return Ending.UNCLEAR  # a part of it was kept away, which tells nothing of its trouble
     changed_s = observation.changes.get(name, UNKNOWN)
     if is_known(changed_s):
         if changed_s > incident.opened_at_s:

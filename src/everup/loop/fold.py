@@ -14,7 +14,10 @@ from typing import Any
 from everup.loop import (
     fold_actions,
     fold_approvals,
+    fold_breakers,
+    fold_edges,
     fold_incidents,
+    fold_mitigations,
     fold_probation,
     fold_restores,
     fold_scaling,
@@ -25,7 +28,7 @@ from everup.loop.changes import with_service, without
 from everup.loop.foretold import prediction_made, prediction_settled
 from everup.loop.threads import follow_threads
 from everup.model import entries as e
-from everup.model.kinds import Purpose, is_known
+from everup.model.kinds import UNKNOWN, Purpose, is_known
 from everup.model.state import Freeze, StackState
 
 EXITS_MOST = 16
@@ -35,7 +38,8 @@ LIVES_MOST = 1000
 
 def fold(state: StackState, entry: e.Entry) -> StackState:
     """The state after one more entry."""
-    return follow_threads(_FOLDS[type(entry)](state, entry), entry)
+    after = fold_mitigations.follow(_FOLDS[type(entry)](state, entry), state, entry)
+    return follow_threads(after, entry)
 
 
 def fold_all(state: StackState, entries: Iterable[e.Entry]) -> StackState:
@@ -47,6 +51,8 @@ def fold_all(state: StackState, entries: Iterable[e.Entry]) -> StackState:
 
 def _started(state: StackState, entry: e.ControllerStarted) -> StackState:
     boot_id = entry.boot_id or state.boot_id
+    if state.started_at_s > state.services_stopped_at_s:  # one has begun since that `everup down`
+        state = replace(state, services_stopped_at_s=UNKNOWN)
     return replace(state, started_at_s=entry.at_s, monitor_fault="", boot_id=boot_id)
 
 
@@ -148,6 +154,8 @@ _FOLDS: dict[type, Callable[[StackState, Any], StackState]] = {
     e.VersionSeen: fold_versions.seen,
     e.SafePointKept: fold_versions.kept,
     e.SafePointForgotten: fold_versions.forgotten,
+    e.EdgesSeen: fold_edges.seen,
+    e.EdgesLearned: fold_edges.learned,
     e.GivenBack: fold_scaling.given_back,
     e.JournalPruned: _pruned,
     e.ProbationBegan: fold_probation.began,
@@ -159,6 +167,7 @@ _FOLDS: dict[type, Callable[[StackState, Any], StackState]] = {
     e.SnapshotTaken: fold_snapshots.taken,
     e.SnapshotForgotten: fold_snapshots.forgotten,
     e.SnapshotVerified: fold_snapshots.verified,
+    e.BreakerTurned: fold_breakers.turned,
 }
 
 assert set(_FOLDS) == set(e.ENTRY_TYPES.values()), "every entry has its fold"

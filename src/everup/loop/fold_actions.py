@@ -17,11 +17,11 @@ from everup.loop.fold_versions import gone_back_from
 from everup.model import entries as e
 from everup.model.approval import ApprovalState
 from everup.model.incident import Attempt
-from everup.model.kinds import TAKES_CAPACITY, UNKNOWN, ActionKind, Origin
+from everup.model.kinds import OF_TRAFFIC, TAKES_CAPACITY, UNKNOWN, ActionKind, Origin
 from everup.model.scaling import SCALING_KINDS
 from everup.model.state import InFlight, PastAction, Phase, StackState
 
-HEALS_NOTHING = SCALING_KINDS | {ActionKind.STOP, ActionKind.ISOLATE}
+HEALS_NOTHING = SCALING_KINDS | OF_TRAFFIC | {ActionKind.STOP, ActionKind.ISOLATE}
 PAST_ACTIONS_MOST = 32
 PLAN_STARTS_MOST = 32
 
@@ -54,8 +54,8 @@ def intended(state: StackState, entry: e.Intended) -> StackState:
     state = end_approval(state, entry.key, ApprovalState.USED, entry.action_id)
     state = step_begun(state, entry)
     incident = state.incidents.get(entry.incident_id or "")
-    if incident is None:
-        return state
+    if incident is None or entry.origin is Origin.MITIGATION:
+        return state  # what keeps it from spreading is no attempt to end it
     attempt = Attempt(
         entry.action_id,
         entry.step.kind,

@@ -11,7 +11,7 @@ from everup.loop.changes import with_incident, with_service, without
 from everup.model import entries as e
 from everup.model.episode import Ending, WouldDo
 from everup.model.incident import Incident
-from everup.model.kinds import FORETOLD, is_known
+from everup.model.kinds import FORETOLD, Origin, is_known
 from everup.model.state import StackState
 
 WOULD_HAVE_MOST = 8
@@ -82,8 +82,8 @@ def answered(state: StackState, entry: e.PersonAnswered) -> StackState:
 def gate_answered(state: StackState, entry: e.GateAnswered) -> StackState:
     """What it waits for."""
     incident = state.incidents.get(entry.incident_id or "")
-    if incident is None:
-        return state
+    if incident is None or entry.origin is Origin.MITIGATION:
+        return state  # its cure does not wait for that
     waiting = f"{entry.check}: {entry.reason}"
     return with_incident(state, replace(incident, waiting_for=waiting))
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from everup.automated_recovery.needed import also_needed_by
 from everup.loop.ports import Ids
 from everup.model import entries as e
 from everup.model.assessment import Assessment, Finding
 from everup.model.incident import Incident
 from everup.model.kinds import FORETOLD, Cause, Purpose, is_known
+from everup.model.mitigation import Mitigated
 from everup.model.settings import Settings
 from everup.model.stack import Stack
 from everup.model.state import Memory, StackState
@@ -49,13 +51,20 @@ def follow(
                     ids.new("inc"),
                     service,
                     finding.cause,
-                    finding.reason,
+                    _said_of(finding, assessment, stack),
                     assessment.relations.victims_of(service),
                     finding.since_s,
                     finding.candidates,
                 )
             )
     return found
+
+
+def _said_of(finding: Finding, assessment: Assessment, stack: Stack) -> str:
+    if finding.cause is not Cause.STOPPED_ON_PURPOSE:
+        return finding.reason
+    service, hurt = finding.service, assessment.relations.victims_of(finding.service)
+    return finding.reason + also_needed_by(stack, service, hurt)
 
 
 def _deserves_one(
@@ -162,9 +171,19 @@ def _ending(
     done = [a for a in incident.attempts if a.result == "passed"]
     if done:
         return f"healed by {done[-1].kind} ({done[-1].action_id}), verified"
+    if held := away(incident, state):
+        return f"{held.kind} ({held.action_id}) keeps it from others; nothing was healed"
     if incident.attempts:
         return "healthy again, though no action was proven to be the reason"
     return "recovered by itself; nothing was done"
+
+
+def away(incident: Incident, state: StackState) -> Mitigated | None:
+    """What keeps a part of it from being used: that the rest is well then proves nothing of it."""
+    for held in state.mitigated.values():
+        if held.service == incident.service and held.because == incident.service:
+            return held
+    return None
 
 
 def _given_back(

@@ -5,14 +5,16 @@ yet. A wish is level-triggered: a freeze, an action in flight or a journal that 
 delays it and never loses it. It ends when its start is begun, when the service runs, or when
 somebody stopped it or it was handed to a person meanwhile.
 
-A service waits until what it needs is up, so that a stack comes up in its order; but only for what
-is itself on its way up, never for what is stopped, frozen or left to a person, and not longer than
-a start-up may take: a service that can do without is not kept down by one that does not come.
+A service waits until what it needs is up, so that a stack comes up in its order, and all whose
+needs are up at once; but only for what is itself on its way up, never for what is stopped, frozen
+or left to a person, and for each need not longer than its start-up may take once it is begun: a
+service that can do without is not kept down by one that does not come. In whose stead it went on
+is in its start's reason. In a circle nobody waits for the others of it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from everup.loop.look import Decision, Look
@@ -41,7 +43,7 @@ class OwedStarts:
 
     def __init__(self) -> None:
         self._owed: dict[str, Owed] = {}
-        self._waits_since_s: dict[str, float] = {}
+        self._waits_since_s: dict[tuple[str, str], float] = {}
 
     def put(self, request: Request, now_s: float) -> None:
         """Start this service as soon as it may be; an earlier wish for it goes on."""
@@ -56,18 +58,31 @@ class OwedStarts:
         self._forget_what_is_done(control, look)
         turn: list[Request] = []
         waiting: list[Decision] = []
-        for service, owed in self._owed.items():
+        waits: set[str] = set()
+        for service in (name for name in control.graph.order if name in self._owed):
+            owed = self._owed[service]
             if service in control.state.in_flight:
                 continue
-            target = self._waits_for(control, look, service)
+            target = self._waits_for(control, look, service, waits)
             if target:
+                waits.add(service)
                 text = f"it needs {target}, which is on its way up"
-                until_s = self._waits_since_s[service] + _patience_s(control, target)
+                until_s = self._waits_since_s[service, target] + _patience_s(control, target)
                 hold = Hold(service, HoldReason.STARTING, text, until_s)
                 waiting.append(Decision(service, hold=hold))
             else:
-                turn.append(owed.request)
+                turn.append(self._request(control, look, owed.request))
         return turn, waiting
+
+    def _request(self, control: Control, look: Look, request: Request) -> Request:
+        """The wish; with the names of those for whom it has waited in vain."""
+        needs = control.hard_closure.get(request.service, ())
+        waited = [t for t in needs if (request.service, t) in self._waits_since_s]
+        late = [t for t in waited if not _is_up(control, look, t)]
+        if not late:
+            return request
+        text = f"without {', '.join(late)}: not up in the time that a start may take"
+        return replace(request, reason=f"{request.reason}, {text}")
 
     def _forget_what_is_done(self, control: Control, look: Look) -> None:
         for service in list(self._owed):
@@ -81,16 +96,20 @@ class OwedStarts:
             runs = flight is None and _runs_whole(look, service)
             if is_begun or runs or not remembered.is_wanted:
                 del self._owed[service]
-                self._waits_since_s.pop(service, None)
+                for pair in [p for p in self._waits_since_s if p[0] == service]:
+                    del self._waits_since_s[pair]
 
-    def _waits_for(self, control: Control, look: Look, service: str) -> str:
-        """The first of its needs that is on its way up, while there is patience for it."""
+    def _waits_for(self, control: Control, look: Look, service: str, waits: set[str]) -> str:
+        """The first of its needs that is on its way up, while there is patience for it. The time of
+        one in `waits` has not begun: it waits for its own needs, each of which has an end."""
         for target in control.hard_closure.get(service, ()):
             if service in control.hard_closure.get(target, ()):
                 continue  # a circle: somebody has to begin
             if _is_up(control, look, target) or not self._comes(control, look, target):
                 continue
-            since_s = self._waits_since_s.setdefault(service, look.at_s)
+            since_s = self._waits_since_s.setdefault((service, target), look.at_s)
+            if target in waits:
+                self._waits_since_s[service, target] = since_s = look.at_s
             if look.at_s < since_s + _patience_s(control, target):
                 return target
         return ""

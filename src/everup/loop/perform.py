@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from everup.loop.aside import KeepAside
 from everup.loop.deadlines import lasts_most_s
@@ -30,13 +31,16 @@ from everup.model.errors import (
     TryAgain,
 )
 from everup.model.evidence import ENDED, KEPT, OutcomeState
-from everup.model.kinds import UNKNOWN, ActionKind
+from everup.model.kinds import OF_TRAFFIC, UNKNOWN, ActionKind
 from everup.model.runtime import Captured
 from everup.model.safe_point import FILES, TO, is_fewer, of_number_alone
 from everup.model.scaling import BEFORE, CPUS, INSTANCES, LEAVING, MEMORY, STARTS
 from everup.model.settings import Settings
 from everup.model.stack import CACHE_CLEAR_HOOK, Limits, ServiceSpec
 from everup.model.version import made_of
+
+if TYPE_CHECKING:
+    from everup.loop.traffic import Traffic
 
 KILLS = frozenset(
     {
@@ -57,6 +61,8 @@ UTF8_BYTES_MOST = 4
 
 Kept = Callable[[str, str], Awaitable[Captured]]
 """Service and version → what was kept of it. Raises GiveUp where it is gone."""
+Calls = Callable[[Intended], Awaitable[list[str]]]
+"""Keeps calls away, or lets them pass again; what was done, in sentences."""
 
 
 class NotNow(EverupError):
@@ -77,32 +83,32 @@ async def perform(
     answers: Sequence[str] = (),
     aside: KeepAside | None = None,
     kept: Kept | None = None,
+    traffic: Traffic | None = None,
+    calls: Calls | None = None,
 ) -> Finished:
     """Never raises but for cancellation; evidence that a kill would destroy is taken first.
 
     `answers`: what the probe was told lately. `aside`: who is kept in place of being ended; None:
-    nobody. `kept`: gives what a service can go back to."""
+    nobody. `kept`: gives what a service can go back to. `traffic`: keeps requests away meanwhile;
+    None: nobody brings any. `calls`: does what is done to calls and not to instances."""
     during: list[str] = []
     has_happened, still_ends = True, ""
     grace_s = float(intent.step.parameters.get("grace_s", spec.stop.grace_s))
     deadline_s = lasts_most_s(intent.step, spec, settings)
+    if traffic is not None:
+        deadline_s += traffic.lasts_more_s(spec, intent)
+
+    act = _begin_with(runtime, clock, settings, spec, grace_s, aside, kept, calls)
     try:
         if intent.step.kind in KILLS:
             target = intent.step.parameters.get("instance")
             instance = str(target) if target is not None else None
             during.extend(await last_words(runtime, settings, spec.name, instance, answers))
-        if why := await no_more(runtime, intent):
-            raise NotBegun(why)
-        waited_s = clock.now() - intent.at_s
-        if waited_s > settings.lease_s:
-            raise NotBegun(f"not begun: {waited_s:.1f} s have passed since the intent")
         async with asyncio.timeout(deadline_s):
-            if intent.step.kind is ActionKind.EMERGENCY_ROLLBACK:
-                during.extend(await _go_back(runtime, spec, intent.step, grace_s, kept))
-            elif aside is None:
-                during.extend(await _call(runtime, spec, intent.step, grace_s))
+            if traffic is None:
+                during.extend(await act(intent))
             else:
-                during.extend(await _keep_or_call(runtime, spec, intent, grace_s, aside))
+                during.extend(await traffic.around(spec, intent, act))
         state, error = OutcomeState.DONE, ""
     except TimeoutError:
         state, error = OutcomeState.UNKNOWN, f"no answer within {deadline_s:g} s"
@@ -128,6 +134,37 @@ async def perform(
         has_happened=has_happened,
         still_ends=(still_ends,) if still_ends else (),
     )
+
+
+def _begin_with(
+    runtime: Runtime,
+    clock: Clock,
+    settings: Settings,
+    spec: ServiceSpec,
+    grace_s: float,
+    aside: KeepAside | None,
+    kept: Kept | None,
+    calls: Calls | None,
+) -> Callable[[Intended], Awaitable[list[str]]]:
+    """What carries an intent out, once it has made sure that it still should."""
+
+    async def act(intent: Intended) -> list[str]:
+        if why := await no_more(runtime, intent):
+            raise NotBegun(why)
+        waited_s = clock.now() - intent.at_s
+        if waited_s > settings.lease_s:
+            raise NotBegun(f"not begun: {waited_s:.1f} s have passed since the intent")
+        if intent.step.kind in OF_TRAFFIC:
+            if calls is None:
+                raise GiveUp("nobody here can keep calls away")
+            return await calls(intent)
+        if intent.step.kind is ActionKind.EMERGENCY_ROLLBACK:
+            return list(await _go_back(runtime, spec, intent.step, grace_s, kept))
+        if aside is None:
+            return list(await _call(runtime, spec, intent.step, grace_s))
+        return await _keep_or_call(runtime, spec, intent, grace_s, aside)
+
+    return act
 
 
 def bounded(lines: Sequence[str], bytes_most: int) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from everup.model.edges import Connections
 from everup.model.entries import Entry
 from everup.model.evidence import Sighting
 from everup.model.history import Columns, FloatArray, HistoryCounts, Signal
@@ -18,6 +19,7 @@ from everup.model.incident import Incident
 from everup.model.kinds import BusyState
 from everup.model.notice import Message, Occasion
 from everup.model.observation import HostObservation, Instance, ProbeResult
+from everup.model.routing import Held, RoutedServer, RouterListing, RouterManifest, ServerName
 from everup.model.runtime import (
     Captured,
     KeptFile,
@@ -106,6 +108,10 @@ class Runtime(Protocol):
 
     async def processes(self, service: str, instance: str | None = None) -> Sequence[ProcessSight]:
         """Every process of what runs, main ones first, bounded."""
+
+    async def connections(self) -> Connections:
+        """Who has connections to whom within the stack, from the kernel's socket tables, as far as
+        they can be reached from here. Costs more than a listing: not for every look."""
 
     async def logs(self, service: str, instance: str | None = None, *, lines: int) -> Sequence[str]:
         """The last lines that the service wrote, oldest first."""
@@ -313,6 +319,59 @@ class Shelf(Protocol):
 
     async def size(self) -> tuple[int, int]:
         """Objects, and their bytes."""
+
+
+class Router(Protocol):
+    """Brings work to instances. Every call has a time limit, and an order is given twice without
+    harm. What is held is written down before it is so, and survives us.
+
+    Raises (all verbs): `TryAgain` while it does not answer, `GiveUp` for what it refuses.
+    """
+
+    manifest: RouterManifest
+
+    async def list(self) -> RouterListing:
+        """Every server with what is ordered, its weight, its sessions and what its check says."""
+
+    async def hold(self, held: Held) -> None:
+        """Order `held.order` of the server, and note what to give back. One hold a server: another
+        one takes its place, and what was there before the first one is what comes back."""
+
+    async def weigh(self, held: Held, weight: float) -> None:
+        """Give it this share (0–1] of the weight that it had before; noted as above."""
+
+    async def ready(self, server: ServerName, *, is_proven: bool) -> str:
+        """Take back the order alone; its weight stays as it is held. `is_proven`: we have seen that
+        it is well; else its router's own check, where it has one, says when it gets anything."""
+
+    async def give_back(self, server: ServerName, *, is_proven: bool = False) -> str:
+        """Take back all that is held of it; what was done, "" where nothing was held."""
+
+    async def forget(self, server: ServerName) -> None:
+        """Hold it no more, and order nothing: somebody else has spoken since."""
+
+    async def held(self) -> Sequence[Held]:
+        """What is held, also by an earlier life."""
+
+    async def move(self, server: ServerName, address: str, port: int) -> None:
+        """Have it lead to this address. Nobody's to give back: it is where its instance is."""
+
+    async def add(self, like: RoutedServer, name: str, address: str, port: int) -> ServerName:
+        """One more server in the group of `like`, out until it is made `ready`; lost when the
+        router is reloaded. Raises GiveUp where it cannot."""
+
+    async def remove(self, server: ServerName) -> None:
+        """Take away one that `add` made; one that is named by a configuration stays."""
+
+    async def release(self, service: str | None = None) -> Sequence[str]:
+        """Give back everything that is held (of all services: None). What was given back.
+
+        Raises:
+            StillHeld: that was not all.
+        """
+
+    async def close(self) -> None:
+        """Let go; what is held stays so."""
 
 
 class Notifier(Protocol):

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from everup.automated_recovery.steps import hook_of
 from everup.loop import scaling
-from everup.model.kinds import ActionKind
+from everup.model.kinds import OF_TRAFFIC, ActionKind
 from everup.model.runtime import Capability, RuntimeManifest
 from everup.model.stack import ServiceSpec
 
@@ -43,6 +43,10 @@ def why_not(kind: ActionKind, spec: ServiceSpec, manifest: RuntimeManifest) -> s
 def _reason(kind: ActionKind, spec: ServiceSpec, manifest: RuntimeManifest) -> str:
     if kind in HAVE_A_VERB:
         return f"{kind} is no recovery; use: everup {kind} {spec.name}"
+    if kind in OF_TRAFFIC:
+        return (
+            f"{kind} is a mitigation, which Everup proposes itself; see: everup graph mitigations"
+        )
     needed = NEEDS.get(kind)
     if needed is None:
         return f"{kind} is not part of this version"

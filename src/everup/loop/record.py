@@ -32,6 +32,7 @@ async def record(control: Control, look: Look) -> Look:
         entries += would_have_done(decision, control.state, lambda: gate_context(control, look))
         entries += _waiting(control, look, decision, incident)
     entries += await control.probations.follow(control, look)
+    entries += control.edges.follow(control, look)
     context = gate_context(control, look)
     shown = control.shown.of(control)
     entries += follow_approvals(look.decisions, context, control.ids, shown)
@@ -77,6 +78,7 @@ def _gate(control: Control, look: Look, decision: Decision) -> list[Entry]:
             verdict.reason,
             proposal.incident_id,
             getattr(verdict, "until_s", UNKNOWN),
+            proposal.origin,
         )
     ]
 

@@ -54,6 +54,16 @@ class Rooms:
 
 
 @dataclass(frozen=True, slots=True)
+class RouterCounts:
+    """Orders and questions that the router answered, and that failed; why, while it does not."""
+
+    answered: int = 0
+    failed: int = 0
+    fault: str = ""
+    held: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class RoomCounts:
     """What the rooms count, for the metrics: by (notifier, sent | failed | shed), by sent | failed
     | skipped, and as their own words say."""
@@ -63,6 +73,7 @@ class RoomCounts:
     log_lines: int = 0
     log_lost: int = 0
     history: HistoryCounts = field(default_factory=HistoryCounts)
+    router: RouterCounts | None = None
 
 
 class Beside:

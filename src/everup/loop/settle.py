@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from everup.model.entries import Finished
 from everup.model.evidence import OutcomeState
-from everup.model.kinds import ActionKind, InstanceState
+from everup.model.kinds import OF_TRAFFIC, ActionKind, InstanceState
 from everup.model.observation import ServiceObservation
 from everup.model.restore import RESTORE
 from everup.model.safe_point import TO, of_number_alone
@@ -23,9 +23,9 @@ from everup.model.stack import ServiceSpec
 from everup.model.state import InFlight, StackState
 from everup.model.version import is_comparable
 
-HAPPENS_IN_PLACE = frozenset(
-    {ActionKind.CACHE_CLEAR, ActionKind.ISOLATE, ActionKind.REJOIN, ActionKind.FAILOVER}
-)
+HAPPENS_IN_PLACE = OF_TRAFFIC | {
+    *(ActionKind.CACHE_CLEAR, ActionKind.ISOLATE, ActionKind.REJOIN, ActionKind.FAILOVER)
+}
 ENDS_AND_STARTS = frozenset(
     {
         ActionKind.START,

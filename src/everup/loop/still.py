@@ -10,12 +10,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from everup.loop.ports import Runtime
 from everup.model.decision import STUCK, Check
 from everup.model.entries import Intended
 from everup.model.kinds import CANNOT_HEAR, ActionKind, InstanceState, Origin
 from everup.model.observation import Instance
+from everup.safety.freezes import freeze_on, why_frozen
+
+if TYPE_CHECKING:
+    from everup.loop.control import Control
 
 LISTED_WITHIN_S = 2.0
 SAID_BY_A_PERSON = frozenset({ActionKind.START, ActionKind.STOP})
@@ -38,6 +43,17 @@ async def no_more(runtime: Runtime, intent: Intended) -> str:
     meant = [i for i in listing.instances if i.service == target and name in ("", i.name)]
     why = _stopped(meant, intent) if minds_wishes else ""
     return why or (_goes_on(meant) if stuck else "")
+
+
+def held_back(control: Control, intent: Intended) -> str:
+    """Who has said since to leave it alone, or that somebody else holds the stack now; "": nobody.
+    For actions that take their time before they touch anybody."""
+    look, service = control.look, intent.step.target
+    if control.halted or look is None or intent.overrides.get(Check.FREEZE):
+        return control.halted
+    now_s = control.clock.now()
+    frozen = freeze_on(service, control.stack, control.state, look.observation, now_s)
+    return "" if frozen is None else why_frozen(frozen)
 
 
 def _is_a_wish(intent: Intended) -> bool:

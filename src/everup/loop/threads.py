@@ -25,6 +25,7 @@ REFUSED = ":refused"
 
 THREADS_MOST = 256
 OVER_MOST = 32
+NAMED_MOST = 20
 RESUMES_WITHIN_S = 300.0
 
 
@@ -37,7 +38,7 @@ def follow_threads(state: StackState, entry: e.Entry) -> StackState:
                 Thread(
                     entry.incident_id,
                     Occasion.OPENED,
-                    f"{entry.cause}: {entry.reason}",
+                    f"{entry.cause}: {entry.reason}{_hurts(entry.victims)}",
                     entry.at_s,
                     entry.at_s,
                     entry.service,
@@ -69,6 +70,14 @@ def follow_threads(state: StackState, entry: e.Entry) -> StackState:
             return _sight(state, entry)
         case _:
             return state
+
+
+def _hurts(victims: tuple[str, ...]) -> str:
+    """Who suffers from it, as far as was seen when it was opened."""
+    if not victims:
+        return ""
+    named, more = ", ".join(victims[:NAMED_MOST]), len(victims) - NAMED_MOST
+    return f"; it hurts {named}" + (f" and {more} more" if more > 0 else "")
 
 
 def blind_thread(threads: Mapping[str, Thread]) -> Thread | None:

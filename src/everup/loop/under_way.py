@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from everup.loop.aside import KeepAside
@@ -52,6 +53,8 @@ class UnderWay:
             answers,
             self.aside,
             control.safe_points.get,
+            control.traffic,
+            partial(control.mitigations.carry_out, control),
         )
         if unrecorded:
             finished = replace(finished, during=(*finished.during, unrecorded))

@@ -29,7 +29,7 @@ def owed(control: Control, look: Look) -> list[Request]:
             continue
         if _is_well_with_it(step, remembered, look):
             continue
-        if _is_due(control, remembered, look.at_s) and not _is_so(step, look):
+        if is_due(control, remembered, look.at_s) and not _is_so(step, look):
             found.append(request_of(step, remembered))
     return found
 
@@ -57,7 +57,7 @@ def _is_so(step: Step, look: Look) -> bool:
     return step.kind in COUNTS and len(seen.instances) == step.parameters[INSTANCES]
 
 
-def _is_due(control: Control, remembered: ServiceState, now_s: float) -> bool:
+def is_due(control: Control, remembered: ServiceState, now_s: float) -> bool:
     """At once, then backing off while it does not help."""
     failed = 0
     for past in reversed(remembered.past):
@@ -89,7 +89,7 @@ def request_of(step: Step, remembered: ServiceState) -> Request:
 
 
 def _amount(step: Step) -> Amount:
-    if step.kind is ActionKind.REJOIN:
+    if step.kind not in SCALING_KINDS:
         return Amount()
     parameters = step.parameters
     return Amount(

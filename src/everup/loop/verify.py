@@ -63,6 +63,8 @@ async def verify(control: Control, look: Look) -> Look:
             entries += _settled(control, look, flight)
             continue
         verdict = judge_expectation(flight, look.observation, look.assessment, control.settings)
+        if isinstance(verdict, Passed | Pending):
+            verdict = control.mitigations.word(control, look, flight) or verdict
         if isinstance(verdict, Pending):
             continue
         has_passed = isinstance(verdict, Passed)
@@ -200,13 +202,19 @@ def _other_than_expected(
 
 
 def _missing(flight: InFlight, observation: Observation, assessment: Assessment) -> str:
+    if flight.expectation.no_worse:
+        return _window(flight, observation) or _worse(flight.expectation, assessment)
+    if flight.expectation.is_cut:
+        return _cut(flight, observation, assessment)
+    return _not_well(flight, observation, assessment)
+
+
+def _not_well(flight: InFlight, observation: Observation, assessment: Assessment) -> str:
     expected = flight.expectation
     seen = observation.services[expected.service]
     up = [i for i in seen.instances if i.instance.state is InstanceState.RUNNING]
     target = flight.step.parameters.get("instance")
     watched = [i for i in up if target is None or i.instance.name == target]
-    if expected.is_cut:
-        return _cut(flight, observation, assessment)
     if not watched or (target is None and len(up) < len(seen.instances)):
         return "not every instance runs"
     if other := _other_than_expected(expected, up, watched):
@@ -316,6 +324,9 @@ def _fullest(flight: InFlight, observation: Observation) -> float:
 def _proof(flight: InFlight, observation: Observation, assessment: Assessment) -> str:
     """Only what was really checked."""
     expected = flight.expectation
+    if expected.no_worse:
+        took_s = observation.at_s - flight.done_at_s
+        return f"nobody is worse for it after {took_s:.1f} s"
     if expected.is_cut:
         took_s = observation.at_s - flight.done_at_s
         return f"cut off for {took_s:.1f} s, and nobody is worse for it"

@@ -29,7 +29,7 @@ from everup.model.decision import (
     proposal_key,
 )
 from everup.model.explanation import KindAnswer, KindState, Remedy, Said, Way
-from everup.model.kinds import ActionKind, Cause, InstanceState, Origin
+from everup.model.kinds import OF_TRAFFIC, ActionKind, Cause, InstanceState, Origin
 from everup.model.request import Request, Verb
 from everup.model.runtime import Capability, RuntimeManifest
 from everup.model.scaling import SCALING_KINDS, Obstacle, Refusal
@@ -146,6 +146,9 @@ def cannot(
         return Said(KindState.CANNOT, text), ways
     if kind is ActionKind.FAILOVER and not spec.standby:
         text = f"{spec.name} declares no standby that could take its place"
+        return Said(KindState.CANNOT, text), ()
+    if kind in OF_TRAFFIC:
+        text = f"{kind} is a mitigation: what it would gain stands in `everup graph mitigations`"
         return Said(KindState.CANNOT, text), ()
     needed = NEEDS[kind]
     if kind is ActionKind.DEPENDENCY_RECOVERY and RECONNECT_HOOK in spec.hooks:

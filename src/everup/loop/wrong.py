@@ -12,7 +12,8 @@ Called by `report`. An action is wrong if it was done
   a proof already looks for dependents that are worse because of it, and what was down before has
   taken its dependents with it.
 
-What people ask for is theirs to judge.
+What people ask for is theirs to judge. What is done to calls alone touches no service: it is wrong
+only where it did harm.
 """
 
 from __future__ import annotations
@@ -22,7 +23,15 @@ from dataclasses import dataclass
 
 from everup.model import entries as e
 from everup.model.evidence import OutcomeState, Sighting
-from everup.model.kinds import FORETOLD, Condition, InstanceState, Origin, ProbeVerdict, is_known
+from everup.model.kinds import (
+    FORETOLD,
+    OF_TRAFFIC,
+    Condition,
+    InstanceState,
+    Origin,
+    ProbeVerdict,
+    is_known,
+)
 
 WORSE_BY = 0.1
 SUPERSEDED = "superseded by "
@@ -76,6 +85,8 @@ class Wrongs:
         roots = {trouble.root for trouble in self._troubles.values()}
         is_victim = any(name in trouble.victims for trouble in self._troubles.values())
         is_beside = any(other.step.target == name for other in self._under_way.values())
+        if intent.step.kind in OF_TRAFFIC:
+            return is_beside  # nothing is done to the service itself
         is_again = (intent.incident_id, intent.step.kind) in self._mended
         return (is_victim and name not in roots) or is_beside or is_again or was_well(intent)
 

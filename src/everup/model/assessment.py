@@ -101,13 +101,29 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Suspect:
+    """What may lie behind all that is unwell at present. `probability`: our belief (0–1) that it is
+    the fault behind `victims`. `is_seen` False: nothing of it was seen, only what it would explain.
+    """
+
+    service: str
+    probability: float
+    reason: str
+    victims: tuple[str, ...] = ()
+    since_s: float = UNKNOWN
+    is_seen: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Relations:
-    """Who hurts whom. `victims`: unwell service → the roots that explain it."""
+    """Who hurts whom. `victims`: unwell service → the roots that explain it. `suspects`: of the
+    whole stack, one for each independent fault first, likeliest first."""
 
     propagated: Mapping[str, float]
     findings: Mapping[str, Finding]
     roots: tuple[str, ...] = ()
     victims: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    suspects: tuple[Suspect, ...] = ()
     _hurt_by: Mapping[str, list[str]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -146,7 +162,11 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Strain:
-    """Something unusual that lasts while the service still passes its check: no failure yet."""
+    """Something unusual that lasts while the service still passes its check: no failure yet.
+
+    `level`: as it was measured; `share`: how much of its limit that is, 0–1, where it has one: of
+    its memory, or of the time that its check may take.
+    """
 
     service: str
     cause: Cause
@@ -154,6 +174,7 @@ class Strain:
     since_s: float
     level: float = UNKNOWN
     instance: str = ""
+    share: float = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

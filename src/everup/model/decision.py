@@ -61,6 +61,7 @@ class Expectation:
     has_room: bool = False  # the disk that it writes to must be seen with room
     runs_once: bool = False  # it is to end with 0
     is_as_before: bool = False  # `version` is to be there again, as well or unwell as it was
+    no_worse: bool = False  # nobody may be worse for it: nothing else is asked
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from everup.model.approval import ApprovalState
 from everup.model.assessment import Candidate
 from everup.model.decision import Expectation, Step
+from everup.model.edges import Edge, EdgeTally
+from everup.model.entries_breaker import BreakerTurned as BreakerTurned
 from everup.model.entries_restore import RestoreBegan as RestoreBegan
 from everup.model.entries_restore import RestoreEnded as RestoreEnded
 from everup.model.entries_restore import RestoreTurned as RestoreTurned
@@ -314,6 +316,7 @@ class GateAnswered:
     reason: str
     incident_id: str | None = None
     until_s: float = UNKNOWN
+    origin: Origin = Origin.RECOVERY
 
 
 @dataclass(frozen=True, slots=True)
@@ -376,6 +379,23 @@ class InstancesCounted:
 
 
 @dataclass(frozen=True, slots=True)
+class EdgesSeen:
+    """Connections along these edges were seen: for the first time, or again after a day."""
+
+    at_s: float
+    edges: tuple[Edge, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EdgesLearned:
+    """After an illness that is long enough ago: what is known by now of these edges."""
+
+    at_s: float
+    service: str
+    edges: tuple[EdgeTally, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class GivenBack:
     """What was held for this scope ("" = the stack) was given back, or stays for a reason."""
 
@@ -427,6 +447,8 @@ Entry = (
     | VersionSeen
     | SafePointKept
     | SafePointForgotten
+    | EdgesSeen
+    | EdgesLearned
     | GivenBack
     | JournalPruned
     | ProbationBegan
@@ -438,6 +460,7 @@ Entry = (
     | SnapshotTaken
     | SnapshotForgotten
     | SnapshotVerified
+    | BreakerTurned
 )
 
 ENTRY_TYPES: Mapping[str, type[Entry]] = {cls.__name__: cls for cls in Entry.__args__}

@@ -16,6 +16,9 @@ ENDED = "ended "
 KEPT = "kept "
 """Begins the note of a sick instance that is kept aside, or of why it is not."""
 
+ROUTED = "router: "
+"""And this one what the router was told, so that it was spared."""
+
 
 class OutcomeState(StrEnum):
     """`unknown` is looked at before anything else is done; never a second action on top."""

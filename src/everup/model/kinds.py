@@ -20,7 +20,8 @@ class ActionKind(StrEnum):
 
     The first ten are recovery's; `scale_in` and `scale_down` are scaling's alone. `start`, `stop`
     and `rejoin` are never proposed by a ladder: a person asks for the first two, and `rejoin` is
-    the undo of `isolate`.
+    the undo of `isolate`. `degrade` (a soft dependency is not called any more) and `shed` (a sick
+    instance gets no new requests) are mitigations, and `resume` is the undo of both.
     """
 
     GRACEFUL_RESTART = "graceful_restart"
@@ -38,6 +39,9 @@ class ActionKind(StrEnum):
     START = "start"
     STOP = "stop"
     REJOIN = "rejoin"
+    DEGRADE = "degrade"
+    SHED = "shed"
+    RESUME = "resume"
 
 
 RECOVERY_KINDS: tuple[ActionKind, ...] = tuple(ActionKind)[:10]
@@ -52,9 +56,14 @@ TAKES_CAPACITY = frozenset(
         ActionKind.ISOLATE,
         ActionKind.FAILOVER,
         ActionKind.SCALE_IN,
+        ActionKind.SHED,
     }
 )
 """What takes an instance away, be it for a moment; a person's stop is a wish and counts nowhere."""
+
+
+OF_TRAFFIC = frozenset({ActionKind.DEGRADE, ActionKind.SHED, ActionKind.RESUME})
+"""What is done to calls and not to instances: the runtime has no part in it."""
 
 
 class Cause(StrEnum):
@@ -91,6 +100,7 @@ class Origin(StrEnum):
     PERSON = "person"
     ROLLBACK = "rollback"
     RECOVERY = "recovery"
+    MITIGATION = "mitigation"  # the dependency monitor: a failure is to spread no further
     SCALING = "scaling"
 
     @property

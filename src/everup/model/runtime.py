@@ -39,6 +39,7 @@ class Capability(StrEnum):
     REJOIN = "rejoin"
     FAILOVER = "failover"
     FAILBACK = "failback"
+    CONNECTIONS = "connections"
     FILES = "files"  # a service's configuration files are part of what is captured and restored
 
 

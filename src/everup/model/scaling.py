@@ -85,6 +85,8 @@ INVERSE = {
     ActionKind.SCALE_UP: ActionKind.SCALE_DOWN,
     ActionKind.SCALE_DOWN: ActionKind.SCALE_UP,
     ActionKind.ISOLATE: ActionKind.REJOIN,
+    ActionKind.DEGRADE: ActionKind.RESUME,
+    ActionKind.SHED: ActionKind.RESUME,
 }
 """What takes an action back."""
 INSTANCES_MOST = 100

@@ -14,7 +14,8 @@ class Settings:
 
     Sources of the defaults: thresholds from Docker and Kubernetes probes; backoff from the kubelet
     and Nomad; restart budget from systemd and Nomad; mass-failure freeze from MachineHealthCheck,
-    Kubernetes zones and Envoy; rate from Kubernetes eviction; cooldowns from the users' own table.
+    Kubernetes zones and Envoy; rate from Kubernetes eviction; cooldowns from the users' own table;
+    breakers from Envoy, resilience4j and Polly.
     """
 
     # three clocks
@@ -32,6 +33,7 @@ class Settings:
     host_pressure_ratio: float = 0.8
     crash_loop_exits: int = 3
     crash_loop_window_s: float = 300.0
+    connections_interval_s: float = 30.0
     start_period_unknown_s: float = 60.0
     # predict
     prediction_horizon_s: float = 900.0
@@ -90,6 +92,31 @@ class Settings:
     verify_probes: int = 3
     verify_deadline_s: float = 90.0
     request_lives_s: float = 60.0
+    # router
+    drain_most_s: float = 30.0
+    drain_sick_most_s: float = 2.0
+    router_hold_most_s: float = 900.0
+    slow_start_s: float = 30.0
+    router_weights_enabled: bool = True
+    # when a dependency is not called any more
+    breaker_failures: int = 5
+    breaker_failure_ratio: float = 0.5
+    breaker_slow_ratio: float = 1.0
+    breaker_slow_s: float = 60.0
+    breaker_calls_least: int = 20
+    breaker_window_s: float = 30.0
+    breaker_open_s: float = 30.0
+    breaker_open_most_s: float = 300.0
+    breaker_jitter: float = 0.1
+    breaker_trial_s: float = 30.0
+    breaker_forget_s: float = 600.0
+    # mitigations
+    mitigation_risk_above: float = 0.25
+    mitigation_gain_least: float = 0.05
+    mitigation_wait_s: float = 20.0
+    isolation_wait_s: float = 60.0
+    mitigation_calm_s: float = 60.0
+    mitigation_most_s: float = 900.0
     # bounds
     history_slots: int = 240
     history_days: int = 14

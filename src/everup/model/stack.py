@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from everup.model.kinds import UNKNOWN, ActionKind, DependencyKind, Mode
 from everup.model.recipes import Recipe
+from everup.model.routing import Route
 from everup.model.scaling import Refusal, Spread
 
 PORT_MARK, HOST_MARK, NEAR_MARK = "{port}", "{host}", "{near}"
@@ -101,6 +102,7 @@ class Dependency:
     is_critical: bool = False
     source: str = "declared"
     confidence: float = 1.0
+    router_group: str = ""  # the router's group of servers that carries this edge alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +194,7 @@ class ServiceSpec:
     no_copies: tuple[Refusal, ...] = ()  # why its runtime can make no further copy of it
     no_recreate: tuple[str, ...] = ()  # why its runtime should make no fresh one in its place
     standby: str = ""  # the service that takes its place by `failover`
+    route: Route | None = None  # where its instances are found in the router
     natures: tuple[str, ...] = ()  # of what it was found; a thing of another nature was not read
 
     @property
@@ -276,3 +279,18 @@ class Stack:
     def dependents_of(self, service: str) -> tuple[str, ...]:
         """Services that declare a dependency on this one, by name."""
         return self._dependents.get(service, ())
+
+    def who_needs(self, service: str) -> tuple[str, ...]:
+        """Everybody who depends hard on it, directly or not, sorted; never itself."""
+        found: set[str] = set()
+        queue = [service]
+        while queue:
+            target = queue.pop()
+            for name in self.dependents_of(target):
+                edges = self.services[name].depends_on
+                if name not in found and any(
+                    d.target == target and d.kind is DependencyKind.HARD for d in edges
+                ):
+                    found.add(name)
+                    queue.append(name)
+        return tuple(sorted(found - {service}))

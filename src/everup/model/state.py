@@ -11,11 +11,14 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from everup.model.approval import Approval
+from everup.model.breaker import Turn
 from everup.model.decision import Expectation, Step
+from everup.model.edges import KnownEdge
 from everup.model.episode import WouldDo
 from everup.model.evidence import Sighting
 from everup.model.incident import Incident
 from everup.model.kinds import FORETOLD, UNKNOWN, ActionKind, Cause, Origin, Purpose, is_known
+from everup.model.mitigation import Mitigated
 from everup.model.notice import Thread
 from everup.model.observation import Exit, ServiceObservation
 from everup.model.prediction import MadePrediction
@@ -96,11 +99,12 @@ def as_remembered(spec: ServiceSpec, known: ServiceState) -> ServiceSpec:
 
 
 def streak(past: tuple[PastAction, ...], now_s: float, reset_s: float) -> list[PastAction]:
-    """Recovery's actions since the service was last left in peace for `reset_s`, newest first."""
+    """Recovery's actions since the service was last left in peace for `reset_s`, newest first. What
+    only kept a trouble from spreading was no attempt to end it."""
     found: list[PastAction] = []
     next_start_s = now_s
     for action in reversed(past):
-        if action.is_undo:
+        if action.is_undo or action.origin is Origin.MITIGATION:
             continue
         if action.origin is Origin.PERSON:
             break
@@ -250,6 +254,11 @@ class StackState:
     restores: Mapping[str, Restore] = field(default_factory=dict)  # by id, oldest first, bounded
     snapshots: tuple[SnapshotMark, ...] = ()  # that are kept, oldest first, bounded
     kept_verified: KeptVerified | None = None  # when all that is kept was last read, if ever
+    breakers: Mapping[str, Turn] = field(default_factory=dict)  # by edge, latest turn last, bounded
+    edges: Mapping[str, Mapping[str, KnownEdge]] = field(default_factory=dict)
+    """Service → target → what was seen and learned of that edge, bounded."""
+    mitigated: Mapping[str, Mitigated] = field(default_factory=dict)
+    """Action id → a mitigation that is in force, oldest first, bounded."""
 
     def service(self, name: str) -> ServiceState:
         """An empty memory for a service never heard of."""

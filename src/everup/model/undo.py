@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from everup.model.decision import ParameterValue, Step
 from everup.model.kinds import ActionKind
+from everup.model.mitigation import NEEDS
 from everup.model.restore import RESTORE
 from everup.model.safe_point import of_number_alone
 from everup.model.scaling import (
@@ -20,7 +21,7 @@ from everup.model.scaling import (
 )
 
 _SWAPPED = ((INSTANCES, BEFORE), (MEMORY, MEMORY_BEFORE), (CPUS, CPUS_BEFORE))
-_KEPT = ("instance", "standby")
+_KEPT = ("instance", "standby", NEEDS)
 
 
 def undo_of(step: Step, action_id: str) -> Step | None:

@@ -210,6 +210,7 @@ def _pressure(
         since_s,
         fullest.memory_ratio,
         fullest.instance.name,
+        min(1.0, fullest.memory_ratio),
     )
 
 
@@ -233,4 +234,5 @@ def _slow(
         f"answers take {latest:.2f} s, {latest / usual.median:.0f} times its usual "
         f"{1000 * usual.median:.0f} ms, for {observation.at_s - since_s:.0f} s"
     )
-    return Strain(spec.name, Cause.SLOW, text, since_s, latest)
+    share = min(1.0, latest / spec.probe.timeout_s)
+    return Strain(spec.name, Cause.SLOW, text, since_s, latest, share=share)

@@ -33,3 +33,17 @@ def freezes_in_force(
         and not stack.services[name].frozen_by_label
     ]
     return sorted(found, key=lambda f: (f.scope, f.by))
+
+
+def freeze_on(
+    service: str, stack: Stack, state: StackState, observation: Observation, now_s: float
+) -> Freeze | None:
+    """The first one that concerns this service; None: it is not frozen."""
+    found = freezes_in_force(stack, state, observation, now_s)
+    return next((one for one in found if one.scope in ("", service)), None)
+
+
+def why_frozen(freeze: Freeze) -> str:
+    """What is frozen, by whom and why."""
+    what = f"service {freeze.scope}" if freeze.scope else "the stack"
+    return f"{what} is frozen by {freeze.by}" + (f": {freeze.reason}" if freeze.reason else "")

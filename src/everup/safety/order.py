@@ -86,6 +86,10 @@ def _unfounded(proposal: Proposal, context: Context) -> str:
     for step in proposal.steps:
         if step.kind is ActionKind.CACHE_CLEAR:
             continue
+        if step.kind is ActionKind.SCALE_OUT and not spec.is_stateful:
+            if _was_foretold(step.kind, context, spec.name):
+                return f"{spec.name} was scaled on a prediction within a day"
+            continue
         if step.kind is not ActionKind.GRACEFUL_RESTART:
             return f"no prediction permits {step.kind}"
         if spec.is_stateful:
@@ -98,12 +102,20 @@ def _unfounded(proposal: Proposal, context: Context) -> str:
         count = as_it_is(spec, seen, context.state.service(spec.name)).instances
         if count < 2 and not context.is_quiet(spec.name):
             return f"{spec.name} has one instance and no quiet hour now"
-        for past in context.state.service(spec.name).past:
-            is_recent = context.now_s - past.started_at_s < settings.prediction_again_s
-            if past.kind is step.kind and past.cause in FORETOLD and past.has_happened:
-                if is_recent:
-                    return f"{spec.name} was restarted on a prediction within a day"
+        if _was_foretold(step.kind, context, spec.name):
+            return f"{spec.name} was restarted on a prediction within a day"
     return ""
+
+
+def _was_foretold(kind: ActionKind, context: Context, service: str) -> bool:
+    """Was this done to it on a prediction within a day?"""
+    return any(
+        past.kind is kind
+        and past.cause in FORETOLD
+        and past.has_happened
+        and context.now_s - past.started_at_s < context.settings.prediction_again_s
+        for past in context.state.service(service).past
+    )
 
 
 def dependency_order(proposal: Proposal, context: Context) -> Verdict | None:

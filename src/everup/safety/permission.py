@@ -7,7 +7,7 @@ from everup.model.decision import Check, Delayed, Proposal, Refused, Step, Verdi
 from everup.model.kinds import ActionKind, Mode, Origin
 from everup.model.state import Freeze
 from everup.safety.context import Context
-from everup.safety.freezes import freezes_in_force
+from everup.safety.freezes import freeze_on, why_frozen
 from everup.safety.modes import mode_in_force
 
 NEEDS_CONSENT_WHEN_STATEFUL = frozenset(
@@ -24,15 +24,12 @@ NEEDS_CONSENT_WHEN_STATEFUL = frozenset(
 
 def freeze(proposal: Proposal, context: Context) -> Verdict | None:
     """Somebody said: hands off."""
-    for frozen in freezes_in_force(
-        context.stack, context.state, context.observation, context.now_s
-    ):
-        if frozen.scope not in ("", proposal.service):
-            continue
-        what = f"service {frozen.scope}" if frozen.scope else "the stack"
-        why = f"{what} is frozen by {frozen.by}" + (f": {frozen.reason}" if frozen.reason else "")
-        return Delayed(Check.FREEZE, f"{why}; {_how_to_lift(frozen)}", frozen.until_s)
-    return None
+    frozen = freeze_on(
+        proposal.service, context.stack, context.state, context.observation, context.now_s
+    )
+    if frozen is None:
+        return None
+    return Delayed(Check.FREEZE, f"{why_frozen(frozen)}; {_how_to_lift(frozen)}", frozen.until_s)
 
 
 def _how_to_lift(frozen: Freeze) -> str:

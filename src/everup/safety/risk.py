@@ -44,6 +44,8 @@ def expected_of(proposal: Proposal) -> str:
     wanted = proposal.expectation
     if not wanted.is_up:
         return f"{wanted.service} is down within {wanted.deadline_s:.0f} s"
+    if wanted.no_worse or wanted.is_cut:
+        return f"nobody else is worse for it after {wanted.window_s:g} s; else it is taken back"
     memory = ""
     if is_known(wanted.memory_most):
         memory = f", memory down to {wanted.memory_most:.0%} of its limit or less"

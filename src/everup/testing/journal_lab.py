@@ -17,7 +17,9 @@ from typing import Any, Protocol
 from everup.loop.ports import Journal
 from everup.model import entries as e
 from everup.model.approval import ApprovalState
+from everup.model.breaker import BreakerState, TurnedBy
 from everup.model.decision import Expectation, Step
+from everup.model.edges import Edge, EdgeTally
 from everup.model.episode import Ending
 from everup.model.errors import EverupError
 from everup.model.evidence import Evidence, OutcomeState, Sighting
@@ -159,6 +161,12 @@ def story() -> list[e.Entry]:
         e.SnapshotTaken(16.7, "snap-2", SnapshotReason.SCHEDULE, "everup", "cd" * 32),
         e.SnapshotForgotten(16.8, "snap-2", "newer ones are there"),
         e.SnapshotVerified(16.9, "Ann", 7, 4096, ("ab is damaged",), ("mark",)),
+        e.BreakerTurned(
+            *(16.9, "web", "db", BreakerState.OPEN, 1, "5 calls in a row failed", TurnedBy.CALLS),
+            until_s=47.5,
+        ),
+        e.EdgesSeen(16.9, (Edge("web", "db"), Edge("api", "db"))),
+        e.EdgesLearned(16.9, "db", (EdgeTally("web", "db", 1.0, 2.5, 4.0),)),
         e.ControllerStopped(17.0, "asked to"),
     ]
 

@@ -53,6 +53,8 @@ CALLS: dict[Capability, Call] = {
 }
 """Every verb on one service, with arguments that a runtime which has the verb accepts."""
 
+_OF_THE_STACK: dict[Capability, Call] = {Capability.CONNECTIONS: lambda r, s: r.connections()}
+
 _OF_AN_INSTANCE: dict[Capability, Callable[[Runtime, str, str], Awaitable[object]]] = {
     Capability.START: lambda r, s, i: r.start(s, i),
     Capability.STOP: lambda r, s, i: r.stop(s, i, grace_s=GRACE_S),
@@ -83,7 +85,7 @@ async def the_manifest_is_honest(lab: RuntimeLab) -> None:
         assert runtime.manifest == manifest
         await runtime.start("idle")
         before = await the_only(runtime, "idle")
-        for capability, call in CALLS.items():
+        for capability, call in (CALLS | _OF_THE_STACK).items():
             if manifest.can(capability):
                 assert capability not in manifest.why_not, f"{capability}: listed and refused"
                 continue

@@ -25,6 +25,7 @@ from everup.testing import runtime_files as files
 from everup.testing import runtime_holds as holds
 from everup.testing import runtime_life as life
 from everup.testing import runtime_restore as restore
+from everup.testing import runtime_talk as talk
 from everup.testing import runtime_truth as truth
 from everup.testing.runtime_lab import RuntimeLab
 
@@ -144,6 +145,8 @@ _CASES: tuple[Case, ...] = (
     _case(files.without_files_none_is_written, *_GOES_BACK, C.FILES),
     _case(files.a_file_that_came_goes, *_GOES_BACK, C.FILES),
     _case(files.going_back_cut_short_leaves_old_or_new, *_GOES_BACK, C.FILES),
+    _case(talk.who_talks_to_whom_is_seen, C.CONNECTIONS),
+    _case(talk.who_is_gone_talks_to_nobody, C.CONNECTIONS, C.KILL),
 )
 
 

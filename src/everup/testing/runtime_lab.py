@@ -86,6 +86,10 @@ class RuntimeLab(Protocol):
     async def read_file(self, name: str) -> bytes:
         """What is in it."""
 
+    async def talk(self, runtime: Runtime) -> None:
+        """`idle` opens a connection to `steady` and keeps it; both run, and are settled. Only where
+        the manifest has CONNECTIONS."""
+
     async def settled(self, runtime: Runtime, service: str) -> None:
         """Return when every running instance of the service has done its start-up."""
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any, cast
 
+from everup.loop.breakers import Breakers
 from everup.loop.look import Decision, Look
 from everup.loop.mishaps import Mishaps
+from everup.loop.mitigations import Containment
 from everup.loop.ports import ActionRecord
 from everup.loop.restores import RestoreAnswer, RestoreWish
 from everup.loop.rooms import RoomCounts
@@ -20,7 +25,9 @@ from everup.model.assessment import (
     Relations,
     ServiceHealth,
 )
+from everup.model.breaker import BreakerAnswer, CallOutcome, EdgeName
 from everup.model.comparison import Aspect, Change
+from everup.model.edges import KnownEdge
 from everup.model.entries import Entry, IncidentOpened
 from everup.model.errors import GiveUp, JournalUnavailable
 from everup.model.evidence import Sighting
@@ -232,6 +239,39 @@ class FakeSnapshots:
         return Checked(3, 4096, (HARM,), ("mark",))
 
 
+class FakeClock:
+    """Stands still, unless a test moves it."""
+
+    now_s = 111.0
+
+    def now(self) -> float:
+        return self.now_s
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+class FakeIds:
+    """Counts."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(1)
+
+    def new(self, prefix: str) -> str:
+        return f"{prefix}-{next(self._numbers)}"
+
+
+@dataclass
+class FakeEdges:
+    """Nobody has seen any."""
+
+    unseen: Mapping[str, str] = field(default_factory=dict)
+    fault: str = ""
+
+    def known(self, state: StackState) -> Mapping[str, Mapping[str, KnownEdge]]:
+        return state.edges
+
+
 @dataclass
 class FakeControl:
     """Answers wishes as `answers` says and remembers them."""
@@ -242,8 +282,12 @@ class FakeControl:
     journal: FakeJournal = field(default_factory=FakeJournal)
     state: StackState = field(default_factory=lambda: StackState(snapshots=(MARK,)))
     snapshots: FakeSnapshots = field(default_factory=FakeSnapshots)
+    edges: FakeEdges = field(default_factory=lambda: FakeEdges())
     memory: Memory = field(default_factory=lambda: Memory(looks=7))
     look: Look | None = field(default_factory=look)
+    breakers: Breakers = field(init=False)
+    mitigations: Containment = field(default_factory=Containment)
+    written: list[Entry] = field(default_factory=list)
     journal_fault: str = ""
     counts: RoomCounts = field(default_factory=RoomCounts)
     age_s: float = 1.0
@@ -256,6 +300,23 @@ class FakeControl:
     fails_with: Exception | None = None
     plans: dict[tuple[str, ...], RestorePlan] = field(default_factory=dict)  # by services
     wishes: list[RestoreWish] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.breakers = Breakers(self.stack, self.settings, FakeClock(), FakeIds())
+
+    async def write(self, entries: list[Entry]) -> None:
+        self.written += entries
+
+    async def ask_breaker(self, edge: EdgeName) -> BreakerAnswer:
+        return await self.breakers.ask(cast(Any, self), edge)
+
+    async def tell_breaker(
+        self, edge: EdgeName, outcomes: Sequence[CallOutcome], trial: str
+    ) -> BreakerAnswer:
+        return await self.breakers.hear(cast(Any, self), edge, outcomes, trial)
+
+    async def close_breaker(self, edge: EdgeName, by: str, reason: str) -> BreakerAnswer:
+        return await self.breakers.close(cast(Any, self), edge, by, reason)
 
     async def request(self, request: Request) -> Answer:
         self.asked.append(request)

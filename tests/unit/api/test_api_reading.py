@@ -15,6 +15,8 @@ PAGES = [
     "/status",
     "/health-scores",
     "/dependencies",
+    "/dependencies/breakers",
+    "/dependencies/breakers/api/redis",
     "/incidents",
     "/incidents/inc-1",
     "/actions",
@@ -117,8 +119,31 @@ def test_dependencies_give_the_graph_with_roots_and_victims(client: TestClient) 
             "is_critical": True,
             "source": "declared",
             "confidence": 1.0,
+            "is_declared": True,
+            "last_seen_s": None,
+            "learned": 1.0,
+            "episodes": 0.0,
+            "delay_s": 15.0,
         }
     ]
+
+
+def test_dependencies_say_what_may_spread(client: TestClient) -> None:
+    body = client.get("/dependencies").json()
+    risks = {n["service"]: n["cascade_risk"] for n in body["nodes"]}
+    assert risks["api"] == pytest.approx(0.5, abs=0.01)  # redis has half of its health
+    assert risks["redis"] == 0.0
+    assert body["cascade"]["risk"] == pytest.approx(0.5, abs=0.01)
+    assert body["cascade"]["error"] == 0.0
+    assert body["suspects"] == []
+
+
+def test_what_if_names_who_suffers(client: TestClient) -> None:
+    body = client.get("/dependencies/what-if", params={"service": "redis"}).json()
+    (api,) = body["suffering"]
+    assert (api["service"], api["probability"], api["by"]) == ("api", 1.0, ["redis", "api"])
+    assert client.get("/dependencies/what-if", params={"service": "nobody"}).status_code == 404
+    assert client.get("/dependencies/what-if").status_code == 422
 
 
 def test_an_incident_tells_its_story(client: TestClient) -> None:

@@ -37,6 +37,7 @@ def wide(engine: FakeEngine) -> Iterator[TestClient]:
     [
         *(("GET", one) for one in ("/status", "/metrics", "/openapi.json", "/nowhere", "/events")),
         *(("POST", one) for one in ("/freeze", "/health", "/recovery/manual/api")),
+        *(("POST", f"/dependencies/breakers/api/redis/{what}") for what in ("ask", "close")),
         *(("HEAD", "/status"), ("OPTIONS", "/health"), ("DELETE", "/freeze")),
         *(("GET", "/health/"), ("GET", "//health"), ("GET", "/%2e/health")),
     ],

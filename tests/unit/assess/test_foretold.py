@@ -249,6 +249,10 @@ def slow_since(samples: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
 def test_slowness_alone_restarts_nothing() -> None:
     what = stack_of(service("a"))
     past = ring(what, latency={"a": slow_since(14)})
+    (strain,) = predict(what, seen(up("a")), past, StackState(), SETTINGS).strains
+    probe = what.services["a"].probe
+    assert probe is not None
+    assert strain.share == pytest.approx(min(1.0, 1.5 / probe.timeout_s))
     (found,) = decide(what, seen(up("a")), past)
     assert isinstance(found, Hold)
     assert found.reason is HoldReason.ONLY_WATCHED

@@ -129,7 +129,7 @@ def test_containers_are_not_stopped_unasked(base: Path, monkeypatch: pytest.Monk
         assert CliRunner().invoke(app, ["down"]).exit_code == 0
         assert sent == [], "after a no"
         result = CliRunner().invoke(app, ["down", "--yes"])
-        assert "docker compose -p shop start" in result.output
+        assert "everup up --project shop" in result.output
         result = CliRunner().invoke(app, ["down", "--keep-services"])
         assert "start" not in result.output
     assert sent == [signal.SIGUSR1, signal.SIGTERM]

@@ -29,8 +29,11 @@ QUICK = Settings().scaled(0.02)
 WITHIN_S = 10.0
 MANIFEST = RuntimeManifest(
     "small",
-    frozenset(Capability) - {Capability.RECREATE},
-    why_not={Capability.RECREATE: "there is nothing to replace"},
+    frozenset(Capability) - {Capability.RECREATE, Capability.CONNECTIONS},
+    why_not={
+        Capability.RECREATE: "there is nothing to replace",
+        Capability.CONNECTIONS: "nothing has a socket",
+    },
 )
 
 

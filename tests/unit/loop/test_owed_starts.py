@@ -8,11 +8,13 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from everup.loop.control import Control
+from everup.loop.fold import fold_all
 from everup.model import entries as e
-from everup.model.kinds import Mode, ProbeVerdict, Purpose
+from everup.model.kinds import Mode, ProbeVerdict, Purpose, is_known
 from everup.model.request import AnswerState, Request, Verb
 from everup.model.settings import Settings
 from everup.model.stack import Stack
+from everup.model.state import StackState
 from tests.unit.builders import service, stack
 from tests.unit.loop.small_world import QUICK, World, until
 
@@ -158,3 +160,46 @@ def test_a_start_that_fails_at_once_is_not_begun_over_and_over() -> None:
             return len(world.runtime.did)
 
     assert asyncio.run(story()) == 1
+
+
+def test_the_time_of_a_need_begins_with_its_own_start() -> None:
+    """db never comes: api goes on without it, and web waits for api all the same."""
+
+    async def story() -> None:
+        world = World(chain(), replace(QUICK, start_period_unknown_s=60.0))
+        world.prober.says = lambda name: ProbeVerdict.PASS if name == "api" else ProbeVerdict.FAIL
+        async with brought_up(world):
+            await until(lambda: "start web" in world.runtime.did)
+        began = [i for i in world.journal.of(e.Intended) if i.step.target in ("api", "web")]
+        assert [i.step.target for i in began] == ["api", "web"]
+        assert "without db" in began[0].reason
+
+    asyncio.run(story())
+
+
+def test_a_circle_begins_at_once_and_waits_for_what_is_below_it() -> None:
+    async def story() -> None:
+        round_about = stack(
+            replace(service("db"), start_period_s=30.0),
+            service("a", "b", "db"),
+            service("b", "a"),
+            mode=Mode.OBSERVE,
+        )
+        world = World(round_about)
+        is_up: set[str] = set()
+        world.prober.says = lambda name: ProbeVerdict.PASS if name in is_up else ProbeVerdict.FAIL
+        async with brought_up(world):
+            await until(lambda: world.runtime.did == ["start db"])
+            is_up.add("db")
+            await until(lambda: {"start a", "start b"} <= set(world.runtime.did))
+
+    asyncio.run(story())
+
+
+def test_only_the_first_start_after_a_down_knows_of_it() -> None:
+    down = e.ControllerStopped(10.0, "asked to", stops_services=True)
+    first = fold_all(StackState(), [e.ControllerStarted(1.0, "0", "d"), down])
+    first = fold_all(first, [e.ControllerStarted(20.0, "0", "d")])
+    assert first.services_stopped_at_s == 10.0
+    second = fold_all(first, [e.ControllerStarted(30.0, "0", "d")])
+    assert not is_known(second.services_stopped_at_s)

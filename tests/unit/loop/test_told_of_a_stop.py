@@ -10,7 +10,7 @@ from everup.automated_recovery import propose
 from everup.loop import incidents
 from everup.model.decision import Escalate, Hold, HoldReason, Proposal
 from everup.model.entries import IncidentOpened
-from everup.model.kinds import Cause, Purpose
+from everup.model.kinds import Cause, DependencyKind, Purpose
 from everup.model.observation import Exit
 from everup.model.stack import Dependency
 from everup.model.state import ServiceState, StackState
@@ -24,6 +24,7 @@ from tests.unit.builders import (
     service,
     settled_memory,
     stack,
+    up,
 )
 
 
@@ -53,6 +54,29 @@ def test_a_stop_that_may_be_a_replacement_is_not_told_at_once(
         assert isinstance(about, Hold)
         assert about.reason is HoldReason.STOPPED_ON_PURPOSE
         assert about.until_s == NOW_S - stopped_for_s + SETTINGS.change_quiet_s
+
+
+def test_who_hears_of_it_hears_of_those_too_that_do_not_show_it_yet() -> None:
+    soft = Dependency("db", DependencyKind.SOFT)
+    what = stack(
+        service("db"),
+        service("web", depends_on=(Dependency("db"),)),
+        service("api", depends_on=(Dependency("web"),)),
+        service("chart", depends_on=(soft,)),
+    )
+    assert what.who_needs("db") == ("api", "web")
+    stopped = ServiceState(purpose=Purpose.STOPPED, purpose_by="ann", purpose_at_s=NOW_S - 12.0)
+    state = StackState({"db": stopped})
+    observation = seen(dead("db", 143), failing("web", times=3, for_s=30), up("api"), up("chart"))
+    found, memory = assess(what, observation, state), settled_memory(what)
+    (about,) = propose(what, observation, found, state, memory, SETTINGS)[:1]
+    assert isinstance(about, Escalate)
+    assert "Suffering: web; also needed by api. To bring it back" in about.text
+    (opened,) = incidents.follow(
+        what, found, state, memory, SETTINGS, NOW_S, _Ids(), {}, frozenset()
+    )
+    assert isinstance(opened, IncidentOpened)
+    assert opened.reason.endswith("also needed by api")
 
 
 @pytest.mark.parametrize(

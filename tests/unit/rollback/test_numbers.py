@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from everup.automated_recovery import propose
+from everup.loop.changes import with_service
 from everup.loop.counts import SOMEBODY, Counts
 from everup.loop.fold import fold_all
 from everup.loop.perform import perform
@@ -134,6 +135,14 @@ class TestKnown:
         assert (entry.before, entry.count, entry.by) == (3, 1, SOMEBODY)
         assert entry.changed_at_s == NOW_S
         assert counts.follow(what, state, replace(seen(), at_s=NOW_S + 30), 10.0) == []
+
+    def test_who_is_cut_off_counts_once_seen_or_not(self) -> None:
+        what, state = stack(service("a")), fold_all(StackState(), [SEEN_V, KEPT])
+        state = with_service(state, "a", isolated=("a-0",))
+        for there in (seen(up("a"), up("a", 1), up("a", 2)), seen(up("a", 1), up("a", 2))):
+            counts = Counts()
+            for at_s in (NOW_S, NOW_S + 60):
+                assert counts.follow(what, state, replace(there, at_s=at_s), 10.0) == []
 
     @pytest.mark.parametrize("name", [Obstacle.AUTO_REMOVED, Obstacle.MANAGED])
     def test_what_goes_by_itself_is_nobodys_change(self, name: Obstacle) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from everup.automated_recovery import propose
-from everup.dependency_monitor.suspects import suspects
+from everup.dependency_monitor.accused import accused
 from everup.loop.fold import fold, fold_all
 from everup.model import entries as e
 from everup.model.assessment import Finding, OwnHealth
@@ -149,7 +149,7 @@ def test_none_is_open_twice_or_ends_twice(entries: list[e.Entry]) -> None:
 def find(what: Stack, state: StackState, *findings: Finding) -> dict[str, Finding]:
     own = OwnHealth({})
     by_name = {f.service: f for f in findings}
-    return dict(suspects(what, by_name, own, state, NOW_S, SETTINGS))
+    return dict(accused(what, by_name, own, state, NOW_S, SETTINGS))
 
 
 def sick(name: str, since_s: float = NOW_S - 20) -> Finding:

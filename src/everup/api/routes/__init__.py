@@ -3,6 +3,7 @@
 from everup.api.routes import (
     actions,
     approvals,
+    breakers,
     dependencies,
     events,
     freeze,
@@ -27,6 +28,7 @@ ROUTERS = (
     health.router,
     status.router,
     dependencies.router,
+    breakers.router,
     stack.router,
     incidents.router,
     actions.router,

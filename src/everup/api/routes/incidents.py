@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from everup.api.engine import Control, ControlView
+from everup.api.mitigating import option_shape
 from everup.api.parameters import (
     PAGE_MOST,
     Before,
@@ -35,10 +36,11 @@ from everup.api.shapes.records import (
     entry_shape,
 )
 from everup.loop.explain import afterwards, explain
+from everup.loop.look import Decision
 from everup.loop.ports import ActionRecord
-from everup.model.entries import Entry
+from everup.model.entries import Entry, Intended
 from everup.model.incident import Incident, IncidentState
-from everup.model.kinds import Condition, is_known
+from everup.model.kinds import Condition, Origin, is_known
 
 router = APIRouter(tags=["incidents"])
 
@@ -88,7 +90,9 @@ async def _story(
 ) -> IncidentStoryShape:
     look = control.look
     decisions = look.decisions if look is not None and incident.is_open else ()
-    decision = next((d for d in decisions if d.service == incident.service), None)
+    about = [d for d in decisions if d.service == incident.service]
+    about.sort(key=_is_mitigation)
+    decision = about[0] if about else None
     entries = [entry for _, _, entry in rows]
     told = explain(
         incident,
@@ -119,6 +123,12 @@ async def _story(
         in_flight=flight_shape(control, flight) if flight is not None and is_its else None,
         remedies=tuple(RemedyShape.model_validate(r) for r in told.remedies),
         afterwards=await _afterwards(control, incident, rows),
+        mitigations=tuple(
+            option_shape(control, option)
+            for option in control.mitigations.latest.options
+            if incident.is_open and option.because == incident.service
+        ),
+        contained=tuple([action_story(r) for r in await _contained(control, entries)]),
         time_scale=control.settings.time_scale,
     )
 
@@ -150,6 +160,20 @@ async def _its_actions(control: ControlView, incident: Incident) -> list[ActionR
         await control.journal.action(attempt.action_id)
         for attempt in incident.attempts[:ACTIONS_TOLD_MOST]
     ]
+    return [record for record in found if record is not None]
+
+
+def _is_mitigation(decision: Decision) -> bool:
+    """What is said of its cure comes first."""
+    return decision.proposal is not None and decision.proposal.origin is Origin.MITIGATION
+
+
+async def _contained(control: ControlView, entries: Sequence[Entry]) -> list[ActionRecord]:
+    """What kept it from spreading."""
+    ids = [
+        e.action_id for e in entries if isinstance(e, Intended) and e.origin is Origin.MITIGATION
+    ]
+    found = [await control.journal.action(one) for one in ids[:ACTIONS_TOLD_MOST]]
     return [record for record in found if record is not None]
 
 

@@ -156,6 +156,11 @@ def _dependencies(control: ControlView) -> DependenciesStatusShape:
         services=len(control.stack.services),
         dependencies=len(edges),
         critical_dependencies=sum(edge.is_critical for edge in edges),
+        breakers_open=[str(one.edge) for one in control.breakers.views() if not one.is_closed],
+        mitigations=[
+            f"{held.kind} of {held.service} because of {held.because}"
+            for held in control.state.mitigated.values()
+        ],
         roots=[] if relations is None else list(relations.roots),
         victims=[] if relations is None else sorted(relations.victims),
     )

@@ -66,12 +66,15 @@ class RecoveryShape(Shape):
 
 
 class DependenciesStatusShape(Shape):
-    """dependency_monitor: the graph and who hurts whom."""
+    """dependency_monitor: the graph and who hurts whom. `breakers_open`: `service>target` of those
+    that are open or half open; `mitigations`: what is in force to keep trouble from spreading."""
 
     state: Literal["running", "waiting"]
     services: int
     dependencies: int
     critical_dependencies: int
+    breakers_open: list[str]
+    mitigations: list[str]
     roots: list[str]
     victims: list[str]
 

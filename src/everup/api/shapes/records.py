@@ -13,6 +13,7 @@ from everup.api.shapes.explanation import (
     RemedyShape,
     WouldDoShape,
 )
+from everup.api.shapes.mitigations import MitigationShape
 from everup.api.shapes.plan import DecisionShape, FlightShape
 from everup.model.entries import Entry
 from everup.model.incident import IncidentState
@@ -140,7 +141,8 @@ class IncidentStoryShape(IncidentShape):
     """An incident explained: its journal entries in order (`has_more` when the list was cut), what
     may lie behind it, what the gate said, every action with its evidence, whom it hurt, what is
     decided now, and what a person can do. `origin_s`: from when its times are best counted;
-    `time_scale`: what all waits are multiplied with; `afterwards`: of what was handed over."""
+    `time_scale`: what all waits are multiplied with; `afterwards`: of what was handed over;
+    `mitigations`: what would keep it from spreading now, `contained`: what was done for that."""
 
     is_with_a_person: bool = False
     now_s: Known = None
@@ -158,4 +160,6 @@ class IncidentStoryShape(IncidentShape):
     in_flight: FlightShape | None = None
     remedies: tuple[RemedyShape, ...] = ()
     afterwards: AfterwardsShape | None = None
+    mitigations: tuple[MitigationShape, ...] = ()
+    contained: tuple[ActionStoryShape, ...] = ()
     time_scale: float = 1.0

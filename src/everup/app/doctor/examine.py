@@ -22,7 +22,9 @@ from everup.app.doctor.engine_facts import judge_info, judge_silence, judge_vers
 from everup.app.doctor.findings import Finding, State
 from everup.app.doctor.place import judge_disk, judge_folder, judge_port
 from everup.app.doctor.reach import judge_reach
+from everup.app.doctor.routers import CHECK, see_router
 from everup.model.errors import EverupError
+from everup.model.routing import RouterSpec
 from everup.runtimes.docker.accounting import Accounting, Reach, Target
 from everup.runtimes.docker.containers import PROJECT
 from everup.runtimes.docker.discovery import (
@@ -52,6 +54,7 @@ class Place:
     state_dir: Path
     host: str
     port: int
+    router: RouterSpec | None = None
     state_base: Path | None = None
 
 
@@ -195,9 +198,14 @@ async def _here(place: Place) -> list[Finding]:
     async def port() -> Iterable[Finding]:
         return [judge_port(place.host, place.port, await here.see_port(place.host, place.port))]
 
+    async def router() -> Iterable[Finding]:
+        spec = place.router
+        return [] if spec is None else await see_router(spec, place.state_dir)
+
     found = await asyncio.gather(
         guarded("state folder", folder(), HERE_WITHIN_S),
         guarded("disk", disk(), HERE_WITHIN_S),
         guarded("port", port(), HERE_WITHIN_S),
+        guarded(CHECK, router(), HERE_WITHIN_S),
     )
     return [finding for findings in found for finding in findings]

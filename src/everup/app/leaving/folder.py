@@ -19,6 +19,7 @@ from everup.blobs.key import NAME as VAULT_KEY
 from everup.blobs.sum_key import DAMAGED
 from everup.blobs.sum_key import NAME as VERSION_KEY
 from everup.logbook.book import FILE_NAME
+from everup.routing import NOTES_FILE
 
 EVIDENCE = (JOURNAL_FILE, HISTORY_FOLDER, LOGS_FOLDER, FILE_NAME)
 DOCKER = "docker"
@@ -56,6 +57,7 @@ WORDS = {
     LOGS_FOLDER: "the log",
     FILE_NAME: "the output of everup up --detach",
     DOCKER: "notes on containers",
+    NOTES_FILE: "notes on the router",
     TOKEN: "the token of callers from elsewhere",
     VAULT_FOLDER: "what was kept to go back to",
     VAULT_KEY: "the key of what was kept",
@@ -83,7 +85,7 @@ _INSIDE = {
 
 _KNOWN = re.compile(
     rf"({re.escape(JOURNAL_FILE)}(-wal|-shm|-journal)?|{re.escape(FILE_NAME)}(\.\d+)?"
-    rf"|everup\.pid|everup\.\d+|lock|{TOKEN}|\.{TOKEN}\.\d+"
+    rf"|router\.(new|bad)|everup\.pid|everup\.\d+|lock|{TOKEN}|\.{TOKEN}\.\d+"
     rf"|({re.escape(VAULT_KEY)}|{re.escape(VERSION_KEY)})(\.[0-9a-f]{{8}}\.new)?"
     rf"|{re.escape(VERSION_KEY + DAMAGED)})$"
 )

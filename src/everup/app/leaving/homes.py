@@ -9,6 +9,7 @@ from everup.app.leaving import folder as files
 from everup.config import Loaded
 from everup.config.found import FOUND
 from everup.model.stack import ServiceSpec, Stack
+from everup.routing import held_services
 from everup.runtimes.docker import traces
 
 
@@ -45,6 +46,6 @@ class Home:
     def stack(self) -> Stack:
         """Of containers: a stack that is enough to give back what is held, whether the project
         still runs or not."""
-        names = traces.held(traces.store_of(self.folder))
+        names = {*traces.held(traces.store_of(self.folder)), *held_services(self.folder)}
         services = {name: ServiceSpec(name) for name in names}
         return Stack(name=self.name, services=services, runtime=FOUND)

@@ -20,6 +20,7 @@ from everup.model.errors import EverupError, StillHeld
 from everup.model.kinds import InstanceState
 from everup.model.settings import Settings
 from everup.model.stack import Stack
+from everup.routing import NOTES_FILE, held_services, release_noted
 from everup.runtimes.docker import asides, rehearsal, traces
 from everup.runtimes.docker.engine import Engine
 from everup.runtimes.docker.store import PINNED, Store
@@ -61,6 +62,10 @@ async def survey(home: Home, *, keeps_evidence: bool) -> Plan:
                 await _survey_engine(home, plan)
         except (TimeoutError, EverupError) as error:
             plan.fault = str(error) or "the engine does not answer"
+    plan.goes += [
+        f"{service}: held in the router: given back"
+        for service in sorted(held_services(home.folder))
+    ]
     ours, strange = files.found(home.folder)
     evidence = [entry for entry in ours if files.is_evidence(entry)]
     going = [e for e in ours if not (keeps_evidence and e in evidence)]
@@ -82,6 +87,7 @@ async def leave(home: Home, *, keeps_evidence: bool) -> Parting:
             _engine_is_away(home, str(error), parting, keep)
     if home.is_of_processes:
         await _leave_processes(home, parting, keep)
+    await _leave_router(home, parting, keep)
     ours, _ = files.found(home.folder)
     if keeps_evidence:
         keep |= {entry.name for entry in ours if files.is_evidence(entry)}
@@ -93,6 +99,16 @@ async def leave(home: Home, *, keeps_evidence: bool) -> Parting:
     left = [line for line in not_gone if files.IN_USE not in line]  # that is as it should be
     parting.is_whole = parting.is_whole and not left
     return parting
+
+
+async def _leave_router(home: Home, parting: Parting, keep: set[str]) -> None:
+    """Servers that are held take requests again; what does not answer stays noted."""
+    try:
+        parting.gone += await release_noted(home.folder, BootClock())
+    except EverupError as error:
+        keep.add(NOTES_FILE)
+        parting.stays.append(f"not given back: {error}")
+        parting.is_whole = False
 
 
 async def _survey_engine(home: Home, plan: Plan) -> None:

@@ -9,7 +9,18 @@ for a person to finish, never as an active line; values of variables appear nowh
 
 from everup.app.suggest.advice import Advice, Suggestion
 from everup.app.suggest.gather import Close, look_closely
+from everup.app.suggest.router import RouterFiles, router_files
 from everup.app.suggest.suggest import FILE, suggest
 from everup.app.suggest.written import compose_yaml
 
-__all__ = ["FILE", "Advice", "Close", "Suggestion", "compose_yaml", "look_closely", "suggest"]
+__all__ = [
+    "FILE",
+    "Advice",
+    "Close",
+    "RouterFiles",
+    "Suggestion",
+    "compose_yaml",
+    "look_closely",
+    "router_files",
+    "suggest",
+]

@@ -29,6 +29,7 @@ from everup.config.schema.parts import (
     text,
     whole,
 )
+from everup.config.schema.routers import router
 from everup.config.schema.service import MODES, modes, service, service_name
 from everup.config.schema.windows import maintenance, quiet_hours
 from everup.config.service import NAME, NAME_LENGTH_MOST
@@ -129,6 +130,7 @@ def _fields(texts: Mapping[str, str]) -> dict[str, Part]:
         "maintenance": maintenance(),
         "quiet_hours": quiet_hours(for_one=False),
         **notices(),
+        **router(),
     }
 
 

@@ -13,6 +13,7 @@ from everup.config.parts import (
     LABELS_MOST,
     WhenStopped,
 )
+from everup.config.router import NAME as ROUTER_NAME
 from everup.config.schema.parts import (
     SCALARS,
     Part,
@@ -139,30 +140,7 @@ def _how_it_is_handled() -> dict[str, Part]:
         "stateful": described(
             flag(), "Holds data, and is handled with care; guessed from the program without.", True
         ),
-        "rollback_safe": described(
-            flag(),
-            "It keeps data, and an older version can read it: it may go back, when asked.",
-            True,
-            default=False,
-        ),
-        "one_way": described(
-            flag(),
-            "Its schema changes with it, so that an older version cannot run: it never goes back.",
-            True,
-            default=False,
-        ),
-        "config_files": described(
-            some(text(), most=CONFIG_FILES_MOST),
-            "Files and small folders that it reads its configuration from, or none.",
-            "app.conf",
-            ["app.conf", "conf.d"],
-        ),
-        "restore_files": described(
-            flag(),
-            "A rollback may put its configuration files back without asking anybody.",
-            True,
-            default=False,
-        ),
+        **_how_it_goes_back(),
         "one_shot": described(
             flag(), "Runs once and ends; its end with 0 is no fault.", True, default=False
         ),
@@ -195,12 +173,60 @@ def _how_it_is_handled() -> dict[str, Part]:
             "queue",
             default=Spread.NONE.value,
         ),
+        "router": _route(),
         "standby": described(
             text(), "The service that takes its place by failover, once a person agrees.", "db-2"
         ),
         "releases": _releases(),
         **_what_may_be_done(),
     }
+
+
+def _how_it_goes_back() -> dict[str, Part]:
+    return {
+        "rollback_safe": described(
+            flag(),
+            "It keeps data, and an older version can read it: it may go back, when asked.",
+            True,
+            default=False,
+        ),
+        "one_way": described(
+            flag(),
+            "Its schema changes with it, so that an older version cannot run: it never goes back.",
+            True,
+            default=False,
+        ),
+        "config_files": described(
+            some(text(), most=CONFIG_FILES_MOST),
+            "Files and small folders that it reads its configuration from, or none.",
+            "app.conf",
+            ["app.conf", "conf.d"],
+        ),
+        "restore_files": described(
+            flag(),
+            "A rollback may put its configuration files back without asking anybody.",
+            True,
+            default=False,
+        ),
+    }
+
+
+def _route() -> Part:
+    kind = {"type": "string", "pattern": f"^{ROUTER_NAME.pattern}$"}
+    marked = {"type": "string", "pattern": r"^([A-Za-z0-9_.:-]|\{instance\}|\{number\})+$"}
+    parts = block(
+        {
+            "backend": described(kind, "The backend, or the listen section.", "be_web"),
+            "server": described(marked, "How its servers are called there.", "web{number}"),
+            "port": described(whole(1, 65535), "The port of its servers.", 8080),
+        }
+    )
+    return described(
+        {**parts, "type": ["string", "object"], "pattern": f"^{ROUTER_NAME.pattern}$"},
+        "Where its instances are in the router: a backend, or more.",
+        "be_web",
+        {"backend": "be_web", "server": "web{number}"},
+    )
 
 
 def _what_may_be_done() -> dict[str, Part]:
@@ -306,7 +332,12 @@ def _depends_on() -> Part:
                     0.9,
                 ),
                 "critical": described(
-                    flag(), "This edge is to carry a circuit breaker.", True, default=False
+                    flag(), "This edge carries a circuit breaker.", True, default=False
+                ),
+                "router": described(
+                    {"type": "string", "pattern": f"^{ROUTER_NAME.pattern}$"},
+                    "The router's backend that carries this edge alone; makes it critical.",
+                    "be_api_postgres",
                 ),
             }
         ),

@@ -19,6 +19,7 @@ from everup.runtimes.docker.accounting import Accounting, Reach, Target, Usage, 
 from everup.runtimes.docker.containers import Container, section
 from everup.runtimes.docker.engine import Engine
 from everup.runtimes.docker.turns import Turns, fails
+from everup.runtimes.socket_table import Row
 
 STATISTICS_DEADLINE_S = 2.0
 PASS_DEADLINE_S = 5.0
@@ -64,6 +65,15 @@ class Meter:
         try:
             async with asyncio.timeout(PASS_DEADLINE_S):
                 return await loop.run_in_executor(self._thread, self._accounting.letters)
+        except (TimeoutError, OSError):
+            return {}
+
+    async def sockets(self, containers: Sequence[Container]) -> Mapping[str, Sequence[Row]]:
+        """Container id → its TCP sockets; of those that could be looked at."""
+        loop, targets = asyncio.get_running_loop(), [_target(c) for c in containers if c.is_running]
+        try:
+            async with asyncio.timeout(PASS_DEADLINE_S):
+                return await loop.run_in_executor(self._thread, self._accounting.sockets, targets)
         except (TimeoutError, OSError):
             return {}
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from everup.loop.ports import Clock
+from everup.model.edges import Connections
 from everup.model.errors import EverupError, GiveUp, TryAgain
 from everup.model.observation import Instance
 from everup.model.runtime import Captured, KeptFile, Listing, ProcessSight, RuntimeEvent
@@ -23,7 +24,7 @@ from everup.model.settings import Settings
 from everup.model.stack import HookSpec, Limits, Stack
 from everup.model.sums import SumKey
 from everup.model.version import with_files
-from everup.runtimes.docker import hooks, sights
+from everup.runtimes.docker import hooks, sights, talking
 from everup.runtimes.docker.accounting import Usage
 from everup.runtimes.docker.asked import Asked
 from everup.runtimes.docker.borrowed import lost_networks
@@ -52,12 +53,13 @@ from everup.runtimes.docker.replace import Replacer
 from everup.runtimes.docker.restraints import Restraints
 from everup.runtimes.docker.roster import Roster
 from everup.runtimes.docker.standby import Standby
+from everup.runtimes.docker.stopping import stop_everything
 from everup.runtimes.docker.store import WATCHED, Store
 from everup.runtimes.docker.versioning import Versions
 from everup.runtimes.docker.ways_back import WaysBack
 from everup.runtimes.docker.witness import Witness
 from everup.runtimes.giving import every_room, give_back
-from everup.runtimes.together import levels, together
+from everup.runtimes.together import together
 
 TURN_WAIT_S = 5.0
 TURN_WAIT_LEAST_S = 0.5
@@ -90,12 +92,11 @@ class DockerRuntime:
         self._hands = Hands(engine, clock, self._calls)
         self._replacer = Replacer(engine, clock, self._calls, self._hands, self._store, scale)
         self._plans = Plans(engine, self._store, self._replacer.moved)
-        self._images = Images(engine)
+        self._images, self._disks = Images(engine), Disks(clock, scale)
         self._pinned = Pinned(self._images, self._store)
         self._copies = Copies(engine, self._calls, self._hands, self._replacer)
         self._isolation = Isolation(engine, self._store)
         self._meter, self._nearness = Meter(engine), Nearness(engine)
-        self._disks = Disks(clock, scale)
         self._standby = Standby(engine, self._hands, self._store)
         self._limits = LimitKeeper(engine, self._hands, self._store, self._meter.peak)
         self._versions = Versions(key, self._limits, self._isolation)
@@ -264,6 +265,12 @@ class DockerRuntime:
         found = await together(*(sights.processes(self._engine, c) for c in running))
         return [sight for of_one in found for sight in of_one][: sights.PROCESSES_MOST]
 
+    async def connections(self) -> Connections:
+        """As the socket tables of the containers show them."""
+        self._need_open()
+        found = self._replacer.seen(await self._roster.read())
+        return talking.connections(found, await self._meter.sockets(found), self._clock.now())
+
     async def evidence(self, service: str, instance: str | None = None) -> Sequence[str]:
         """What the engine shows of its containers, a few dozen lines each."""
         self._need_open()
@@ -394,7 +401,8 @@ class DockerRuntime:
             return
         try:
             if stop_services:
-                await self._stop_everything()
+                await self._replacer.settle()
+                await stop_everything(self._stack, self._roster, self._hands)
         finally:
             await self._let_go()
 
@@ -432,13 +440,6 @@ class DockerRuntime:
             await self._clock.sleep(self._tidy_interval_s)
             with contextlib.suppress(EverupError):  # tried again; the list of what is held tells
                 await self._replacer.tidy()
-
-    async def _stop_everything(self) -> None:
-        await self._replacer.settle()
-        containers = await self._roster.read()
-        for names in levels(self._stack):
-            of_level = [c for c in containers if c.service in names and c.is_running]
-            await together(*(self._hands.stop(c, c.grace_s, may_kill=True) for c in of_level))
 
     def _instance(self, container: Container, usage: Usage | None, lost: str = "") -> Instance:
         was_witnessed = not container.is_running and self._witness.saw(container)
@@ -492,8 +493,7 @@ class DockerRuntime:
         return named
 
     def _no_such_service(self, service: str) -> GiveUp:
-        known = ", ".join(self._stack.services)
-        return GiveUp(f"service: there is no {service!r}; known are {known}")
+        return GiveUp(f"service: no {service!r} here; known are {', '.join(self._stack.services)}")
 
     def _need_open(self) -> None:
         if not self._is_open:

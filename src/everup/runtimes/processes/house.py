@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from everup.loop.ports import Clock
+from everup.model.edges import Connections
 from everup.model.errors import GiveUp, TryAgain
 from everup.model.kinds import is_known
 from everup.model.observation import Instance
@@ -48,6 +49,7 @@ from everup.runtimes.processes.mismatches import mismatches
 from everup.runtimes.processes.orders import Order, order
 from everup.runtimes.processes.records import Key, Record, Registry, instance_name
 from everup.runtimes.processes.roster import Life, Roster
+from everup.runtimes.processes.talking import talking
 from everup.runtimes.processes.threads import WAIT_S, Threads
 
 T = TypeVar("T")
@@ -357,6 +359,17 @@ class House:
             )
             for life in lives
         )
+
+    async def connections(self) -> Connections:
+        """Who talks to whom. Raises TryAgain, OSError."""
+        await self.measure()
+        processes: dict[str, list[Identity]] = {}
+        for life in self.roster:
+            if life.is_running:
+                members = (life.record.identity, *life.members)
+                processes.setdefault(life.record.service, []).extend(members)
+        seen, hidden = await self.threads.read(talking, processes)
+        return Connections(self.clock.now(), seen, hidden)
 
     def _is_one_of_it(self, life: Life) -> bool:
         """What ended and has no place any more, since fewer are declared now, is none of it."""

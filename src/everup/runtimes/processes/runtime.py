@@ -15,9 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from everup.loop.ports import Clock
-from everup.model.errors import GiveUp, NotSupported, TryAgain
+from everup.model.edges import Connections
+from everup.model.errors import GiveUp, TryAgain
 from everup.model.runtime import (
-    Capability,
     Captured,
     KeptFile,
     Listing,
@@ -35,9 +35,10 @@ from everup.runtimes.processes.aside import Aside
 from everup.runtimes.processes.configuration import INSTANCES_MOST, Configuration
 from everup.runtimes.processes.house import House, Use
 from everup.runtimes.processes.limits import LimitKeeper
-from everup.runtimes.processes.manifest import MANIFEST, NAME
+from everup.runtimes.processes.manifest import MANIFEST
 from everup.runtimes.processes.own_files import OwnFiles
 from everup.runtimes.processes.records import instance_name
+from everup.runtimes.processes.refused import Refused
 from everup.runtimes.processes.roster import Life
 from everup.runtimes.processes.stopping import stop_everything
 from everup.runtimes.together import together
@@ -52,7 +53,7 @@ WHOLE = -1
 EVIDENCE_INSTANCES_MOST = 8
 
 
-class ProcessRuntime:
+class ProcessRuntime(Refused):
     """Runs a stack's services as processes. Make one with `create`; see `Runtime` for the verbs."""
 
     manifest = MANIFEST
@@ -205,6 +206,11 @@ class ProcessRuntime:
         others = sorted({i for life in running for i in life.members}, key=lambda i: i.pid)
         return await self._house.threads.read(sights.processes, [*mains, *others])
 
+    async def connections(self) -> Connections:
+        """Of what runs, as the host's socket table shows them."""
+        self._need_open()
+        return await self._house.connections()
+
     async def evidence(self, service: str, instance: str | None = None) -> Sequence[str]:
         """What /proc shows of its instances, a few dozen lines each; of many the first ones."""
         self._need_open()
@@ -340,34 +346,6 @@ class ProcessRuntime:
             await self._start(service, life.record.index, Use.KEPT)
         await self._files.keep(service)
 
-    async def pin_image(self, service: str, reference: str) -> str:
-        """Refused."""
-        raise self._refusal(Capability.PIN_IMAGE)
-
-    async def unpin_image(self, service: str, reference: str) -> None:
-        """Refused."""
-        raise self._refusal(Capability.UNPIN_IMAGE)
-
-    async def pinned_images(self) -> Mapping[str, str]:
-        """None."""
-        return {}
-
-    async def isolate(self, service: str, instance: str | None = None) -> None:
-        """Refused."""
-        raise self._refusal(Capability.ISOLATE)
-
-    async def rejoin(self, service: str) -> None:
-        """Refused."""
-        raise self._refusal(Capability.REJOIN)
-
-    async def failover(self, service: str, standby: str, *, grace_s: float) -> Sequence[str]:
-        """Refused."""
-        raise self._refusal(Capability.FAILOVER)
-
-    async def failback(self, service: str) -> Sequence[str]:
-        """Refused."""
-        raise self._refusal(Capability.FAILBACK)
-
     async def quarantine(
         self,
         service: str,
@@ -490,9 +468,6 @@ class ProcessRuntime:
     def _need_open(self) -> None:
         if not self._is_open:
             raise GiveUp("this runtime is closed; open a new one")
-
-    def _refusal(self, capability: Capability) -> NotSupported:
-        return NotSupported(NAME, capability, MANIFEST.why_not[capability])
 
 
 def _no_such_instance(service: str, instance: str, known: set[int]) -> GiveUp:

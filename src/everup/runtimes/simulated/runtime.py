@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 
+from everup.model.edges import Connections
 from everup.model.errors import GiveUp, HookFailed, NotSupported, TryAgain
 from everup.model.kinds import is_known
 from everup.model.runtime import (
@@ -39,13 +40,20 @@ from everup.runtimes.simulated.world import World
 EVENTS_MOST = 1000
 INSTANCES_MOST = 100
 LIST_S = 0.01
+NO_SOCKETS = "nothing in this world has a socket"
 NO_NAMES = "nobody finds a service by its name in this world"
 NO_SERVICE = "service: there is no {0!r} in this world; known: {1}"
 
+_REFUSED = {
+    Capability.FAILOVER: NO_NAMES,
+    Capability.FAILBACK: NO_NAMES,
+    Capability.CONNECTIONS: NO_SOCKETS,
+}
+
 MANIFEST = RuntimeManifest(
     name="simulated",
-    capabilities=frozenset(Capability) - {Capability.FAILOVER, Capability.FAILBACK},
-    why_not={Capability.FAILOVER: NO_NAMES, Capability.FAILBACK: NO_NAMES},
+    capabilities=frozenset(Capability) - _REFUSED.keys(),
+    why_not=_REFUSED,
     notes={"clock": "virtual: a second takes as long as computing it"},
 )
 
@@ -370,6 +378,10 @@ class SimulatedRuntime:
     async def failback(self, service: str) -> Sequence[str]:
         """Refused by name."""
         raise NotSupported(self.manifest.name, "failback", NO_NAMES)
+
+    async def connections(self) -> Connections:
+        """Refused by name."""
+        raise NotSupported(self.manifest.name, "connections", NO_SOCKETS)
 
     async def close(self, *, stop_services: bool = False) -> None:
         """Let go; on request stop everything, dependents first."""

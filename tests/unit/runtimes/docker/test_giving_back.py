@@ -112,6 +112,7 @@ def test_what_was_given_back_is_written_though_something_was_not(tmp_path: Path)
     engine.ill = {"n1"}
     written: list[e.Entry] = []
     warned: list[str] = []
+    let_go: list[str] = []
 
     async def write(entries: list[e.Entry]) -> None:
         written.extend(entries)
@@ -119,8 +120,16 @@ def test_what_was_given_back_is_written_though_something_was_not(tmp_path: Path)
     async def safe_points(*_: Any) -> list[str]:
         return ["b: image 1 is not kept any more"]
 
+    async def no_router(_: str) -> tuple[dict[str, tuple[str, ...]], str]:
+        return {}, ""
+
     control: Any = SimpleNamespace(
         runtime=runtime,
+        traffic=SimpleNamespace(
+            release=no_router,
+            breaking=SimpleNamespace(let_go=lambda *of: let_go.append(of[1])),
+        ),
+        breakers=None,
         settings=Settings(),
         clock=WallClock(),
         write=write,
@@ -139,6 +148,7 @@ def test_what_was_given_back_is_written_though_something_was_not(tmp_path: Path)
         assert "b: it is connected to its networks again" in answer.text
         assert "not given back yet: a: the engine says: not now" in answer.text
         assert "not kept any more" in answer.text
+        assert let_go == [""], "the breakers of every service"
         (entry,) = written
         assert isinstance(entry, e.GivenBack)
         assert (entry.scope, entry.by) == ("b", "Ann"), "a is cut off still"

@@ -24,7 +24,9 @@ from everup.runtimes.docker.accounting.lives import Life, Lives
 from everup.runtimes.docker.accounting.process import MainProcess, Traffic, host_networks
 from everup.runtimes.docker.accounting.queues import Queues
 from everup.runtimes.docker.accounting.reach import Reach, look_around
+from everup.runtimes.docker.accounting.sockets import Sockets
 from everup.runtimes.docker.accounting.values import Roots, Target, Usage
+from everup.runtimes.socket_table import Row
 
 CONTAINERS_MOST = 2000
 """One pass looks at so many, the first ones."""
@@ -51,7 +53,7 @@ class Accounting:
         kept_most: int | None = None,
     ) -> None:
         self._roots = roots or Roots.found()
-        self._queues = Queues()
+        self._queues, self._sockets = Queues(), Sockets()
         kept = files.kept_most() if kept_most is None else kept_most
         self._lives = Lives(
             self._roots, detect(self._roots.cgroup), clock_s, kept, self._queues.drop
@@ -88,6 +90,15 @@ class Accounting:
                 if life.process is not None
             }
         return {key: letter for key, letter in found.items() if letter is not None}
+
+    def sockets(self, containers: Sequence[Target]) -> dict[str, Sequence[Row]]:
+        """The TCP sockets of those that have a network of their own, as far as there is time. May
+        be called from any thread."""
+        with self._lock:
+            lives = self._lives.settle(containers[:CONTAINERS_MOST])
+            found = self._sockets.read(self._with_own_network(lives))
+            self._lives.end_unkept()
+            return found
 
     def reach(self, containers: Sequence[Target] = ()) -> Reach:
         """What can be seen from here, and what to change where it is not enough."""

@@ -8,9 +8,11 @@ from __future__ import annotations
 import math
 import re
 import shlex
+from dataclasses import replace
 from posixpath import normpath
 
 from everup.model.kinds import DependencyKind, Mode
+from everup.model.routing import INSTANCE_MARK, NUMBER_MARK, Route
 from everup.model.scaling import Spread
 from everup.model.stack import HOST_MARK, NO_WORDS, YES_WORDS, Dependency, HookSpec, ProbeSpec
 
@@ -25,6 +27,7 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _HERE = frozenset({"", "localhost", "127.0.0.1", "0.0.0.0", "[::1]"})  # noqa: S104 - only compared
 _ADDRESS = re.compile(r"([a-z]+)://(\[[^\]/]*\]|[^:/\s@]*):(\d{1,5})(/\S*)?")
 _NEVER_CLEARED = re.compile(r"flush(all|db)", re.IGNORECASE)
+_ROUTED_NAME = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 _DEFAULT_WEIGHT = {DependencyKind.HARD: 1.0, DependencyKind.SOFT: 0.5}
 
 
@@ -90,6 +93,21 @@ def spread(text: str) -> Spread:
         return Spread(text.strip().lower())
     except ValueError:
         raise ValueError(f"write {', '.join(Spread)}") from None
+
+
+def route(known: Route | None, key: str, text: str) -> Route:
+    """One of `backend`, `server` and `port`, over what is known."""
+    known, text = known or Route(), text.strip()
+    if key == "port":
+        return replace(known, port=whole(text, 1, 65535))
+    plain = text if key == "backend" else _without_marks(text)
+    if not _ROUTED_NAME.fullmatch(plain):
+        raise ValueError("use only letters, digits, and _ . : - as HAProxy does")
+    return replace(known, group=text) if key == "backend" else replace(known, server=text)
+
+
+def _without_marks(text: str) -> str:
+    return text.replace(INSTANCE_MARK, "x").replace(NUMBER_MARK, "1")
 
 
 def service_name(text: str) -> str:

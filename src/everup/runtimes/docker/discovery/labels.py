@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 from everup.model.kinds import ActionKind, Mode
 from everup.model.recipes import parse_recipe
+from everup.model.routing import Route
 from everup.model.scaling import Spread
 from everup.model.settings import Settings
 from everup.model.stack import FREEZE_LABEL, Dependency, HookSpec, ProbeSpec
@@ -61,6 +62,7 @@ class Wishes:
     unasked_because: str = ""
     spread: Spread | None = None
     standby: str = ""
+    route: Route | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
 
@@ -71,6 +73,10 @@ Setter = Callable[[Wishes, str], Wishes]
 def _edges(wishes: Wishes, text: str) -> Wishes:
     edges, refused = values.edges(text)
     return replace(wishes, edges=edges, refused_edges=refused)
+
+
+def _route(key: str) -> Setter:
+    return lambda w, t: replace(w, route=values.route(w.route, key, t))
 
 
 def _probe(wishes: Wishes, text: str) -> Wishes:
@@ -107,6 +113,7 @@ _SETTERS: Mapping[str, Setter] = {
     "everup.probe": _probe,
     "everup.spread": lambda w, t: replace(w, spread=values.spread(t)),
     "everup.standby": lambda w, t: replace(w, standby=values.service_name(t)),
+    **{f"everup.router.{key}": _route(key) for key in ("backend", "port", "server")},
     "everup.cache_clear": lambda w, t: replace(
         w, hooks={**w.hooks, "cache_clear": HookSpec(recipe=parse_recipe(t))}
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from everup.model.scaling import Spread
 from everup.model.stack import Dependency, Limits, ServiceSpec
 from everup.runtimes.docker.discovery import traits as of
 from everup.runtimes.docker.discovery.around import Around
@@ -124,7 +125,8 @@ def spec(
         heal_when_stopped=wishes.heal_when_stopped,
         labels=wishes.labels,
         unasked_because=wishes.unasked_because,
-        spread=wishes.spread or of.spread_of(copies),
+        spread=wishes.spread or (Spread.ROUTER if wishes.route else of.spread_of(copies)),
+        route=wishes.route,
         has_bounds=wishes.instances_least is not None or wishes.instances_most is not None,
         no_copies=found.no_scale_out,
         no_recreate=found.no_recreate,
