@@ -296,10 +296,14 @@ def _undo(case: _Case) -> Decided:
 
 
 def _healed_dependency(case: _Case) -> str | None:
-    """A hard dependency that was healed after this trouble began, if there is one."""
+    """A hard dependency that was healed after this trouble began, if there is one.
+
+    A trouble of its victim may pause for an answer and be counted anew: for two windows after the
+    healing it is still the same one.
+    """
     for edge in case.spec.depends_on:
         healed_s = case.state.service(edge.target).healed_at_s
-        if is_known(healed_s) and case.found.since_s <= healed_s:
+        if is_known(healed_s) and case.found.since_s - healed_s <= case.settings.two_windows_s:
             if case.now_s - healed_s <= case.settings.backoff_reset_s:
                 return edge.target
     return None
