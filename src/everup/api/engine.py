@@ -25,6 +25,7 @@ from everup.model.edges import KnownEdge
 from everup.model.entries import Entry
 from everup.model.explanation import KindAnswer
 from everup.model.incident import Incident
+from everup.model.learned import Craft, ModelCard
 from everup.model.mitigation import Mitigations
 from everup.model.observation import Observation
 from everup.model.request import Answer
@@ -117,6 +118,25 @@ class MitigationsView(Protocol):
     def standing(self) -> Mapping[str, str]: ...
 
 
+class ModelsView(Protocol):
+    """Models: who serves, and training."""
+
+    @property
+    def under_way(self) -> Craft | None: ...
+    @property
+    def faults(self) -> Mapping[Craft, str]: ...
+
+    def why_not(self) -> str: ...
+
+    def due_s(self, craft: Craft) -> float: ...
+
+    def ask(self, craft: Craft, by: str) -> None: ...
+
+    async def give_back(
+        self, craft: Craft, version: str, by: str, reason: str
+    ) -> ModelCard | None: ...
+
+
 class EdgesView(Protocol):
     """What was seen of the edges."""
 
@@ -163,6 +183,8 @@ class ControlView(Protocol):
     def edges(self) -> EdgesView: ...
     @property
     def mitigations(self) -> MitigationsView: ...
+    @property
+    def models(self) -> ModelsView: ...
 
     async def request(self, request: Wish) -> Answer: ...
 

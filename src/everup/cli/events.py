@@ -134,6 +134,20 @@ def _of_breakers(entry: e.Entry) -> str | None:
             return None
 
 
+def _of_models(entry: e.Entry) -> str | None:
+    match entry:
+        case e.ModelTrained():
+            now = "serves now" if entry.is_champion else "does not serve"
+            return f"model {entry.version} trained, {now}: {entry.reason}"
+        case e.ModelNotTrained():
+            return f"no {entry.craft} model trained: {entry.reason}"
+        case e.ModelReturned():
+            what = entry.version or f"no {entry.craft} model"
+            return f"model {what} serves in place of {entry.before or 'none'}, by {entry.by}"
+        case _:
+            return None
+
+
 def _of_sight(entry: e.Entry) -> str | None:
     match entry:
         case e.MonitorFaultSeen():
@@ -151,7 +165,7 @@ def _of_sight(entry: e.Entry) -> str | None:
             return None
 
 
-_OF = (_of_healing, _of_people, _of_versions, _of_snapshots, _of_breakers, _of_sight)
+_OF = (_of_healing, _of_people, _of_versions, _of_snapshots, _of_breakers, _of_models, _of_sight)
 
 
 async def last_sequence(journal: Entries) -> int:

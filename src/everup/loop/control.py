@@ -32,6 +32,7 @@ from everup.loop.gather import OwnFiles
 from everup.loop.look import Decision, Look
 from everup.loop.mishaps import LOOK, Mishaps
 from everup.loop.mitigations import Containment
+from everup.loop.models import Models
 from everup.loop.no_shelf import NoShelf
 from everup.loop.owed_starts import OwedStarts
 from everup.loop.ports import (
@@ -133,6 +134,7 @@ class Control(ControlViews):
         self._upkeep = Upkeep()
         self.foresight, self.counts_seen, self.edges = Foresight(), Counts(), Edges(runtime)
         self.probations, self.shown = Probations(), ShownToPeople()
+        self.models = Models(self, self.foresight.serve)
         shelf = shelf or NoShelf()
         self.snapshots = Snapshots(self, shelf, own_files)
         self.safe_points = SafePoints(shelf, self.snapshots.captured)
@@ -209,6 +211,7 @@ class Control(ControlViews):
             await self.snapshots.close()
             await self.shown.close()
             await self.edges.close()
+            await self.models.close()
             await self.traffic.stop()
             await asyncio.gather(sampling, *self._under_way.cancel(), return_exceptions=True)
 
@@ -228,6 +231,7 @@ class Control(ControlViews):
             self.snapshots.after_look()
             self.traffic.after_look(self)
             self.edges.after_look(self)
+            self.models.after_look()
         except Exception as error:  # noqa: BLE001 - a flaw of ours must not end the healer
             now_s = self.clock.now()
             mishap = self.mishaps.happened(LOOK, error, now_s, stops_acting=True)

@@ -18,6 +18,7 @@ from everup.loop import (
     fold_edges,
     fold_incidents,
     fold_mitigations,
+    fold_models,
     fold_probation,
     fold_restores,
     fold_scaling,
@@ -168,6 +169,9 @@ _FOLDS: dict[type, Callable[[StackState, Any], StackState]] = {
     e.SnapshotForgotten: fold_snapshots.forgotten,
     e.SnapshotVerified: fold_snapshots.verified,
     e.BreakerTurned: fold_breakers.turned,
+    e.ModelTrained: fold_models.trained,
+    e.ModelNotTrained: fold_models.not_trained,
+    e.ModelReturned: fold_models.returned,
 }
 
 assert set(_FOLDS) == set(e.ENTRY_TYPES.values()), "every entry has its fold"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from everup.loop.history_ring import HistoryRing
 from everup.model.assessment import Predictions
 from everup.model.kinds import UNKNOWN
+from everup.model.learned import Craft
 from everup.model.observation import Observation
 from everup.model.settings import Settings
 from everup.model.stack import Stack
@@ -24,6 +25,10 @@ class Foresight:
         self.predictions = Predictions()
         self.again_s = UNKNOWN
         self._made_at_s = UNKNOWN
+
+    def serve(self, craft: Craft, content: bytes | None) -> str:
+        """Have this model serve from the next sample on, or none; why it cannot, "" if it does."""
+        return ""
 
     def look(
         self,

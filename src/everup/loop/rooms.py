@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from everup.loop.herald import Herald
 from everup.loop.history_ring import HistoryRing
-from everup.loop.ports import Clock, Heartbeat, History, Log, Notifier
+from everup.loop.ports import Clock, Heartbeat, History, Log, ModelShelf, Notifier, Trainer
 from everup.loop.sample import sample
 from everup.model.assessment import OwnHealth
 from everup.model.entries import Entry
@@ -51,6 +51,8 @@ class Rooms:
     heartbeat: Heartbeat | None = None
     log: Log = field(default_factory=NoLog)
     history: History | None = None
+    models: ModelShelf | None = None
+    trainer: Trainer | None = None
 
 
 @dataclass(frozen=True, slots=True)

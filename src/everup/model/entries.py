@@ -14,6 +14,9 @@ from everup.model.assessment import Candidate
 from everup.model.decision import Expectation, Step
 from everup.model.edges import Edge, EdgeTally
 from everup.model.entries_breaker import BreakerTurned as BreakerTurned
+from everup.model.entries_models import ModelNotTrained as ModelNotTrained
+from everup.model.entries_models import ModelReturned as ModelReturned
+from everup.model.entries_models import ModelTrained as ModelTrained
 from everup.model.entries_restore import RestoreBegan as RestoreBegan
 from everup.model.entries_restore import RestoreEnded as RestoreEnded
 from everup.model.entries_restore import RestoreTurned as RestoreTurned
@@ -461,6 +464,9 @@ Entry = (
     | SnapshotForgotten
     | SnapshotVerified
     | BreakerTurned
+    | ModelTrained
+    | ModelNotTrained
+    | ModelReturned
 )
 
 ENTRY_TYPES: Mapping[str, type[Entry]] = {cls.__name__: cls for cls in Entry.__args__}

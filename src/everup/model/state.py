@@ -18,6 +18,7 @@ from everup.model.episode import WouldDo
 from everup.model.evidence import Sighting
 from everup.model.incident import Incident
 from everup.model.kinds import FORETOLD, UNKNOWN, ActionKind, Cause, Origin, Purpose, is_known
+from everup.model.learned import Craft, ModelCard, NotTrained, Standing
 from everup.model.mitigation import Mitigated
 from everup.model.notice import Thread
 from everup.model.observation import Exit, ServiceObservation
@@ -259,6 +260,10 @@ class StackState:
     """Service → target → what was seen and learned of that edge, bounded."""
     mitigated: Mapping[str, Mitigated] = field(default_factory=dict)
     """Action id → a mitigation that is in force, oldest first, bounded."""
+    models: Mapping[str, tuple[ModelCard, ...]] = field(default_factory=dict)
+    """By craft, oldest first, bounded."""
+    not_trained: Mapping[str, NotTrained] = field(default_factory=dict)
+    """By craft: the latest attempt, while none has succeeded since."""
 
     def service(self, name: str) -> ServiceState:
         """An empty memory for a service never heard of."""
@@ -279,6 +284,11 @@ class StackState:
     def open_restore(self) -> Restore | None:
         """The one that is under way; there is one at a time."""
         return next((r for r in self.restores.values() if r.is_open), None)
+
+    def champion(self, craft: Craft) -> ModelCard | None:
+        """The model that serves, if one does."""
+        cards = reversed(self.models.get(craft, ()))
+        return next((one for one in cards if one.standing is Standing.CHAMPION), None)
 
     def incident_on(self, service: str) -> Incident | None:
         """The open incident whose root is this service. To ask for many: `by_root`."""

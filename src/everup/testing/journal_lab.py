@@ -24,6 +24,7 @@ from everup.model.episode import Ending
 from everup.model.errors import EverupError
 from everup.model.evidence import Evidence, OutcomeState, Sighting
 from everup.model.kinds import UNKNOWN, ActionKind, Cause, Origin, Purpose
+from everup.model.learned import Craft
 from everup.model.notice import Occasion
 from everup.model.observation import Exit
 from everup.model.prediction import PredictionEnding
@@ -167,7 +168,24 @@ def story() -> list[e.Entry]:
         ),
         e.EdgesSeen(16.9, (Edge("web", "db"), Edge("api", "db"))),
         e.EdgesLearned(16.9, "db", (EdgeTally("web", "db", 1.0, 2.5, 4.0),)),
+        *_models(),
         e.ControllerStopped(17.0, "asked to"),
+    ]
+
+
+def _models() -> list[e.Entry]:
+    address, features = "ef" * 32, ("cpu_ratio", "latency_s")
+    made = e.ModelTrained(
+        *(16.9, Craft.ANOMALY, "anomaly-1", address, 4096, 0.0, 12.0, 16.0, 700, features),
+        is_champion=True,
+        reason="there was none",
+        by="everup",
+        scores={"separation": 0.9, "calm": UNKNOWN},
+    )
+    return [
+        made,
+        e.ModelNotTrained(16.9, Craft.FAILURE, "2 failures are too few", "Ann"),
+        e.ModelReturned(16.9, Craft.ANOMALY, "", "anomaly-1", "it alarms too often", "Ann"),
     ]
 
 

@@ -1,0 +1,38 @@
+"""The verb about models; `verbs` takes it in. What it does lives in `learning`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from everup.cli.options import Reason, asks, crafts
+from everup.cli.place import Place
+
+Craft = Annotated[
+    str | None, typer.Argument(help="anomaly or failure; all without.", autocompletion=crafts)
+]
+
+
+@asks
+def models(
+    craft: Craft = None,
+    train: Annotated[
+        bool, typer.Option("--train", help="Train one now; it serves only if it is better.")
+    ] = False,
+    give_back: Annotated[
+        bool, typer.Option("--return", help="Have the one before serve again, at once.")
+    ] = False,
+    version: Annotated[str, typer.Option(help="With --return: which.")] = "",
+    reason: Reason = "",
+    *,
+    place: Place,
+) -> int:
+    """What was learned from the past, how good it proved, and which model serves."""
+    from everup.cli import learning
+
+    if train:
+        return learning.train(place, learning.named(craft, "--train"))
+    if give_back:
+        return learning.give_back(place, learning.named(craft, "--return"), version, reason)
+    return learning.put_models(place, craft)
