@@ -1,9 +1,9 @@
 """Where configurations, files and manifests lie that a stack may go back to.
 
 `vault` keeps content by its address, sealed where it may hold secrets; `shelf` keeps what was
-captured on it; `model_shelf` keeps the bytes of models; `key` says with which key. `sum_key` keeps the key of sums that are shown.
-`loop.safe_points` and `loop.snapshots` put things here
-and ask for them.
+captured on it; `key` says with which key. `sum_key` keeps the key of sums that are shown.
+`model_shelf` keeps the bytes of models. `loop.safe_points`, `loop.snapshots` and `loop.models` put
+things here and ask for them.
 """
 
 from everup.blobs.model_shelf import ModelFolder

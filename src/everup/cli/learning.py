@@ -60,8 +60,7 @@ def train(place: Place, craft: Craft) -> int:
 
 def give_back(place: Place, craft: Craft, version: str, reason: str) -> int:
     """Have the one before serve, or this version."""
-    asked = {"version": version} if version else {}
-    found = client.change(place, "POST", f"{PATH}/{craft}/return", reason=reason, **asked)
+    found = client.change(place, "POST", f"{PATH}/{craft}/return", reason=reason, version=version)
     if place.is_json:
         put_json(found)
         return OK

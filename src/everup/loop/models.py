@@ -2,8 +2,8 @@
 
 Flows in: completed looks, a person's wish, history and failures of the journal. Flows out:
 `ModelTrained`, `ModelNotTrained` and `ModelReturned`, and the bytes of who serves. Called by
-`Control` after each look, which never waits for it: the work is done in a process of its own, at the
-lowest priority. A model that is damaged or of another make never serves: then none does.
+`Control` after each look, which never waits for it: the work is done in a process of its own, at
+the lowest priority. A model that is damaged or of another make never serves: then none does.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@
     model, result.json      the challenger, and both exams; written last
     why.txt         instead of them: why nothing can be learned
 
-Arrays are read without pickle. Both sides are of the same Everup, so nothing here is kept for later.
+Arrays are read without pickle. Both sides are of the same Everup: nothing here is kept for later.
 """
 
 from __future__ import annotations

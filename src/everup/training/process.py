@@ -80,7 +80,8 @@ class ProcessTrainer:
         command = [sys.executable, "-m", "everup.training", str(folder)]
         if self._cluster:
             command += ["--cluster", self._cluster]
-        with open(folder / "said", "w+b") as said:
+        said = await asyncio.to_thread(open, folder / "said", "w+b")
+        with said:
             worker = await asyncio.create_subprocess_exec(
                 *command,
                 stdin=asyncio.subprocess.DEVNULL,
