@@ -1,7 +1,7 @@
 """Failures of the past, as the journal has them: what a model learns from and is measured by.
 
 Flows in: the journal's incidents. Flows out: one `Failure` per incident whose root failed by
-itself. Called by `models`. What somebody wished, and what another service's failure explains, is none.
+itself. Called by `models`. What somebody wished, and what another's failure explains, is none.
 """
 
 from __future__ import annotations
