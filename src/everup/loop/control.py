@@ -302,7 +302,7 @@ class Control(ControlViews):
     def is_settled(self, service: str) -> bool:
         """Is its trouble with a person, somebody's wish, or so old that nothing will come of it?"""
         remembered = self.state.service(service)
-        if remembered.with_a_person is not None or remembered.purpose is Purpose.STOPPED:
+        if remembered.waits_for_a_person or remembered.purpose is Purpose.STOPPED:
             return True
         if self.stack.services[service].is_one_shot:
             return True

@@ -1,6 +1,6 @@
 """Foresight: the latest predictions, made anew with each sample and kept in between.
 
-Flows in: what a look saw, the ring. Flows out: Predictions, and when to look again: memory that
+Flows in: what a look saw, the ring. Flows out: Predictions, and when to look again: what
 climbs is looked at once per sample, not once per tick. Called by `assess`; `predict` is the pure
 part, this only remembers its answer.
 """
@@ -14,7 +14,7 @@ from everup.model.observation import Observation
 from everup.model.settings import Settings
 from everup.model.stack import Stack
 from everup.model.state import StackState
-from everup.predictive_monitor import predict, rising
+from everup.predictive_monitor import moving, predict
 
 
 class Foresight:
@@ -37,6 +37,6 @@ class Foresight:
         if ring.last_s != self._made_at_s:
             self._made_at_s = ring.last_s
             self.predictions = predict(stack, observation, ring, state, settings)
-            is_moving = bool(rising(ring)) or bool(self.predictions.strains)
+            is_moving = bool(moving(ring)) or bool(self.predictions.strains)
             self.again_s = ring.last_s + settings.sample_interval_s if is_moving else UNKNOWN
         return self.predictions

@@ -43,6 +43,7 @@ class Settings:
     memory_pressure_lasts_s: float = 30.0
     slow_lasts_s: float = 60.0
     strain_escalates_s: float = 300.0
+    certificate_told_s: float = 259_200.0
     recovery_most_s: float = 1800.0
     recovery_silent_most_s: float = 600.0
     # ladders

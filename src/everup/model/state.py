@@ -17,7 +17,16 @@ from everup.model.edges import KnownEdge
 from everup.model.episode import WouldDo
 from everup.model.evidence import Sighting
 from everup.model.incident import Incident
-from everup.model.kinds import FORETOLD, UNKNOWN, ActionKind, Cause, Origin, Purpose, is_known
+from everup.model.kinds import (
+    FORETOLD,
+    ONLY_TOLD,
+    UNKNOWN,
+    ActionKind,
+    Cause,
+    Origin,
+    Purpose,
+    is_known,
+)
 from everup.model.mitigation import Mitigated
 from everup.model.notice import Thread
 from everup.model.observation import Exit, ServiceObservation
@@ -214,7 +223,14 @@ class ServiceState:
         """Has a person got this trouble? Whoever was told of a leak wants a crash healed still."""
         if self.with_a_person is None:
             return False
+        if self.escalated_cause in ONLY_TOLD:
+            return cause is self.escalated_cause
         return self.escalated_cause not in FORETOLD or cause in FORETOLD
+
+    @property
+    def waits_for_a_person(self) -> bool:
+        """Has a person got more of it than a date to keep?"""
+        return self.with_a_person is not None and self.escalated_cause not in ONLY_TOLD
 
     @property
     def is_cut_off(self) -> bool:

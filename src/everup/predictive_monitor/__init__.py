@@ -4,7 +4,8 @@
 What hurts whom is `dependency_monitor`'s.
 """
 
-from everup.predictive_monitor.predict import Past, predict, rising
+from everup.predictive_monitor.limits import COMES, has_come
+from everup.predictive_monitor.predict import Past, moving, predict
 from everup.predictive_monitor.score import score
 
-__all__ = ["Past", "predict", "rising", "score"]
+__all__ = ["COMES", "Past", "has_come", "moving", "predict", "score"]

@@ -35,6 +35,9 @@ class Descriptors(NamedTuple):
         return self.count / self.most if self.most > 0 else UNKNOWN
 
 
+NOT_COUNTED = Descriptors()
+
+
 def fullest(root: str, pids: Iterable[int]) -> Descriptors:
     """Of the process that is nearest to its limit; unknown where none may be looked at."""
     worst = Descriptors()

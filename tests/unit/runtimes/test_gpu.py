@@ -30,30 +30,28 @@ class Library:
         self.waits.set()
         self.inits = 0
 
-    def nvmlInit_v2(self) -> int:  # noqa: N802 - the library's own name
+    def nvmlInit_v2(self) -> int:
         self.inits += 1
         return self._code("init")
 
-    def nvmlDeviceGetCount_v2(self, count: Any) -> int:  # noqa: N802
+    def nvmlDeviceGetCount_v2(self, count: Any) -> int:
         self.waits.wait(5.0)
         count._obj.value = 2
         return self._code("count")
 
-    def nvmlDeviceGetHandleByIndex_v2(self, index: int, handle: Any) -> int:  # noqa: N802
+    def nvmlDeviceGetHandleByIndex_v2(self, index: int, handle: Any) -> int:
         handle._obj.value = index + 1
         return self._code(f"handle{index}")
 
-    def nvmlDeviceGetMemoryInfo(self, handle: Any, memory: Any) -> int:  # noqa: N802
+    def nvmlDeviceGetMemoryInfo(self, handle: Any, memory: Any) -> int:
         memory._obj.total, memory._obj.used = 1000 * MIB, handle.value * 250 * MIB
         return self._code("memory")
 
-    def nvmlDeviceGetUtilizationRates(self, handle: Any, rates: Any) -> int:  # noqa: N802
+    def nvmlDeviceGetUtilizationRates(self, handle: Any, rates: Any) -> int:
         rates._obj.gpu = 10 * handle.value
         return self._code("rates")
 
-    def nvmlDeviceGetComputeRunningProcesses_v2(  # noqa: N802
-        self, handle: Any, count: Any, rows: Any
-    ) -> int:
+    def nvmlDeviceGetComputeRunningProcesses_v2(self, handle: Any, count: Any, rows: Any) -> int:
         given = {1: [(100, 50 * MIB), (200, 2**64 - 1)], 2: [(100, 300 * MIB)]}[handle.value]
         count._obj.value = len(given)
         for place, (pid, used) in enumerate(given):

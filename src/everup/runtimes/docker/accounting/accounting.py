@@ -163,9 +163,7 @@ class Accounting:
         }
 
 
-def _usage(
-    look: _Look, network_of: MainProcess | None, accept_queue: float, doors: Doors
-) -> Usage:
+def _usage(look: _Look, network_of: MainProcess | None, accept_queue: float, doors: Doors) -> Usage:
     process, figures = look.process, look.figures
     traffic = Traffic() if network_of is None else network_of.traffic()
     io_bytes, waited_s = figures.io_bytes, UNKNOWN
