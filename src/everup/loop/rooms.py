@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from everup.loop.habits import Habits
 from everup.loop.herald import Herald
 from everup.loop.history_ring import HistoryRing
 from everup.loop.ports import Clock, Heartbeat, History, Log, Notifier
@@ -88,7 +89,7 @@ class Beside:
             interval_s=settings.sample_interval_s,
             gap_s=settings.gap_ticks * settings.tick_s,
         )
-        self._needs = needs_of(stack)
+        self._needs, self.habits = needs_of(stack), Habits(stack, settings)
         self._said: dict[str, str] = {}
 
     def take_sample(self, at_s: float, observation: Observation, own: OwnHealth) -> None:
@@ -97,6 +98,7 @@ class Beside:
             return
         seen = sample(self.ring.services, observation, own, self._needs)
         self.ring.append(at_s, seen)
+        self.habits.learn(at_s, observation, seen, self.ring)
         if self.rooms.history is not None:
             self.rooms.history.append(at_s, seen)
 

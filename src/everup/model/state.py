@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from everup.model.approval import Approval
+from everup.model.baseline import BaselineKept
 from everup.model.breaker import Turn
 from everup.model.decision import Expectation, Step
 from everup.model.edges import KnownEdge
@@ -249,6 +250,14 @@ class ServiceState:
 
 
 @dataclass(frozen=True, slots=True)
+class BaselineOf:
+    """What was usual of a service when it was last kept."""
+
+    at_s: float
+    kept: tuple[BaselineKept, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class StackState:
     """All that the journal says is true now."""
 
@@ -275,6 +284,8 @@ class StackState:
     """Service → target → what was seen and learned of that edge, bounded."""
     mitigated: Mapping[str, Mitigated] = field(default_factory=dict)
     """Action id → a mitigation that is in force, oldest first, bounded."""
+    baselines: Mapping[str, BaselineOf] = field(default_factory=dict)
+    """Service → what is usual of it, as it was last kept; bounded."""
 
     def service(self, name: str) -> ServiceState:
         """An empty memory for a service never heard of."""

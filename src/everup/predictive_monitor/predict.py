@@ -14,13 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
 
 import numpy as np
 
 from everup.model.assessment import Prediction, Predictions, Strain, Trend
 from everup.model.disk import fullest
-from everup.model.history import FloatArray, Signal, TimeArray
+from everup.model.history import Signal
 from everup.model.kinds import UNKNOWN, Cause, InstanceState, is_known
 from everup.model.observation import InstanceObservation, Observation
 from everup.model.settings import Settings
@@ -28,11 +27,12 @@ from everup.model.stack import FREE_SPACE_HOOK, ServiceSpec, Stack
 from everup.model.state import StackState
 from everup.predictive_monitor.certificates import certificates
 from everup.predictive_monitor.limits import LIMITS, Limit, amounts, level
+from everup.predictive_monitor.past import Past
 from everup.predictive_monitor.prior import MODEL_VERSION, PRIOR_MOST, prior
 from everup.predictive_monitor.strains import SLOW_SHARE, lasting_since, usual_of
 from everup.predictive_monitor.trend import Climb, climb
 
-__all__ = ["MODEL_VERSION", "PRIOR_MOST", "Past", "moving", "predict", "prior"]
+__all__ = ["MODEL_VERSION", "PRIOR_MOST", "moving", "predict", "prior"]
 
 WORTH_SAYING = 0.05
 GLANCE_RISE = 0.03
@@ -40,25 +40,6 @@ GLANCE_RISE = 0.03
 SAME_LIMIT = 0.01
 LOOKED_AT_MOST = 100
 """Series that are taken apart in one look, the fullest first."""
-
-
-class Past(Protocol):
-    """The ring of the recent past, as far as it is read here."""
-
-    @property
-    def services(self) -> tuple[str, ...]:
-        """In the order of the matrix."""
-        ...
-
-    def matrix(self, signal: Signal) -> tuple[TimeArray, FloatArray]:
-        """Times, and values as `[time, service]`."""
-        ...
-
-    def series(
-        self, service: str, signal: Signal, *, since_s: float = ...
-    ) -> tuple[TimeArray, FloatArray]:
-        """Times and values of one service."""
-        ...
 
 
 def predict(

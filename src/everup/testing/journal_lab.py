@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from everup.loop.ports import Journal
 from everup.model import entries as e
 from everup.model.approval import ApprovalState
+from everup.model.baseline import BaselineKept
 from everup.model.breaker import BreakerState, TurnedBy
 from everup.model.decision import Expectation, Step
 from everup.model.edges import Edge, EdgeTally
@@ -167,6 +168,7 @@ def story() -> list[e.Entry]:
         ),
         e.EdgesSeen(16.9, (Edge("web", "db"), Edge("api", "db"))),
         e.EdgesLearned(16.9, "db", (EdgeTally("web", "db", 1.0, 2.5, 4.0),)),
+        e.BaselineLearned(16.9, "db", (BaselineKept("latency_s", (-4.5,), (0.25,), (120,)),)),
         e.ControllerStopped(17.0, "asked to"),
     ]
 
