@@ -13,11 +13,11 @@ from everup.loop.ports import Ids
 from everup.model import entries as e
 from everup.model.assessment import Assessment
 from everup.model.kinds import FORETOLD, ActionKind, Cause, is_known
+from everup.model.levels import COMES, has_come
 from everup.model.observation import Observation, ServiceObservation
 from everup.model.prediction import MadePrediction, PredictionEnding
 from everup.model.settings import Settings
 from everup.model.state import StackState
-from everup.predictive_monitor import COMES, has_come
 
 AT_ITS_LIMIT = 0.98
 OUTLIVES_IT = frozenset({Cause.DISK_FILLING, Cause.CERTIFICATE_EXPIRES})

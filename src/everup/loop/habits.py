@@ -63,7 +63,9 @@ class Habits:
         known = np.flatnonzero(np.isfinite(usual.value))
         services = self.baselines.services
         self._latency = {
-            services[i]: Habit(float(usual.value[i]), float(usual.spread[i]), float(usual.count[i]))
+            services[i]: Habit(
+                float(usual.value[i]), float(usual.spread[i]), float(usual.learned_from[i])
+            )
             for i in known
         }
 

@@ -5,10 +5,9 @@ What hurts whom is `dependency_monitor`'s.
 """
 
 from everup.predictive_monitor.baselines import Baselines
-from everup.predictive_monitor.limits import COMES, has_come
 from everup.predictive_monitor.past import Past
 from everup.predictive_monitor.predict import moving, predict
 from everup.predictive_monitor.score import score
 from everup.predictive_monitor.wear import Habit
 
-__all__ = ["COMES", "Baselines", "Habit", "Past", "has_come", "moving", "predict", "score"]
+__all__ = ["Baselines", "Habit", "Past", "moving", "predict", "score"]

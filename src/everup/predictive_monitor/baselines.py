@@ -57,7 +57,7 @@ class Usual(NamedTuple):
 
     value: Floats
     spread: Floats
-    count: Floats
+    learned_from: Floats
 
 
 class Seasons(Protocol):
@@ -194,7 +194,7 @@ def _logarithm(place: int, values: FloatArray) -> Floats:
     """Of what may be one; negative and unknown values are NaN."""
     seen = np.asarray(values, dtype=np.float64)
     fit = np.isfinite(seen) & (seen >= 0.0)
-    return np.log(np.where(fit, seen, np.nan) + FLOORS[place])
+    return np.asarray(np.log(np.where(fit, seen, np.nan) + FLOORS[place]))
 
 
 def _mixed(weight: Floats, of_hour: FloatArray, of_all: FloatArray) -> Floats:

@@ -21,12 +21,13 @@ from everup.model.assessment import Prediction, Predictions, Strain, Trend
 from everup.model.disk import fullest
 from everup.model.history import Signal
 from everup.model.kinds import UNKNOWN, Cause, InstanceState, is_known
+from everup.model.levels import amounts, level
 from everup.model.observation import InstanceObservation, Observation
 from everup.model.settings import Settings
 from everup.model.stack import FREE_SPACE_HOOK, ServiceSpec, Stack
 from everup.model.state import StackState
 from everup.predictive_monitor.certificates import certificates
-from everup.predictive_monitor.limits import LIMITS, Limit, amounts, level
+from everup.predictive_monitor.limits import LIMITS, Limit
 from everup.predictive_monitor.past import Past
 from everup.predictive_monitor.prior import MODEL_VERSION, PRIOR_MOST, prior
 from everup.predictive_monitor.strains import SLOW_SHARE, lasting_since, usual_of

@@ -11,8 +11,8 @@ import math
 from typing import NamedTuple
 
 from everup.model.kinds import Cause, is_known
+from everup.model.levels import level
 from everup.model.observation import InstanceObservation
-from everup.predictive_monitor.limits import level
 
 UNUSUAL_FROM, UNUSUAL_TO = 4.0, 12.0
 """Deviations from the usual logarithm: nothing below the first, all from the second on."""
@@ -33,11 +33,12 @@ THROTTLED_FROM = 0.25
 
 
 class Habit(NamedTuple):
-    """What is usual of one service at this hour: `value` in seconds, `spread` of its logarithm."""
+    """What is usual of one service at this hour: `value` in seconds, `spread` of its logarithm,
+    `learned_from` so many samples."""
 
     value: float
     spread: float
-    count: float
+    learned_from: float
 
 
 class Wear(NamedTuple):

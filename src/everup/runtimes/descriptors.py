@@ -26,13 +26,13 @@ _LIMITS_BYTES = 4096
 class Descriptors(NamedTuple):
     """Open files of one process, and how many it may have; NaN is unknown."""
 
-    count: float = UNKNOWN
+    opened: float = UNKNOWN
     most: float = UNKNOWN
 
     @property
     def ratio(self) -> float:
         """Of its limit."""
-        return self.count / self.most if self.most > 0 else UNKNOWN
+        return self.opened / self.most if self.most > 0 else UNKNOWN
 
 
 NOT_COUNTED = Descriptors()

@@ -137,7 +137,7 @@ def test_what_is_kept_comes_back_as_it_was() -> None:
         now = other.usual(LATENCY, hour * HOUR_S)
         assert now.value[1] == pytest.approx(was.value[0], rel=1e-3)
         assert now.spread[1] == pytest.approx(was.spread[0], rel=1e-2)
-        assert now.count[1] == was.count[0]
+        assert now.learned_from[1] == was.learned_from[0]
         assert np.isnan(now.value[2])
 
 

@@ -17,12 +17,13 @@ from everup.model.decision import HOOK, Allowed, Check, Escalate, Hold, Proposal
 from everup.model.disk import Disk
 from everup.model.history import INDEX, SIGNALS, Signal
 from everup.model.kinds import FORETOLD, LEAKS, ActionKind, Cause, Origin
+from everup.model.levels import has_come, level
 from everup.model.observation import InstanceObservation, Observation
 from everup.model.resources import Resources
 from everup.model.stack import FREE_SPACE_HOOK, HookSpec, ServiceSpec, Stack
 from everup.model.state import PastAction, ServiceState, StackState
-from everup.predictive_monitor import has_come, predict, score
-from everup.predictive_monitor.limits import LIMITS, level
+from everup.predictive_monitor import predict, score
+from everup.predictive_monitor.limits import LIMITS
 from everup.safety import judge
 from tests.unit.builders import NOW_S, SETTINGS, context, seen, service, settled_memory, up
 from tests.unit.builders import stack as stack_of

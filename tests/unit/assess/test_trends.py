@@ -192,7 +192,7 @@ def test_a_step_in_a_leak_begins_a_new_line(
     random = default_rng(seed)
     at = times(160)
     values = 0.2 + 0.0005 * at + jump * (at >= at[where])
-    values = values + noise * random.standard_normal(len(at))
+    values = np.asarray(values + noise * random.standard_normal(len(at)), dtype=np.float64)
     assert line_start(values) == where
     made = line((at, values))
     assert made is not None
@@ -205,12 +205,12 @@ def test_a_climb_a_stair_and_a_spike_are_no_steps(seed: int, noise: float, width
     random = default_rng(seed)
     at = times(120)
     climbs = 0.2 + 0.004 * np.arange(120) + noise * random.standard_normal(120)
-    assert line_start(climbs) == 0
+    assert line_start(np.asarray(climbs, dtype=np.float64)) == 0
     stairs = 0.1 + 0.05 * (np.arange(120) // width)
-    assert line_start(stairs) == 0
+    assert line_start(np.asarray(stairs, dtype=np.float64)) == 0
     spike = np.full(120, 0.3) + 0.001 * random.standard_normal(120)
     spike[60] = 0.9
-    assert line_start(spike) == 0
+    assert line_start(np.asarray(spike, dtype=np.float64)) == 0
     assert line_start(np.full(120, 0.5)) == line_start(at[:5]) == 0
 
 

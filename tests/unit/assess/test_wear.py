@@ -33,9 +33,9 @@ def one(
     queue: float = math.nan,
     disk: float = math.nan,
     throttled: float = math.nan,
-    number: int = 0,
+    number: float = 0,
 ) -> InstanceObservation:
-    made = up("a", number)
+    made = up("a", int(number))
     assert made.probe is not None
     resources = Resources(
         queue_most=100.0, descriptors=100.0 * descriptors, descriptors_most=100.0,

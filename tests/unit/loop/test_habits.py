@@ -59,7 +59,7 @@ def test_kept_after_a_while_then_daily_and_remembered() -> None:
     assert second.habits.latency() == {}, "before the first sample nobody asks"
     second.look(1, seen(up("a"), up("b")))
     assert set(second.habits.latency()) == {"a", "b"}
-    assert second.habits.latency()["a"].count > 2000
+    assert second.habits.latency()["a"].learned_from > 2000
     assert second.written == [], "it was kept within a day"
 
 

@@ -28,7 +28,7 @@ def test_our_own_as_the_kernel_tells_them() -> None:
     after = fullest("/proc", [os.getpid()])
     for handle in handles:
         os.close(handle)
-    assert after.count >= before.count + 40
+    assert after.opened >= before.opened + 40
     assert after.most == resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
@@ -38,11 +38,11 @@ def test_the_process_that_is_nearest_to_its_own_limit(tmp_path: Path) -> None:
     proc(tmp_path, 2, 3, "5000")
     found = fullest(str(tmp_path), [1, 2, 77])
     assert found.most == 5000.0
-    assert found.count in (3.0, float(os.stat(tmp_path / "2" / "fd").st_size), float(sizes))
+    assert found.opened in (3.0, float(os.stat(tmp_path / "2" / "fd").st_size), float(sizes))
 
 
 def test_who_may_not_be_looked_at_or_has_no_limit_is_unknown(tmp_path: Path) -> None:
     proc(tmp_path, 1, 3, "unlimited")
     assert math.isnan(fullest(str(tmp_path), [1]).ratio)
     assert math.isnan(fullest(str(tmp_path), [9]).ratio)
-    assert math.isnan(fullest(str(tmp_path), []).count)
+    assert math.isnan(fullest(str(tmp_path), []).opened)

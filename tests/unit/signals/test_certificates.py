@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from everup.model.kinds import ProbeVerdict
-from everup.model.observation import Instance, InstanceState
+from everup.model.kinds import InstanceState, ProbeVerdict
+from everup.model.observation import Instance
 from everup.model.settings import Settings
 from everup.model.stack import ProbeSpec, ServiceSpec
 from everup.signals.probes.http import certificate_ends_s

@@ -63,7 +63,7 @@ class ResourceReader:
             busy, full = of_processes(devices, pids_of(life)) if devices else (UNKNOWN, UNKNOWN)
             found[record.key] = Resources(
                 queue_most=float(heard.most) if heard.most else UNKNOWN,
-                descriptors=opened.count,
+                descriptors=opened.opened,
                 descriptors_most=opened.most,
                 connections=self._connected(record.port, heard),
                 connections_most=most.get(record.service, UNKNOWN),

@@ -186,7 +186,7 @@ def _usage(look: _Look, network_of: MainProcess | None, accept_queue: float, doo
         own_cpu_seconds=look.own_cpu_s,
         queue_most=doors.most,
         connections=doors.connections,
-        descriptors=look.opened.count,
+        descriptors=look.opened.opened,
         descriptors_most=look.opened.most,
         gpu_ratio=look.gpu[0],
         gpu_memory_ratio=look.gpu[1],
