@@ -72,7 +72,7 @@ from everup.model.entries import (
     Verified,
 )
 from everup.model.explanation import KindAnswer
-from everup.model.kinds import UNKNOWN, ActionKind, Cause, Purpose, is_known
+from everup.model.kinds import ONLY_TOLD, UNKNOWN, ActionKind, Cause, Purpose, is_known
 from everup.model.request import Answer, AnswerState, Request, Verb
 from everup.model.restore import NothingToDo, RestorePlan, RestoreRefusal, RestoreTarget
 from everup.model.safe_point import of_number_alone
@@ -86,6 +86,7 @@ SHORTEST_WAIT_S = 0.01
 ON_RUNNING = frozenset(Cause) - {
     *(Cause.CRASH, Cause.CRASH_LOOP, Cause.STOPPED_ON_PURPOSE, Cause.RECOVERING, Cause.REQUESTED),
     Cause.DISK_FULL,  # nothing is ended for it
+    *ONLY_TOLD,
 }
 
 

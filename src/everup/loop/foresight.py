@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from everup.loop.history_ring import HistoryRing
 from everup.model.assessment import Predictions
-from everup.model.kinds import UNKNOWN
+from everup.model.kinds import ONLY_TOLD, UNKNOWN
 from everup.model.observation import Observation
 from everup.model.settings import Settings
 from everup.model.stack import Stack
@@ -37,6 +37,7 @@ class Foresight:
         if ring.last_s != self._made_at_s:
             self._made_at_s = ring.last_s
             self.predictions = predict(stack, observation, ring, state, settings)
-            is_moving = bool(moving(ring)) or bool(self.predictions.strains)
+            is_strained = any(s.cause not in ONLY_TOLD for s in self.predictions.strains)
+            is_moving = bool(moving(ring)) or is_strained
             self.again_s = ring.last_s + settings.sample_interval_s if is_moving else UNKNOWN
         return self.predictions

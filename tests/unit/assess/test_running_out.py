@@ -11,17 +11,30 @@ import pytest
 from everup.automated_recovery import propose
 from everup.automated_recovery.propose import Decided
 from everup.dependency_monitor import build_graph, relate
+from everup.dependency_monitor.threat import sources_of
 from everup.loop.history_ring import HistoryRing
+from everup.loop.verify import judge_expectation
 from everup.model.assessment import Assessment, Predictions
-from everup.model.decision import HOOK, Allowed, Check, Escalate, Hold, Proposal, Refused
+from everup.model.decision import (
+    HOOK,
+    Allowed,
+    Check,
+    Escalate,
+    Expectation,
+    Hold,
+    Proposal,
+    Refused,
+    Step,
+)
 from everup.model.disk import Disk
+from everup.model.evidence import Passed, Pending, Sighting
 from everup.model.history import INDEX, SIGNALS, Signal
 from everup.model.kinds import FORETOLD, LEAKS, ActionKind, Cause, Origin
 from everup.model.levels import has_come, level
 from everup.model.observation import InstanceObservation, Observation
 from everup.model.resources import Resources
 from everup.model.stack import FREE_SPACE_HOOK, HookSpec, ServiceSpec, Stack
-from everup.model.state import PastAction, ServiceState, StackState
+from everup.model.state import InFlight, PastAction, Phase, ServiceState, StackState
 from everup.predictive_monitor import predict, score
 from everup.predictive_monitor.limits import LIMITS
 from everup.safety import judge
@@ -304,3 +317,40 @@ def test_every_limit_has_a_level_and_is_foretold() -> None:
         assert np.isnan(level(limit.cause, up("a")))
         assert limit.cause in FORETOLD
         assert has_come(limit.cause, at("a", limit.cause, 1.0), NOW_S)
+
+
+def test_a_certificate_explains_nobody_and_threatens_nobody() -> None:
+    what = stack_of(service("a"), service("b", "a"))
+    slow = np.concatenate([np.full(MANY - 15, 0.01), np.full(15, 0.9)])
+    past = ring(what, {("b", Signal.LATENCY_S): slow})
+    late = up("b")
+    assert late.probe is not None
+    late = replace(late, probe=replace(late.probe, latency_s=0.9))
+    found = assessed(what, seen(certified(DAY_S), late), past, StackState())
+    assert found.relations.findings["a"].cause is Cause.CERTIFICATE_EXPIRES
+    assert found.relations.findings["b"].cause is Cause.SLOW
+    assert found.relations.findings["b"].is_root
+    assert sources_of(found.relations, found.predictions, SETTINGS) == ("b",)
+
+
+def test_room_is_proven_by_a_sight_that_was_made_since() -> None:
+    flight = InFlight(
+        "act-1", "inc-1", "key", Origin.RECOVERY, Cause.DISK_FILLING,
+        Step(ActionKind.CACHE_CLEAR, "a"), NOW_S - 40.0, Sighting(NOW_S - 40.0),
+        Expectation("a", 90.0, window_s=10.0, disk_most=0.65), True, Phase.VERIFYING, NOW_S - 30.0,
+    )  # fmt: skip
+    what = stack_of(service("a"))
+
+    def verdict(used: float, seen_s: float) -> object:
+        one = at("a", Cause.DISK_FILLING, used)
+        assert one.instance.disk is not None
+        disk = replace(one.instance.disk, at_s=seen_s)
+        observation = seen(replace(one, instance=replace(one.instance, disk=disk)))
+        assessment = assessed(what, observation, ring(what, {}), StackState())
+        return judge_expectation(flight, observation, assessment, SETTINGS)
+
+    assert isinstance(verdict(0.6, NOW_S), Passed)
+    full, old = verdict(0.7, NOW_S), verdict(0.6, NOW_S - 35.0)
+    assert isinstance(full, Pending)
+    assert "at most 65% full, it is 70%" in full.missing
+    assert isinstance(old, Pending), "it may have been seen before the hook was run"
