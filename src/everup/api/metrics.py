@@ -18,6 +18,7 @@ from everup.api.engine import ControlView, EngineView
 from everup.api.limits import Traffic
 from everup.api.metrics_breakers import of_breakers
 from everup.api.metrics_kept import of_kept
+from everup.api.metrics_limits import of_limits
 from everup.api.metrics_mitigations import of_mitigations
 from everup.api.metrics_rooms import of_rooms
 from everup.api.routes.health import current_freezes, look_age_s
@@ -42,6 +43,7 @@ class EngineCollector(Collector):
         yield from of_kept(control)
         yield from of_breakers(control)
         yield from of_mitigations(control)
+        yield from of_limits(control)
 
 
 def create_registry(engine: EngineView, traffic: Traffic) -> CollectorRegistry:

@@ -22,7 +22,9 @@ async def assess(control: Control, look: Look) -> Look:
     """Fill in the assessment; the control's memory takes the look in."""
     control.follow_names()
     stack, settings, state = control.stack, control.settings, control.state
-    own = score(stack, look.observation, state, settings)
+    habits = control.beside.habits
+    habits.remember(state)
+    own = score(stack, look.observation, state, settings, habits.latency())
     control.beside.take_sample(look.at_s, look.observation, own)
     predictions = control.foresight.look(stack, look.observation, control.ring, state, settings)
     seen, graph = look.observation, control.graph

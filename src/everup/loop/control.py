@@ -73,7 +73,7 @@ from everup.model.entries import (
     Verified,
 )
 from everup.model.explanation import KindAnswer
-from everup.model.kinds import UNKNOWN, ActionKind, Cause, Purpose, is_known
+from everup.model.kinds import ONLY_TOLD, UNKNOWN, ActionKind, Cause, Purpose, is_known
 from everup.model.request import Answer, AnswerState, Request, Verb
 from everup.model.restore import NothingToDo, RestorePlan, RestoreRefusal, RestoreTarget
 from everup.model.safe_point import of_number_alone
@@ -87,6 +87,7 @@ SHORTEST_WAIT_S = 0.01
 ON_RUNNING = frozenset(Cause) - {
     *(Cause.CRASH, Cause.CRASH_LOOP, Cause.STOPPED_ON_PURPOSE, Cause.RECOVERING, Cause.REQUESTED),
     Cause.DISK_FULL,  # nothing is ended for it
+    *ONLY_TOLD,
 }
 
 
@@ -306,7 +307,7 @@ class Control(ControlViews):
     def is_settled(self, service: str) -> bool:
         """Is its trouble with a person, somebody's wish, or so old that nothing will come of it?"""
         remembered = self.state.service(service)
-        if remembered.with_a_person is not None or remembered.purpose is Purpose.STOPPED:
+        if remembered.waits_for_a_person or remembered.purpose is Purpose.STOPPED:
             return True
         if self.stack.services[service].is_one_shot:
             return True

@@ -14,6 +14,7 @@ from typing import Any
 from everup.loop import (
     fold_actions,
     fold_approvals,
+    fold_baselines,
     fold_breakers,
     fold_edges,
     fold_incidents,
@@ -118,7 +119,7 @@ def _came_up(state: StackState, entry: e.CameUp) -> StackState:
     known = state.service(entry.service)
     took_s = (entry.took_s,) if is_known(entry.took_s) else ()
     lives = {**without(known.lives, entry.instance), entry.instance: entry.identity}
-    for name in list(lives)[: len(lives) - LIVES_MOST]:
+    for name in list(lives)[: max(0, len(lives) - LIVES_MOST)]:
         del lives[name]
     startups_s = (*known.startups_s, *took_s)[-STARTUPS_MOST:]
     return with_service(state, entry.service, startups_s=startups_s, lives=lives)
@@ -157,6 +158,7 @@ _FOLDS: dict[type, Callable[[StackState, Any], StackState]] = {
     e.SafePointForgotten: fold_versions.forgotten,
     e.EdgesSeen: fold_edges.seen,
     e.EdgesLearned: fold_edges.learned,
+    e.BaselineLearned: fold_baselines.learned,
     e.GivenBack: fold_scaling.given_back,
     e.JournalPruned: _pruned,
     e.ProbationBegan: fold_probation.began,

@@ -1,6 +1,6 @@
 """Foresight: the latest predictions, made anew with each sample and kept in between.
 
-Flows in: what a look saw, the ring. Flows out: Predictions, and when to look again: memory that
+Flows in: what a look saw, the ring. Flows out: Predictions, and when to look again: what
 climbs is looked at once per sample, not once per tick. Called by `assess`; `predict` is the pure
 part, this only remembers its answer.
 """
@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from everup.loop.history_ring import HistoryRing
 from everup.model.assessment import Predictions
-from everup.model.kinds import UNKNOWN
+from everup.model.kinds import ONLY_TOLD, UNKNOWN
 from everup.model.learned import Craft
 from everup.model.observation import Observation
 from everup.model.settings import Settings
 from everup.model.stack import Stack
 from everup.model.state import StackState
-from everup.predictive_monitor import predict, rising
+from everup.predictive_monitor import moving, predict
 
 
 class Foresight:
@@ -42,6 +42,7 @@ class Foresight:
         if ring.last_s != self._made_at_s:
             self._made_at_s = ring.last_s
             self.predictions = predict(stack, observation, ring, state, settings)
-            is_moving = bool(rising(ring)) or bool(self.predictions.strains)
+            is_strained = any(s.cause not in ONLY_TOLD for s in self.predictions.strains)
+            is_moving = bool(moving(ring)) or is_strained
             self.again_s = ring.last_s + settings.sample_interval_s if is_moving else UNKNOWN
         return self.predictions

@@ -12,13 +12,16 @@ from dataclasses import replace
 from everup.loop.ports import Ids
 from everup.model import entries as e
 from everup.model.assessment import Assessment
-from everup.model.kinds import FORETOLD, ActionKind, is_known
-from everup.model.observation import Observation
+from everup.model.kinds import FORETOLD, ActionKind, Cause, is_known
+from everup.model.levels import COMES, has_come
+from everup.model.observation import Observation, ServiceObservation
 from everup.model.prediction import MadePrediction, PredictionEnding
 from everup.model.settings import Settings
 from everup.model.state import StackState
 
 AT_ITS_LIMIT = 0.98
+OUTLIVES_IT = frozenset({Cause.DISK_FILLING, Cause.CERTIFICATE_EXPIRES})
+"""What a restart does not end."""
 RESTARTS = frozenset({ActionKind.GRACEFUL_RESTART, ActionKind.CONTAINER_RESTART})
 LATE_SHARE = 1.0
 """An open end is waited for as long again as the likely time was away."""
@@ -84,33 +87,52 @@ def _ending(
     made: MadePrediction, assessment: Assessment, observation: Observation, state: StackState
 ) -> tuple[PredictionEnding, str] | None:
     now_s = observation.at_s
-    remembered = state.service(made.service)
-    deaths = [d for d in remembered.exits if d.at_s > made.made_at_s]
-    if any(d.is_out_of_memory for d in deaths):
-        return PredictionEnding.HIT, "it was killed for memory"
     seen = observation.services.get(made.service)
+    if come := _come(made, seen, state, now_s):
+        return come
     if seen is None:
         return PredictionEnding.AVERTED, "it is no longer declared"
-    is_there = any(i.memory_ratio >= AT_ITS_LIMIT for i in seen.instances)
-    if is_there and made.level < AT_ITS_LIMIT:  # foretold so late, only its death is a hit
-        return PredictionEnding.HIT, "its memory is at its limit"
     if made.service in state.in_flight:
         return None
-    for past in reversed(remembered.past):
-        if past.ended_at_s > made.made_at_s and past.has_happened:
-            how = "verified" if past.has_passed else "though it was not verified"
-            if past.has_passed or past.kind in RESTARTS:
-                return PredictionEnding.AVERTED, f"{past.kind} {past.action_id}, {how}"
-    if any(i.instance.started_at_s > made.made_at_s for i in seen.instances):
-        return PredictionEnding.AVERTED, "it was started anew before"
+    if averted := _averted(made, seen, state):
+        return PredictionEnding.AVERTED, averted
     latest_s = made.latest_s
     if not is_known(latest_s):
         latest_s = made.likely_s + LATE_SHARE * (made.likely_s - made.made_at_s)
-    if now_s > latest_s and assessment.predictions.of(made.service) is None:
+    if now_s > latest_s and assessment.predictions.of(made.service, {made.cause}) is None:
         return PredictionEnding.FALSE_ALARM, "it did not come, and is not foretold any more"
     if now_s > latest_s + LATE_SHARE * (latest_s - made.made_at_s):
         return PredictionEnding.FALSE_ALARM, "it has not come in twice the time"
     return None
+
+
+def _come(
+    made: MadePrediction, seen: ServiceObservation | None, state: StackState, now_s: float
+) -> tuple[PredictionEnding, str] | None:
+    """Has it come as foretold?"""
+    deaths = [d for d in state.service(made.service).exits if d.at_s > made.made_at_s]
+    is_of_memory = made.cause in (Cause.LEAK, Cause.MEMORY_PRESSURE)
+    if is_of_memory and any(d.is_out_of_memory for d in deaths):
+        return PredictionEnding.HIT, "it was killed for memory"
+    is_there = seen is not None and any(has_come(made.cause, i, now_s) for i in seen.instances)
+    if is_there and not made.level >= AT_ITS_LIMIT:  # foretold so late, only its death is a hit
+        return PredictionEnding.HIT, COMES.get(made.cause, "it has come")
+    return None
+
+
+def _averted(made: MadePrediction, seen: ServiceObservation, state: StackState) -> str:
+    """What was done in time, if anything; a restart ends nothing that outlives the process."""
+    is_its_own = made.cause not in OUTLIVES_IT
+    for past in reversed(state.service(made.service).past):
+        if not is_its_own and past.cause is not made.cause:
+            continue
+        if past.ended_at_s > made.made_at_s and past.has_happened:
+            how = "verified" if past.has_passed else "though it was not verified"
+            if past.has_passed or past.kind in RESTARTS:
+                return f"{past.kind} {past.action_id}, {how}"
+    if is_its_own and any(i.instance.started_at_s > made.made_at_s for i in seen.instances):
+        return "it was started anew before"
+    return ""
 
 
 def prediction_made(state: StackState, entry: e.PredictionMade) -> StackState:

@@ -11,10 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from everup.loop.habits import Habits
 from everup.loop.herald import Herald
 from everup.loop.history_ring import HistoryRing
 from everup.loop.ports import Clock, Heartbeat, History, Log, ModelShelf, Notifier, Trainer
-from everup.loop.sample import sample
+from everup.loop.sample import needs_of, sample
 from everup.model.assessment import OwnHealth
 from everup.model.entries import Entry
 from everup.model.history import HistoryCounts
@@ -90,14 +91,16 @@ class Beside:
             interval_s=settings.sample_interval_s,
             gap_s=settings.gap_ticks * settings.tick_s,
         )
+        self._needs, self.habits = needs_of(stack), Habits(stack, settings)
         self._said: dict[str, str] = {}
 
     def take_sample(self, at_s: float, observation: Observation, own: OwnHealth) -> None:
         """Keep what a look saw, at most once per sample interval."""
         if not self.ring.is_due(at_s):
             return
-        seen = sample(self.ring.services, observation, own)
+        seen = sample(self.ring.services, observation, own, self._needs)
         self.ring.append(at_s, seen)
+        self.habits.learn(at_s, observation, seen, self.ring)
         if self.rooms.history is not None:
             self.rooms.history.append(at_s, seen)
 

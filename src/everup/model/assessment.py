@@ -6,7 +6,7 @@ puts them together. Nothing here decides anything.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from everup.model.kinds import UNKNOWN, Cause, Condition
@@ -178,15 +178,35 @@ class Strain:
 
 
 @dataclass(frozen=True, slots=True)
+class Trend:
+    """A line towards a limit, however far away: `level` of it is used, `per_s` more each second,
+    seen since `since_s` in so many `points`. Moments as in `Prediction`: infinite is never."""
+
+    service: str
+    cause: Cause
+    level: float
+    per_s: float
+    since_s: float
+    points: int
+    earliest_s: float
+    likely_s: float
+    latest_s: float
+    instance: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Predictions:
-    """At most one prediction and one strain per service and cause."""
+    """At most one prediction, one strain and one trend per service and cause."""
 
     items: tuple[Prediction, ...] = ()
     strains: tuple[Strain, ...] = ()
+    trends: tuple[Trend, ...] = ()
 
-    def of(self, service: str) -> Prediction | None:
-        """The likeliest prediction for this service."""
-        mine = [p for p in self.items if p.service == service]
+    def of(self, service: str, causes: Collection[Cause] | None = None) -> Prediction | None:
+        """The likeliest prediction for this service; of these causes alone, if any are named."""
+        mine = [
+            p for p in self.items if p.service == service and (causes is None or p.cause in causes)
+        ]
         return max(mine, key=lambda p: p.probability, default=None)
 
 

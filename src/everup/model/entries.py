@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from everup.model.approval import ApprovalState
 from everup.model.assessment import Candidate
+from everup.model.baseline import BaselineKept
 from everup.model.decision import Expectation, Step
 from everup.model.edges import Edge, EdgeTally
 from everup.model.entries_breaker import BreakerTurned as BreakerTurned
@@ -399,6 +400,15 @@ class EdgesLearned:
 
 
 @dataclass(frozen=True, slots=True)
+class BaselineLearned:
+    """What is usual of a service at each hour, as far as was learned by now."""
+
+    at_s: float
+    service: str
+    kept: tuple[BaselineKept, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class GivenBack:
     """What was held for this scope ("" = the stack) was given back, or stays for a reason."""
 
@@ -452,6 +462,7 @@ Entry = (
     | SafePointForgotten
     | EdgesSeen
     | EdgesLearned
+    | BaselineLearned
     | GivenBack
     | JournalPruned
     | ProbationBegan

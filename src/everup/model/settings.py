@@ -43,6 +43,9 @@ class Settings:
     memory_pressure_lasts_s: float = 30.0
     slow_lasts_s: float = 60.0
     strain_escalates_s: float = 300.0
+    certificate_told_s: float = 259_200.0
+    recovery_most_s: float = 1800.0
+    recovery_silent_most_s: float = 600.0
     # train
     training_enabled: bool = True
     training_interval_s: float = 604_800.0
@@ -50,8 +53,6 @@ class Settings:
     training_days: int = 14
     training_rows_most: int = 500_000
     training_most_s: float = 1800.0
-    recovery_most_s: float = 1800.0
-    recovery_silent_most_s: float = 600.0
     # ladders
     graceful_restart_below: float = 0.4
     container_restart_below: float = 0.3

@@ -11,13 +11,23 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from everup.model.approval import Approval
+from everup.model.baseline import BaselineKept
 from everup.model.breaker import Turn
 from everup.model.decision import Expectation, Step
 from everup.model.edges import KnownEdge
 from everup.model.episode import WouldDo
 from everup.model.evidence import Sighting
 from everup.model.incident import Incident
-from everup.model.kinds import FORETOLD, UNKNOWN, ActionKind, Cause, Origin, Purpose, is_known
+from everup.model.kinds import (
+    FORETOLD,
+    ONLY_TOLD,
+    UNKNOWN,
+    ActionKind,
+    Cause,
+    Origin,
+    Purpose,
+    is_known,
+)
 from everup.model.learned import Craft, ModelCard, NotTrained, Standing
 from everup.model.mitigation import Mitigated
 from everup.model.notice import Thread
@@ -215,7 +225,14 @@ class ServiceState:
         """Has a person got this trouble? Whoever was told of a leak wants a crash healed still."""
         if self.with_a_person is None:
             return False
+        if self.escalated_cause in ONLY_TOLD:
+            return cause is self.escalated_cause
         return self.escalated_cause not in FORETOLD or cause in FORETOLD
+
+    @property
+    def waits_for_a_person(self) -> bool:
+        """Has a person got more of it than a date to keep?"""
+        return self.with_a_person is not None and self.escalated_cause not in ONLY_TOLD
 
     @property
     def is_cut_off(self) -> bool:
@@ -231,6 +248,14 @@ class ServiceState:
     def is_wanted(self) -> bool:
         """Should it run, as far as is remembered, and may it be started without asking anybody?"""
         return self.purpose is Purpose.RUN and not self.is_with_a_person_for(Cause.CRASH)
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineOf:
+    """What was usual of a service when it was last kept."""
+
+    at_s: float
+    kept: tuple[BaselineKept, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +289,8 @@ class StackState:
     """By craft, oldest first, bounded."""
     not_trained: Mapping[str, NotTrained] = field(default_factory=dict)
     """By craft: the latest attempt, while none has succeeded since."""
+    baselines: Mapping[str, BaselineOf] = field(default_factory=dict)
+    """Service → what is usual of it, as it was last kept; bounded."""
 
     def service(self, name: str) -> ServiceState:
         """An empty memory for a service never heard of."""

@@ -4,7 +4,10 @@
 What hurts whom is `dependency_monitor`'s.
 """
 
-from everup.predictive_monitor.predict import Past, predict, rising
+from everup.predictive_monitor.baselines import Baselines
+from everup.predictive_monitor.past import Past
+from everup.predictive_monitor.predict import moving, predict
 from everup.predictive_monitor.score import score
+from everup.predictive_monitor.wear import Habit
 
-__all__ = ["Past", "predict", "rising", "score"]
+__all__ = ["Baselines", "Habit", "Past", "moving", "predict", "score"]

@@ -6,22 +6,25 @@ interval, and where the line stands now; None when nothing steadily climbs. Call
 Theil-Sen slope, with the interval that Sen derived from Kendall's variance. That interval takes
 samples as independent, which memory is not; so a line counts only when it also climbs in every
 quarter of its time, which chance walks seldom do. The longest stretch up to now that fits is taken:
-a leak that begins late is not watered down by the calm before it, and a step is no line at all. It
-must also stand clearly above all that came before: noise that wanders comes back, a leak does not.
+a leak that begins late is not watered down by the calm before it, and a step is no line at all:
+after one a new line begins (`steps`). It must also stand clearly above all that came before: noise
+that wanders comes back, a leak does not.
 
 A saw-tooth is no leak. What falls by itself is judged by its troughs: their floor must climb, and
-the limit is met by the peaks above it. Fails: a first long climb before the very first fall looks
-like a leak, because nobody has seen it fall yet; `predict` therefore doubts low levels.
+the limit is met by the peaks above it. Where it fell too seldom to tell, nothing is said. Fails: a
+first long climb before the very first fall looks like a leak, because nobody has seen it fall yet;
+`prior` therefore doubts low levels.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+
+from everup.predictive_monitor.steps import line_start, noise_of
 
 Floats = NDArray[np.float64]
 
@@ -72,10 +75,13 @@ def climb(times: Floats, values: Floats, *, span_least_s: float) -> Climb | None
     falls = _falls(values)
     if len(falls):
         return _of_troughs(times, values, falls, span_least_s)
-    return _longest(times, values, span_least_s)
+    stepped = line_start(values)
+    return _longest(times[stepped:], values[stepped:], span_least_s)
 
 
 def _longest(times: Floats, values: Floats, span_least_s: float) -> Climb | None:
+    if len(times) < POINTS_LEAST:
+        return None
     for share in STRETCHES:
         since_s = times[-1] - share * (times[-1] - times[0])
         recent = times >= since_s
@@ -100,23 +106,20 @@ def _of_troughs(
 ) -> Climb | None:
     """The floor between the falls. Too few of them say nothing: what has fallen by itself may do so
     again."""
+    if len(falls) < TROUGHS_LEAST - 1:
+        return None
     edges = [0, *(int(f) + 1 for f in falls), len(values)]
     parts = [slice(a, b) for a, b in pairwise(edges) if b > a]
     lows = [p.start + int(np.argmin(values[p])) for p in parts]
     peaks = np.array([float(np.max(values[p])) for p in parts])
-    if len(parts) >= TROUGHS_LEAST:
-        # The first stretch began somewhere, and the latest has not fallen yet: no troughs of theirs
-        at = np.array(lows[1:])
-        found = _line(times[at], values[at], quarters=2)
-        if found is None or found.span_s < span_least_s:
-            return None
-        headway = float(np.median(peaks[1:] - values[at]))
-        level = found.level + found.per_s * float(times[-1] - times[at[-1]])
-        return Climb(
-            level, found.per_s, found.per_s_least, found.per_s_most, found.span_s, found.points,
-            headway, found.late_ratio, found.steadiness,
-        )  # fmt: skip
-    return None
+    # The first stretch began somewhere, and the latest has not fallen yet: no troughs of theirs
+    at = np.array(lows[1:])
+    found = _line(times[at], values[at], quarters=2)
+    if found is None or found.span_s < span_least_s:
+        return None
+    headway = float(np.median(peaks[1:] - values[at]))
+    level = found.level + found.per_s * float(times[-1] - times[at[-1]])
+    return replace(found, level=level, headway=headway)
 
 
 def _falls(values: Floats) -> NDArray[np.intp]:
@@ -125,7 +128,7 @@ def _falls(values: Floats) -> NDArray[np.intp]:
     Neighbours are one fall. One that takes back little of its climb is noise, and ends none.
     """
     spread = float(np.max(values) - np.min(values))
-    least = max(FALL_IN_NOISE * _noise(values), FALL_SHARE * spread)
+    least = max(FALL_IN_NOISE * noise_of(values), FALL_SHARE * spread)
     if spread <= 0.0 or least <= 0.0:
         return np.empty(0, dtype=np.intp)
     steps = np.flatnonzero(values[:-1] - values[1:] > least)
@@ -139,15 +142,6 @@ def _falls(values: Floats) -> NDArray[np.intp]:
             real.append(at)
             begin = at + 1
     return np.array(real, dtype=np.intp)
-
-
-def _noise(values: Floats) -> float:
-    """Of one sample, from how the steps between them differ: a slope does not count as noise."""
-    if len(values) < 4:
-        return 0.0
-    bends = values[2:] - 2.0 * values[1:-1] + values[:-2]
-    spread = float(np.median(np.abs(bends - np.median(bends))))
-    return 1.4826 * spread / math.sqrt(6.0)
 
 
 def _thinned(times: Floats, values: Floats) -> tuple[Floats, Floats]:

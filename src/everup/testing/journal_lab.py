@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from everup.loop.ports import Journal
 from everup.model import entries as e
 from everup.model.approval import ApprovalState
+from everup.model.baseline import BaselineKept
 from everup.model.breaker import BreakerState, TurnedBy
 from everup.model.decision import Expectation, Step
 from everup.model.edges import Edge, EdgeTally
@@ -150,7 +151,7 @@ def story() -> list[e.Entry]:
         e.ProbationEnded(16.6, "db", ProbationEnding.SAFE_POINT, "well", ("0.1 s",), 16.4),
         e.SafePointForgotten(16.7, "db", "sha256:a+1", "a newer one is there"),
         e.PredictionMade(
-            16.1, "pre-1", "db", Cause.LEAK, 0.8, 300.0, 400.0, ("it climbs",), "trend-prior-1"
+            16.1, "pre-1", "db", Cause.LEAK, 0.8, 300.0, 400.0, ("it climbs",), "trend-prior-2"
         ),
         e.PredictionSettled(16.4, "pre-1", "db", Cause.LEAK, PredictionEnding.AVERTED, "came true"),
         e.JournalPruned(16.5, 4, "hash", "digest"),
@@ -169,6 +170,7 @@ def story() -> list[e.Entry]:
         e.EdgesSeen(16.9, (Edge("web", "db"), Edge("api", "db"))),
         e.EdgesLearned(16.9, "db", (EdgeTally("web", "db", 1.0, 2.5, 4.0),)),
         *_models(),
+        e.BaselineLearned(16.9, "db", (BaselineKept("latency_s", (-4.5,), (0.25,), (120,)),)),
         e.ControllerStopped(17.0, "asked to"),
     ]
 

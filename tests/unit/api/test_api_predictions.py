@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from fastapi.testclient import TestClient
 
-from everup.model.assessment import Prediction, Predictions
+from everup.model.assessment import Prediction, Predictions, Trend
 from everup.model.kinds import Cause
 from everup.model.prediction import MadePrediction, PredictionEnding
 from everup.model.state import StackState
@@ -20,15 +20,16 @@ LEAK = Prediction(
     400.0,
     500.0,
     ("memory climbs",),
-    "trend-prior-1",
+    "trend-prior-2",
     110.0,
     NAN,
     900.0,
     0.7,
 )
 MADE = MadePrediction(
-    "pre-1", "api", Cause.LEAK, 0.8, 110.0, 400.0, 500.0, NAN, ("memory climbs",), "trend-prior-1"
+    "pre-1", "api", Cause.LEAK, 0.8, 110.0, 400.0, 500.0, NAN, ("memory climbs",), "trend-prior-2"
 )
+TREND = Trend("api", Cause.DISK_FILLING, 0.4, 1e-6, 50.0, 80, 9e5, 1e6, float("inf"), "api-0")
 OLD = replace(MADE, id="pre-0", ending=PredictionEnding.AVERTED, settled_at_s=90.0)
 
 
@@ -36,7 +37,7 @@ def foretold(engine: FakeEngine) -> None:
     look = engine.control.look
     assert look is not None
     engine.control.look = replace(
-        look, assessment=replace(look.assessment, predictions=Predictions((LEAK,)))
+        look, assessment=replace(look.assessment, predictions=Predictions((LEAK,), (), (TREND,)))
     )
     engine.control.state = StackState(predictions={"api": MADE}, past_predictions=(OLD,))
 
@@ -52,8 +53,10 @@ def test_it_says_what_when_why_and_by_what(client: TestClient, engine: FakeEngin
     (item,) = body["predictions"]
     assert (item["cause"], item["probability"], item["likely_s"]) == ("leak", 0.8, 500.0)
     assert item["latest_s"] is None, "perhaps never"
-    assert item["model_version"] == "trend-prior-1"
+    assert item["model_version"] == "trend-prior-2"
     assert item["is_acted_upon"] is True
+    (trend,) = body["trends"]
+    assert (trend["cause"], trend["likely_s"], trend["latest_s"]) == ("disk_filling", 1e6, None)
     assert [(m["id"], m["ending"]) for m in body["made"]] == [
         ("pre-1", "open"),
         ("pre-0", "averted"),
@@ -64,5 +67,5 @@ def test_one_service_alone(client: TestClient, engine: FakeEngine) -> None:
     foretold(engine)
     assert client.get("/predictions").json()["predictions"] != []
     quiet = client.get("/predictions/quiet").json()
-    assert (quiet["predictions"], quiet["made"]) == ([], [])
+    assert (quiet["predictions"], quiet["made"], quiet["trends"]) == ([], [], [])
     assert client.get("/predictions/nobody").status_code == 404

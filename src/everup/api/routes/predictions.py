@@ -10,8 +10,9 @@ from everup.api.shapes.predictions import (
     MadePredictionShape,
     PredictionShape,
     PredictionsShape,
+    TrendShape,
 )
-from everup.model.assessment import Prediction
+from everup.model.assessment import Prediction, Predictions
 from everup.model.kinds import UNKNOWN
 
 router = APIRouter(prefix="/predictions", tags=["predictions"])
@@ -32,7 +33,8 @@ async def prediction(control: Control, service: ServiceInPath) -> PredictionsSha
 
 def _shape(control: ControlView, only: str | None) -> PredictionsShape:
     look, state = control.look, control.state
-    items = () if look is None else look.assessment.predictions.items
+    found = Predictions() if look is None else look.assessment.predictions
+    items, trends = found.items, sorted(found.trends, key=lambda trend: trend.likely_s)
     made = [*reversed(tuple(state.predictions.values())), *reversed(state.past_predictions)]
     return PredictionsShape(
         at_s=UNKNOWN if look is None else look.at_s,
@@ -42,6 +44,7 @@ def _shape(control: ControlView, only: str | None) -> PredictionsShape:
             if only in (None, item.service)
         ],
         made=[MadePredictionShape.model_validate(m) for m in made if only in (None, m.service)],
+        trends=[TrendShape.model_validate(t) for t in trends if only in (None, t.service)],
     )
 
 

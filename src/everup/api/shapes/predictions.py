@@ -26,6 +26,21 @@ class PredictionShape(Shape):
     is_acted_upon: bool = Field(description="likely enough to be written down and acted upon")
 
 
+class TrendShape(Shape):
+    """A line towards a limit, however far away. Moments that are null: perhaps never."""
+
+    service: str
+    cause: Cause
+    level: Known = Field(description="where the signal stands now, as a share of its limit")
+    per_s: Known = Field(description="how much of its limit more in each second")
+    since_s: Known
+    points: int = Field(description="so many samples make the line")
+    earliest_s: Known
+    likely_s: Known
+    latest_s: Known
+    instance: str
+
+
 class MadePredictionShape(Shape):
     """One that was written down, and its ending."""
 
@@ -48,8 +63,10 @@ class MadePredictionShape(Shape):
 
 class PredictionsShape(Shape):
     """The latest look's predictions, the likeliest first; then those that were written down, open
-    ones first, the newest first. `at_s` null: there was no look yet."""
+    ones first, the newest first; then the lines that were drawn, the nearest end first. `at_s`
+    null: there was no look yet."""
 
     at_s: Known
     predictions: list[PredictionShape]
     made: list[MadePredictionShape]
+    trends: list[TrendShape]
