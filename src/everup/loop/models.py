@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from everup.loop.failures import failures_since
+from everup.loop.past_failures import failures_since
 from everup.loop.schedule import is_rest
 from everup.model.entries import Entry, ModelNotTrained, ModelReturned, ModelTrained
 from everup.model.errors import Damaged, EverupError, GiveUp, TryAgain
