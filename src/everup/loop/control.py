@@ -14,6 +14,7 @@ from functools import partial
 
 from everup.dependency_monitor import Closures, build_graph
 from everup.loop import approvals, comparing, why_not, wishes
+from everup.loop.accounting import Accounting
 from everup.loop.aside import KeepAside
 from everup.loop.book import Book
 from everup.loop.breakers import Breakers
@@ -133,6 +134,7 @@ class Control(ControlViews):
         self._upkeep = Upkeep()
         self.foresight, self.counts_seen, self.edges = Foresight(), Counts(), Edges(runtime)
         self.probations, self.shown = Probations(), ShownToPeople()
+        self.accounting = Accounting(stack, settings)
         shelf = shelf or NoShelf()
         self.snapshots = Snapshots(self, shelf, own_files)
         self.safe_points = SafePoints(shelf, self.snapshots.captured)

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from everup.loop import (
+    fold_accuracy,
     fold_actions,
     fold_approvals,
     fold_breakers,
@@ -168,6 +169,8 @@ _FOLDS: dict[type, Callable[[StackState, Any], StackState]] = {
     e.SnapshotForgotten: fold_snapshots.forgotten,
     e.SnapshotVerified: fold_snapshots.verified,
     e.BreakerTurned: fold_breakers.turned,
+    e.FailureMet: fold_accuracy.failed,
+    e.ForecastsSettled: fold_accuracy.forecasts,
 }
 
 assert set(_FOLDS) == set(e.ENTRY_TYPES.values()), "every entry has its fold"

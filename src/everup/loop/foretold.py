@@ -1,16 +1,19 @@
 """The life of predictions that were made: written once, settled when the future has come. Pure.
 
 Flows in: assessment, state, time. Flows out: PredictionMade and PredictionSettled entries, and
-their folds. Called by `decide` and by `fold`. One per service at a time. Only the ending is kept;
-counting how often a model was right is left to others.
+their folds. Called by `accounts` and by `fold`. One per service at a time. Counting how often they
+were right is left to `predictive_monitor.accuracy`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+from everup.loop import fold_accuracy
 from everup.loop.ports import Ids
 from everup.model import entries as e
+from everup.model.accuracy import Failure
 from everup.model.assessment import Assessment
 from everup.model.kinds import FORETOLD, ActionKind, is_known
 from everup.model.observation import Observation
@@ -32,12 +35,14 @@ def follow_predictions(
     state: StackState,
     settings: Settings,
     ids: Ids,
+    failures: Sequence[Failure] = (),
 ) -> list[e.Entry]:
-    """Entries for what was foretold in this look, and for what has been decided since."""
+    """Entries for what was foretold in this look, and for what has been decided since. `failures`:
+    of this look, those that were left out too."""
     now_s = observation.at_s
     found: list[e.Entry] = []
     for made in state.predictions.values():
-        ending = _ending(made, assessment, observation, state)
+        ending = _by_failure(made, failures) or _ending(made, assessment, observation, state)
         if ending is not None:
             how, reason = ending
             found.append(e.PredictionSettled(now_s, made.id, made.service, made.cause, how, reason))
@@ -80,6 +85,18 @@ def _has_come(service: str, state: StackState, now_s: float, settings: Settings)
     )
 
 
+def _by_failure(
+    made: MadePrediction, failures: Sequence[Failure]
+) -> tuple[PredictionEnding, str] | None:
+    """It said that the service would fail, whatever the service then failed of."""
+    for failure in failures:
+        if failure.service == made.service and failure.at_s > made.made_at_s:
+            if failure.left_out:
+                return PredictionEnding.VOID, f"it failed ({failure.cause}), but {failure.left_out}"
+            return PredictionEnding.HIT, f"it failed: {failure.cause}"
+    return None
+
+
 def _ending(
     made: MadePrediction, assessment: Assessment, observation: Observation, state: StackState
 ) -> tuple[PredictionEnding, str] | None:
@@ -90,7 +107,7 @@ def _ending(
         return PredictionEnding.HIT, "it was killed for memory"
     seen = observation.services.get(made.service)
     if seen is None:
-        return PredictionEnding.AVERTED, "it is no longer declared"
+        return PredictionEnding.VOID, "it is no longer declared"
     is_there = any(i.memory_ratio >= AT_ITS_LIMIT for i in seen.instances)
     if is_there and made.level < AT_ITS_LIMIT:  # foretold so late, only its death is a hit
         return PredictionEnding.HIT, "its memory is at its limit"
@@ -115,7 +132,12 @@ def _ending(
 
 def prediction_made(state: StackState, entry: e.PredictionMade) -> StackState:
     """Open until it is settled."""
-    made = MadePrediction(
+    return replace(state, predictions={**state.predictions, entry.service: as_made(entry)})
+
+
+def as_made(entry: e.PredictionMade) -> MadePrediction:
+    """What the entry says, still open."""
+    return MadePrediction(
         entry.prediction_id,
         entry.service,
         entry.cause,
@@ -129,7 +151,6 @@ def prediction_made(state: StackState, entry: e.PredictionMade) -> StackState:
         entry.horizon_s,
         entry.level,
     )
-    return replace(state, predictions={**state.predictions, entry.service: made})
 
 
 def prediction_settled(state: StackState, entry: e.PredictionSettled) -> StackState:
@@ -140,4 +161,5 @@ def prediction_settled(state: StackState, entry: e.PredictionSettled) -> StackSt
     settled = replace(made, ending=entry.ending, settled_at_s=entry.at_s, reason=entry.reason)
     left = {name: other for name, other in state.predictions.items() if name != entry.service}
     past = (*state.past_predictions, settled)[-PAST_PREDICTIONS_MOST:]
-    return replace(state, predictions=left, past_predictions=past)
+    after = replace(state, predictions=left, past_predictions=past)
+    return fold_accuracy.settled(after, made.cause, entry.ending)

@@ -13,6 +13,8 @@ from everup.model.approval import ApprovalState
 from everup.model.assessment import Candidate
 from everup.model.decision import Expectation, Step
 from everup.model.edges import Edge, EdgeTally
+from everup.model.entries_accuracy import FailureMet as FailureMet
+from everup.model.entries_accuracy import ForecastsSettled as ForecastsSettled
 from everup.model.entries_breaker import BreakerTurned as BreakerTurned
 from everup.model.entries_restore import RestoreBegan as RestoreBegan
 from everup.model.entries_restore import RestoreEnded as RestoreEnded
@@ -461,6 +463,8 @@ Entry = (
     | SnapshotForgotten
     | SnapshotVerified
     | BreakerTurned
+    | FailureMet
+    | ForecastsSettled
 )
 
 ENTRY_TYPES: Mapping[str, type[Entry]] = {cls.__name__: cls for cls in Entry.__args__}

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from everup.loop.ports import Journal
 from everup.model import entries as e
+from everup.model.accuracy import Failure, ForecastTally, SignalBefore
 from everup.model.approval import ApprovalState
 from everup.model.breaker import BreakerState, TurnedBy
 from everup.model.decision import Expectation, Step
@@ -165,6 +166,16 @@ def story() -> list[e.Entry]:
             *(16.9, "web", "db", BreakerState.OPEN, 1, "5 calls in a row failed", TurnedBy.CALLS),
             until_s=47.5,
         ),
+        e.FailureMet(
+            16.9,
+            "db",
+            Failure(
+                *(16.8, "db", Cause.CRASH, "inc-1", "pre-1", 300.0, 0.8, 600.0),
+                (SignalBefore("memory_ratio", 0.4, 0.97, UNKNOWN, 0.97),),
+                ("memory",),
+            ),
+        ),
+        e.ForecastsSettled(16.9, (ForecastTally("db", 7, 2, 1, 1.5, 0.5),), 1),
         e.EdgesSeen(16.9, (Edge("web", "db"), Edge("api", "db"))),
         e.EdgesLearned(16.9, "db", (EdgeTally("web", "db", 1.0, 2.5, 4.0),)),
         e.ControllerStopped(17.0, "asked to"),

@@ -53,3 +53,4 @@ class PredictionsShape(Shape):
     at_s: Known
     predictions: list[PredictionShape]
     made: list[MadePredictionShape]
+    next_before: str | None = Field(default=None, description="`before` of the next page of `made`")
