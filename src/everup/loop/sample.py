@@ -22,20 +22,21 @@ def sample(services: Sequence[str], observation: Observation, own: OwnHealth) ->
     rows = []
     for name in services:
         seen = observation.services.get(name)
-        values = NOTHING if seen is None or not seen.is_known else _values(seen.instances)
+        is_seen = seen is not None and seen.is_known
+        values = _values(seen.instances, observation.at_s) if seen and is_seen else NOTHING
         rows.append((own.score(name), *values))
     found = np.array(rows, dtype=np.float32).reshape(len(services), len(SIGNALS)).T.copy()
     found.setflags(write=False)
     return found
 
 
-def _values(instances: Sequence[InstanceObservation]) -> tuple[float, ...]:
+def _values(instances: Sequence[InstanceObservation], at_s: float) -> tuple[float, ...]:
     """All signals but the score, in their order, in one pass: there may be thousands of services.
 
     A comparison with NaN is false, which is what leaves the unknown out.
     """
     cpu, cpus, up, probed, passing = 0.0, 0, 0, 0, 0
-    ratio = size = latency_s = errors = -1.0
+    ratio = size = latency_s = errors = started_s = -1.0
     for one in instances:
         if one.instance.state is not InstanceState.RUNNING:
             continue
@@ -45,6 +46,8 @@ def _values(instances: Sequence[InstanceObservation]) -> tuple[float, ...]:
             cpus += 1
         if one.memory_ratio > ratio:
             ratio = one.memory_ratio
+        if one.instance.started_at_s > started_s:
+            started_s = one.instance.started_at_s
         if one.instance.memory_bytes > size:
             size = one.instance.memory_bytes
         probe = one.probe
@@ -64,4 +67,5 @@ def _values(instances: Sequence[InstanceObservation]) -> tuple[float, ...]:
         errors if errors >= 0.0 else UNKNOWN,
         passing / probed if probed else UNKNOWN,
         float(up),
+        at_s - started_s if started_s >= 0.0 else UNKNOWN,
     )

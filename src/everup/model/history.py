@@ -31,6 +31,7 @@ class Signal(StrEnum):
     ERROR_RATIO = "error_ratio"  # of the latest probes, the worst one
     PROBE_OK = "probe_ok"  # share of the probed ones that pass
     INSTANCES_UP = "instances_up"  # how many run
+    AGE_S = "age_s"  # since the latest start of one that runs
 
 
 SIGNALS: tuple[Signal, ...] = tuple(Signal)

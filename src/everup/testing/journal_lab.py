@@ -166,6 +166,15 @@ def story() -> list[e.Entry]:
             *(16.9, "web", "db", BreakerState.OPEN, 1, "5 calls in a row failed", TurnedBy.CALLS),
             until_s=47.5,
         ),
+        *_accounts(),
+        e.EdgesSeen(16.9, (Edge("web", "db"), Edge("api", "db"))),
+        e.EdgesLearned(16.9, "db", (EdgeTally("web", "db", 1.0, 2.5, 4.0),)),
+        e.ControllerStopped(17.0, "asked to"),
+    ]
+
+
+def _accounts() -> list[e.Entry]:
+    return [
         e.FailureMet(
             16.9,
             "db",
@@ -176,9 +185,6 @@ def story() -> list[e.Entry]:
             ),
         ),
         e.ForecastsSettled(16.9, (ForecastTally("db", 7, 2, 1, 1.5, 0.5),), 1),
-        e.EdgesSeen(16.9, (Edge("web", "db"), Edge("api", "db"))),
-        e.EdgesLearned(16.9, "db", (EdgeTally("web", "db", 1.0, 2.5, 4.0),)),
-        e.ControllerStopped(17.0, "asked to"),
     ]
 
 
