@@ -7,8 +7,7 @@ predictions, the gate's answers) are left out: a replay makes its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 
 from everup.model import entries as e
 from everup.model.entries import Entry
@@ -46,9 +45,9 @@ class Facts:
         self._next = 0
         self.fault = ""
 
-    def until(self, at_s: float, incidents: Mapping[str, str]) -> Iterator[Entry]:
-        """Those that the look at this moment knew. `incidents`: service → the replay's own open
-        incident. A ControllerStarted says that Everup began anew."""
+    def until(self, at_s: float) -> Iterator[Entry]:
+        """Those that the look at this moment knew. A ControllerStarted says that Everup began
+        anew."""
         while self._next < len(self._entries):
             entry = self._entries[self._next]
             if entry.at_s > at_s or (entry.at_s == at_s and isinstance(entry, AFTER_THE_LOOK)):
@@ -61,7 +60,5 @@ class Facts:
             elif isinstance(entry, e.ControllerStarted):
                 self.fault = ""
                 yield entry
-            elif isinstance(entry, e.Intended):
-                yield replace(entry, incident_id=incidents.get(entry.step.target))
             elif isinstance(entry, (*BEFORE_THE_LOOK, *AFTER_THE_LOOK)):
                 yield entry

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
@@ -24,6 +24,7 @@ from everup.loop.record import record
 from everup.model import entries as e
 from everup.model.decision import Allowed, Delayed, Proposal
 from everup.model.history import FloatArray
+from everup.model.observation import Exit
 from everup.model.prediction import MadePrediction
 from everup.model.runtime import RuntimeManifest
 from everup.model.settings import Settings
@@ -40,7 +41,7 @@ from everup.replay.outcome import (
 )
 from everup.replay.ports import NoHost, NoProber, NoRuntime, RowClock, RowIds, RowJournal
 from everup.replay.recording import Recording
-from everup.replay.seen import Eyes
+from everup.replay.seen import NOBODY, Eyes
 
 T = TypeVar("T")
 Progress = Callable[[float], None]
@@ -93,6 +94,7 @@ class _Player:
         self._columns = [
             (name, index) for index, name in enumerate(recording.services) if name in stack.services
         ]
+        self._latest: dict[str, FloatArray] = {}
         self._tally = AccuracyTally(recording.begin_s)
         self._made: dict[str, MadePrediction] = {}
         self._deeds: list[Deed] = []
@@ -106,7 +108,7 @@ class _Player:
         length_s = max(1e-9, self._recording.end_s - self._recording.begin_s)
         for times, values in self._recording.blocks():
             for at_s, row in zip(times.tolist(), values, strict=True):
-                control = await self._look(control, at_s, row)
+                control = await self._row(control, at_s, row)
                 self._rows += 1
                 if self._rows % YIELD_EVERY == 0:
                     await asyncio.sleep(0)
@@ -130,15 +132,42 @@ class _Player:
             self._ids,
             holder="replay",
         )
+        self._journal.is_fact = True
         await control.open(gives_back=False)
+        self._journal.is_fact = False
         self._eyes.forget()
         return control
 
-    async def _look(self, control: Control, at_s: float, row: FloatArray) -> Control:
+    async def _row(self, control: Control, at_s: float, row: FloatArray) -> Control:
+        """What is known of the world by now, then the look of the row. A death that was mended
+        before the next row had a look of its own, and has one here."""
+        for entry in self._facts.until(at_s):
+            if isinstance(entry, e.ControllerStarted):
+                await control.shown.close()
+                control = await self._begin()
+                continue
+            await self._fold(control, entry)
+            if isinstance(entry, e.ExitSeen) and self._latest and entry.at_s < at_s:
+                death = replace(entry.exit, instance=entry.instance)
+                await self._look(control, entry.at_s, {entry.service: death})
+        self._latest = {name: row[:, index] for name, index in self._columns}
+        await self._look(control, at_s)
+        return control
+
+    async def _fold(self, control: Control, fact: e.Entry) -> None:
+        if isinstance(fact, e.Intended):  # it belongs to the replay's own incident
+            incident = control.state.by_root().get(fact.step.target)
+            fact = replace(fact, incident_id=None if incident is None else incident.id)
+        self._journal.is_fact = True
+        try:
+            await control.write([fact])
+        finally:
+            self._journal.is_fact = False
+
+    async def _look(self, control: Control, at_s: float, died: Mapping[str, Exit] = NOBODY) -> None:
         self._clock.now_s = at_s
-        control = await self._told(control, at_s)
-        columns = {name: row[:, index] for name, index in self._columns}
-        seen = self._eyes.observation(at_s, columns, control.state, self._facts.fault)
+        fault = self._facts.fault
+        seen = self._eyes.observation(at_s, self._latest, control.state, fault, died)
         since_s = at_s - self._settings.crash_loop_window_s
         services = dict(seen.services)
         for name, remembered in control.state.services.items():
@@ -149,25 +178,6 @@ class _Player:
         look = await decide(control, await assess(control, look))
         await self._would_do(control, look)
         control.look = await record(control, look)
-        return control
-
-    async def _told(self, control: Control, at_s: float) -> Control:
-        """What is known of the world by now."""
-        incidents = {service: one.id for service, one in control.state.by_root().items()}
-        facts = list(self._facts.until(at_s, incidents))
-        if not facts:
-            return control
-        self._journal.is_fact = True
-        try:
-            for fact in facts:
-                if isinstance(fact, e.ControllerStarted):
-                    await control.shown.close()
-                    control = await self._begin()
-                else:
-                    await control.write([fact])
-        finally:
-            self._journal.is_fact = False
-        return control
 
     async def _would_do(self, control: Control, look: Look) -> None:
         entries: list[e.Entry] = []

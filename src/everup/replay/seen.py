@@ -9,7 +9,9 @@ probe is taken to have gone on answering like the later one, at its own pace.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 from everup.loop.readings import fold_probe
 from everup.model.history import INDEX, FloatArray, Signal
@@ -28,6 +30,7 @@ from everup.model.stack import ServiceSpec, Stack
 from everup.model.state import StackState
 
 INSTANCES_MOST = 1000
+NOBODY: Mapping[str, Exit] = MappingProxyType({})
 NEW_LIFE_S = 1.0
 """An age tells of another start when it moves the start by more than this."""
 
@@ -60,13 +63,19 @@ class Eyes:
             life.readings, life.row_s = [], UNKNOWN
 
     def observation(
-        self, at_s: float, columns: dict[str, FloatArray], state: StackState, fault: str = ""
+        self,
+        at_s: float,
+        columns: Mapping[str, FloatArray],
+        state: StackState,
+        fault: str = "",
+        died: Mapping[str, Exit] = NOBODY,
     ) -> Observation:
-        """`columns`: service → its signals in this row. `fault`: it could not trust its eyes."""
+        """`columns`: service → its signals in this row. `fault`: it could not trust its eyes.
+        `died`: service → the death of one of its instances, which the row does not know of."""
         gap_s = at_s - self._last_s if is_known(self._last_s) else 0.0
         self._last_s = at_s
         services = {
-            name: self._service(spec, at_s, columns.get(name), state)
+            name: self._service(spec, at_s, columns.get(name), state, died.get(name))
             for name, spec in self._stack.services.items()
         }
         stale = tuple(n for n in columns if n in services and not services[n].is_known)
@@ -74,29 +83,36 @@ class Eyes:
         return Observation(at_s, services, monitor)
 
     def _service(
-        self, spec: ServiceSpec, at_s: float, row: FloatArray | None, state: StackState
+        self,
+        spec: ServiceSpec,
+        at_s: float,
+        row: FloatArray | None,
+        state: StackState,
+        death: Exit | None,
     ) -> ServiceObservation:
         up = UNKNOWN if row is None else float(row[INDEX[Signal.INSTANCES_UP]])
         if row is None or not math.isfinite(up):
             return ServiceObservation(spec.name, is_known=False)
         values = {s: float(row[index]) for s, index in INDEX.items()}
         life, count = self._lives[spec.name], min(INSTANCES_MOST, max(0, round(up)))
-        self._follow(life, count, at_s, values[Signal.AGE_S], state, spec.name)
+        if death is not None:
+            count, values[Signal.AGE_S] = max(0, count - 1), UNKNOWN
+        self._follow(life, count, at_s, values[Signal.AGE_S])
+        ended: tuple[InstanceObservation, ...] = ()
+        if death is not None or not count:
+            exit = death or self._exit(spec.name, life, at_s, state)
+            ended = (_ended(spec.name, count, life, at_s, exit),)
         if not count:
-            return ServiceObservation(spec.name, (self._ended(spec.name, life, at_s, state),))
+            return ServiceObservation(spec.name, ended)
         readings = self._probed(spec, life, count, at_s, values)
         life.row_s = at_s
-        return ServiceObservation(
-            spec.name,
-            tuple(
-                _instance(spec, life, number, at_s, values, reading)
-                for number, reading in enumerate(readings)
-            ),
+        running = (
+            _instance(spec, life, number, at_s, values, reading)
+            for number, reading in enumerate(readings)
         )
+        return ServiceObservation(spec.name, (*running, *ended))
 
-    def _follow(
-        self, life: _Life, count: int, at_s: float, age_s: float, state: StackState, name: str
-    ) -> None:
+    def _follow(self, life: _Life, count: int, at_s: float, age_s: float) -> None:
         """Is it another life than in the row before?"""
         started_s = at_s - age_s if math.isfinite(age_s) else UNKNOWN
         if count and is_known(started_s):
@@ -115,16 +131,12 @@ class Eyes:
             life.ended_at_s = at_s
         life.is_up, life.was_seen = count > 0, True
 
-    def _ended(self, name: str, life: _Life, at_s: float, state: StackState) -> InstanceObservation:
+    def _exit(self, name: str, life: _Life, at_s: float, state: StackState) -> Exit:
         """As the journal tells of its death; else it ended, and nobody knows how."""
-        ended_s = life.ended_at_s if is_known(life.ended_at_s) else at_s
-        known = [e for e in state.service(name).exits if e.at_s >= life.started_at_s]
-        known = known or list(state.service(name).exits[-1:])
-        exit = known[-1] if known else Exit(ended_s)
-        instance = Instance(
-            name, f"{name}-0", f"{name}-0#{life.number}", InstanceState.EXITED, exit=exit
-        )
-        return InstanceObservation(instance, read_at_s=at_s)
+        known = state.service(name).exits
+        if known and not known[-1].at_s < life.started_at_s:
+            return known[-1]
+        return Exit(life.ended_at_s if is_known(life.ended_at_s) else at_s)
 
     def _probed(
         self,
@@ -174,6 +186,12 @@ def _answered(
         verdict, at_s, latency_s, in_a_row=before + answers if goes_on else 1, since_s=at_s
     )
     return fold_probe(known, result)
+
+
+def _ended(name: str, number: int, life: _Life, at_s: float, exit: Exit) -> InstanceObservation:
+    called = f"{name}-{number}"
+    instance = Instance(name, called, f"{called}#{life.number}", InstanceState.EXITED, exit=exit)
+    return InstanceObservation(instance, read_at_s=at_s)
 
 
 def _instance(
