@@ -8,6 +8,7 @@ value, as a sample does it: the worst, the sum or the mean.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,8 @@ Key = tuple[str, Signal]
 ROWS_MOST = 2_000_000
 CELLS_MOST = 200_000_000
 ROWS_OF_A_BLOCK = 1000
+SLACK = 1e-6
+"""Of a step: so much may a time be off by the arithmetic of floats."""
 UNEVEN = 1.5
 """So many more times than the longest series has: the series are not on one grid."""
 
@@ -61,7 +64,7 @@ class Points:
             BadRecording: nothing is of that time, or it is too much.
         """
         notes = [f"{self.bad} values are no finite numbers, and count as unknown"] * bool(self.bad)
-        times, step_s = self._grid(source, since_s, until_s, notes)
+        times, step_s, width_s = self._grid(source, since_s, until_s, notes)
         names = self.services
         if len(times) * len(names) * len(SIGNALS) > CELLS_MOST:
             fix = "replay a shorter time (--since), or fewer services"
@@ -69,7 +72,7 @@ class Points:
         values = np.full((len(times), len(SIGNALS), len(names)), np.nan, dtype=np.float32)
         for index, name in enumerate(names):
             for signal in SIGNALS:
-                found = self._one(self._series.get((name, signal), []), signal, times, step_s)
+                found = self._one(self._series.get((name, signal), []), signal, times, width_s)
                 values[:, INDEX[signal], index] = found
         filled = _fill_up(values)
         if filled:
@@ -87,7 +90,9 @@ class Points:
 
     def _grid(
         self, source: str, since_s: float, until_s: float, notes: list[str]
-    ) -> tuple[Floats, float]:
+    ) -> tuple[Floats, float, float]:
+        """Times of the rows, from one to the next, and how much time a row takes in: none where all
+        series are of the same times."""
         each = [t for series in self._series.values() for t, _ in series]
         if not each:
             fix = "check the names in it against the mapping"
@@ -97,31 +102,31 @@ class Points:
         if not len(times):
             fix = "leave out --since, or give a longer time"
             raise BadRecording(source, "", "", "no value is of the time that was asked for", fix)
-        longest = max(each, key=len)
+        longest, width_s = max(each, key=len), 0.0
         step_s = float(np.median(np.diff(longest))) if len(longest) > 1 else float("nan")
         if len(times) > UNEVEN * len(longest) and step_s > 0:
             notes.append(f"the series are not of the same times: put into steps of {step_s:g} s")
-            first = times[0]
-            times = first + step_s * np.unique(np.floor((times - first) / step_s))
+            first, width_s = times[0], step_s
+            times = first + step_s * np.unique(np.floor((times - first) / step_s + SLACK))
         if len(times) > ROWS_MOST:
             fix = "replay a shorter time (--since)"
             raise BadRecording(source, "rows", len(times), f"more than {ROWS_MOST}", fix)
-        return times, step_s
+        return times, step_s, width_s
 
     def _one(
-        self, series: list[tuple[Floats, Floats]], signal: Signal, grid: Floats, step_s: float
+        self, series: list[tuple[Floats, Floats]], signal: Signal, grid: Floats, width_s: float
     ) -> FloatArray:
-        """Each series at each row: the latest value that is younger than half a step after it."""
-        found = np.full(len(grid), np.nan)
-        reach_s = step_s * 0.999 if step_s > 0 else 0.0
+        """Each series at each row: the latest value within the row's width, or at its very time."""
         columns = []
+        slack_s = SLACK * width_s
         for times, values in series:
-            at = np.searchsorted(times, grid + reach_s / 2, side="right") - 1
-            is_near = (at >= 0) & (grid - times[np.maximum(at, 0)] <= reach_s / 2)
-            columns.append(np.where(is_near, values[np.maximum(at, 0)], np.nan))
-        if columns:
-            found = _together(np.array(columns), signal)
-        return found.astype(np.float32)
+            side: Literal["left", "right"] = "left" if width_s else "right"
+            at = np.searchsorted(times, grid + width_s - slack_s, side=side) - 1
+            is_there = (at >= 0) & (times[np.maximum(at, 0)] >= grid - slack_s)
+            columns.append(np.where(is_there, values[np.maximum(at, 0)], np.nan))
+        if not columns:
+            return np.full(len(grid), np.nan, dtype=np.float32)
+        return _together(np.array(columns), signal).astype(np.float32)
 
 
 def _together(columns: Floats, signal: Signal) -> Floats:
