@@ -14,6 +14,7 @@ from everup.cli.verbs import app
 from everup.history.format import Header, begin, pack
 from everup.history.memory import MemoryHistory
 from everup.journal import SqlJournal
+from everup.loop.control import Control
 from everup.loop.rooms import Rooms
 from everup.model import entries as e
 from everup.model.kinds import Mode
@@ -42,17 +43,17 @@ def recorded(monkeypatch: pytest.MonkeyPatch, folder: Path, *, instances: int = 
     """Two hours in which `web` leaks from 300 s on, as a state folder; what the journal holds."""
     probe = ProbeSpec(http="http://127.0.0.1:{port}/health")
     limits = Limits(memory_bytes=512 * MIB)
-    many = {"instances": instances, "max_instances": max(2, instances)}
-    web = ServiceSpec("web", probe=probe, port=2000, limits=limits, **many)
+    web = ServiceSpec(
+        "web", probe=probe, port=2000, limits=limits, instances=instances, max_instances=2
+    )
     calm = ServiceSpec("calm", probe=probe, port=2100, limits=limits)
     made = Stack("simulated", {"web": web, "calm": calm}, mode=Mode.AUTO, runtime="simulated")
     leak = Trouble(300.0, Kind.LEAK, "web", 60.0, strength=0.1, choice=1)
     history = MemoryHistory(tuple(made.services))
     folder.mkdir()
-    real = lives.Control
 
     def control(*args: object, **changes: object) -> object:
-        return real(*args, **changes, rooms=Rooms(history=history))  # type: ignore[arg-type]
+        return Control(*args, **changes, rooms=Rooms(history=history))  # type: ignore[arg-type]
 
     def journal(_: str, **changes: object) -> SqlJournal:
         return SqlJournal(f"sqlite:///{folder}/journal.sqlite3", **changes)  # type: ignore[arg-type]

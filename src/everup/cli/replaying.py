@@ -102,15 +102,13 @@ def _plan(place: Place, recording: Recording, mode: str | None) -> _Plan:
         notes = ("there is no everup.yaml here: nobody needs anybody, and nothing has hooks",)
         return _Plan("no file", stack, Settings(), load_runtime(stack.runtime).MANIFEST, notes)
     loaded = loading.read(place, flags)
-    notes = ()
+    told: tuple[str, ...] = ()
     if loaded.refinement is not None:
         loaded = loaded.with_stack(of_names(recording.services, recording.stack_name))
-        notes = (
-            f"{loaded.options.file} is laid over a project that runs: its settings count here",
-        )
+        told = (f"{loaded.options.file} is laid over a project that runs: its settings count here",)
     loaded = loaded.scaled()
     manifest = load_runtime(loaded.stack.runtime).MANIFEST
-    return _Plan(str(loaded.options.file), loaded.stack, loaded.settings, manifest, notes)
+    return _Plan(str(loaded.options.file), loaded.stack, loaded.settings, manifest, told)
 
 
 def _mode(mode: str | None) -> Mode:

@@ -131,11 +131,12 @@ class Control(ControlViews):
         self._book = Book(journal, settings, ids)
         self.wall_ahead_s = wall_ahead_s
         self.beside = Beside(rooms or Rooms(), stack, settings, clock)
-        self._upkeep = Upkeep()
+        self._upkeep, self._last_look_s = Upkeep(), UNKNOWN
         self.foresight, self.accounting = Foresight(), Accounting(stack, settings)
         self.counts_seen, self.edges = Counts(), Edges(runtime)
         self.probations, self.shown = Probations(), ShownToPeople()
-        self.snapshots = Snapshots(self, shelf := shelf or NoShelf(), own_files)
+        shelf = shelf or NoShelf()
+        self.snapshots = Snapshots(self, shelf, own_files)
         self.safe_points = SafePoints(shelf, self.snapshots.captured)
         self.restores = Restores(self.snapshots)
         held = partial(held_back, self)
@@ -144,7 +145,6 @@ class Control(ControlViews):
         self._holder, self._version, self._boot_id = holder, version, boot_id
         self._wake_up = asyncio.Event()
         self._under_way = UnderWay(KeepAside(runtime.manifest))
-        self._last_look_s = float("nan")
         self._close: frozenset[str] = frozenset()
         self._close_in = self._book.state
         self.mishaps = Mishaps(settings.tick_s)

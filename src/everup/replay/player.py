@@ -124,8 +124,8 @@ class _Player:
         control = Control(
             self._stack,
             self._settings,
-            self._runtime,  # type: ignore[arg-type]  # refuses whatever it is asked for
-            NoProber(),  # type: ignore[arg-type]
+            self._runtime,
+            NoProber(),
             NoHost(),
             self._journal,
             self._clock,
@@ -237,9 +237,9 @@ class _Player:
                 known = self._incidents[entry.incident_id]
                 self._incidents[known.id] = replace(known, cause=cause, reason=entry.reason)
             case e.IncidentResolved() | e.IncidentEscalated():
-                if known := self._incidents.get(entry.incident_id):
+                if ended := self._incidents.get(entry.incident_id):
                     how = entry.reason if isinstance(entry, e.IncidentResolved) else "escalated"
-                    self._incidents[known.id] = replace(known, ended_at_s=entry.at_s, ending=how)
+                    self._incidents[ended.id] = replace(ended, ended_at_s=entry.at_s, ending=how)
             case _:
                 pass
 

@@ -128,7 +128,8 @@ class NoRuntime:
 
     async def watch(self) -> AsyncIterator[RuntimeEvent]:
         """Nothing happens."""
-        for event in ():
+        nothing: tuple[RuntimeEvent, ...] = ()
+        for event in nothing:
             yield event
 
     async def close(self, *, stop_services: bool = False) -> None:

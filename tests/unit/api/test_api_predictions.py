@@ -83,7 +83,7 @@ def test_what_was_made_comes_in_pages(client: TestClient, engine: FakeEngine) ->
     assert rest["next_before"] is None
 
 
-STORY = [
+STORY: list[e.Entry] = [
     e.PredictionMade(10.0, "p-1", "api", Cause.LEAK, 0.8, 20, 30, ("up",), "m", horizon_s=900.0),
     e.PredictionSettled(60.0, "p-1", "api", Cause.LEAK, PredictionEnding.HIT, "it failed"),
     e.FailureMet(60.0, "api", Failure(60.0, "api", Cause.CRASH, "inc-1", "p-1", 50.0, 0.8)),
@@ -103,7 +103,7 @@ STORY = [
 
 
 class Told(FakeJournal):
-    async def entries(self, **asked: Any) -> list[tuple[int, str, e.Entry]]:  # type: ignore[override]
+    async def entries(self, **asked: Any) -> list[tuple[int, str, e.Entry]]:
         rows = [(n + 1, "abc", entry) for n, entry in enumerate(STORY)]
         return rows[asked.get("after", 0) :][: asked.get("limit", 1000)]
 
@@ -139,7 +139,7 @@ def test_the_report_and_the_metrics_say_it_too(client: TestClient, engine: FakeE
     text = client.get("/metrics").text
     assert "everup_prediction_recall" in text
     assert "everup_prediction_recall 0" not in text, "unknown is no number"
-    engine.control.state = fold_all(StackState(), [replace(x, at_s=x.at_s) for x in STORY])
+    engine.control.state = fold_all(StackState(), STORY)
     text = client.get("/metrics").text
     for line in (
         "everup_prediction_recall 0.5",

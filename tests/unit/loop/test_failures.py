@@ -17,6 +17,7 @@ from everup.model.history import INDEX, SIGNALS, Signal
 from everup.model.incident import Incident
 from everup.model.kinds import ActionKind, Cause, Origin, Purpose
 from everup.model.observation import Exit, Observation
+from everup.model.prediction import PredictionEnding
 from everup.model.state import PastAction, ServiceState, StackState
 from tests.unit.builders import NOW_S, SETTINGS, dead, seen, service, stack
 
@@ -82,7 +83,7 @@ def test_an_open_prediction_has_foreseen_it() -> None:
 
 def test_one_that_was_thought_averted_has_foreseen_it_too() -> None:
     averted = e.PredictionSettled(
-        NOW_S - 100.0, "pre-1", "a", Cause.LEAK, e.PredictionEnding.AVERTED, "cleared"
+        NOW_S - 100.0, "pre-1", "a", Cause.LEAK, PredictionEnding.AVERTED, "cleared"
     )
     (found,) = failures(OPENED, state=fold(foretold(NOW_S - 302.0), averted))
     assert found.is_foreseen

@@ -103,7 +103,7 @@ def test_what_something_was_done_about_is_set_aside() -> None:
     ):
         world = World()
         world.look(0.0, 0.4)
-        world.look(100.0, **changes)  # type: ignore[arg-type]
+        world.look(100.0, **changes)
         world.look(3590.0)
         world.look(3601.0)
         assert (world.tallies(), world.set_aside()) == ([], 1)

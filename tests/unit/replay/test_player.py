@@ -42,7 +42,7 @@ def recording(
     rows: list[np.ndarray[tuple[int], np.dtype[np.float32]]], *facts: e.Entry, step_s: float = 5.0
 ) -> Recording:
     """Of one service."""
-    times = START_S + step_s * np.arange(len(rows))
+    times = np.asarray(START_S + step_s * np.arange(len(rows)), dtype=np.float64)
     values = np.array(rows, dtype=np.float32)[:, :, None]
 
     def blocks() -> Blocks:
