@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from everup.loop import fold_accuracy
+from everup.loop.failures import is_failure
 from everup.loop.ports import Ids
 from everup.model import entries as e
 from everup.model.accuracy import Failure
@@ -102,9 +103,9 @@ def _ending(
 ) -> tuple[PredictionEnding, str] | None:
     now_s = observation.at_s
     remembered = state.service(made.service)
-    deaths = [d for d in remembered.exits if d.at_s > made.made_at_s]
-    if any(d.is_out_of_memory for d in deaths):
-        return PredictionEnding.HIT, "it was killed for memory"
+    deaths = [d for d in remembered.exits if d.at_s > made.made_at_s and is_failure(d)]
+    if deaths:
+        return PredictionEnding.HIT, f"it died: {deaths[0].text}"
     seen = observation.services.get(made.service)
     if seen is None:
         return PredictionEnding.VOID, "it is no longer declared"

@@ -6,6 +6,10 @@ import asyncio
 import builtins
 import json
 import math
+import sys
+import types
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -118,15 +122,52 @@ def test_parquet_without_its_library_names_the_extra(
         opened(path)
 
 
-def test_parquet_is_a_table_too(tmp_path: Path) -> None:
-    arrow = pytest.importorskip("pyarrow", reason="the extra `parquet` is not installed")
-    parquet = pytest.importorskip("pyarrow.parquet")
-    table = {"time": [START_S, START_S + 5.0], "a.memory_ratio": [0.5, None]}
-    parquet.write_table(arrow.table(table), tmp_path / "history.parquet")
+class Column(list[Any]):
+    def to_pylist(self) -> list[Any]:
+        return list(self)
+
+
+class Batch:
+    def __init__(self, columns: list[list[Any]]) -> None:
+        self._columns = columns
+
+    def column(self, index: int) -> Column:
+        return Column(self._columns[index])
+
+
+class ParquetFile:
+    """As pyarrow's, of two batches."""
+
+    def __init__(self, path: Path) -> None:
+        if path.read_bytes() != b"PAR1":
+            raise OSError("not a Parquet file")
+        self.schema_arrow = types.SimpleNamespace(names=["time", "a.memory_ratio"])
+
+    def __enter__(self) -> ParquetFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def iter_batches(self) -> Iterator[Batch]:
+        first = datetime.fromtimestamp(START_S, UTC)
+        yield Batch([[first, first + timedelta(seconds=5)], [0.5, None]])
+        yield Batch([[(first + timedelta(seconds=10)).replace(tzinfo=None)], [0.7]])
+
+
+def test_parquet_is_a_table_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parquet = types.ModuleType("pyarrow.parquet")
+    vars(parquet)["ParquetFile"] = ParquetFile
+    arrow = types.ModuleType("pyarrow")
+    vars(arrow).update(parquet=parquet, ArrowException=ValueError)
+    monkeypatch.setitem(sys.modules, "pyarrow", arrow)
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", parquet)
+    (tmp_path / "history.parquet").write_bytes(b"PAR1")
     found = opened(tmp_path / "history.parquet")
-    assert column(found, "a", Signal.MEMORY_RATIO)[0] == 0.5
+    assert times(found) == [START_S, START_S + 10.0], "an empty cell is no moment"
+    assert column(found, "a", Signal.MEMORY_RATIO) == [0.5, 0.7]
     (tmp_path / "bad.parquet").write_bytes(b"nothing")
-    with pytest.raises(BadRecording, match="cannot be read"):
+    with pytest.raises(BadRecording, match="cannot be read: not a Parquet file"):
         opened(tmp_path / "bad.parquet")
 
 
