@@ -20,6 +20,7 @@ from everup.api.metrics_breakers import of_breakers
 from everup.api.metrics_kept import of_kept
 from everup.api.metrics_limits import of_limits
 from everup.api.metrics_mitigations import of_mitigations
+from everup.api.metrics_predictions import of_predictions
 from everup.api.metrics_rooms import of_rooms
 from everup.api.routes.health import current_freezes, look_age_s
 from everup.model.kinds import Condition, is_known
@@ -44,6 +45,7 @@ class EngineCollector(Collector):
         yield from of_breakers(control)
         yield from of_mitigations(control)
         yield from of_limits(control)
+        yield from of_predictions(control)
 
 
 def create_registry(engine: EngineView, traffic: Traffic) -> CollectorRegistry:

@@ -54,12 +54,20 @@ def _of_healing(entry: e.Entry) -> str | None:
             return f"would act {entry.service}: {named(entry.kind)}, because {entry.reason}"
         case e.EpisodeEnded() if entry.proposed:
             return f"hindsight {entry.service}: {entry.hindsight}, {entry.reason}"
+        case e.IncidentEscalated():
+            return f"escalated {entry.service}, a person is needed: {entry.case}"
+        case _:
+            return None
+
+
+def _of_predictions(entry: e.Entry) -> str | None:
+    match entry:
         case e.PredictionMade():
             return f"foretold {entry.service}: {behind(entry.cause)}, {entry.evidence[0]}"
         case e.PredictionSettled():
             return f"prediction {entry.service}: {entry.ending}, {entry.reason}"
-        case e.IncidentEscalated():
-            return f"escalated {entry.service}, a person is needed: {entry.case}"
+        case e.FailureMet() if not entry.failure.left_out and not entry.failure.prediction_id:
+            return f"not foreseen {entry.service}: it {happened(entry.failure.cause)}"
         case _:
             return None
 
@@ -165,7 +173,10 @@ def _of_sight(entry: e.Entry) -> str | None:
             return None
 
 
-_OF = (_of_healing, _of_people, _of_versions, _of_snapshots, _of_breakers, _of_models, _of_sight)
+_OF = (
+    *(_of_healing, _of_predictions, _of_people, _of_versions),
+    *(_of_snapshots, _of_breakers, _of_models, _of_sight),
+)
 
 
 async def last_sequence(journal: Entries) -> int:

@@ -28,6 +28,7 @@ from everup.cli.verbs_of_breakers import breakers
 from everup.cli.verbs_of_graph import graph, what_if
 from everup.cli.verbs_of_models import models
 from everup.cli.verbs_of_projects import suggest, try_
+from everup.cli.verbs_of_replay import replay
 from everup.cli.verbs_of_restores import DryRun, Yes, restores, snapshots
 
 app = typer.Typer(
@@ -439,6 +440,7 @@ def demo(
 
 
 app.command()(suggest)
+app.command()(replay)
 app.command(name="try")(try_)
 
 

@@ -14,6 +14,7 @@ from functools import partial
 
 from everup.dependency_monitor import Closures, build_graph
 from everup.loop import approvals, comparing, why_not, wishes
+from everup.loop.accounting import Accounting
 from everup.loop.aside import KeepAside
 from everup.loop.book import Book
 from everup.loop.breakers import Breakers
@@ -132,8 +133,9 @@ class Control(ControlViews):
         self._book = Book(journal, settings, ids)
         self.wall_ahead_s = wall_ahead_s
         self.beside = Beside(rooms or Rooms(), stack, settings, clock)
-        self._upkeep = Upkeep()
-        self.foresight, self.counts_seen, self.edges = Foresight(), Counts(), Edges(runtime)
+        self._upkeep, self._last_look_s = Upkeep(), UNKNOWN
+        self.foresight, self.accounting = Foresight(), Accounting(stack, settings)
+        self.counts_seen, self.edges = Counts(), Edges(runtime)
         self.probations, self.shown = Probations(), ShownToPeople()
         self.models = Models(self, self.foresight.serve)
         shelf = shelf or NoShelf()
@@ -146,7 +148,6 @@ class Control(ControlViews):
         self._holder, self._version, self._boot_id = holder, version, boot_id
         self._wake_up = asyncio.Event()
         self._under_way = UnderWay(KeepAside(runtime.manifest))
-        self._last_look_s = float("nan")
         self._close: frozenset[str] = frozenset()
         self._close_in = self._book.state
         self.mishaps = Mishaps(settings.tick_s)

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from everup.loop import (
+    fold_accuracy,
     fold_actions,
     fold_approvals,
     fold_baselines,
@@ -174,6 +175,8 @@ _FOLDS: dict[type, Callable[[StackState, Any], StackState]] = {
     e.ModelTrained: fold_models.trained,
     e.ModelNotTrained: fold_models.not_trained,
     e.ModelReturned: fold_models.returned,
+    e.FailureMet: fold_accuracy.failed,
+    e.ForecastsSettled: fold_accuracy.forecasts,
 }
 
 assert set(_FOLDS) == set(e.ENTRY_TYPES.values()), "every entry has its fold"

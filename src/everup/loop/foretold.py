@@ -1,16 +1,20 @@
 """The life of predictions that were made: written once, settled when the future has come. Pure.
 
 Flows in: assessment, state, time. Flows out: PredictionMade and PredictionSettled entries, and
-their folds. Called by `decide` and by `fold`. One per service at a time. Only the ending is kept;
-counting how often a model was right is left to others.
+their folds. Called by `accounts` and by `fold`. One per service at a time. Counting how often they
+were right is left to `predictive_monitor.accuracy`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+from everup.loop import fold_accuracy
+from everup.loop.failures import is_failure
 from everup.loop.ports import Ids
 from everup.model import entries as e
+from everup.model.accuracy import Failure
 from everup.model.assessment import Assessment
 from everup.model.kinds import FORETOLD, ActionKind, Cause, is_known
 from everup.model.levels import COMES, has_come
@@ -35,12 +39,14 @@ def follow_predictions(
     state: StackState,
     settings: Settings,
     ids: Ids,
+    failures: Sequence[Failure] = (),
 ) -> list[e.Entry]:
-    """Entries for what was foretold in this look, and for what has been decided since."""
+    """Entries for what was foretold in this look, and for what has been decided since. `failures`:
+    of this look, those that were left out too."""
     now_s = observation.at_s
     found: list[e.Entry] = []
     for made in state.predictions.values():
-        ending = _ending(made, assessment, observation, state)
+        ending = _by_failure(made, failures) or _ending(made, assessment, observation, state)
         if ending is not None:
             how, reason = ending
             found.append(e.PredictionSettled(now_s, made.id, made.service, made.cause, how, reason))
@@ -83,6 +89,18 @@ def _has_come(service: str, state: StackState, now_s: float, settings: Settings)
     )
 
 
+def _by_failure(
+    made: MadePrediction, failures: Sequence[Failure]
+) -> tuple[PredictionEnding, str] | None:
+    """It said that the service would fail, whatever the service then failed of."""
+    for failure in failures:
+        if failure.service == made.service and failure.at_s > made.made_at_s:
+            if failure.left_out:
+                return PredictionEnding.VOID, f"it failed ({failure.cause}), but {failure.left_out}"
+            return PredictionEnding.HIT, f"it failed: {failure.cause}"
+    return None
+
+
 def _ending(
     made: MadePrediction, assessment: Assessment, observation: Observation, state: StackState
 ) -> tuple[PredictionEnding, str] | None:
@@ -91,7 +109,7 @@ def _ending(
     if come := _come(made, seen, state, now_s):
         return come
     if seen is None:
-        return PredictionEnding.AVERTED, "it is no longer declared"
+        return PredictionEnding.VOID, "it is no longer declared"
     if made.service in state.in_flight:
         return None
     if averted := _averted(made, seen, state):
@@ -111,9 +129,8 @@ def _come(
 ) -> tuple[PredictionEnding, str] | None:
     """Has it come as foretold?"""
     deaths = [d for d in state.service(made.service).exits if d.at_s > made.made_at_s]
-    is_of_memory = made.cause in (Cause.LEAK, Cause.MEMORY_PRESSURE)
-    if is_of_memory and any(d.is_out_of_memory for d in deaths):
-        return PredictionEnding.HIT, "it was killed for memory"
+    if unasked := next((d for d in deaths if is_failure(d)), None):
+        return PredictionEnding.HIT, f"it died: {unasked.text}"
     is_there = seen is not None and any(has_come(made.cause, i, now_s) for i in seen.instances)
     if is_there and not made.level >= AT_ITS_LIMIT:  # foretold so late, only its death is a hit
         return PredictionEnding.HIT, COMES.get(made.cause, "it has come")
@@ -137,7 +154,12 @@ def _averted(made: MadePrediction, seen: ServiceObservation, state: StackState) 
 
 def prediction_made(state: StackState, entry: e.PredictionMade) -> StackState:
     """Open until it is settled."""
-    made = MadePrediction(
+    return replace(state, predictions={**state.predictions, entry.service: as_made(entry)})
+
+
+def as_made(entry: e.PredictionMade) -> MadePrediction:
+    """What the entry says, still open."""
+    return MadePrediction(
         entry.prediction_id,
         entry.service,
         entry.cause,
@@ -151,7 +173,6 @@ def prediction_made(state: StackState, entry: e.PredictionMade) -> StackState:
         entry.horizon_s,
         entry.level,
     )
-    return replace(state, predictions={**state.predictions, entry.service: made})
 
 
 def prediction_settled(state: StackState, entry: e.PredictionSettled) -> StackState:
@@ -162,4 +183,5 @@ def prediction_settled(state: StackState, entry: e.PredictionSettled) -> StackSt
     settled = replace(made, ending=entry.ending, settled_at_s=entry.at_s, reason=entry.reason)
     left = {name: other for name, other in state.predictions.items() if name != entry.service}
     past = (*state.past_predictions, settled)[-PAST_PREDICTIONS_MOST:]
-    return replace(state, predictions=left, past_predictions=past)
+    after = replace(state, predictions=left, past_predictions=past)
+    return fold_accuracy.settled(after, made.cause, entry.ending)

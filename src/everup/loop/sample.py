@@ -19,7 +19,6 @@ from everup.model.stack import Stack
 WORN = INDEX[Signal.RECEIVED_PER_S]
 """From here on signals are those of what runs out, in `worn`; before it come score and `_values`,
 after it whatever is not said of instances."""
-NOTHING = (UNKNOWN,) * (WORN - 1)
 
 Needs = Mapping[str, Sequence[tuple[str, float]]]
 """Service → what it depends on, each with its weight."""
@@ -44,7 +43,9 @@ def sample(
         seen = observation.services.get(name)
         rows[place, 0] = own.score(name)
         if seen is not None and seen.is_known:
-            rows[place, 1:WORN] = _values(seen.instances)
+            *found_first, age_s = _values(seen.instances, at_s)
+            rows[place, 1:WORN] = found_first
+            rows[place, INDEX[Signal.AGE_S]] = age_s
             for signal, value in worn(seen.instances, at_s).items():
                 rows[place, INDEX[signal]] = value
         if needs and name in needs:
@@ -54,14 +55,14 @@ def sample(
     return found
 
 
-def _values(instances: Sequence[InstanceObservation]) -> tuple[float, ...]:
-    """The signals that nearly every service has, in their order, in one pass: there may be
-    thousands of services.
+def _values(instances: Sequence[InstanceObservation], at_s: float) -> tuple[float, ...]:
+    """The signals that nearly every service has, in their order, and its age, in one pass: there
+    may be thousands of services.
 
     A comparison with NaN is false, which is what leaves the unknown out.
     """
     cpu, cpus, up, probed, passing = 0.0, 0, 0, 0, 0
-    ratio = size = latency_s = errors = -1.0
+    ratio = size = latency_s = errors = started_s = -1.0
     for one in instances:
         if one.instance.state is not InstanceState.RUNNING:
             continue
@@ -71,6 +72,8 @@ def _values(instances: Sequence[InstanceObservation]) -> tuple[float, ...]:
             cpus += 1
         if one.memory_ratio > ratio:
             ratio = one.memory_ratio
+        if one.instance.started_at_s > started_s:
+            started_s = one.instance.started_at_s
         if one.instance.memory_bytes > size:
             size = one.instance.memory_bytes
         probe = one.probe
@@ -90,6 +93,7 @@ def _values(instances: Sequence[InstanceObservation]) -> tuple[float, ...]:
         errors if errors >= 0.0 else UNKNOWN,
         passing / probed if probed else UNKNOWN,
         float(up),
+        at_s - started_s if started_s >= 0.0 else UNKNOWN,
     )
 
 

@@ -14,6 +14,8 @@ from everup.model.assessment import Candidate
 from everup.model.baseline import BaselineKept
 from everup.model.decision import Expectation, Step
 from everup.model.edges import Edge, EdgeTally
+from everup.model.entries_accuracy import FailureMet as FailureMet
+from everup.model.entries_accuracy import ForecastsSettled as ForecastsSettled
 from everup.model.entries_breaker import BreakerTurned as BreakerTurned
 from everup.model.entries_models import ModelNotTrained as ModelNotTrained
 from everup.model.entries_models import ModelReturned as ModelReturned
@@ -478,6 +480,8 @@ Entry = (
     | ModelTrained
     | ModelNotTrained
     | ModelReturned
+    | FailureMet
+    | ForecastsSettled
 )
 
 ENTRY_TYPES: Mapping[str, type[Entry]] = {cls.__name__: cls for cls in Entry.__args__}

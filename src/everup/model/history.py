@@ -45,6 +45,7 @@ class Signal(StrEnum):
     GPU_RATIO = "gpu_ratio"  # busy, of the device that it uses most of
     GPU_MEMORY_RATIO = "gpu_memory_ratio"  # of that device
     CERTIFICATE_LEFT_S = "certificate_left_s"  # until the certificate that it shows ends, the first
+    AGE_S = "age_s"  # since the latest start of one that runs
 
 
 SIGNALS: tuple[Signal, ...] = tuple(Signal)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from everup.model.accuracy import Accounts
 from everup.model.approval import Approval
 from everup.model.baseline import BaselineKept
 from everup.model.breaker import Turn
@@ -277,6 +278,7 @@ class StackState:
     threads: Mapping[str, Thread] = field(default_factory=dict)  # what people are told of, bounded
     predictions: Mapping[str, MadePrediction] = field(default_factory=dict)  # open, by service
     past_predictions: tuple[MadePrediction, ...] = ()  # settled, oldest first, bounded
+    accounts: Accounts = field(default_factory=Accounts)  # how predictions did, bounded
     restores: Mapping[str, Restore] = field(default_factory=dict)  # by id, oldest first, bounded
     snapshots: tuple[SnapshotMark, ...] = ()  # that are kept, oldest first, bounded
     kept_verified: KeptVerified | None = None  # when all that is kept was last read, if ever

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from everup.loop.ports import Journal
 from everup.model import entries as e
+from everup.model.accuracy import Failure, ForecastTally, SignalBefore
 from everup.model.approval import ApprovalState
 from everup.model.baseline import BaselineKept
 from everup.model.breaker import BreakerState, TurnedBy
@@ -167,6 +168,7 @@ def story() -> list[e.Entry]:
             *(16.9, "web", "db", BreakerState.OPEN, 1, "5 calls in a row failed", TurnedBy.CALLS),
             until_s=47.5,
         ),
+        *_accounts(),
         e.EdgesSeen(16.9, (Edge("web", "db"), Edge("api", "db"))),
         e.EdgesLearned(16.9, "db", (EdgeTally("web", "db", 1.0, 2.5, 4.0),)),
         *_models(),
@@ -188,6 +190,21 @@ def _models() -> list[e.Entry]:
         made,
         e.ModelNotTrained(16.9, Craft.FAILURE, "2 failures are too few", "Ann"),
         e.ModelReturned(16.9, Craft.ANOMALY, "", "anomaly-1", "it alarms too often", "Ann"),
+    ]
+
+
+def _accounts() -> list[e.Entry]:
+    return [
+        e.FailureMet(
+            16.9,
+            "db",
+            Failure(
+                *(16.8, "db", Cause.CRASH, "inc-1", "pre-1", 300.0, 0.8, 600.0),
+                (SignalBefore("memory_ratio", 0.4, 0.97, UNKNOWN, 0.97),),
+                ("memory",),
+            ),
+        ),
+        e.ForecastsSettled(16.9, (ForecastTally("db", 7, 2, 1, 1.5, 0.5),), 1),
     ]
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from fastapi.testclient import TestClient
 
+from everup.loop.fold import fold_all
+from everup.model import entries as e
+from everup.model.accuracy import Failure, ForecastTally, SignalBefore
 from everup.model.assessment import Prediction, Predictions, Trend
 from everup.model.kinds import Cause
 from everup.model.prediction import MadePrediction, PredictionEnding
 from everup.model.state import StackState
-from tests.unit.api.fakes import FakeEngine
+from tests.unit.api.fakes import FakeEngine, FakeJournal
 
 NAN = float("nan")
 LEAK = Prediction(
@@ -69,3 +73,84 @@ def test_one_service_alone(client: TestClient, engine: FakeEngine) -> None:
     quiet = client.get("/predictions/quiet").json()
     assert (quiet["predictions"], quiet["made"], quiet["trends"]) == ([], [], [])
     assert client.get("/predictions/nobody").status_code == 404
+
+
+def test_what_was_made_comes_in_pages(client: TestClient, engine: FakeEngine) -> None:
+    foretold(engine)
+    past = tuple(replace(OLD, id=f"pre-{n}") for n in range(5))
+    engine.control.state = StackState(predictions={"api": MADE}, past_predictions=past)
+    first = client.get("/predictions?limit=2").json()
+    assert [m["id"] for m in first["made"]] == ["pre-1", "pre-4"]
+    rest = client.get("/predictions/api", params={"before": first["next_before"]}).json()
+    assert [m["id"] for m in rest["made"]] == ["pre-3", "pre-2", "pre-1", "pre-0"]
+    assert rest["next_before"] is None
+
+
+STORY: list[e.Entry] = [
+    e.PredictionMade(10.0, "p-1", "api", Cause.LEAK, 0.8, 20, 30, ("up",), "m", horizon_s=900.0),
+    e.PredictionSettled(60.0, "p-1", "api", Cause.LEAK, PredictionEnding.HIT, "it failed"),
+    e.FailureMet(60.0, "api", Failure(60.0, "api", Cause.CRASH, "inc-1", "p-1", 50.0, 0.8)),
+    e.FailureMet(
+        70.0,
+        "redis",
+        Failure(
+            *(70.0, "redis", Cause.HANG, "inc-2"),
+            visible=(SignalBefore("memory_ratio", 0.2, 0.9, 0.2, NAN),),
+            horizon_s=900.0,
+        ),
+    ),
+    e.FailureMet(80.0, "quiet", Failure(80.0, "quiet", Cause.CRASH, left_out="a change")),
+    e.ForecastsSettled(90.0, (ForecastTally("api", 8, 1, 1, 0.8, 0.04),), 3),
+    e.ForecastsSettled(91.0, (ForecastTally("redis", 0, 3, 1, 0.0, 1.0),), 0),
+]
+
+
+class Told(FakeJournal):
+    async def entries(self, **asked: Any) -> list[tuple[int, str, e.Entry]]:
+        rows = [(n + 1, "abc", entry) for n, entry in enumerate(STORY)]
+        return rows[asked.get("after", 0) :][: asked.get("limit", 1000)]
+
+
+def test_how_good_they_were(client: TestClient, engine: FakeEngine) -> None:
+    engine.control.journal = Told()
+    body = client.get("/predictions/accuracy?last_s=1000").json()
+    overall = body["overall"]
+    assert (overall["hits"], overall["precision"], overall["recall"]) == (1, 1.0, 0.5)
+    assert (overall["lead_p50_s"], overall["forecasts"], overall["brier"]) == (50.0, 4, 0.26)
+    assert [(t["count"], t["came"]) for t in overall["reliability"]] == [(3, 1 / 3), (1, 1.0)]
+    assert [s["name"] for s in body["services"]] == ["api", "redis"]
+    assert [c["name"] for c in body["causes"]] == ["crash", "hang", "leak"]
+    assert (body["left_out"], body["set_aside"]) == ({"a change": 1}, 3)
+    (miss,) = body["misses"]
+    assert (miss["service"], miss["visible"][0]["has_moved"]) == ("redis", True)
+    assert miss["visible"][0]["high"] is None
+
+
+def test_of_one_service_and_of_a_shorter_time(client: TestClient, engine: FakeEngine) -> None:
+    engine.control.journal = Told()
+    one = client.get("/predictions/accuracy?service=redis").json()
+    assert (one["overall"]["failures"], one["overall"]["forecasts"]) == (1, 3)
+    late = client.get("/predictions/accuracy?last_s=30").json()
+    assert late["overall"]["failures"] == 0
+    assert client.get("/predictions/accuracy?service=nobody").status_code == 404
+    assert client.get("/predictions/accuracy?last_s=0").status_code == 422
+
+
+def test_the_report_and_the_metrics_say_it_too(client: TestClient, engine: FakeEngine) -> None:
+    engine.control.journal = Told()
+    assert client.get("/report").json()["predictions"]["overall"]["recall"] == 0.5
+    text = client.get("/metrics").text
+    assert "everup_prediction_recall" in text
+    assert "everup_prediction_recall 0" not in text, "unknown is no number"
+    engine.control.state = fold_all(StackState(), STORY)
+    text = client.get("/metrics").text
+    for line in (
+        "everup_prediction_recall 0.5",
+        "everup_prediction_precision 1.0",
+        'everup_predictions_settled_total{cause="leak",ending="hit"} 1.0',
+        'everup_failures_total{result="missed"} 1.0',
+        'everup_prediction_lead_seconds{quantile="0.5"} 50.0',
+        'everup_forecasts{tenth="0.0"} 3.0',
+        "everup_prediction_brier 0.26",
+    ):
+        assert line in text

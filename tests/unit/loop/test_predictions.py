@@ -11,6 +11,7 @@ from everup.loop.fold import fold, fold_all
 from everup.loop.foretold import follow_predictions
 from everup.loop.verify import judge_expectation
 from everup.model import entries as e
+from everup.model.accuracy import Failure
 from everup.model.assessment import Assessment, Finding, Prediction, Predictions
 from everup.model.decision import Expectation, Step
 from everup.model.disk import Disk
@@ -238,3 +239,35 @@ def test_a_restart_averts_no_full_disk_and_its_hook_does() -> None:
 def test_another_prediction_of_the_same_service_does_not_keep_it_open() -> None:
     state = foretold_disk()
     assert ends(state, with_disk(0.7), LEAK, after_s=600.0) == ["false_alarm"]
+
+
+def died(at_s: float, death: Exit) -> StackState:
+    return fold_all(made(), [e.ExitSeen(at_s, "a", "a-0", death)])
+
+
+def test_a_death_that_nobody_asked_for_is_a_hit_whatever_it_died_of() -> None:
+    crashed = died(NOW_S + 9.0, Exit(NOW_S + 9.0, 1))
+    assert ending(follow(crashed, at_s=NOW_S + 10.0)) is PredictionEnding.HIT
+    stopped = died(NOW_S + 9.0, Exit(NOW_S + 9.0, 143, asked="docker restart"))
+    assert follow(stopped, at_s=NOW_S + 10.0) == [], "somebody did; what comes of it is not known"
+
+
+def failure(**changes: object) -> Failure:
+    return replace(Failure(NOW_S + 9.0, "a", Cause.HANG), **changes)  # type: ignore[arg-type]
+
+
+def test_a_failure_is_a_hit_and_one_that_does_not_count_says_nothing() -> None:
+    observation = replace(SEEN, at_s=NOW_S + 10.0)
+    for failures, how in (
+        ([failure()], PredictionEnding.HIT),
+        ([failure(left_out="a change explains it")], PredictionEnding.VOID),
+    ):
+        entries = follow_predictions(
+            understood(), observation, made(), SETTINGS, Counting(), failures
+        )
+        assert ending(entries) is how
+    for other in (failure(service="b"), failure(at_s=NOW_S - 9.0)):
+        entries = follow_predictions(
+            understood(LEAK), observation, made(), SETTINGS, Counting(), [other]
+        )
+        assert entries == []

@@ -70,3 +70,4 @@ class PredictionsShape(Shape):
     predictions: list[PredictionShape]
     made: list[MadePredictionShape]
     trends: list[TrendShape]
+    next_before: str | None = Field(default=None, description="`before` of the next page of `made`")
