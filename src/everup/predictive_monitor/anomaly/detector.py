@@ -1,0 +1,157 @@
+"""The detector of anomalies: `Detector.step(times, values) -> Step`, a row at a time. Pure.
+
+Flows in: one moment and `values [service, signal]` (NaN = unknown), in time order. Flows out: how
+rare the row is, by service, signal and member; what is noted; what is an alarm. Everything it keeps
+is in plain arrays (`arrays`, `of`), so that it can be stored and goes on where it was. It looks at
+nothing that came later, begins with nothing, and says nothing until it has seen enough.
+
+    values ─▶ intake ─▶ streams ───────▶ services ──────▶ reports ─▶ noted, alarms
+              poison    members, tails   views, tails     twice, once, budget
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from everup.predictive_monitor.anomaly.daily import slots_of
+from everup.predictive_monitor.anomaly.intake import Flaw, Intake
+from everup.predictive_monitor.anomaly.model import ServiceModel
+from everup.predictive_monitor.anomaly.reports import Reports, bound_of
+from everup.predictive_monitor.anomaly.services import VIEWS, Services, Signals
+from everup.predictive_monitor.anomaly.signs import MEMBERS
+from everup.predictive_monitor.anomaly.streams import Streams
+
+Floats = NDArray[np.float32]
+Bools = NDArray[np.bool_]
+
+WHY_MOST = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """One reason: this member of this signal is so rare (−log10 of its chance). A view of the whole
+    service has no signal."""
+
+    signal: str
+    member: str
+    rarity: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """What one row says. `rarity [service, signal, member]`; `views [service, view]`; `level
+    [service]` is what the bound is held against, `sure` the same without lone spikes; `noted` and
+    `alarms` begin with this row; `is_high`: the level is at its bound now, told or not."""
+
+    rarity: Floats
+    views: Floats
+    level: Floats
+    sure: Floats
+    bound: NDArray[np.float64]
+    noted: Bools
+    alarms: Bools
+    is_high: Bools
+    seen: Signals
+
+
+class Detector:
+    """All streams of all services. `signals` are the same for each service; what a service does not
+    have stays unknown."""
+
+    def __init__(self, services: int, signals: tuple[str, ...]) -> None:
+        if services < 0 or not signals:
+            raise ValueError("a detector needs signals, and no less than 0 services")
+        self.services, self.signals = services, signals
+        streams = services * len(signals)
+        self.intake = Intake.new(services, len(signals))
+        self.streams = Streams.new(streams)
+        self.together = Services.new(services)
+        self.reports = Reports.new(services)
+        self.learned = np.zeros(services, dtype=np.float64)
+
+    def step(
+        self, times_s: NDArray[np.float64], values: Floats, model: ServiceModel | None = None
+    ) -> Step:
+        """Judge one row of each service, then learn it. Time not after the last: left out."""
+        shape = (self.services, len(self.signals))
+        if values.shape != shape or times_s.shape != shape[:1]:
+            raise ValueError(f"values must be {shape}, with a time for each service")
+        rows = self.intake.accept(times_s)
+        for service, missed in enumerate(self.intake.missed(times_s, rows)):
+            for signal in range(len(self.signals)) if missed else ():
+                self.streams.skip(service * len(self.signals) + signal, int(missed))
+        of_streams = np.repeat(rows, len(self.signals))
+        clean = self.intake.clean(values.reshape(-1), self.streams.past, of_streams)
+        slot = np.repeat(slots_of(times_s), len(self.signals))
+        judged = self.streams.step(clean, slot, of_streams)
+        self.intake.flaws[:, Flaw.LONE_SPIKE] += judged.was_lone
+        rarest = np.where(np.isfinite(clean), judged.rarity.max(axis=1), np.nan)
+        seen = Signals(
+            rarest.reshape(shape), judged.off.reshape(shape), judged.change.reshape(shape)
+        )
+        views = self.together.step(seen, rows, model)
+        may_be_lone = judged.may_be_lone.reshape(shape)
+        calm = np.where(may_be_lone, np.float32(np.nan), seen.rarest)
+        stood: Bools = np.asarray(judged.stood.reshape(shape).any(axis=1))
+        self.reports.push(views.max(axis=1), self._sure(views, calm, may_be_lone), stood, rows)
+        self.learned += rows
+        noted, alarms = self.reports.speak(times_s, self.learned, rows)
+        level, sure = self.reports.levels()
+        bound = bound_of(self.learned)
+        rarity = judged.rarity.reshape(*shape, len(MEMBERS))
+        return Step(rarity, views, level, sure, bound, noted, alarms, rows & (sure >= bound), seen)
+
+    def _sure(self, views: Floats, calm: Floats, may_be_lone: Bools) -> Floats:
+        """The rarity of the row without what may be lone spikes: where there are any, the views of
+        the whole service, which see them too, do not count."""
+        known = np.isfinite(calm)
+        rarest = np.where(known, calm, 0.0).max(axis=1)
+        peak = np.maximum(rarest - np.log10(np.maximum(known.sum(axis=1), 1)), 0.0)
+        sure = np.where(may_be_lone.any(axis=1), peak, views.max(axis=1))
+        return np.asarray(sure, dtype=np.float32)
+
+    def why(self, step: Step, service: int) -> tuple[Why, ...]:
+        """The rarest members and views behind a row, the rarest first."""
+        found = [
+            Why(self.signals[signal], MEMBERS[member], float(rarity))
+            for (signal, member), rarity in np.ndenumerate(step.rarity[service])
+            if rarity > 0
+        ]
+        views = zip(VIEWS[1:], step.views[service, 1:], strict=True)
+        found += [Why("", view, float(rarity)) for view, rarity in views if rarity > 0]
+        return tuple(sorted(found, key=lambda w: (-w.rarity, w.signal, w.member))[:WHY_MOST])
+
+    def flaws(self) -> dict[str, NDArray[np.int64]]:
+        """How much poisoned input came, by kind: `[service, signal]`."""
+        shape = (self.services, len(self.signals))
+        return {kind.name.lower(): self.intake.flaws[:, kind].reshape(shape) for kind in Flaw}
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """All that is kept, by name; not copied."""
+        found: dict[str, NDArray[np.generic]] = {"learned": self.learned}
+        for part in (self.intake, self.streams, self.reports):
+            for field in fields(part):
+                value = getattr(part, field.name)
+                if isinstance(value, np.ndarray):
+                    found[f"{type(part).__name__.lower()}.{field.name}"] = value
+        daily = self.streams.daily
+        found |= {"daily.usual": daily.usual, "daily.deviation": daily.deviation}
+        found |= {"daily.seen": daily.seen, "tails": self.streams.tails.counts}
+        return found | {"views": self.together.tails.counts}
+
+    @classmethod
+    def of(
+        cls, services: int, signals: tuple[str, ...], kept: Mapping[str, NDArray[np.generic]]
+    ) -> Detector:
+        """From what `arrays` gave. ValueError: it is of another shape."""
+        made = cls(services, signals)
+        for name, empty in made.arrays().items():
+            given = kept.get(name)
+            if given is None or given.shape != empty.shape or given.dtype != empty.dtype:
+                raise ValueError(f"what was kept of the detector does not fit: {name}")
+            empty[...] = given
+        return made
