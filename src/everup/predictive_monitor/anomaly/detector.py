@@ -21,7 +21,14 @@ from everup.predictive_monitor.anomaly.daily import slots_of
 from everup.predictive_monitor.anomaly.intake import Flaw, Intake
 from everup.predictive_monitor.anomaly.model import ServiceModel
 from everup.predictive_monitor.anomaly.reports import Reports, bound_of
-from everup.predictive_monitor.anomaly.services import VIEWS, Services, Signals
+from everup.predictive_monitor.anomaly.services import (
+    VIEWS,
+    Services,
+    Signals,
+    decisive,
+    feature_names,
+    peak_of,
+)
 from everup.predictive_monitor.anomaly.signs import MEMBERS
 from everup.predictive_monitor.anomaly.streams import Streams
 
@@ -90,14 +97,15 @@ class Detector:
         judged = self.streams.step(clean, slot, of_streams)
         self.intake.flaws[:, Flaw.LONE_SPIKE] += judged.was_lone
         rarest = np.where(np.isfinite(clean), judged.rarity.max(axis=1), np.nan)
-        seen = Signals(
-            rarest.reshape(shape), judged.off.reshape(shape), judged.change.reshape(shape)
-        )
+        features = judged.features.reshape(*shape, -1)
+        seen = Signals(rarest.reshape(shape), features)
         views = self.together.step(seen, rows, model)
         may_be_lone = judged.may_be_lone.reshape(shape)
         calm = np.where(may_be_lone, np.float32(np.nan), seen.rarest)
         stood: Bools = np.asarray(judged.stood.reshape(shape).any(axis=1))
-        self.reports.push(views.max(axis=1), self._sure(views, calm, may_be_lone), stood, rows)
+        rarity_now = decisive(views, seen, model)
+        sure_now = np.where(may_be_lone.any(axis=1), peak_of(calm), rarity_now)
+        self.reports.push(rarity_now, sure_now.astype(np.float32), stood, rows)
         self.learned += rows
         noted, alarms = self.reports.speak(times_s, self.learned, rows)
         level, sure = self.reports.levels()
@@ -105,14 +113,14 @@ class Detector:
         rarity = judged.rarity.reshape(*shape, len(MEMBERS))
         return Step(rarity, views, level, sure, bound, noted, alarms, rows & (sure >= bound), seen)
 
-    def _sure(self, views: Floats, calm: Floats, may_be_lone: Bools) -> Floats:
-        """The rarity of the row without what may be lone spikes: where there are any, the views of
-        the whole service, which see them too, do not count."""
-        known = np.isfinite(calm)
-        rarest = np.where(known, calm, 0.0).max(axis=1)
-        peak = np.maximum(rarest - np.log10(np.maximum(known.sum(axis=1), 1)), 0.0)
-        sure = np.where(may_be_lone.any(axis=1), peak, views.max(axis=1))
-        return np.asarray(sure, dtype=np.float32)
+    def adopt(self, model: ServiceModel, rows: NDArray[np.float64]) -> None:
+        """A new model takes over; `rows [row, service, feature]` of the past teach what is usual
+        for it. ValueError: it is a model of other signals."""
+        if model.features != feature_names(self.signals):
+            raise ValueError("the model was trained on other signals")
+        for service in range(self.services):
+            known = rows[:, service]
+            self.together.adopt(model, service, known[np.isfinite(known).all(axis=1)])
 
     def why(self, step: Step, service: int) -> tuple[Why, ...]:
         """The rarest members and views behind a row, the rarest first."""
@@ -141,6 +149,8 @@ class Detector:
         daily = self.streams.daily
         found |= {"daily.usual": daily.usual, "daily.deviation": daily.deviation}
         found |= {"daily.seen": daily.seen, "tails": self.streams.tails.counts}
+        life = self.streams.life
+        found |= {"life.usual": life.usual, "life.seen": life.seen}
         return found | {"views": self.together.tails.counts}
 
     @classmethod

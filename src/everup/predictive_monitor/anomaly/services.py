@@ -7,8 +7,10 @@ Flows in: what `streams` judged, `[service, signal]`. Flows out: one rarity per 
     forest      Isolation Forest over the features of the service, when a model is there
     directions  what the usual directions of its features do not explain, when a model is there
 
-All but the first are made comparable by their own past, as the members of a signal are. A service
-of one signal has the peak alone, which is that signal: the same code serves a single series.
+All but the first are made comparable by their own past, as the members of a signal are. `decisive`
+says which of them counts: without a model the rarest of the signals; with one the forest, which
+sees all signals and their moves at once; the others then explain. A service of one signal has its
+signal alone: the same code serves a single series.
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from everup.predictive_monitor.anomaly.lifelong import FEATURES
 from everup.predictive_monitor.anomaly.model import ServiceModel
+from everup.predictive_monitor.anomaly.signs import MEMBERS
 from everup.predictive_monitor.anomaly.tails import Tails
 
 Floats = NDArray[np.float32]
@@ -28,33 +32,31 @@ Bools = NDArray[np.bool_]
 VIEWS = ("peak", "breadth", "forest", "directions")
 TOGETHER_LEAST = 2
 """Fewer known signals have no breadth."""
+ONE_LOOK = float(np.log10(len(MEMBERS)))
+"""A signal's rarity is the rarest of so many members; a forest is one look, and rare by that much
+more at the same rate of false alarms."""
+FOREST_OCTAVES = 12.0
+"""Forest scores lie between 0.3 and 0.8: they are spread over so many octaves for `tails`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Signals:
-    """`[service, signal]`: the rarest member, the distance from the settled middle and the change
-    since the row before, both in spreads. NaN = unknown."""
+    """`rarest [service, signal]`, the rarest member, NaN = unknown; `features [service, signal,
+    feature]` as `lifelong` measured them."""
 
     rarest: Floats
-    off: Floats
-    change: Floats
+    features: Floats
 
 
 def feature_names(signals: Sequence[str]) -> tuple[str, ...]:
     """The columns of `features_of`, in their order."""
-    levels = [f"{name}.level" for name in signals]
-    return (*levels, *(f"{name}.change" for name in signals), "breadth", "size")
+    return tuple(f"{name}.{feature}" for feature in FEATURES for name in signals)
 
 
 def features_of(seen: Signals) -> NDArray[np.float64]:
-    """`[service, feature]`, normalised by each service's own past, so that one model serves all:
-    levels and changes in spreads, compressed; the mean rarity and the root mean square level. What
-    is unknown is as usual."""
-    level = np.arcsinh(np.nan_to_num(seen.off, nan=0.0))
-    change = np.arcsinh(np.nan_to_num(seen.change, nan=0.0))
-    breadth = np.nan_to_num(seen.rarest, nan=0.0).mean(axis=1, keepdims=True)
-    size = np.sqrt((level * level).mean(axis=1, keepdims=True))
-    return np.concatenate([level, change, breadth, size], axis=1).astype(np.float64)
+    """`[service, feature]`; what is unknown is as usual."""
+    known = np.nan_to_num(seen.features, nan=0.0)
+    return np.swapaxes(known, 1, 2).reshape(len(known), -1).astype(np.float64)
 
 
 @dataclass(slots=True, eq=False)
@@ -68,30 +70,53 @@ class Services:
         """Nothing was seen yet."""
         return cls(Tails.new(services, len(VIEWS) - 1))
 
-    def step(self, seen: Signals, rows: Bools, model: ServiceModel | None) -> NDArray[np.float32]:
+    def adopt(self, model: ServiceModel, service: int, rows: NDArray[np.float64]) -> None:
+        """A model takes over: what it says of these rows of the past is what it is held against."""
+        self.tails.counts[service, 1:] = 0
+        signs = np.full((len(rows), len(VIEWS) - 1), np.nan, dtype=np.float32)
+        signs[:, 1:] = model_signs(model, rows)
+        tails = Tails(self.tails.counts[service : service + 1])
+        for row in signs:
+            tails.learn(row[None])
+
+    def step(self, seen: Signals, rows: Bools, model: ServiceModel | None) -> Floats:
         """`[service, view]`, then the past knows it. 0 where there is nothing to tell."""
         known = np.isfinite(seen.rarest)
         count = known.sum(axis=1)
         found = np.zeros((len(rows), len(VIEWS)), dtype=np.float32)
-        rarest = np.where(known, seen.rarest, 0.0)
-        peak = rarest.max(axis=1, initial=0.0) - np.log10(np.maximum(count, 1))
-        found[:, 0] = np.where(rows, np.maximum(peak, 0.0), 0.0)
+        found[:, 0] = np.where(rows, peak_of(seen.rarest), 0.0)
         at = np.flatnonzero(rows & (count >= TOGETHER_LEAST))
         if len(at):
-            signs = self._signs(seen, rarest, at, model)
+            signs = np.full((len(at), len(VIEWS) - 1), np.nan, dtype=np.float32)
+            signs[:, 0] = np.where(known, seen.rarest, 0.0)[at].mean(axis=1)
+            if model is not None:
+                some = Signals(seen.rarest[at], seen.features[at])
+                signs[:, 1:] = model_signs(model, features_of(some))
             tails = Tails(self.tails.counts[at])
             found[at, 1:] = tails.rarity(signs)
             tails.learn(signs)
             self.tails.counts[at] = tails.counts
         return found
 
-    def _signs(
-        self, seen: Signals, rarest: Floats, at: NDArray[np.intp], model: ServiceModel | None
-    ) -> Floats:
-        signs = np.full((len(at), len(VIEWS) - 1), np.nan, dtype=np.float32)
-        signs[:, 0] = rarest[at].mean(axis=1)
-        if model is not None:
-            rows = features_of(Signals(seen.rarest[at], seen.off[at], seen.change[at]))
-            signs[:, 1] = model.forest.scores(rows)
-            signs[:, 2] = model.directions.scores(rows)
-        return signs
+
+def model_signs(model: ServiceModel, rows: NDArray[np.float64]) -> Floats:
+    """`[row, 2]`: what the forest and the directions say, on scales that `tails` can hold."""
+    forest = np.exp2(FOREST_OCTAVES * (model.forest.scores(rows) - 0.5))
+    return np.stack([forest, model.directions.scores(rows)], axis=1).astype(np.float32)
+
+
+def peak_of(rarest: Floats) -> Floats:
+    """The rarest known signal of each service, less what looking at so many costs."""
+    known = np.isfinite(rarest)
+    cost = np.log10(np.maximum(known.sum(axis=1), 1))
+    peak = np.maximum(np.where(known, rarest, 0.0).max(axis=1) - cost, 0.0)
+    return np.asarray(peak, dtype=np.float32)
+
+
+def decisive(views: Floats, seen: Signals, model: ServiceModel | None) -> Floats:
+    """The rarity that counts, per service."""
+    has_breadth = np.isfinite(seen.rarest).sum(axis=1) >= TOGETHER_LEAST
+    if model is None:
+        return views[:, 0]
+    forest = views[:, VIEWS.index("forest")] + ONE_LOOK
+    return np.where(has_breadth, forest, views[:, 0]).astype(np.float32)

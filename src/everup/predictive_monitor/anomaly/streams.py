@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from everup.predictive_monitor.anomaly.daily import SMOOTHED_ROWS, DailyProfile
+from everup.predictive_monitor.anomaly.lifelong import FEATURES, STEP_ROWS, Lifelong
 from everup.predictive_monitor.anomaly.signs import (
     MEMBERS,
     PAST_ROWS,
@@ -37,13 +38,11 @@ DAILY = MEMBERS.index("time_of_day")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Judged:
-    """`rarity [stream, member]`; `off`: the newest value from the settled middle, in spreads, with
-    its sign; `change`: from the row before; `may_be_lone` now; of what might have been lone in the
-    row before, which `stood` and which `was_lone`."""
+    """`rarity [stream, member]`; `features [stream, feature]` for a whole service; `may_be_lone`
+    now; of what might have been lone in the row before, which `stood` and which `was_lone`."""
 
     rarity: Floats
-    off: Floats
-    change: Floats
+    features: Floats
     may_be_lone: Bools
     stood: Bools
     was_lone: Bools
@@ -59,6 +58,7 @@ class Streams:
     lowest: Floats
     highest: Floats
     daily: DailyProfile
+    life: Lifelong
     tails: Tails
     pending: NDArray[np.int8]
 
@@ -70,6 +70,7 @@ class Streams:
             np.full(streams, np.nan, dtype=np.float32),
             np.full(streams, np.nan, dtype=np.float32),
             DailyProfile.new(streams),
+            Lifelong.new(streams),
             Tails.new(streams, len(MEMBERS)),
             np.zeros(streams, dtype=np.int8),
         )
@@ -86,8 +87,7 @@ class Streams:
         count = len(values)
         judged = Judged(
             np.zeros((count, len(MEMBERS)), dtype=np.float32),
-            np.full(count, np.nan, dtype=np.float32),
-            np.full(count, np.nan, dtype=np.float32),
+            np.full((count, len(FEATURES)), np.nan, dtype=np.float32),
             *(np.zeros(count, dtype=np.bool_) for _ in range(3)),
         )
         present = np.flatnonzero(rows)
@@ -113,10 +113,17 @@ class Streams:
         judged.rarity[at] = tails.rarity(signs)
         tails.learn(signs)
         self.tails.counts[at] = tails.counts
-        judged.off[at] = (value - settled.middle) / settled.spread
-        judged.change[at] = (value - past[:, -1]) / settled.spread
+        self._measure(at, whole, judged)
         self._await_next(at, past, value, judged)
         self.past[at] = whole
+
+    def _measure(self, at: NDArray[np.intp], whole: Floats, judged: Judged) -> None:
+        value, smoothed = whole[:, -1], mean_of(whole[:, -STEP_ROWS:])
+        change, drift = value - whole[:, -2], value - whole[:, -1 - STEP_ROWS]
+        life = Lifelong(self.life.usual[at], self.life.seen[at])
+        judged.features[at] = life.measure(value, smoothed, change, drift)
+        life.learn(value, change, drift)
+        self.life.usual[at], self.life.seen[at] = life.usual, life.seen
 
     def _settle_pending(
         self, at: NDArray[np.intp], value: Floats, settled: Settled, judged: Judged

@@ -64,7 +64,8 @@ class Tails:
         among = np.where(is_tail, in_tail, counted) + 0.5
         rarity = np.log10((seen + 1.0) / among) + np.where(is_tail, further, 0.0) / np.log(10.0)
         known = np.isfinite(scores)
-        return np.where(known, np.clip(rarity, 0.0, RARITY_MOST), 0.0).astype(np.float32)
+        clipped = np.where(known, np.clip(rarity, 0.0, RARITY_MOST), 0.0)
+        return np.asarray(clipped, dtype=np.float32)
 
     def learn(self, scores: Floats) -> None:
         """These scores are the past now; unknown ones teach nothing."""
@@ -82,7 +83,7 @@ def _heights(scores: Floats) -> Floats:
     whole = np.where(np.isfinite(scores), scores, 0.0)
     octaves = np.log2(np.maximum(whole, 2.0**LOWEST_OCTAVE))
     heights = (octaves - LOWEST_OCTAVE) * BINS_PER_OCTAVE
-    return np.clip(heights, 0.0, BINS - 1e-3).astype(np.float32)
+    return np.asarray(np.clip(heights, 0.0, BINS - 1e-3), dtype=np.float32)
 
 
 def _at(table: Floats, bins: NDArray[np.int64]) -> Floats:
