@@ -20,14 +20,13 @@ from numpy.typing import NDArray
 from everup.predictive_monitor.anomaly.daily import slots_of
 from everup.predictive_monitor.anomaly.intake import Flaw, Intake
 from everup.predictive_monitor.anomaly.model import ServiceModel
-from everup.predictive_monitor.anomaly.reports import Reports, bound_of
+from everup.predictive_monitor.anomaly.reports import WARM_ROWS, Reports, bound_of
 from everup.predictive_monitor.anomaly.services import (
     VIEWS,
     Services,
     Signals,
     decisive,
     feature_names,
-    peak_of,
 )
 from everup.predictive_monitor.anomaly.signs import MEMBERS
 from everup.predictive_monitor.anomaly.streams import Streams
@@ -99,19 +98,27 @@ class Detector:
         rarest = np.where(np.isfinite(clean), judged.rarity.max(axis=1), np.nan)
         features = judged.features.reshape(*shape, -1)
         seen = Signals(rarest.reshape(shape), features)
-        views = self.together.step(seen, rows, model)
         may_be_lone = judged.may_be_lone.reshape(shape)
-        calm = np.where(may_be_lone, np.float32(np.nan), seen.rarest)
+        views = self.together.views(seen, rows, model)
+        rarity_now = sure_now = decisive(views, seen, model)
+        lone = rows & may_be_lone.any(axis=1)
+        if lone.any():
+            calm = Signals(
+                np.where(may_be_lone, np.float32(np.nan), rarest.reshape(shape)),
+                np.where(may_be_lone[..., None], np.float32(np.nan), features),
+            )
+            of_calm = decisive(self.together.views(calm, lone, model), calm, model)
+            sure_now = np.where(lone, of_calm, rarity_now).astype(np.float32)
+        self.together.learn(seen, rows, model)
         stood: Bools = np.asarray(judged.stood.reshape(shape).any(axis=1))
-        rarity_now = decisive(views, seen, model)
-        sure_now = np.where(may_be_lone.any(axis=1), peak_of(calm), rarity_now)
-        self.reports.push(rarity_now, sure_now.astype(np.float32), stood, rows)
+        self.reports.push(rarity_now, sure_now, stood, rows)
         self.learned += rows
         noted, alarms = self.reports.speak(times_s, self.learned, rows)
         level, sure = self.reports.levels()
         bound = bound_of(self.learned)
         rarity = judged.rarity.reshape(*shape, len(MEMBERS))
-        return Step(rarity, views, level, sure, bound, noted, alarms, rows & (sure >= bound), seen)
+        is_high = rows & (sure >= bound) & (self.learned >= WARM_ROWS)
+        return Step(rarity, views, level, sure, bound, noted, alarms, is_high, seen)
 
     def adopt(self, model: ServiceModel, rows: NDArray[np.float64]) -> None:
         """A new model takes over; `rows [row, service, feature]` of the past teach what is usual

@@ -30,7 +30,8 @@ CONFIRMING_ROWS = 6
 RARE = 3.0
 ROWS_OF_RARE = 4000.0
 """The bound is RARE for a past of this many rows: two weeks of one row in five minutes."""
-ROWS_LEAST = 300.0
+WARM_ROWS = 288.0
+"""A day of one row in five minutes: before that, nothing is told."""
 RISE = 0.5
 QUIET_ROWS = 100
 ALARMS_A_DAY = 8
@@ -39,7 +40,7 @@ DAY_S = 86_400.0
 
 def bound_of(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """The level from which on something is told, after so many rows were learned."""
-    return np.asarray(RARE + RISE * np.log10(np.maximum(rows, ROWS_LEAST) / ROWS_OF_RARE))
+    return np.asarray(RARE + RISE * np.log10(np.maximum(rows, WARM_ROWS) / ROWS_OF_RARE))
 
 
 @dataclass(slots=True, eq=False)
@@ -89,6 +90,7 @@ class Reports:
         self, times_s: NDArray[np.float64], learned: NDArray[np.float64], rows: Bools
     ) -> tuple[Bools, Bools]:
         """(noted, alarms) of this row."""
+        rows = rows & (learned >= WARM_ROWS)
         bound = bound_of(learned)
         with_lone, without = self.levels()
         noted = rows & (with_lone >= bound) & (self.since_note > QUIET_ROWS)

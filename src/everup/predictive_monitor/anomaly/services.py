@@ -79,24 +79,36 @@ class Services:
         for row in signs:
             tails.learn(row[None])
 
-    def step(self, seen: Signals, rows: Bools, model: ServiceModel | None) -> Floats:
-        """`[service, view]`, then the past knows it. 0 where there is nothing to tell."""
-        known = np.isfinite(seen.rarest)
-        count = known.sum(axis=1)
+    def views(self, seen: Signals, rows: Bools, model: ServiceModel | None) -> Floats:
+        """`[service, view]`; 0 where there is nothing to tell."""
         found = np.zeros((len(rows), len(VIEWS)), dtype=np.float32)
         found[:, 0] = np.where(rows, peak_of(seen.rarest), 0.0)
-        at = np.flatnonzero(rows & (count >= TOGETHER_LEAST))
+        at = _together(seen, rows)
         if len(at):
-            signs = np.full((len(at), len(VIEWS) - 1), np.nan, dtype=np.float32)
-            signs[:, 0] = np.where(known, seen.rarest, 0.0)[at].mean(axis=1)
-            if model is not None:
-                some = Signals(seen.rarest[at], seen.features[at])
-                signs[:, 1:] = model_signs(model, features_of(some))
-            tails = Tails(self.tails.counts[at])
-            found[at, 1:] = tails.rarity(signs)
-            tails.learn(signs)
-            self.tails.counts[at] = tails.counts
+            signs = _signs(seen, at, model)
+            found[at, 1:] = Tails(self.tails.counts[at]).rarity(signs)
         return found
+
+    def learn(self, seen: Signals, rows: Bools, model: ServiceModel | None) -> None:
+        """These rows are the past now."""
+        at = _together(seen, rows)
+        if len(at):
+            tails = Tails(self.tails.counts[at])
+            tails.learn(_signs(seen, at, model))
+            self.tails.counts[at] = tails.counts
+
+
+def _together(seen: Signals, rows: Bools) -> NDArray[np.intp]:
+    return np.flatnonzero(rows & (np.isfinite(seen.rarest).sum(axis=1) >= TOGETHER_LEAST))
+
+
+def _signs(seen: Signals, at: NDArray[np.intp], model: ServiceModel | None) -> Floats:
+    signs = np.full((len(at), len(VIEWS) - 1), np.nan, dtype=np.float32)
+    signs[:, 0] = np.nan_to_num(seen.rarest[at], nan=0.0).mean(axis=1)
+    if model is not None:
+        some = Signals(seen.rarest[at], seen.features[at])
+        signs[:, 1:] = model_signs(model, features_of(some))
+    return signs
 
 
 def model_signs(model: ServiceModel, rows: NDArray[np.float64]) -> Floats:

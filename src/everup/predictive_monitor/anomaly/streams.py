@@ -51,8 +51,8 @@ class Judged:
 @dataclass(slots=True, eq=False)
 class Streams:
     """`past [stream, row]`, oldest first; lowest and highest of each life; the daily profile; the
-    tails of the members; what is `pending`: the sign of a jump that may be a lone spike, 0:
-    none."""
+    tails of the members; the `recent` rows without lone spikes; what is
+    `pending`: the sign of a jump that may be a lone spike, 0: none."""
 
     past: Floats
     lowest: Floats
@@ -60,6 +60,7 @@ class Streams:
     daily: DailyProfile
     life: Lifelong
     tails: Tails
+    recent: Floats
     pending: NDArray[np.int8]
 
     @classmethod
@@ -72,6 +73,7 @@ class Streams:
             DailyProfile.new(streams),
             Lifelong.new(streams),
             Tails.new(streams, len(MEMBERS)),
+            np.full((streams, STEP_ROWS + 1), np.nan, dtype=np.float32),
             np.zeros(streams, dtype=np.int8),
         )
 
@@ -80,7 +82,7 @@ class Streams:
         rows = min(rows, PAST_ROWS)
         self.past[stream, : PAST_ROWS - rows] = self.past[stream, rows:]
         self.past[stream, PAST_ROWS - rows :] = np.nan
-        self.pending[stream] = 0
+        self.recent[stream], self.pending[stream] = np.nan, 0
 
     def step(self, values: Floats, slot: NDArray[np.int64], rows: Bools) -> Judged:
         """Judge the newest values, then learn them. Streams without a row are left as they are."""
@@ -113,13 +115,17 @@ class Streams:
         judged.rarity[at] = tails.rarity(signs)
         tails.learn(signs)
         self.tails.counts[at] = tails.counts
-        self._measure(at, whole, judged)
+        self._measure(at, value, judged)
         self._await_next(at, past, value, judged)
         self.past[at] = whole
 
-    def _measure(self, at: NDArray[np.intp], whole: Floats, judged: Judged) -> None:
-        value, smoothed = whole[:, -1], mean_of(whole[:, -STEP_ROWS:])
-        change, drift = value - whole[:, -2], value - whole[:, -1 - STEP_ROWS]
+    def _measure(self, at: NDArray[np.intp], value: Floats, judged: Judged) -> None:
+        # Here a lone spike is unknown as soon as it is known to be one: it leaves no echo.
+        recent = np.where(judged.was_lone[at], np.nan, self.recent[at, -1])
+        rows = np.concatenate([self.recent[at, 1:-1], recent[:, None], value[:, None]], axis=1)
+        self.recent[at] = rows = rows.astype(np.float32)
+        smoothed = mean_of(rows[:, -STEP_ROWS:])
+        change, drift = value - rows[:, -2], value - rows[:, -1 - STEP_ROWS]
         life = Lifelong(self.life.usual[at], self.life.seen[at])
         judged.features[at] = life.measure(value, smoothed, change, drift)
         life.learn(value, change, drift)
