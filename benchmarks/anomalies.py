@@ -29,6 +29,7 @@ from everup.predictive_monitor.anomaly.reports import QUIET_ROWS, RARE
 
 SERVER_GROUPS = ("realAWSCloudwatch", "realKnownCause")
 OURS, ALARMS = "Everup", "Everup, alarms alone"
+UNSAID = 1e-3  # what was not said stays clearly below what was, also when it is written rounded
 PUBLISHED = {
     "ARTime": (72.4, 73.9),
     "contextOSE": (66.4, 73.6),
@@ -76,7 +77,7 @@ def run_detector(files: Sequence[Series]) -> Run:
 
 def _spoken(level: Floats, is_said: NDArray[np.bool_], quiet_rows: NDArray[np.int64]) -> Floats:
     """The level, but what was said already is not said again."""
-    below = np.minimum(level, np.nextafter(RARE, 0.0))
+    below = np.minimum(level, RARE - UNSAID)
     return np.where(is_said, level, np.where(quiet_rows > 0, 0.0, np.maximum(below, 0.0)))
 
 

@@ -13,6 +13,7 @@ from everup.predictive_monitor.anomaly.services import feature_names, features_o
 from everup.predictive_monitor.anomaly.signs import PAST_ROWS
 from everup.training import fit
 
+Change = Callable[[np.ndarray, np.ndarray], None]
 ROWS, AT = 760, 700
 STEP_S = 300.0
 SEEDS = 4

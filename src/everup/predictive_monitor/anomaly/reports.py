@@ -90,17 +90,18 @@ class Reports:
         self, times_s: NDArray[np.float64], learned: NDArray[np.float64], rows: Bools
     ) -> tuple[Bools, Bools]:
         """(noted, alarms) of this row."""
-        rows = rows & (learned >= WARM_ROWS)
-        bound = bound_of(learned)
+        bound, is_warm = bound_of(learned), learned >= WARM_ROWS
         with_lone, without = self.levels()
         noted = rows & (with_lone >= bound) & (self.since_note > QUIET_ROWS)
         wanted = rows & (without >= bound) & (self.since_alarm > QUIET_ROWS)
+        # What began before a stream was warm is told to nobody, and is no news when it is.
+        self.since_note[noted], self.since_alarm[wanted] = 0, 0
+        noted, wanted = noted & is_warm, wanted & is_warm
         is_new_day = rows & ~(times_s - self.day_s < DAY_S)
         self.day_s[is_new_day], self.alarms_today[is_new_day] = times_s[is_new_day], 0
         alarms = wanted & (self.alarms_today < ALARMS_A_DAY)
         self.shed += wanted & ~alarms
         self.alarms_today += alarms
-        self.since_note[noted], self.since_alarm[wanted] = 0, 0
         return noted, alarms
 
 
