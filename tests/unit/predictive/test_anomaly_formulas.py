@@ -92,7 +92,8 @@ def test_rarity_is_the_tail_probability_of_what_was_seen() -> None:
     for q in (0.5, 0.9, 0.99, 0.999):
         asked = np.quantile(rng.lognormal(0, 1, 200_000), q)
         found = tails.rarity(np.array([[asked]], dtype=np.float32))[0, 0]
-        assert found == pytest.approx(-np.log10(1 - q), abs=0.25)
+        # A tail lighter than the fitted power law is taken as less rare, not as rarer.
+        assert -0.4 <= found + np.log10(1 - q) <= 0.2
 
 
 def test_unknown_scores_are_not_rare_and_teach_nothing() -> None:

@@ -35,6 +35,8 @@ Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 
 WHY_MOST = 5
+BREAK_ROWS = 12
+"""So many rows skipped are a break; and for so many rows after it nothing is rare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ class Detector:
         self.together = Services.new(services)
         self.reports = Reports.new(services)
         self.learned = np.zeros(services, dtype=np.float64)
+        self.hush = np.zeros(services, dtype=np.int32)
 
     def step(
         self, times_s: NDArray[np.float64], values: Floats, model: ServiceModel | None = None
@@ -87,9 +90,7 @@ class Detector:
         if values.shape != shape or times_s.shape != shape[:1]:
             raise ValueError(f"values must be {shape}, with a time for each service")
         rows = self.intake.accept(times_s)
-        for service, missed in enumerate(self.intake.missed(times_s, rows)):
-            for signal in range(len(self.signals)) if missed else ():
-                self.streams.skip(service * len(self.signals) + signal, int(missed))
+        self._skip(self.intake.missed(times_s, rows), rows)
         of_streams = np.repeat(rows, len(self.signals))
         clean = self.intake.clean(values.reshape(-1), self.streams.past, of_streams)
         slot = np.repeat(slots_of(times_s), len(self.signals))
@@ -111,7 +112,12 @@ class Detector:
             sure_now = np.where(lone, of_calm, rarity_now).astype(np.float32)
         self.together.learn(seen, rows, model)
         stood: Bools = np.asarray(judged.stood.reshape(shape).any(axis=1))
-        self.reports.push(rarity_now, sure_now, stood, rows)
+        # After a break a window is watched first: what is learned anew would look rare.
+        is_hushed = self.hush > 0
+        rarity_now, sure_now = (
+            np.where(is_hushed, np.float32(0.0), one) for one in (rarity_now, sure_now)
+        )
+        self.reports.push(rarity_now, sure_now, stood & ~is_hushed, rows)
         self.learned += rows
         noted, alarms = self.reports.speak(times_s, self.learned, rows)
         level, sure = self.reports.levels()
@@ -119,6 +125,14 @@ class Detector:
         rarity = judged.rarity.reshape(*shape, len(MEMBERS))
         is_high = rows & (sure >= bound) & (self.learned >= WARM_ROWS)
         return Step(rarity, views, level, sure, bound, noted, alarms, is_high, seen)
+
+    def _skip(self, missed: NDArray[np.int64], rows: Bools) -> None:
+        signals = len(self.signals)
+        for service in np.flatnonzero(missed):
+            for stream in range(service * signals, (service + 1) * signals):
+                self.streams.skip(stream, int(missed[service]))
+        left = np.where(missed >= BREAK_ROWS, BREAK_ROWS, np.maximum(self.hush - rows, 0))
+        self.hush[:] = left
 
     def adopt(self, model: ServiceModel, rows: NDArray[np.float64]) -> None:
         """A new model takes over; `rows [row, service, feature]` of the past teach what is usual
@@ -147,7 +161,7 @@ class Detector:
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """All that is kept, by name; not copied."""
-        found: dict[str, NDArray[np.generic]] = {"learned": self.learned}
+        found: dict[str, NDArray[np.generic]] = {"learned": self.learned, "hush": self.hush}
         for part in (self.intake, self.streams, self.reports):
             for field in fields(part):
                 value = getattr(part, field.name)

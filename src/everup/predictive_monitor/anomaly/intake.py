@@ -49,13 +49,14 @@ class Flaw(IntEnum):
 @dataclass(slots=True, eq=False)
 class Intake:
     """`flaws [stream, kind]`, `latest_s` and `pace_s [service]`, `last` value and how often in a
-    row it `repeats [stream]`."""
+    row it `repeats [stream]`; rows `rejected [service]` since the last that was taken."""
 
     flaws: NDArray[np.int64]
     latest_s: NDArray[np.float64]
     pace_s: NDArray[np.float64]
     last: Floats
     repeats: NDArray[np.int32]
+    rejected: NDArray[np.int64]
 
     @classmethod
     def new(cls, services: int, signals: int) -> Intake:
@@ -67,6 +68,7 @@ class Intake:
             np.full(services, np.nan),
             np.full(streams, np.nan, dtype=np.float32),
             np.zeros(streams, dtype=np.int32),
+            np.zeros(services, dtype=np.int64),
         )
 
     def accept(self, times_s: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -75,10 +77,12 @@ class Intake:
         is_after = is_known & ~(times_s <= self.latest_s)
         signals = len(self.last) // len(times_s)
         self.flaws[:, Flaw.BACKWARDS] += np.repeat(is_known & ~is_after, signals)
+        self.rejected += is_known & ~is_after
         return np.asarray(is_after)
 
     def missed(self, times_s: NDArray[np.float64], rows: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """How many rows each service has skipped before this one; takes note of the time."""
+        """How many rows each service has skipped before this one, those left out among them; takes
+        note of the time."""
         since_s = np.where(rows, times_s - self.latest_s, np.nan)
         pace_s = self.pace_s
         is_gap = since_s > GAP_ROWS * pace_s  # false where either is unknown
@@ -91,7 +95,9 @@ class Intake:
         self.latest_s = np.where(rows, times_s, self.latest_s)
         signals = len(self.last) // len(times_s)
         self.flaws[:, Flaw.GAP] += np.repeat(is_gap, signals)
-        return np.where(rows, skipped, 0)
+        found = np.where(rows, skipped + self.rejected, 0)
+        self.rejected[rows] = 0
+        return found
 
     def clean(self, values: Floats, past: Floats, rows: NDArray[np.bool_]) -> Floats:
         """The values that may be used. `past` is shifted in place where a counter starts anew."""

@@ -9,8 +9,8 @@ Flows in: what `streams` judged, `[service, signal]`. Flows out: one rarity per 
 
 All but the first are made comparable by their own past, as the members of a signal are. `decisive`
 says which of them counts: without a model the rarest of the signals; with one the forest, which
-sees all signals and their moves at once; the others then explain. A service of one signal has its
-signal alone: the same code serves a single series.
+sees all signals and their moves at once, or a signal that is rarer still; the others then explain.
+A service of one signal has its signal alone: the same code serves a single series.
 """
 
 from __future__ import annotations
@@ -131,4 +131,5 @@ def decisive(views: Floats, seen: Signals, model: ServiceModel | None) -> Floats
     if model is None:
         return views[:, 0]
     forest = views[:, VIEWS.index("forest")] + ONE_LOOK
-    return np.where(has_breadth, forest, views[:, 0]).astype(np.float32)
+    either = np.maximum(forest, views[:, 0] - ONE_LOOK)
+    return np.where(has_breadth, either, views[:, 0]).astype(np.float32)

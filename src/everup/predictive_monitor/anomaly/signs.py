@@ -117,7 +117,7 @@ def signs_of(given: Given, settled: Settled) -> Floats:
         "shift_48_rows": np.abs(mean_of(calm[:, -48:]) - settled.middle) / settled.spread,
         "spread_24_rows": _spread_change(calm, settled, 24),
         "roughness_12_rows": _roughness_change(calm, settled, 12),
-        "spectral_residual": _spectral_residual(whole, settled),
+        "spectral_residual": _spectral_residual(calm, given.value, settled),
         "relative_entropy": _relative_entropy(whole, settled),
         "shape_12_rows": _newness(calm, settled, points=12, every=1),
         "shape_48_rows": _newness(trailing_means(calm, 6), settled, points=8, every=6),
@@ -179,10 +179,10 @@ def _beyond(given: Given, settled: Settled) -> dict[str, Floats]:
     return found
 
 
-def _spectral_residual(whole: Floats, settled: Settled) -> Floats:
+def _spectral_residual(calm: Floats, value: Floats, settled: Settled) -> Floats:
     """After Ren and others (2019): what is left of the logarithm of the spectrum when its own mean
     over neighbours is taken away, back in time; how far the newest row stands out there."""
-    rows = whole[:, -SPECTRUM_ROWS:]
+    rows = np.concatenate([calm[:, -SPECTRUM_ROWS:-1], value[:, None]], axis=1)
     is_whole = np.asarray(np.isfinite(rows).all(axis=1))
     centred = np.where(is_whole[:, None], rows, 0.0).astype(np.float64)
     centred -= centred.mean(axis=1, keepdims=True)
