@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from dask.distributed import Client, LocalCluster
 from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
 
@@ -113,3 +114,13 @@ def test_the_rows_of_a_fit_are_bounded() -> None:
 def test_what_never_varied_has_directions_too() -> None:
     same = np.ones((300, 3))
     assert directions_of(same).scores(same).tolist() == [0.0] * 300
+
+
+def test_a_dask_cluster_grows_the_same(model: ServiceModel) -> None:
+    with (
+        LocalCluster(
+            n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+        ) as cluster,
+        Client(cluster),
+    ):
+        assert fit(ROWS, NAMES, backend="dask", workers=-1).pack() == model.pack()
