@@ -59,8 +59,14 @@ def measure(services: int, model: ServiceModel | None) -> Speed:
 
     taken = timed(step)
     kept = sum(array.nbytes for array in detector.arrays().values())
-    ms = (1e3 * s for s in (taken.least_s, taken.median_s, taken.most_s))
-    return Speed(services, model is not None, *ms, kept / (services * len(SIGNALS)))
+    return Speed(
+        services,
+        model is not None,
+        1e3 * taken.least_s,
+        1e3 * taken.median_s,
+        1e3 * taken.most_s,
+        kept / (services * len(SIGNALS)),
+    )
 
 
 def trained() -> ServiceModel:

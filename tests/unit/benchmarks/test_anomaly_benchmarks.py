@@ -15,6 +15,7 @@ from benchmarks.events import alarms_of, found_in
 from benchmarks.nab import best_threshold, rows_of, score_at, score_optimised
 from benchmarks.series import Series, read_folder
 from benchmarks.simple_detectors import told_once
+from everup.predictive_monitor.anomaly.reports import RARE
 
 START = datetime(2024, 5, 1, tzinfo=UTC)
 ROWS, AT = 420, 370
@@ -61,7 +62,7 @@ def test_series_are_scored_and_written(folder: Path, tmp_path: Path) -> None:
         "some1/a.csv": ROWS,
     }
     files = read_folder(folder)
-    again = score_at(files, {n: np.array(s) for n, s in written.items()}, anomalies.RARE)
+    again = score_at(files, {n: np.array(s) for n, s in written.items()}, RARE)
     assert again.score == pytest.approx(found["Everup"]["ships"]["score"])
 
 
@@ -72,7 +73,7 @@ def test_series_without_labels_get_scores(folder: Path, tmp_path: Path) -> None:
 
 
 def labelled(windows: tuple[tuple[int, int], ...], rows: int = 1000) -> Series:
-    return Series("a", np.arange(rows) * 300.0, np.zeros(rows), windows)
+    return Series("a", np.arange(rows, dtype=np.float64) * 300.0, np.zeros(rows), windows)
 
 
 def alerts(*at: int, rows: int = 1000) -> dict[str, np.ndarray]:
@@ -124,13 +125,13 @@ def write_server(folder: Path, name: str, rng: np.random.Generator, *, has_event
 def test_servers_are_judged_and_written(tmp_path: Path, has_events: bool) -> None:
     rng = np.random.default_rng(1)
     (tmp_path / "asd").mkdir()
-    for name in ("one", "two"):
+    for name in ("one", "two")[: 1 + has_events]:
         write_server(tmp_path / "asd", name, rng, has_events=has_events)
     out, alarms = tmp_path / "out.json", tmp_path / "alarms.json"
     told = ["--data", str(tmp_path), "--json", str(out), "--alarms", str(alarms)]
     assert server_incidents.main(told) == 0
     spans = json.loads(alarms.read_text())
-    assert set(spans) == {"one", "two"}
+    assert set(spans) == ({"one", "two"} if has_events else {"one"})
     assert all(any(95 < first < 125 for first, _ in given) for given in spans.values())
     found = json.loads(out.read_text())
     assert ("detectors" in found) == has_events

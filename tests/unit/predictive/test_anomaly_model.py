@@ -116,11 +116,15 @@ def test_what_never_varied_has_directions_too() -> None:
     assert directions_of(same).scores(same).tolist() == [0.0] * 300
 
 
+@pytest.mark.filterwarnings("ignore:Couldn't detect a suitable IP address")
 def test_a_dask_cluster_grows_the_same(model: ServiceModel) -> None:
     with (
-        LocalCluster(
-            n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+        LocalCluster(  # type: ignore[no-untyped-call]
+            n_workers=1,
+            threads_per_worker=1,
+            processes=False,
+            dashboard_address=":0",
         ) as cluster,
-        Client(cluster),
+        Client(cluster),  # type: ignore[no-untyped-call]
     ):
         assert fit(ROWS, NAMES, backend="dask", workers=-1).pack() == model.pack()
