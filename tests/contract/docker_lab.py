@@ -134,7 +134,9 @@ class DockerLab:
     async def talk(self, runtime: Runtime) -> None:
         hear = f"nc -ll -p {PORT} -e cat"
         await asyncio.to_thread(call, "exec", "-d", f"{self.project}_steady_1", "sh", "-c", hear)
-        speak = f"while ! sleep 1000 | nc steady {PORT}; do sleep 0.05; done"
+        speak = (
+            f"until nc steady {PORT} </dev/null; do sleep 0.05; done; sleep 1000 | nc steady {PORT}"
+        )
         await asyncio.to_thread(call, "exec", "-d", f"{self.project}_idle_1", "sh", "-c", speak)
 
     @property

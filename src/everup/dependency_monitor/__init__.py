@@ -13,6 +13,7 @@ from everup.dependency_monitor.graph import Closures, Graph, build_graph
 from everup.dependency_monitor.mitigations import best, mitigations
 from everup.dependency_monitor.outlook import if_it_fails, outlook
 from everup.dependency_monitor.relate import relate
+from everup.dependency_monitor.threat import sources_of
 
 __all__ = [
     "Closures",
@@ -25,6 +26,7 @@ __all__ = [
     "outlook",
     "relate",
     "review",
+    "sources_of",
     "tallies_of",
     "with_seen",
 ]

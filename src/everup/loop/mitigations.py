@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from everup.dependency_monitor import best, mitigations, tallies_of, with_seen
+from everup.dependency_monitor import best, mitigations, sources_of, tallies_of, with_seen
 from everup.loop import mitigation_means, undoing
 from everup.loop.look import Decision, Look
 from everup.loop.mitigation_steps import proposal_of, undo_of_held
@@ -43,6 +43,7 @@ class Containment:
         self.standing: dict[str, str] = {}
         self.again_s = UNKNOWN
         self._calm_since_s: dict[str, float] = {}
+        self._made_of: tuple[object, ...] = ()
 
     def decide(
         self, control: Control, look: Look, context: Context, decided: Iterable[Decision]
@@ -60,7 +61,10 @@ class Containment:
     def _look(self, control: Control, look: Look) -> None:
         relations, state = look.assessment.relations, control.state
         if not relations.roots and not look.assessment.predictions.items:
-            self.latest, self.standing = Mitigations(look.at_s), {}
+            self.latest, self.standing, self._made_of = Mitigations(look.at_s), {}, ()
+            return
+        if self._is_as_before(control, look):
+            self.standing = {o.name: _plainly(o, control) for o in self.latest.options}
             return
         known = control.edges.known(state)
         self.latest = mitigations(
@@ -73,6 +77,22 @@ class Containment:
             learned=tallies_of(known),
         )
         self.standing = {o.name: _plainly(o, control) for o in self.latest.options}
+
+    def _is_as_before(self, control: Control, look: Look) -> bool:
+        """Was it made of the same a moment ago? Health alone moves on within a sample's time, and
+        what is sick is looked at each second."""
+        assessment = look.assessment
+        made_of = (
+            control.state,
+            sources_of(assessment.relations, assessment.predictions, control.settings),
+            {name: found.condition for name, found in assessment.own.services.items()},
+            control.breakers.not_closed(),
+            control.traffic.no_router,
+        )
+        before, self._made_of = self._made_of, made_of
+        age_s = look.at_s - self.latest.at_s
+        is_same = bool(before) and before[0] is made_of[0] and before[1:] == made_of[1:]
+        return is_same and 0.0 <= age_s < control.settings.sample_interval_s
 
     def _follow_calm(self, control: Control, look: Look) -> None:
         """Since when each of those that something is in force against is no source any more; a
