@@ -63,19 +63,17 @@ class Containment:
         if not relations.roots and not look.assessment.predictions.items:
             self.latest, self.standing, self._made_of = Mitigations(look.at_s), {}, ()
             return
-        if self._is_as_before(control, look):
-            self.standing = {o.name: _plainly(o, control) for o in self.latest.options}
-            return
-        known = control.edges.known(state)
-        self.latest = mitigations(
-            control.led_stack,
-            look.observation,
-            look.assessment,
-            control.settings,
-            mitigation_means.gather(control, look),
-            wired=with_seen(control.led_stack, known),
-            learned=tallies_of(known),
-        )
+        if not self._is_as_before(control, look):
+            known = control.edges.known(state)
+            self.latest = mitigations(
+                control.led_stack,
+                look.observation,
+                look.assessment,
+                control.settings,
+                mitigation_means.gather(control, look),
+                wired=with_seen(control.led_stack, known),
+                learned=tallies_of(known),
+            )
         self.standing = {o.name: _plainly(o, control) for o in self.latest.options}
 
     def _is_as_before(self, control: Control, look: Look) -> bool:
