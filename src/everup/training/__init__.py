@@ -1,9 +1,9 @@
 """Making models, beside the loop: a worker process, and what it learns.
 
-Only this folder may import the training libraries, and only in the worker: whoever serves imports
-`process` alone. `process` starts the worker and waits for it, `folder` is what they hand each
-other, `__main__` is the worker. It implements `loop.ports.Trainer`; what serves a model is
-`predictive_monitor`'s.
+`process` starts the worker and waits for it, `folder` is what they hand each other, `__main__` is the
+worker: whoever serves imports these two alone. The crafts fit what `predictive_monitor` serves: rows of
+features flow in, plain arrays with JSON flow out, never pickle. They are the only modules that import
+scikit-learn, joblib and Dask (extras `train` and `cluster`), each where it is used.
 """
 
 from everup.training.process import ProcessTrainer
