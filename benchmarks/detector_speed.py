@@ -18,7 +18,7 @@ from rich.table import Table
 from benchmarks.timing import timed
 from everup.predictive_monitor.anomaly import Detector, ServiceModel
 from everup.predictive_monitor.anomaly.services import feature_names
-from everup.training import fit
+from everup.training.anomaly import fit
 
 SIGNALS = tuple(f"signal_{n}" for n in range(10))
 STEP_S = 30.0

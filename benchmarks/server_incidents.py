@@ -25,7 +25,7 @@ from benchmarks.events import Bools, Found, alarms_of, found_in
 from benchmarks.servers import Floats, Server, read_servers
 from everup.predictive_monitor.anomaly import Detector
 from everup.predictive_monitor.anomaly.services import feature_names, features_of
-from everup.training import fit
+from everup.training.anomaly import fit
 
 INTERVAL_S = 300.0
 SETTLED_ROWS = 1000

@@ -153,13 +153,7 @@ class Control(ControlViews):
         self.mishaps = Mishaps(settings.tick_s)
         self._debts = Debts()
         self.samplers = Samplers(
-            stack,
-            settings,
-            runtime,
-            prober,
-            host,
-            clock,
-            self.desk,
+            *(stack, settings, runtime, prober, host, clock, self.desk),
             self.wake,
             self.is_close,
             self.is_settled,

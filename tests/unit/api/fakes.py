@@ -33,7 +33,8 @@ from everup.model.errors import GiveUp, JournalUnavailable
 from everup.model.evidence import Sighting
 from everup.model.explanation import KindAnswer, KindState, Remedy, Said, Way
 from everup.model.incident import Attempt, Incident
-from everup.model.kinds import ActionKind, Cause, Condition, Mode, Origin
+from everup.model.kinds import UNKNOWN, ActionKind, Cause, Condition, Mode, Origin
+from everup.model.learned import Craft, ModelCard
 from everup.model.request import Answer, AnswerState, Request, Verb
 from everup.model.restore import NothingToDo, RestorePlan, RestoreRefusal, RestoreTarget
 from everup.model.runtime import Capability, RuntimeManifest
@@ -273,6 +274,34 @@ class FakeEdges:
 
 
 @dataclass
+class FakeModels:
+    """Trains nothing, and says so."""
+
+    under_way: Craft | None = None
+    faults: Mapping[Craft, str] = field(default_factory=dict)
+    asked: list[Craft] = field(default_factory=list)
+    given_back: list[tuple[Craft, str]] = field(default_factory=list)
+    cannot: str = ""
+
+    def why_not(self) -> str:
+        return self.cannot
+
+    def due_s(self, craft: Craft) -> float:
+        return UNKNOWN
+
+    def ask(self, craft: Craft, by: str) -> None:
+        if self.cannot:
+            raise GiveUp(self.cannot)
+        self.asked.append(craft)
+
+    async def give_back(self, craft: Craft, version: str, by: str, reason: str) -> ModelCard | None:
+        if version == "none":
+            raise GiveUp(f"there is no model {version} of {craft}")
+        self.given_back.append((craft, version))
+        return None
+
+
+@dataclass
 class FakeControl:
     """Answers wishes as `answers` says and remembers them."""
 
@@ -283,6 +312,7 @@ class FakeControl:
     state: StackState = field(default_factory=lambda: StackState(snapshots=(MARK,)))
     snapshots: FakeSnapshots = field(default_factory=FakeSnapshots)
     edges: FakeEdges = field(default_factory=lambda: FakeEdges())
+    models: FakeModels = field(default_factory=FakeModels)
     memory: Memory = field(default_factory=lambda: Memory(looks=7))
     look: Look | None = field(default_factory=look)
     breakers: Breakers = field(init=False)

@@ -39,7 +39,7 @@ def row(*observed: InstanceObservation, what: ServiceSpec | None = None) -> dict
 
 def test_what_nobody_can_look_at_is_unknown() -> None:
     found = row(up("a"))
-    worn = SIGNALS[SIGNALS.index(Signal.RECEIVED_PER_S) :]
+    worn = SIGNALS[SIGNALS.index(Signal.RECEIVED_PER_S) : SIGNALS.index(Signal.AGE_S)]
     assert {signal for signal in worn if not math.isnan(found[signal])} == set()
     assert found[Signal.INSTANCES_UP] == 1.0
 

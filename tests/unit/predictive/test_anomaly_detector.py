@@ -11,7 +11,7 @@ from everup.predictive_monitor.anomaly import Detector
 from everup.predictive_monitor.anomaly.reports import WARM_ROWS
 from everup.predictive_monitor.anomaly.services import feature_names, features_of
 from everup.predictive_monitor.anomaly.signs import PAST_ROWS
-from everup.training import fit
+from everup.training.anomaly import fit
 
 Change = Callable[[np.ndarray, np.ndarray], None]
 ROWS, AT = 760, 700
