@@ -3,6 +3,7 @@
 `detector` is the way in: a row of all services goes in, what is rare, noted and an alarm comes out.
 
     detector    one step of everything; what is kept, as plain arrays
+    gathering   samples become rows of five minutes
     intake      poison is counted and made unknown
     streams     what is kept of each signal, in blocks
     signs       the members: how unusual, in many simple ways
