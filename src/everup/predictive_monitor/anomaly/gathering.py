@@ -41,7 +41,7 @@ KNOWN_SHARE = 0.5
 
 
 class Gathering:
-    """The stretch that is being gathered. Infinite values are passed on: the detector counts them."""
+    """The stretch that is being gathered. Infinities are passed on: the detector counts them."""
 
     def __init__(self, services: int, *, row_s: float = ROW_S) -> None:
         self.row_s = row_s
