@@ -17,6 +17,7 @@ from everup.loop.mishaps import Mishaps
 from everup.loop.ports import ActionRecord
 from everup.loop.restores import RestoreAnswer, RestoreWish
 from everup.loop.rooms import RoomCounts
+from everup.model.anomaly import AnomalyNow, InputFlaw
 from everup.model.assessment import Assessment
 from everup.model.breaker import BreakerAnswer, BreakerView, CallOutcome, EdgeName
 from everup.model.comparison import Change
@@ -137,6 +138,21 @@ class ModelsView(Protocol):
     ) -> ModelCard | None: ...
 
 
+class AnomaliesView(Protocol):
+    """How unusual each service is."""
+
+    @property
+    def is_living_through(self) -> bool: ...
+    @property
+    def fault(self) -> str: ...
+    @property
+    def counts(self) -> Mapping[tuple[str, str], int]: ...
+
+    def now(self) -> Mapping[str, AnomalyNow]: ...
+
+    def flaws(self) -> Sequence[InputFlaw]: ...
+
+
 class EdgesView(Protocol):
     """What was seen of the edges."""
 
@@ -185,6 +201,8 @@ class ControlView(Protocol):
     def mitigations(self) -> MitigationsView: ...
     @property
     def models(self) -> ModelsView: ...
+    @property
+    def anomalies(self) -> AnomaliesView: ...
 
     async def request(self, request: Wish) -> Answer: ...
 

@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 from everup import __version__
 from everup.api.engine import ControlView, EngineView
 from everup.api.limits import Traffic
+from everup.api.metrics_anomalies import of_anomalies
 from everup.api.metrics_breakers import of_breakers
 from everup.api.metrics_kept import of_kept
 from everup.api.metrics_limits import of_limits
@@ -46,6 +47,7 @@ class EngineCollector(Collector):
         yield from of_mitigations(control)
         yield from of_limits(control)
         yield from of_predictions(control)
+        yield from of_anomalies(control)
 
 
 def create_registry(engine: EngineView, traffic: Traffic) -> CollectorRegistry:

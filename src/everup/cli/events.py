@@ -149,6 +149,10 @@ def _of_models(entry: e.Entry) -> str | None:
             return f"model {entry.version} trained, {now}: {entry.reason}"
         case e.ModelNotTrained():
             return f"no {entry.craft} model trained: {entry.reason}"
+        case e.AnomalyNoticed():
+            kind = "anomaly" if entry.anomaly.is_alarm else "unusual for a moment"
+            signals = dict.fromkeys(r.signal for r in entry.anomaly.reasons if r.signal)
+            return f"{entry.service}: {kind} in {', '.join(signals) or 'all together'}"
         case e.ModelReturned():
             what = entry.version or f"no {entry.craft} model"
             return f"model {what} serves in place of {entry.before or 'none'}, by {entry.by}"

@@ -1,4 +1,5 @@
-"""The verb about models; `verbs` takes it in. What it does lives in `learning`."""
+"""The verbs about models and anomalies; `verbs` takes them in. What they do lives in `learning` and
+`unusual`."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from everup.cli.options import Reason, asks, crafts
+from everup.cli.options import Reason, Scope, asks, crafts
 from everup.cli.place import Place
 
 Craft = Annotated[
@@ -36,3 +37,11 @@ def models(
     if give_back:
         return learning.give_back(place, learning.named(craft, "--return"), version, reason)
     return learning.put_models(place, craft)
+
+
+@asks
+def anomalies(service: Scope = None, *, place: Place) -> int:
+    """What is unusual of each service, what was noticed, which input was not believed."""
+    from everup.cli import unusual
+
+    return unusual.put_anomalies(place, service)

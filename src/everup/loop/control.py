@@ -33,7 +33,7 @@ from everup.loop.gather import OwnFiles
 from everup.loop.look import Decision, Look
 from everup.loop.mishaps import LOOK, Mishaps
 from everup.loop.mitigations import Containment
-from everup.loop.models import Models
+from everup.loop.models import Models, serving
 from everup.loop.no_shelf import NoShelf
 from everup.loop.owed_starts import OwedStarts
 from everup.loop.ports import (
@@ -137,7 +137,7 @@ class Control(ControlViews):
         self.foresight, self.accounting = Foresight(), Accounting(stack, settings)
         self.counts_seen, self.edges = Counts(), Edges(runtime)
         self.probations, self.shown = Probations(), ShownToPeople()
-        self.models = Models(self, self.foresight.serve)
+        self.models = Models(self, serving(self))
         shelf = shelf or NoShelf()
         self.snapshots = Snapshots(self, shelf, own_files)
         self.safe_points = SafePoints(shelf, self.snapshots.captured)

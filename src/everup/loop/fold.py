@@ -14,6 +14,7 @@ from typing import Any
 from everup.loop import (
     fold_accuracy,
     fold_actions,
+    fold_anomalies,
     fold_approvals,
     fold_baselines,
     fold_breakers,
@@ -160,6 +161,7 @@ _FOLDS: dict[type, Callable[[StackState, Any], StackState]] = {
     e.EdgesSeen: fold_edges.seen,
     e.EdgesLearned: fold_edges.learned,
     e.BaselineLearned: fold_baselines.learned,
+    e.AnomalyNoticed: fold_anomalies.noticed,
     e.GivenBack: fold_scaling.given_back,
     e.JournalPruned: _pruned,
     e.ProbationBegan: fold_probation.began,

@@ -35,6 +35,17 @@ Serve = Callable[[Craft, bytes | None], str]
 """Have these bytes serve, or none; why not, "" if they do."""
 
 
+def serving(control: Control) -> Serve:
+    """Who serves what."""
+
+    def serve(craft: Craft, content: bytes | None) -> str:
+        if craft is Craft.ANOMALY:
+            return control.anomalies.serve(content)
+        return control.foresight.serve(craft, content)
+
+    return serve
+
+
 class Models:
     """One training at a time. `serve` is told of every change of who serves."""
 

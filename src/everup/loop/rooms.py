@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from everup.loop.anomalies import Anomalies
 from everup.loop.habits import Habits
 from everup.loop.herald import Herald
 from everup.loop.history_ring import HistoryRing
@@ -92,6 +93,7 @@ class Beside:
             gap_s=settings.gap_ticks * settings.tick_s,
         )
         self._needs, self.habits = needs_of(stack), Habits(stack, settings)
+        self.anomalies = Anomalies(stack, settings)
         self._said: dict[str, str] = {}
 
     def take_sample(self, at_s: float, observation: Observation, own: OwnHealth) -> None:
@@ -101,6 +103,7 @@ class Beside:
         seen = sample(self.ring.services, observation, own, self._needs)
         self.ring.append(at_s, seen)
         self.habits.learn(at_s, observation, seen, self.ring)
+        self.anomalies.take(at_s, seen)
         if self.rooms.history is not None:
             self.rooms.history.append(at_s, seen)
 
@@ -109,6 +112,7 @@ class Beside:
         cannot_act = control.cannot_act()
         if self.rooms.heartbeat is not None and not cannot_act:
             self.rooms.heartbeat.beat()
+        self.anomalies.after_look(self.rooms.history, control.clock.now())
         history = self.rooms.history.counts() if self.rooms.history is not None else None
         self._warn("cannot_act", cannot_act)
         self._warn("entries_shed", str(control.entries_shed or ""))
@@ -134,6 +138,7 @@ class Beside:
 
     async def close(self) -> None:
         """Close every room."""
+        await self.anomalies.close()
         await self.herald.close()
         if self.rooms.heartbeat is not None:
             await self.rooms.heartbeat.close()

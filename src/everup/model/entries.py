@@ -16,6 +16,7 @@ from everup.model.decision import Expectation, Step
 from everup.model.edges import Edge, EdgeTally
 from everup.model.entries_accuracy import FailureMet as FailureMet
 from everup.model.entries_accuracy import ForecastsSettled as ForecastsSettled
+from everup.model.entries_anomaly import AnomalyNoticed as AnomalyNoticed
 from everup.model.entries_breaker import BreakerTurned as BreakerTurned
 from everup.model.entries_models import ModelNotTrained as ModelNotTrained
 from everup.model.entries_models import ModelReturned as ModelReturned
@@ -480,6 +481,7 @@ Entry = (
     | ModelTrained
     | ModelNotTrained
     | ModelReturned
+    | AnomalyNoticed
     | FailureMet
     | ForecastsSettled
 )

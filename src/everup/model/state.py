@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from everup.model.accuracy import Accounts
+from everup.model.anomaly import Anomaly
 from everup.model.approval import Approval
 from everup.model.baseline import BaselineKept
 from everup.model.breaker import Turn
@@ -293,6 +294,8 @@ class StackState:
     """By craft: the latest attempt, while none has succeeded since."""
     baselines: Mapping[str, BaselineOf] = field(default_factory=dict)
     """Service → what is usual of it, as it was last kept; bounded."""
+    anomalies: tuple[Anomaly, ...] = ()
+    """The latest, oldest first, bounded."""
 
     def service(self, name: str) -> ServiceState:
         """An empty memory for a service never heard of."""

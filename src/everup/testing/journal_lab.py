@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from everup.loop.ports import Journal
 from everup.model import entries as e
 from everup.model.accuracy import Failure, ForecastTally, SignalBefore
+from everup.model.anomaly import Anomaly, AnomalyReason
 from everup.model.approval import ApprovalState
 from everup.model.baseline import BaselineKept
 from everup.model.breaker import BreakerState, TurnedBy
@@ -189,6 +190,11 @@ def _models() -> list[e.Entry]:
     return [
         made,
         e.ModelNotTrained(16.9, Craft.FAILURE, "2 failures are too few", "Ann"),
+        e.AnomalyNoticed(
+            16.9,
+            "db",
+            Anomaly("db", 16.8, 3.4, 3.0, True, (AnomalyReason("cpu_ratio", "shift", 4.0, 0.9),)),
+        ),
         e.ModelReturned(16.9, Craft.ANOMALY, "", "anomaly-1", "it alarms too often", "Ann"),
     ]
 

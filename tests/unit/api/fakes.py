@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
+from everup.loop.anomalies import Anomalies
 from everup.loop.breakers import Breakers
 from everup.loop.look import Decision, Look
 from everup.loop.mishaps import Mishaps
@@ -313,6 +314,7 @@ class FakeControl:
     snapshots: FakeSnapshots = field(default_factory=FakeSnapshots)
     edges: FakeEdges = field(default_factory=lambda: FakeEdges())
     models: FakeModels = field(default_factory=FakeModels)
+    anomalies: Anomalies = field(init=False)
     memory: Memory = field(default_factory=lambda: Memory(looks=7))
     look: Look | None = field(default_factory=look)
     breakers: Breakers = field(init=False)
@@ -332,6 +334,7 @@ class FakeControl:
     wishes: list[RestoreWish] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.anomalies = Anomalies(self.stack, self.settings)
         self.breakers = Breakers(self.stack, self.settings, FakeClock(), FakeIds())
 
     async def write(self, entries: list[Entry]) -> None:

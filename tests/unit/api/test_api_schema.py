@@ -50,6 +50,7 @@ def test_every_endpoint_is_there_and_no_other() -> None:
         "/actions/{action_id}",
         "/plan",
         "/predictions",
+        "/anomalies",
         "/models",
         "/models/{craft}/train",
         "/models/{craft}/return",

@@ -2,6 +2,7 @@
 
 from everup.api.routes import (
     actions,
+    anomalies,
     approvals,
     breakers,
     dependencies,
@@ -35,6 +36,7 @@ ROUTERS = (
     actions.router,
     plan.router,
     predictions.router,
+    anomalies.router,
     models.router,
     events.router,
     approvals.router,
