@@ -45,12 +45,17 @@ def put_anomalies(place: Place, service: str | None) -> int:
 
 
 def _learning(learning: Sequence[Mapping[str, Any]], found: Mapping[str, Any]) -> str:
-    least = min(one["rows"] for one in learning)
-    left_h = (learning[0]["rows_needed"] - least) * found["row_s"] / 3600.0
-    who = "All services" if len(learning) == len(found["services"]) else f"{len(learning)} services"
+    many, of = len(learning), len(found["services"])
     if found["is_living_through"]:
-        return f"{who}: the past is being read again; nothing is told before that."
-    return f"{who}: still learning what is usual; nothing is told for {left_h:.1f} hours more."
+        return "The past is being read again; until then little is told."
+    left_h = max(one["rows_needed"] - one["rows"] for one in learning) * found["row_s"] / 3600.0
+    if many == of:
+        return f"Everup still learns what is usual; nothing is told for {left_h:.1f} hours more."
+    learns, whom = ("learns", "it") if many == 1 else ("learn", "them")
+    return (
+        f"{many} of {of} services still {learns} what is usual; "
+        f"nothing is told of {whom} for {left_h:.1f} hours more."
+    )
 
 
 def _now(one: Mapping[str, Any]) -> tuple[object, ...]:
