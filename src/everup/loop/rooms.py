@@ -16,7 +16,7 @@ from everup.loop.habits import Habits
 from everup.loop.herald import Herald
 from everup.loop.history_ring import HistoryRing
 from everup.loop.ports import Clock, Heartbeat, History, Log, ModelShelf, Notifier, Trainer
-from everup.loop.sample import needs_of, sample
+from everup.loop.sample import believable, needs_of, sample
 from everup.model.assessment import OwnHealth
 from everup.model.entries import Entry
 from everup.model.history import HistoryCounts
@@ -101,9 +101,10 @@ class Beside:
         if not self.ring.is_due(at_s):
             return
         seen = sample(self.ring.services, observation, own, self._needs)
+        self.anomalies.take(at_s, seen)  # it counts what cannot be
+        seen = believable(seen)
         self.ring.append(at_s, seen)
         self.habits.learn(at_s, observation, seen, self.ring)
-        self.anomalies.take(at_s, seen)
         if self.rooms.history is not None:
             self.rooms.history.append(at_s, seen)
 

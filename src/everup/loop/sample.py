@@ -16,6 +16,8 @@ from everup.model.observation import InstanceObservation, Observation
 from everup.model.resources import NOT_MEASURED
 from everup.model.stack import Stack
 
+VALUE_MOST = 1e15
+"""No signal is larger: bytes of a petabyte, seconds of ages."""
 WORN = INDEX[Signal.RECEIVED_PER_S]
 """From here on signals are those of what runs out, in `worn`; before it come score and `_values`,
 after it whatever is not said of instances."""
@@ -51,6 +53,16 @@ def sample(
         if needs and name in needs:
             rows[place, INDEX[Signal.DEPENDENCY_HEALTH]] = _of_needs(needs[name], own)
     found = np.asarray(rows.T, dtype=np.float32, order="C").copy()
+    found.setflags(write=False)
+    return found
+
+
+def believable(seen: FloatArray) -> FloatArray:
+    """The sample without what no signal can be: infinities and absurd sizes are unknown."""
+    is_good = np.abs(seen) <= VALUE_MOST  # false for NaN
+    if np.all(is_good | np.isnan(seen)):
+        return seen
+    found = np.where(is_good, seen, np.float32(np.nan))
     found.setflags(write=False)
     return found
 

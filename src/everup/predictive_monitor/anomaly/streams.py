@@ -148,8 +148,10 @@ class Streams:
         self, at: NDArray[np.intp], past: Floats, value: Floats, judged: Judged
     ) -> None:
         known = np.isfinite(past)
-        low = np.where(known, past, np.inf).min(axis=1)
-        high = np.where(known, past, -np.inf).max(axis=1)
+        # Spikes that proved lone are in the window, and not in the range of the life: the next
+        # one of them is as lone as the first.
+        low = np.fmax(np.where(known, past, np.inf).min(axis=1), self.lowest[at])
+        high = np.fmin(np.where(known, past, -np.inf).max(axis=1), self.highest[at])
         width = np.where(known.any(axis=1), high - low, 0.0)
         is_far = (value > high + LONE_RANGES * width) | (value < low - LONE_RANGES * width)
         sign = np.where(is_far & known.any(axis=1), np.where(value > high, 1, -1), 0)
