@@ -19,6 +19,7 @@ import numpy as np
 from everup.loop.history_ring import HistoryRing
 from everup.model import entries as e
 from everup.model.accuracy import Failure, SignalBefore
+from everup.model.anomaly import Anomaly
 from everup.model.assessment import Finding
 from everup.model.history import SIGNALS, Signal
 from everup.model.kinds import FORETOLD, UNKNOWN, Cause, Purpose, is_known
@@ -28,6 +29,7 @@ from everup.model.settings import Settings
 from everup.model.stack import Stack
 from everup.model.state import StackState
 
+ANOMALIES_S, ANOMALIES_MOST = 3600.0, 3
 VISIBLE_S = 300.0
 """So long before a failure what was visible is kept."""
 NO_FAILURE = FORETOLD | {Cause.STOPPED_ON_PURPOSE, Cause.REQUESTED}
@@ -123,7 +125,25 @@ def _judged(seen: Seen, trouble: _Trouble, probability: float) -> Failure:
         visible=visible(seen.ring, service, began_s, VISIBLE_S * settings.time_scale),
         left_out=_left_out(seen, trouble, well_s),
         horizon_s=horizon_s,
+        anomalies=_anomalies(seen, service, began_s),
     )
+
+
+def _anomalies(seen: Seen, service: str, began_s: float) -> tuple[str, ...]:
+    """What was noticed of it not long before, the latest first."""
+    since_s = began_s - ANOMALIES_S * seen.settings.time_scale
+    found = [
+        one
+        for one in reversed(seen.state.anomalies)
+        if one.service == service and since_s <= one.at_s < began_s
+    ]
+    return tuple(_in_words(one, began_s) for one in found[:ANOMALIES_MOST])
+
+
+def _in_words(anomaly: Anomaly, before_s: float) -> str:
+    signals = dict.fromkeys(reason.signal for reason in anomaly.reasons if reason.signal)
+    what = ", ".join(signals) or "all signals together"
+    return f"{what} unusual {(before_s - anomaly.at_s) / 60.0:.0f} min before"
 
 
 def _named_by(

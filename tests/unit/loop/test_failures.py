@@ -12,6 +12,7 @@ from everup.loop.fold import fold, fold_all
 from everup.loop.history_ring import HistoryRing
 from everup.model import entries as e
 from everup.model.accuracy import Failure
+from everup.model.anomaly import Anomaly, AnomalyReason
 from everup.model.assessment import Finding
 from everup.model.history import INDEX, SIGNALS, Signal
 from everup.model.incident import Incident
@@ -180,3 +181,13 @@ def test_the_fold_counts_for_ever_and_keeps_the_latest() -> None:
     state = fold_all(StackState(), [e.FailureMet(NOW_S, "a", found)] * 300)
     assert state.accounts.failures == {"missed": 300}
     assert len(state.accounts.latest) == 200
+
+
+def test_what_was_noticed_of_it_in_the_hour_before_is_told() -> None:
+    why = (AnomalyReason("cpu_ratio", "shift_48", 4.0, 0.9),)
+    told = tuple(
+        Anomaly(name, NOW_S - before_s, 3.4, 3.0, True, why)
+        for name, before_s in (("a", 9000.0), ("b", 600.0), ("a", 602.0))
+    )
+    (found,) = failures(OPENED, state=StackState(anomalies=told))
+    assert found.anomalies == ("cpu_ratio unusual 10 min before",)
