@@ -94,10 +94,12 @@ def test_answers_of_the_kernel() -> None:
         diagnostics.parse(struct.pack("=IHHII", 0, 20, 0, 1, 0))
 
 
-def row(state: int, port: int, waiting: int, most: int, kind: int = 20) -> bytes:
+def row(
+    state: int, port: int, waiting: int, most: int, kind: int = 20, source: bytes = bytes(4)
+) -> bytes:
     """As `inet_diag_msg`: family, state, two bytes, ports, addresses, timers, the two queues."""
     body = struct.pack("=BBBB", 2, state, 0, 0) + struct.pack("!HH", port, 9)
-    body += bytes(44) + struct.pack("=I", 0) + struct.pack("=II", waiting, most) + bytes(8)
+    body += source + bytes(40) + struct.pack("=I", 0) + struct.pack("=II", waiting, most) + bytes(8)
     return struct.pack("=IHHII", 16 + len(body), kind, 2, 1, 0) + body
 
 
@@ -115,6 +117,12 @@ class Channel:
 
     def recv(self, most: int) -> bytes:
         return self.answers.pop(0)
+
+
+def test_the_engines_own_door_is_none_of_the_service() -> None:
+    own = row(10, 41000, 0, 4096, source=bytes((127, 0, 0, 11)))
+    channel = Channel(own + row(10, 80, 2, 16) + DONE)
+    assert diagnostics.survey(channel) == (16.0, 0.0)  # type: ignore[arg-type]
 
 
 def test_a_wider_look_counts_who_is_in_and_how_many_may_wait() -> None:

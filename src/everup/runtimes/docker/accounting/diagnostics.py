@@ -37,6 +37,9 @@ _QUEUE = struct.Struct("=I")
 _QUEUE_AT = 4 + 48 + 4
 _SOCKET = struct.Struct("!BBxxH")
 """Family, state and local port, with which each answer begins."""
+_SOURCE_AT = 8
+_NAME_SERVER = bytes((127, 0, 0, 11))
+"""The engine's own door in each container of a network of its own: thousands may wait there."""
 
 
 def _request(states: int) -> bytes:
@@ -128,6 +131,8 @@ def survey(channel: socket.socket) -> Doors:
                 connections = sum(port in ports for port in inside)
                 return Doors(float(most), float(connections))
             _, state, port = _SOCKET.unpack_from(row)
+            if state == _LISTEN and row[_SOURCE_AT:].startswith(_NAME_SERVER):
+                continue
             if state == _LISTEN:
                 ports.add(port)
                 most += _QUEUE.unpack_from(row, _QUEUE_AT + _QUEUE.size)[0]
