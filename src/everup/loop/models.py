@@ -209,6 +209,7 @@ class Models:
             champion=before,
             rows_most=settings.training_rows_most,
             time_most_s=settings.training_most_s,
+            row_s=settings.anomaly_row_s,
         )
         found = await rooms.trainer.train(order, _columns(control, order))
         return await self._examined(craft, by, found, champion, before is not None)

@@ -47,6 +47,7 @@ class Settings:
     recovery_most_s: float = 1800.0
     recovery_silent_most_s: float = 600.0
     # train
+    anomaly_row_s: float = 300.0
     training_enabled: bool = True
     training_interval_s: float = 604_800.0
     training_first_s: float = 86_400.0

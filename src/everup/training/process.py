@@ -77,7 +77,7 @@ class ProcessTrainer:
         return replace(found, took_s=time.monotonic() - begun_s)
 
     async def _work(self, folder: Path) -> None:
-        command = [sys.executable, "-m", "everup.training", str(folder)]
+        command = [sys.executable, "-P", "-m", "everup.training", str(folder)]
         if self._cluster:
             command += ["--cluster", self._cluster]
         said = await asyncio.to_thread(open, folder / "said", "w+b")
