@@ -45,5 +45,5 @@ def open_rooms(loaded: Loaded, state_dir: Path, clock: Clock) -> Rooms:
         log,
         history,
         ModelFolder(state_dir / MODELS_FOLDER),
-        ProcessTrainer(),
+        ProcessTrainer(cluster=options.training_cluster),
     )

@@ -76,6 +76,8 @@ def _put(one: Mapping[str, Any]) -> None:
         put_text(f"No model of {one['craft']} was trained yet.")
     if one["fault"]:
         put_text(f"None serves: {one['fault']}")
+    if one["drift"]:
+        put_text(f"It drifts: {one['drift']}")
     if one["is_training"]:
         put_text("One is being trained now.")
     elif one["due_s"] is not None:

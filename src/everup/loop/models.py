@@ -21,15 +21,19 @@ from everup.model.errors import Damaged, EverupError, GiveUp, TryAgain
 from everup.model.history import Columns
 from everup.model.kinds import UNKNOWN
 from everup.model.learned import Craft, ModelCard, Standing, Trained, TrainingOrder
+from everup.predictive_monitor.anomaly import ServiceModel
 from everup.predictive_monitor.champion import judge
+from everup.predictive_monitor.drift import Drift
 
 if TYPE_CHECKING:
     from everup.loop.control import Control
 
 BY_ITSELF = "everup"
+BY_DRIFT = "drift"
 AGAIN_SHARE = 1 / 7
 """Of the interval: after an attempt that gave nothing, the next one comes this soon."""
 DAY_S = 86_400.0
+"""A drift has one trained at most so often."""
 
 Serve = Callable[[Craft, bytes | None], str]
 """Have these bytes serve, or none; why not, "" if they do."""
@@ -47,7 +51,8 @@ def serving(control: Control) -> Serve:
 
 
 class Models:
-    """One training at a time. `serve` is told of every change of who serves."""
+    """One training at a time. `serve` is told of every change of who serves; `drift` of each row of
+    features, by whoever has them measured."""
 
     def __init__(self, control: Control, serve: Serve) -> None:
         self._control, self._serve = control, serve
@@ -56,6 +61,7 @@ class Models:
         self._task: asyncio.Task[None] | None = None
         self._craft: Craft | None = None
         self.faults: dict[Craft, str] = {}
+        self.drift = Drift()
 
     @property
     def under_way(self) -> Craft | None:
@@ -88,7 +94,7 @@ class Models:
             return
         due = next((craft for craft in Craft if self.due_s(craft) <= control.clock.now()), None)
         if due is not None:
-            self._begin(self._train(due, BY_ITSELF), due)
+            self._begin(self._train(due, self._by(due)), due)
 
     def ask(self, craft: Craft, by: str) -> None:
         """Somebody wants one trained now.
@@ -149,19 +155,40 @@ class Models:
         due_s = control.memory.first_look_s + settings.training_first_s
         if cards:
             due_s = cards[-1].trained_at_s + settings.training_interval_s
+            if self.drifted(craft):
+                due_s = min(due_s, cards[-1].trained_at_s + DAY_S * settings.time_scale)
         if failed is not None:
             due_s = max(due_s, failed.at_s + settings.training_interval_s * AGAIN_SHARE)
         return due_s
 
+    def drifted(self, craft: Craft) -> str:
+        """How far what is seen now is from what who serves was trained on, if it is too far."""
+        found = self.drift.found()
+        return found.reason if craft is Craft.ANOMALY and found.has_drifted else ""
+
+    def _by(self, craft: Craft) -> str:
+        """Whose doing it is that one is due now."""
+        control = self._control
+        cards = control.state.models.get(craft, ())
+        usual_s = control.settings.training_interval_s
+        is_early = bool(cards) and control.clock.now() < cards[-1].trained_at_s + usual_s
+        return BY_DRIFT if is_early and self.drifted(craft) else BY_ITSELF
+
+    def _watch(self, craft: Craft, content: bytes | None) -> None:
+        """Hold what comes against what this one was trained on."""
+        if craft is Craft.ANOMALY:
+            self.drift.expect(None if content is None else ServiceModel.unpack(content).spread)
+
     async def _load(self, craft: Craft, card: ModelCard | None) -> None:
         if card is None:
-            self._serve(craft, None)
-            self._serving.pop(craft, None)
+            self._stop(craft)
             return
-        fault = ""
         try:
-            fault = self._serve(craft, await self._bytes_of(card))
-        except (EverupError, OSError) as error:
+            content = await self._bytes_of(card)
+            fault = self._serve(craft, content)
+            if not fault:
+                self._watch(craft, content)
+        except (EverupError, OSError, ValueError) as error:
             fault = str(error)
         if not fault:
             self._serving[craft] = card.version
@@ -169,9 +196,13 @@ class Models:
             return
         self._tried.add(card.version)
         self.faults[craft] = f"{card.version} cannot serve: {fault}"
-        self._serve(craft, None)
-        self._serving.pop(craft, None)
+        self._stop(craft)
         self._control.beside.rooms.log.warning("model_not_loaded", text=self.faults[craft])
+
+    def _stop(self, craft: Craft) -> None:
+        self._serve(craft, None)
+        self._watch(craft, None)
+        self._serving.pop(craft, None)
 
     async def _bytes_of(self, card: ModelCard) -> bytes:
         shelf = self._control.beside.rooms.models
@@ -220,6 +251,7 @@ class Models:
             champion=before,
             rows_most=settings.training_rows_most,
             time_most_s=settings.training_most_s,
+            row_s=settings.anomaly_row_s,
         )
         found = await rooms.trainer.train(order, _columns(control, order))
         return await self._examined(craft, by, found, champion, before is not None)

@@ -92,6 +92,8 @@ class TrainingOrder:
     seed: int = 0
     unseen_share: float = 0.25
     """The latest part of the time is kept for the exam."""
+    row_s: float = 300.0
+    """How long a row of the detector of anomalies is."""
 
 
 @dataclass(frozen=True, slots=True)

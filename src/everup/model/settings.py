@@ -50,7 +50,7 @@ class Settings:
     anomaly_row_s: float = 300.0
     training_enabled: bool = True
     training_interval_s: float = 604_800.0
-    training_first_s: float = 86_400.0
+    training_first_s: float = 172_800.0
     training_days: int = 14
     training_rows_most: int = 500_000
     training_most_s: float = 1800.0

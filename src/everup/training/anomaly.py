@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from everup.predictive_monitor.anomaly.forest import Forest, mean_depth
 from everup.predictive_monitor.anomaly.model import ServiceModel
 from everup.predictive_monitor.anomaly.residual import Directions
+from everup.predictive_monitor.drift import Spread
 
 TREES = 100
 TREES_A_PART = 25
@@ -57,7 +58,7 @@ def fit(
         "seed": seed,
         "explained_share": EXPLAINED_SHARE,
     }
-    return ServiceModel(tuple(features), forest, directions_of(whole), about)
+    return ServiceModel(tuple(features), forest, directions_of(whole), about, Spread.over(whole))
 
 
 def _grown(rows: Floats, seed: int) -> list[dict[str, Any]]:

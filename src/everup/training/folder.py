@@ -13,14 +13,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from everup.model.history import SIGNALS, Columns, Signal
-from everup.model.kinds import UNKNOWN, Cause
+from everup.model.kinds import UNKNOWN, Cause, is_known
 from everup.model.learned import Craft, Failure, Trained, TrainingOrder
 
 ORDER, CHAMPION, MODEL, RESULT, WHY = "order.json", "champion", "model", "result.json", "why.txt"
@@ -56,19 +56,41 @@ def put_past(folder: Path, index: int, columns: Columns) -> None:
     np.savez(folder / f"{index:04d}.npz", times_s=columns.times_s, **values)
 
 
-def pasts(folder: Path, services: tuple[str, ...]) -> Iterator[Columns]:
-    """One service after the other; a signal that is not there is unknown throughout."""
-    for index, service in enumerate(services):
-        path = folder / f"{index:04d}.npz"
-        if not path.exists():
-            continue
-        with np.load(path, allow_pickle=False) as found:
-            times_s = found["times_s"]
-            nothing = np.full(len(times_s), np.nan, dtype=np.float32)
-            values: dict[Signal, Any] = {
-                signal: found[signal] if signal in found.files else nothing for signal in SIGNALS
-            }
-        yield Columns(service, times_s, values)
+@dataclass(frozen=True, slots=True)
+class Pasts:
+    """All of them, read from the folder one after the other, as often as they are asked for."""
+
+    folder: Path
+    services: tuple[str, ...]
+
+    def __iter__(self) -> Iterator[Columns]:
+        """A signal that is not there is unknown throughout."""
+        for service, path in self._files():
+            with np.load(path, allow_pickle=False) as found:
+                times_s = found["times_s"]
+                nothing = np.full(len(times_s), np.nan, dtype=np.float32)
+                values: dict[Signal, Any] = {
+                    signal: found[signal] if signal in found.files else nothing
+                    for signal in SIGNALS
+                }
+            yield Columns(service, times_s, values)
+
+    def span_s(self) -> tuple[float, float]:
+        """The first and the last moment of all; both unknown where there is none."""
+        first_s, last_s = UNKNOWN, UNKNOWN
+        for _, path in self._files():
+            with np.load(path, allow_pickle=False) as found:
+                times_s = found["times_s"]
+            if len(times_s):
+                first_s = min(float(times_s[0]), first_s if is_known(first_s) else np.inf)
+                last_s = max(float(times_s[-1]), last_s if is_known(last_s) else -np.inf)
+        return first_s, last_s
+
+    def _files(self) -> Iterator[tuple[str, Path]]:
+        for index, service in enumerate(self.services):
+            path = self.folder / f"{index:04d}.npz"
+            if path.exists():
+                yield service, path
 
 
 def put_result(folder: Path, found: Trained) -> None:

@@ -28,21 +28,25 @@ MODEL_BYTES_MOST = 64 * 1024 * 1024
 SAID_BYTES_MOST = 4000
 AGAIN_S = 3600.0
 NEEDED = ("sklearn", "joblib")
+NEEDED_BY_CLUSTER = ("dask", "distributed")
 
 
 class ProcessTrainer:
-    """One worker per order. `scratch`: where its folder is made; the system's own if None."""
+    """One worker per order. `scratch`: where its folder is made; the system's own if None.
+    `cluster`: address of a Dask scheduler that the worker has its work done by."""
 
     def __init__(self, scratch: Path | None = None, *, cluster: str = "") -> None:
         self._scratch, self._cluster = scratch, cluster
+        self._needed = NEEDED if not cluster else (*NEEDED, *NEEDED_BY_CLUSTER)
         self._why_not: str | None = None
 
     def why_not(self) -> str:
         """Found out once."""
         if self._why_not is None:
-            lacking = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+            lacking = [name for name in self._needed if importlib.util.find_spec(name) is None]
+            extras = "train,cluster" if self._cluster else "train"
             self._why_not = (
-                f"{' and '.join(lacking)} are not installed: pip install 'everup[train]'"
+                f"{' and '.join(lacking)} are not installed: pip install 'everup[{extras}]'"
                 if lacking
                 else ""
             )
@@ -77,7 +81,7 @@ class ProcessTrainer:
         return replace(found, took_s=time.monotonic() - begun_s)
 
     async def _work(self, folder: Path) -> None:
-        command = [sys.executable, "-m", "everup.training", str(folder)]
+        command = [sys.executable, "-P", "-m", "everup.training", str(folder)]
         if self._cluster:
             command += ["--cluster", self._cluster]
         said = await asyncio.to_thread(open, folder / "said", "w+b")

@@ -283,12 +283,16 @@ class FakeModels:
     asked: list[Craft] = field(default_factory=list)
     given_back: list[tuple[Craft, str]] = field(default_factory=list)
     cannot: str = ""
+    drift: str = ""
 
     def why_not(self) -> str:
         return self.cannot
 
     def due_s(self, craft: Craft) -> float:
         return UNKNOWN
+
+    def drifted(self, craft: Craft) -> str:
+        return self.drift if craft is Craft.ANOMALY else ""
 
     def ask(self, craft: Craft, by: str) -> None:
         if self.cannot:

@@ -69,6 +69,7 @@ def _craft(control: ControlView, craft: Craft) -> CraftShape:
         craft=craft,
         serving="" if champion is None else champion.version,
         fault=control.models.faults.get(craft, ""),
+        drift=control.models.drifted(craft),
         is_training=control.models.under_way is craft,
         due_s=control.models.due_s(craft),
         not_trained="" if failed is None else failed.reason,

@@ -31,11 +31,13 @@ class ModelShape(Shape):
 
 class CraftShape(Shape):
     """What a model is for, and who serves. `serving` "": none does, and what needs none goes on.
-    `fault`: why who should serve does not. `not_trained`: the latest attempt, if it gave none."""
+    `fault`: why who should serve does not. `drift`: how far what is seen is from what who serves was
+    trained on, in words. `not_trained`: the latest attempt, if it gave none."""
 
     craft: Craft
     serving: str
     fault: str
+    drift: str
     is_training: bool
     due_s: Known
     not_trained: str

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from everup.predictive_monitor.anomaly.forest import Forest
 from everup.predictive_monitor.anomaly.residual import Directions
+from everup.predictive_monitor.drift import Spread
 
 FORMAT = "everup-anomaly-1"
 BYTES_MOST = 64 * 1024 * 1024
@@ -27,22 +28,28 @@ KINDS = ("<f8", "<i4")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ServiceModel:
-    """`features`: the names of the columns, in their order. `about`: what it was trained on."""
+    """`features`: the names of the columns, in their order. `about`: what it was trained on.
+    `spread`: how its rows were distributed, by which a drift is seen; a model may have none."""
 
     features: tuple[str, ...]
     forest: Forest
     directions: Directions
     about: Mapping[str, str | int | float]
+    spread: Spread | None = None
 
     def __post_init__(self) -> None:
         width = len(self.features)
         if self.forest.features > width or len(self.directions.mean) != width:
+            raise ValueError("a model's parts must agree about its features")
+        if self.spread is not None and len(self.spread.edges) != width:
             raise ValueError("a model's parts must agree about its features")
 
     def pack(self) -> bytes:
         """The same model gives the same bytes."""
         parts = {f"forest.{k}": v for k, v in self.forest.arrays().items()}
         parts |= {f"directions.{k}": v for k, v in self.directions.arrays().items()}
+        if self.spread is not None:
+            parts |= {f"spread.{k}": v for k, v in self.spread.arrays().items()}
         kept = {n: _plain(array) for n, array in sorted(parts.items())}
         header = {
             "format": FORMAT,
@@ -74,6 +81,7 @@ class ServiceModel:
             Forest.of(_part(arrays, "forest.")),
             Directions.of(_part(arrays, "directions.")),
             about,
+            Spread.of(_part(arrays, "spread.")),
         )
 
 

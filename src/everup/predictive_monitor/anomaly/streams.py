@@ -84,8 +84,11 @@ class Streams:
         self.past[stream, PAST_ROWS - rows :] = np.nan
         self.recent[stream], self.pending[stream] = np.nan, 0
 
-    def step(self, values: Floats, slot: NDArray[np.int64], rows: Bools) -> Judged:
-        """Judge the newest values, then learn them. Streams without a row are left as they are."""
+    def step(
+        self, values: Floats, slot: NDArray[np.int64], rows: Bools, *, judges: bool = True
+    ) -> Judged:
+        """Judge the newest values, then learn them. Streams without a row are left as they are. Who
+        does not judge gets the same features, and learns nothing of how rare anything is."""
         count = len(values)
         judged = Judged(
             np.zeros((count, len(MEMBERS)), dtype=np.float32),
@@ -94,17 +97,29 @@ class Streams:
         )
         present = np.flatnonzero(rows)
         for start in range(0, len(present), BLOCK):
-            self._block(present[start : start + BLOCK], values, slot, judged)
+            at = present[start : start + BLOCK]
+            past, value = self.past[at], values[at]
+            settled = settled_of(past)
+            self._settle_pending(at, value, settled, judged)
+            whole = np.concatenate([past[:, 1:], value[:, None]], axis=1)
+            if judges:
+                given = Given(past, value, self.lowest[at], self.highest[at])
+                self._judge(at, given, settled, whole, slot, judged)
+            self._measure(at, value, judged)
+            self._await_next(at, past, value, judged)
+            self.past[at] = whole
         return judged
 
-    def _block(
-        self, at: NDArray[np.intp], values: Floats, slot: NDArray[np.int64], judged: Judged
+    def _judge(
+        self,
+        at: NDArray[np.intp],
+        given: Given,
+        settled: Settled,
+        whole: Floats,
+        slot: NDArray[np.int64],
+        judged: Judged,
     ) -> None:
-        past, value = self.past[at], values[at]
-        settled = settled_of(past)
-        self._settle_pending(at, value, settled, judged)
-        signs = signs_of(Given(past, value, self.lowest[at], self.highest[at]), settled)
-        whole = np.concatenate([past[:, 1:], value[:, None]], axis=1)
+        signs = signs_of(given, settled)
         smoothed = mean_of(calmed(whole[:, -SMOOTHED_ROWS - 2 :]))
         daily = DailyProfile(self.daily.usual[at], self.daily.deviation[at], self.daily.seen[at])
         signs[:, DAILY] = daily.sign(smoothed, settled.spread, slot[at])
@@ -115,9 +130,6 @@ class Streams:
         judged.rarity[at] = tails.rarity(signs)
         tails.learn(signs)
         self.tails.counts[at] = tails.counts
-        self._measure(at, value, judged)
-        self._await_next(at, past, value, judged)
-        self.past[at] = whole
 
     def _measure(self, at: NDArray[np.intp], value: Floats, judged: Judged) -> None:
         # Here a lone spike is unknown as soon as it is known to be one: it leaves no echo.
