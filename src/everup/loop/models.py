@@ -82,6 +82,8 @@ class Models:
     def after_look(self) -> None:
         """Have who should serve do so; begin what is due, once there is rest."""
         control = self._control
+        if (rows := control.anomalies.fresh_features()) is not None:
+            self.drift.take(rows)
         if self._is_busy:
             return
         for craft in Craft:

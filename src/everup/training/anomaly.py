@@ -18,7 +18,8 @@ from everup.predictive_monitor.anomaly.model import ServiceModel
 from everup.predictive_monitor.anomaly.residual import Directions
 from everup.predictive_monitor.drift import Spread
 
-TREES = 100
+TREES = 400
+"""Four times the usual: with 100 the seed alone moves what is found by a twentieth."""
 TREES_A_PART = 25
 SAMPLES = 256
 """Rows that each tree sees, as in the paper; so many also bound its depth."""
