@@ -37,6 +37,7 @@ def fit(
     features: Sequence[str],
     *,
     seed: int = 0,
+    trees: int = TREES,
     backend: str = "sequential",
     workers: int = 1,
 ) -> ServiceModel:
@@ -48,13 +49,13 @@ def fit(
         raise ValueError(f"{len(whole)} whole rows are too few to learn from")
     if len(whole) > ROWS_MOST:
         whole = whole[np.linspace(0, len(whole) - 1, ROWS_MOST).astype(np.int64)]
-    seeds = [seed * 1000 + part for part in range(TREES // TREES_A_PART)]
+    seeds = [seed * 1000 + part for part in range(max(1, trees // TREES_A_PART))]
     with parallel_config(backend=backend, n_jobs=workers):
         parts = Parallel()(delayed(_grown)(whole, one) for one in seeds)
     forest = forest_of([tree for part in parts for tree in part], min(SAMPLES, len(whole)))
     about: dict[str, str | int | float] = {
         "rows": len(whole),
-        "trees": TREES,
+        "trees": trees,
         "samples": SAMPLES,
         "seed": seed,
         "explained_share": EXPLAINED_SHARE,

@@ -214,7 +214,7 @@ async def test_a_past_that_cannot_be_read_is_said_and_done_without() -> None:
 
 def model(names: Sequence[str] = SIGNAL_NAMES) -> ServiceModel:
     width = len(feature_names(tuple(names)))
-    return fit(RNG.standard_normal((400, width)), feature_names(tuple(names)))
+    return fit(RNG.standard_normal((400, width)), feature_names(tuple(names)), trees=50)
 
 
 @run

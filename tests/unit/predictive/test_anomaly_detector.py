@@ -159,7 +159,7 @@ def test_signals_that_move_together_are_seen_with_a_model_and_a_lone_spike_is_no
         features_of(detector.step(np.array([r * STEP_S]), v[None].astype(np.float32)).seen)[0]
         for r, v in enumerate(values[:420])
     ]
-    model = fit(np.array(rows)[100:], feature_names(names))
+    model = fit(np.array(rows)[100:], feature_names(names), trees=100)
     detector.adopt(model, np.array(rows)[100:, None])
     kept = {name: array.copy() for name, array in detector.arrays().items()}
     spiked, moved = values[420:].copy(), values[420:].copy()

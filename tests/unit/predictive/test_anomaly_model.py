@@ -28,7 +28,7 @@ NAMES = tuple("abcde")
 
 @pytest.fixture(scope="module")
 def model() -> ServiceModel:
-    return fit(ROWS, NAMES)
+    return fit(ROWS, NAMES, trees=100)
 
 
 @pytest.mark.parametrize("samples", [64, 256])
@@ -54,12 +54,12 @@ def test_directions_are_those_of_scikit_learn() -> None:
 
 
 def test_the_same_rows_and_seed_give_the_same_model(model: ServiceModel) -> None:
-    assert fit(ROWS, NAMES).pack() == model.pack()
-    assert fit(ROWS, NAMES, seed=2).pack() != model.pack()
+    assert fit(ROWS, NAMES, trees=100).pack() == model.pack()
+    assert fit(ROWS, NAMES, trees=100, seed=2).pack() != model.pack()
 
 
 def test_parts_grown_in_threads_are_the_same(model: ServiceModel) -> None:
-    assert fit(ROWS, NAMES, backend="threading", workers=2).pack() == model.pack()
+    assert fit(ROWS, NAMES, trees=100, backend="threading", workers=2).pack() == model.pack()
 
 
 def test_a_model_comes_back_as_it_was(model: ServiceModel) -> None:
@@ -103,12 +103,12 @@ def test_too_few_whole_rows_teach_nothing() -> None:
     holed = np.full((1000, 5), np.nan)
     holed[: ROWS_LEAST - 1] = 1.0
     with pytest.raises(ValueError, match="too few"):
-        fit(holed, NAMES)
+        fit(holed, NAMES, trees=100)
 
 
 def test_the_rows_of_a_fit_are_bounded() -> None:
     many = np.tile(ROWS, (ROWS_MOST // len(ROWS) + 2, 1))
-    assert fit(many, NAMES).about["rows"] == ROWS_MOST
+    assert fit(many, NAMES, trees=100).about["rows"] == ROWS_MOST
 
 
 def test_what_never_varied_has_directions_too() -> None:
@@ -127,4 +127,4 @@ def test_a_dask_cluster_grows_the_same(model: ServiceModel) -> None:
         ) as cluster,
         Client(cluster),  # type: ignore[no-untyped-call]
     ):
-        assert fit(ROWS, NAMES, backend="dask", workers=-1).pack() == model.pack()
+        assert fit(ROWS, NAMES, trees=100, backend="dask", workers=-1).pack() == model.pack()
