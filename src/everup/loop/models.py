@@ -127,12 +127,12 @@ class Models:
         else:
             former = [one for one in cards if one.standing is Standing.FORMER]
             card = former[-1] if former else None
-        if card is now:
-            raise GiveUp(f"{'none' if now is None else now.version} serves {craft} already")
+        wanted, before = ("" if card is None else card.version), "" if now is None else now.version
+        if wanted == before:
+            raise GiveUp(f"{wanted or 'none'} serves {craft} already")
         if card is not None:
             await self._bytes_of(card)  # whole, before it is promised
             self._tried.discard(card.version)
-        wanted, before = ("" if card is None else card.version), "" if now is None else now.version
         await control.write([ModelReturned(control.clock.now(), craft, wanted, before, reason, by)])
         control.wake("another model")
         return control.state.champion(craft)

@@ -31,8 +31,8 @@ class ModelShape(Shape):
 
 class CraftShape(Shape):
     """What a model is for, and who serves. `serving` "": none does, and what needs none goes on.
-    `fault`: why who should serve does not. `drift`: how far what is seen is from what who serves
-    was trained on, in words. `not_trained`: the latest attempt, if it gave none."""
+    `fault`: why who should serve does not. `drift`: how far what is seen is from what it was
+    trained on, in words; "" while it is near. `not_trained`: the latest attempt that gave none."""
 
     craft: Craft
     serving: str
