@@ -36,6 +36,7 @@ from everup.model.settings import Settings
 from everup.model.snapshot import Checked, Snapshot
 from everup.model.stack import Dependency, Stack
 from everup.model.state import Memory, StackState
+from everup.model.tuning import Knob
 
 
 class LookView(Protocol):
@@ -137,6 +138,12 @@ class ModelsView(Protocol):
     ) -> ModelCard | None: ...
 
 
+class TuningView(Protocol):
+    """What is learned from how predictions ended."""
+
+    async def take_back(self, knob: Knob, by: str, reason: str) -> bool: ...
+
+
 class EdgesView(Protocol):
     """What was seen of the edges."""
 
@@ -185,7 +192,8 @@ class ControlView(Protocol):
     def mitigations(self) -> MitigationsView: ...
     @property
     def models(self) -> ModelsView: ...
-
+    @property
+    def tuning(self) -> TuningView: ...
     async def request(self, request: Wish) -> Answer: ...
 
     async def ask_breaker(self, edge: EdgeName) -> BreakerAnswer: ...

@@ -36,3 +36,24 @@ def models(
     if give_back:
         return learning.give_back(place, learning.named(craft, "--return"), version, reason)
     return learning.put_models(place, craft)
+
+
+@asks
+def thresholds(
+    give_back: Annotated[
+        str | None,
+        typer.Option(
+            "--return",
+            help="Have calibration, acts_above or anomaly_budget as it is set, at once.",
+        ),
+    ] = None,
+    reason: Reason = "",
+    *,
+    place: Place,
+) -> int:
+    """What was learned from how predictions ended: their calibration, and thresholds."""
+    from everup.cli import tuned
+
+    if give_back is not None:
+        return tuned.give_back(place, tuned.named(give_back), reason)
+    return tuned.put(place)

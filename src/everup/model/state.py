@@ -39,6 +39,7 @@ from everup.model.restore import Restore
 from everup.model.safe_point import SafePoint, as_many
 from everup.model.snapshot import KeptVerified, SnapshotMark
 from everup.model.stack import ServiceSpec
+from everup.model.tuning import Tuned
 from everup.model.version import is_comparable
 
 ONE_SHOT_MOST_S = 60.0
@@ -293,6 +294,7 @@ class StackState:
     """By craft: the latest attempt, while none has succeeded since."""
     baselines: Mapping[str, BaselineOf] = field(default_factory=dict)
     """Service → what is usual of it, as it was last kept; bounded."""
+    tuned: Tuned = field(default_factory=Tuned)  # from how predictions ended
 
     def service(self, name: str) -> ServiceState:
         """An empty memory for a service never heard of."""
