@@ -37,6 +37,7 @@ from everup.model.settings import Settings
 from everup.model.snapshot import Checked, Snapshot
 from everup.model.stack import Dependency, Stack
 from everup.model.state import Memory, StackState
+from everup.model.tuning import Knob
 
 
 class LookView(Protocol):
@@ -155,6 +156,12 @@ class AnomaliesView(Protocol):
     def flaws(self) -> Sequence[InputFlaw]: ...
 
 
+class TuningView(Protocol):
+    """What is learned from how predictions ended."""
+
+    async def take_back(self, knob: Knob, by: str, reason: str) -> bool: ...
+
+
 class EdgesView(Protocol):
     """What was seen of the edges."""
 
@@ -205,6 +212,8 @@ class ControlView(Protocol):
     def models(self) -> ModelsView: ...
     @property
     def anomalies(self) -> AnomaliesView: ...
+    @property
+    def tuning(self) -> TuningView: ...
 
     async def request(self, request: Wish) -> Answer: ...
 

@@ -11,6 +11,7 @@ rungs that are permitted now, why others are not, and when a person is told. Cal
 | disk filling | the declared hook that frees space, once per service and day |
 | connections, queue full | none: more is asked of it than it takes, and a restart turns all away |
 | certificate | none: a date |
+| about to fail | none: by what came before other failures, which names no cause |
 | slow | none: slowness alone is no reason to restart anything |
 
 A graceful restart on a prediction is for stateless services alone, with at least two instances or
@@ -56,6 +57,7 @@ NOTHING_HELPS: Mapping[Cause, str] = {
     Cause.SLOW: "it answers; slowness alone is no reason to act",
     Cause.CONNECTIONS_FULL: "more connect than its owner says it takes; a restart turns all away",
     Cause.QUEUE_FULL: "more is asked of it than it takes in; a restart turns all away",
+    Cause.ABOUT_TO_FAIL: "nobody knows of what it would fail, so that nothing is known to help",
     Cause.CERTIFICATE_EXPIRES: "a restart renews no certificate; whoever renews it has to be asked",
 }
 

@@ -37,6 +37,8 @@ LADDERS: Mapping[Cause, tuple[ActionKind, ...]] = {
     Cause.CONNECTIONS_FULL: (),
     Cause.QUEUE_FULL: (),
     Cause.CERTIFICATE_EXPIRES: (),
+    # Nobody knows of what: a person is told.
+    Cause.ABOUT_TO_FAIL: (),
     # The hook that its owner declared for it, see `disks`: a restart makes no room.
     Cause.DISK_FULL: (ActionKind.CACHE_CLEAR,),
 }

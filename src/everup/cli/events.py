@@ -68,6 +68,12 @@ def _of_predictions(entry: e.Entry) -> str | None:
             return f"prediction {entry.service}: {entry.ending}, {entry.reason}"
         case e.FailureMet() if not entry.failure.left_out and not entry.failure.prediction_id:
             return f"not foreseen {entry.service}: it {happened(entry.failure.cause)}"
+        case e.Recalibrated() | e.ThresholdTuned() if entry.by != "everup":
+            return f"{entry.by} took back what was tuned: {entry.why}"
+        case e.Recalibrated():
+            return f"probabilities are calibrated anew: {entry.why}"
+        case e.ThresholdTuned():
+            return f"{entry.knob} is {entry.new:g} now, after {entry.old:g}: {entry.why}"
         case _:
             return None
 

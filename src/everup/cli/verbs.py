@@ -26,7 +26,7 @@ from everup.cli.options import (
 from everup.cli.place import Place
 from everup.cli.verbs_of_breakers import breakers
 from everup.cli.verbs_of_graph import graph, what_if
-from everup.cli.verbs_of_models import anomalies, models
+from everup.cli.verbs_of_models import anomalies, models, thresholds
 from everup.cli.verbs_of_projects import suggest, try_
 from everup.cli.verbs_of_replay import replay
 from everup.cli.verbs_of_restores import DryRun, Yes, restores, snapshots
@@ -46,6 +46,7 @@ app.command()(restores)
 app.command()(breakers)
 app.command()(models)
 app.command()(anomalies)
+app.command()(thresholds)
 app.add_typer(graph)
 app.command(name="what-if")(what_if)
 

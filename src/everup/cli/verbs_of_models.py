@@ -45,3 +45,24 @@ def anomalies(service: Scope = None, *, place: Place) -> int:
     from everup.cli import unusual
 
     return unusual.put_anomalies(place, service)
+
+
+@asks
+def thresholds(
+    give_back: Annotated[
+        str | None,
+        typer.Option(
+            "--return",
+            help="Have calibration, acts_above or anomaly_budget as it is set, at once.",
+        ),
+    ] = None,
+    reason: Reason = "",
+    *,
+    place: Place,
+) -> int:
+    """What was learned from how predictions ended: their calibration, and thresholds."""
+    from everup.cli import tuned
+
+    if give_back is not None:
+        return tuned.give_back(place, tuned.named(give_back), reason)
+    return tuned.put(place)

@@ -59,6 +59,7 @@ _AT_LEAST_S = {
     "snapshot_interval_s": 10.0,
     "training_interval_s": 60.0,
     "training_first_s": 60.0,
+    "tuning_interval_s": 60.0,
     "training_most_s": 10.0,
     "snapshot_verify_interval_s": 10.0,
     "backoff_first_s": 1.0,

@@ -77,10 +77,13 @@ def _of_prediction(prediction: Prediction, own: OwnHealth, state: StackState) ->
     is_made = made is not None and made.cause is prediction.cause
     since_s = made.made_at_s if made is not None and is_made else prediction.made_at_s
     left_s = prediction.likely_s - prediction.made_at_s
+    when = f"at its limit in about {_spoken(left_s)}"
+    if prediction.cause is Cause.ABOUT_TO_FAIL:
+        when = f"within {_spoken(prediction.horizon_s)}"
     return Finding(
         prediction.service,
         prediction.cause,
-        f"{prediction.evidence[0]}; at its limit in about {_spoken(left_s)}",
+        f"{prediction.evidence[0]}; {when}",
         since_s,
         own.score(prediction.service),
         confidence=prediction.probability,

@@ -116,6 +116,8 @@ def sources_of(
     meant = {n for n, f in relations.findings.items() if f.cause is Cause.STOPPED_ON_PURPOSE}
     victims = set(relations.victims)
     for prediction in predictions.items:
+        if prediction.cause is Cause.ABOUT_TO_FAIL:
+            continue  # of what, nobody knows: it is told, and nothing is done about it
         if prediction.probability >= settings.prediction_acts_above:
             if prediction.service not in meant | victims:
                 found.add(prediction.service)

@@ -2,7 +2,7 @@
 
 Flows in: the look's assessment and what it found out about incidents. Flows out: entries, before
 those of the incidents. Called by `decide`. The rules are `foretold`'s, `failures`' and
-`forecasts`'; this carries one's results to the next.
+`forecasts`', of what is learned from them `tuning`'s; this carries one's results to the next.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from everup.loop.failures import NO_FAILURE, Seen, met
 from everup.loop.forecasts import Forecasts
 from everup.loop.foretold import follow_predictions
 from everup.loop.look import Look
+from everup.loop.tuning import due
 from everup.model import entries as e
 from everup.model.settings import Settings
 from everup.model.stack import Stack
@@ -46,4 +47,5 @@ class Accounting:
         ill = [name for name, finding in findings.items() if finding.cause not in NO_FAILURE]
         self._forecasts.keep(observation, assessment.predictions, ill, state)
         entries += [e.FailureMet(look.at_s, f.service, f) for f in failures]
-        return entries + self._forecasts.flush(look.at_s)
+        entries += self._forecasts.flush(look.at_s)
+        return entries + due(state, control.tuning.as_set, look.at_s)

@@ -21,6 +21,7 @@ SUFFERS = frozenset({Condition.UNHEALTHY, Condition.DOWN, Condition.DEGRADED})
 async def assess(control: Control, look: Look) -> Look:
     """Fill in the assessment; the control's memory takes the look in."""
     control.follow_names()
+    control.settings = control.tuning.settings(control.state)
     stack, settings, state = control.stack, control.settings, control.state
     habits = control.beside.habits
     habits.remember(state)

@@ -59,6 +59,7 @@ from everup.loop.snapshots import Snapshots
 from everup.loop.standing_in import as_it_leads, standing_in
 from everup.loop.still import held_back
 from everup.loop.traffic import Traffic
+from everup.loop.tuning import Tuning
 from everup.loop.under_way import UnderWay
 from everup.loop.upkeep import Upkeep
 from everup.model.breaker import BreakerAnswer, CallOutcome, EdgeName
@@ -135,6 +136,7 @@ class Control(ControlViews):
         self.beside = Beside(rooms or Rooms(), stack, settings, clock)
         self._upkeep, self._last_look_s = Upkeep(), UNKNOWN
         self.foresight, self.accounting = Foresight(), Accounting(stack, settings)
+        self.tuning = Tuning(self, settings)
         self.counts_seen, self.edges = Counts(), Edges(runtime)
         self.probations, self.shown = Probations(), ShownToPeople()
         self.models = Models(self, serving(self))

@@ -26,6 +26,7 @@ from everup.loop import (
     fold_restores,
     fold_scaling,
     fold_snapshots,
+    fold_tuning,
     fold_versions,
 )
 from everup.loop.changes import with_service, without
@@ -179,6 +180,8 @@ _FOLDS: dict[type, Callable[[StackState, Any], StackState]] = {
     e.ModelReturned: fold_models.returned,
     e.FailureMet: fold_accuracy.failed,
     e.ForecastsSettled: fold_accuracy.forecasts,
+    e.Recalibrated: fold_tuning.recalibrated,
+    e.ThresholdTuned: fold_tuning.threshold,
 }
 
 assert set(_FOLDS) == set(e.ENTRY_TYPES.values()), "every entry has its fold"

@@ -54,7 +54,10 @@ def forecasts(state: StackState, entry: e.ForecastsSettled) -> StackState:
     last = days[-1] if days and days[-1].day == day else ForecastDay(day, ())
     before = days[:-1] if days and days[-1].day == day else days
     added = ForecastDay(
-        day, together((*last.tallies, *entry.tallies)), last.set_aside + entry.set_aside
+        day,
+        together((*last.tallies, *entry.tallies)),
+        last.set_aside + entry.set_aside,
+        together((*last.raw, *entry.raw)),
     )
     kept = (*before, added)[-DAYS_MOST:]
     return replace(state, accounts=replace(state.accounts, days=kept))

@@ -5,9 +5,10 @@ an hour. Called by `accounting`. Volatile: what is open when Everup ends is not 
 
 Kept are, for each service that runs and has not failed: one forecast an hour, whatever it says and
 0 where nothing is foretold, spread over the hour by service; and in each episode the first forecast
-in each tenth from 0.05 on. A forecast came true when the service failed, or a prediction of it was
-a hit, within the horizon behind it. It is set aside when something was done to the service
-meanwhile, it was changed, failed in a way that no look could foresee, or could not be seen.
+in each tenth from 0.05 on, before the calibration. A forecast came true when the service failed, or
+a prediction of it was a hit, within the horizon behind it. It is set aside when something was done
+to the service meanwhile, it was changed, failed in a way that no look could foresee, or could not
+be seen.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from everup.loop.fold_accuracy import added_to
 from everup.model import entries as e
@@ -35,10 +37,18 @@ PENDING_MOST = 32
 NOBODY_CAN_SAY = frozenset({PredictionEnding.AVERTED, PredictionEnding.VOID})
 
 
+class Open(NamedTuple):
+    """A forecast whose future has not come. `raw`: without a calibration; 0: of nothing."""
+
+    at_s: float
+    p: float
+    raw: float
+
+
 @dataclass(slots=True)
 class _Service:
     due_s: float
-    pending: list[tuple[float, float]] = field(default_factory=list)  # when, probability
+    pending: list[Open] = field(default_factory=list)
     said: set[int] = field(default_factory=set)  # tenths of this episode
     highest: list[tuple[float, float]] = field(default_factory=list)
 
@@ -52,6 +62,7 @@ class Forecasts:
         self._services: dict[str, _Service] = {}
         self._names = tuple(n for n, spec in stack.services.items() if not spec.is_one_shot)
         self._tallies: dict[tuple[str, int], ForecastTally] = {}
+        self._raw: dict[int, ForecastTally] = {}
         self._set_aside = 0
         self._flushed_s = UNKNOWN
 
@@ -83,15 +94,15 @@ class Forecasts:
             if not known.pending:
                 continue
             left = []
-            for at_s, p in known.pending:
-                if name in came and at_s < came[name] <= at_s + self._horizon_s:
-                    self._count(name, p, came=True)
-                elif nobody_knows.get(name, UNKNOWN) > at_s:  # never so for NaN
+            for one in known.pending:
+                if name in came and one.at_s < came[name] <= one.at_s + self._horizon_s:
+                    self.count(name, one, came=True)
+                elif nobody_knows.get(name, UNKNOWN) > one.at_s:  # never so for NaN
                     self._set_aside += 1
-                elif now_s > at_s + self._horizon_s:
-                    self._count(name, p, came=False)
+                elif now_s > one.at_s + self._horizon_s:
+                    self.count(name, one, came=False)
                 else:
-                    left.append((at_s, p))
+                    left.append(one)
             known.pending = left
 
     def _events(
@@ -123,11 +134,15 @@ class Forecasts:
             nobody_knows[name] = max((t for t in times if is_known(t)), default=UNKNOWN)
         return came, nobody_knows
 
-    def _count(self, name: str, p: float, *, came: bool) -> None:
-        key = (name, tenth_of(p))
-        one = ForecastTally(name, key[1], 1, int(came), p, (p - float(came)) ** 2)
-        known = self._tallies.get(key)
-        self._tallies[key] = one if known is None else added_to(known, one)
+    def count(self, name: str, one: Open, *, came: bool) -> None:
+        """This one is settled."""
+        said = _tally(name, one.p, came=came)
+        known = self._tallies.get((name, said.tenth))
+        self._tallies[name, said.tenth] = said if known is None else added_to(known, said)
+        if one.raw > 0.0:
+            raw = _tally("", one.raw, came=came)
+            before = self._raw.get(raw.tenth)
+            self._raw[raw.tenth] = raw if before is None else added_to(before, raw)
 
     def keep(
         self,
@@ -137,7 +152,7 @@ class Forecasts:
         state: StackState,
     ) -> None:
         """The forecasts of this look that are worth keeping."""
-        now_s, foretold = observation.at_s, {p.service: p.probability for p in predictions.items}
+        now_s, foretold = observation.at_s, _likeliest(predictions)
         ill = frozenset(failed)
         for index, name in enumerate(self._names):
             known = self._services.get(name)
@@ -145,15 +160,16 @@ class Forecasts:
                 # Spread over the hour, so that a thousand are not all kept in one look.
                 share = (index + 1) / len(self._names)
                 known = self._services[name] = _Service(now_s + share * self._hour_s)
-            p = foretold.get(name, 0.0)
-            if p >= EPISODE_FROM:
+            p, raw = foretold.get(name, (0.0, 0.0))
+            if raw >= EPISODE_FROM:
                 known.highest = [
                     (t, q) for t, q in known.highest if t >= now_s - self._horizon_s and q > p
                 ]
                 known.highest.append((now_s, p))
             elif known.highest and known.highest[-1][0] < now_s - self._horizon_s:
                 known.highest, known.said = [], set()
-            is_first = p >= EPISODE_FROM and tenth_of(p) not in known.said
+            # By tenths of what would be said without a calibration: it changes, these do not.
+            is_first = raw >= EPISODE_FROM and tenth_of(raw) not in known.said
             if not is_first and now_s < known.due_s:
                 continue
             seen = observation.services.get(name)
@@ -162,9 +178,9 @@ class Forecasts:
             if now_s >= known.due_s:
                 known.due_s = now_s + self._hour_s
             if is_first:
-                known.said.add(tenth_of(p))
+                known.said.add(tenth_of(raw))
             if len(known.pending) < PENDING_MOST:
-                known.pending.append((now_s, min(1.0, max(0.0, p))))
+                known.pending.append(Open(now_s, min(1.0, max(0.0, p)), raw))
 
     def flush(self, now_s: float) -> list[e.Entry]:
         """What was counted, once an hour."""
@@ -173,10 +189,27 @@ class Forecasts:
         if now_s - self._flushed_s < self._hour_s or not (self._tallies or self._set_aside):
             return []
         entry = e.ForecastsSettled(
-            now_s, tuple(self._tallies[key] for key in sorted(self._tallies)), self._set_aside
+            now_s,
+            tuple(self._tallies[key] for key in sorted(self._tallies)),
+            self._set_aside,
+            tuple(self._raw[tenth] for tenth in sorted(self._raw)),
         )
-        self._tallies, self._set_aside, self._flushed_s = {}, 0, now_s
+        self._tallies, self._raw, self._set_aside, self._flushed_s = {}, {}, 0, now_s
         return [entry]
+
+
+def _tally(name: str, p: float, *, came: bool) -> ForecastTally:
+    return ForecastTally(name, tenth_of(p), 1, int(came), p, (p - float(came)) ** 2)
+
+
+def _likeliest(predictions: Predictions) -> Mapping[str, tuple[float, float]]:
+    """Service → the highest probability that is foretold for it, and what it was without a
+    calibration."""
+    found: dict[str, tuple[float, float]] = {}
+    for one in predictions.items:
+        raw = one.raw if is_known(one.raw) else one.probability
+        found[one.service] = max(found.get(one.service, (0.0, 0.0)), (one.probability, raw))
+    return found
 
 
 def of_services(tallies: Iterable[ForecastTally]) -> tuple[ForecastTally, ...]:

@@ -72,11 +72,13 @@ class ForecastTally:
 
 @dataclass(frozen=True, slots=True)
 class ForecastDay:
-    """All services' tallies of one day, counted from the epoch, service ""."""
+    """All services' tallies of one day, counted from the epoch, service "". `raw`: by what would
+    have been said without a calibration, without those of nothing."""
 
     day: int
     tallies: tuple[ForecastTally, ...]
     set_aside: int = 0
+    raw: tuple[ForecastTally, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

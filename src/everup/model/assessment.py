@@ -143,7 +143,8 @@ class Prediction:
     """Probability that a service fails within the horizon, with cause and evidence.
 
     `earliest_s`, `likely_s` and `latest_s` are moments; `latest_s` NaN: perhaps never. `level` is
-    where the signal stands now, as a share of its limit.
+    where the signal stands now, as a share of its limit. `raw`: the probability without a
+    calibration; NaN: the same.
     """
 
     service: str
@@ -158,6 +159,7 @@ class Prediction:
     horizon_s: float = UNKNOWN
     level: float = UNKNOWN
     instance: str = ""
+    raw: float = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,11 +198,14 @@ class Trend:
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """At most one prediction, one strain and one trend per service and cause."""
+    """At most one prediction, one strain and one trend per service and cause. `threatened`: who
+    would fail with what it needs, as far as that is foretold. It is told alone: what is acted upon,
+    written down and judged is in `items`."""
 
     items: tuple[Prediction, ...] = ()
     strains: tuple[Strain, ...] = ()
     trends: tuple[Trend, ...] = ()
+    threatened: tuple[Prediction, ...] = ()
 
     def of(self, service: str, causes: Collection[Cause] | None = None) -> Prediction | None:
         """The likeliest prediction for this service; of these causes alone, if any are named."""

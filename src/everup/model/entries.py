@@ -24,6 +24,8 @@ from everup.model.entries_models import ModelTrained as ModelTrained
 from everup.model.entries_restore import RestoreBegan as RestoreBegan
 from everup.model.entries_restore import RestoreEnded as RestoreEnded
 from everup.model.entries_restore import RestoreTurned as RestoreTurned
+from everup.model.entries_tuning import Recalibrated as Recalibrated
+from everup.model.entries_tuning import ThresholdTuned as ThresholdTuned
 from everup.model.entries_versions import ProbationBegan as ProbationBegan
 from everup.model.entries_versions import ProbationEnded as ProbationEnded
 from everup.model.entries_versions import RegressionSeen as RegressionSeen
@@ -484,6 +486,8 @@ Entry = (
     | AnomalyNoticed
     | FailureMet
     | ForecastsSettled
+    | Recalibrated
+    | ThresholdTuned
 )
 
 ENTRY_TYPES: Mapping[str, type[Entry]] = {cls.__name__: cls for cls in Entry.__args__}

@@ -22,8 +22,11 @@ class FailureMet:
 @dataclass(frozen=True, slots=True)
 class ForecastsSettled:
     """Forecasts whose future has come since the last such entry, counted. `set_aside`: something
-    was done meanwhile, or could not be seen, so that nobody can say."""
+    was done meanwhile, or could not be seen, so that nobody can say. `raw`: the same forecasts, of
+    all services together, by what would have been said without a calibration; where nothing was
+    foretold there is none."""
 
     at_s: float
     tallies: tuple[ForecastTally, ...]
     set_aside: int = 0
+    raw: tuple[ForecastTally, ...] = ()

@@ -90,6 +90,7 @@ class Cause(StrEnum):
     CONNECTIONS_FULL = "connections_full"  # foretold: nobody else can connect
     QUEUE_FULL = "queue_full"  # foretold: clients are turned away before they are let in
     CERTIFICATE_EXPIRES = "certificate_expires"  # the certificate that it shows ends soon
+    ABOUT_TO_FAIL = "about_to_fail"  # foretold by what came before other failures: no limit is near
     HOST_PRESSURE = "host_pressure"  # never a finding, only a candidate: the machine is too busy
     UNKNOWN = "unknown"  # never a finding: the share of doubt that no candidate takes away
 
@@ -104,6 +105,7 @@ FORETOLD = frozenset(
         Cause.CONNECTIONS_FULL,
         Cause.QUEUE_FULL,
         Cause.CERTIFICATE_EXPIRES,
+        Cause.ABOUT_TO_FAIL,
     }
 )
 """Causes of a service that still passes its check. They may bring help, never harm: no restart but

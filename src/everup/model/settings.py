@@ -44,6 +44,9 @@ class Settings:
     slow_lasts_s: float = 60.0
     strain_escalates_s: float = 300.0
     certificate_told_s: float = 259_200.0
+    tuning_enabled: bool = True
+    tuning_interval_s: float = 86_400.0
+    miss_costs: int = 1
     recovery_most_s: float = 1800.0
     recovery_silent_most_s: float = 600.0
     # train

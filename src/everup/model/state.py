@@ -40,6 +40,7 @@ from everup.model.restore import Restore
 from everup.model.safe_point import SafePoint, as_many
 from everup.model.snapshot import KeptVerified, SnapshotMark
 from everup.model.stack import ServiceSpec
+from everup.model.tuning import Tuned
 from everup.model.version import is_comparable
 
 ONE_SHOT_MOST_S = 60.0
@@ -296,6 +297,7 @@ class StackState:
     """Service → what is usual of it, as it was last kept; bounded."""
     anomalies: tuple[Anomaly, ...] = ()
     """The latest, oldest first, bounded."""
+    tuned: Tuned = field(default_factory=Tuned)  # from how predictions ended
 
     def service(self, name: str) -> ServiceState:
         """An empty memory for a service never heard of."""

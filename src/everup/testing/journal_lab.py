@@ -34,6 +34,7 @@ from everup.model.prediction import PredictionEnding
 from everup.model.probation import ProbationEnding
 from everup.model.restore import RestoreEnding, RestoreStep
 from everup.model.snapshot import SnapshotReason
+from everup.model.tuning import Knob
 
 STACK = "lab"
 
@@ -210,7 +211,13 @@ def _accounts() -> list[e.Entry]:
                 ("memory",),
             ),
         ),
-        e.ForecastsSettled(16.9, (ForecastTally("db", 7, 2, 1, 1.5, 0.5),), 1),
+        e.ForecastsSettled(
+            *(16.9, (ForecastTally("db", 7, 2, 1, 1.5, 0.5),), 1),
+            (ForecastTally("", 8, 2, 1, 1.7, 0.6),),
+        ),
+        e.Recalibrated(16.9, (0.5, 0.9), (0.25, 0.7), 60, "60 are settled", "everup", 0.2, 0.1),
+        e.ThresholdTuned(16.9, Knob.ACTS_ABOVE, 0.7, 0.75, "false alarms", "everup"),
+        e.ThresholdTuned(16.9, Knob.ANOMALY_BUDGET, 1.25, UNKNOWN, "no", "Ann", 99.0),
     ]
 
 

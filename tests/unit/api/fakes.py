@@ -50,6 +50,7 @@ from everup.model.snapshot import (
 )
 from everup.model.stack import Dependency, ServiceSpec, Stack
 from everup.model.state import Freeze, Memory, StackState
+from everup.model.tuning import Knob
 
 NAN = math.nan
 STACK = Stack(
@@ -307,6 +308,18 @@ class FakeModels:
 
 
 @dataclass
+class FakeTuning:
+    """Takes back what it is asked to, once."""
+
+    taken_back: list[Knob] = field(default_factory=list)
+
+    async def take_back(self, knob: Knob, by: str, reason: str) -> bool:
+        is_new = knob not in self.taken_back
+        self.taken_back.append(knob)
+        return is_new
+
+
+@dataclass
 class FakeControl:
     """Answers wishes as `answers` says and remembers them."""
 
@@ -319,6 +332,7 @@ class FakeControl:
     edges: FakeEdges = field(default_factory=lambda: FakeEdges())
     models: FakeModels = field(default_factory=FakeModels)
     anomalies: Anomalies = field(init=False)
+    tuning: FakeTuning = field(default_factory=FakeTuning)
     memory: Memory = field(default_factory=lambda: Memory(looks=7))
     look: Look | None = field(default_factory=look)
     breakers: Breakers = field(init=False)

@@ -14,6 +14,7 @@ from everup.model.assessment import Prediction, Predictions, Trend
 from everup.model.kinds import Cause
 from everup.model.prediction import MadePrediction, PredictionEnding
 from everup.model.state import StackState
+from everup.model.tuning import Knob
 from tests.unit.api.fakes import FakeEngine, FakeJournal
 
 NAN = float("nan")
@@ -154,3 +155,44 @@ def test_the_report_and_the_metrics_say_it_too(client: TestClient, engine: FakeE
         "everup_prediction_brier 0.26",
     ):
         assert line in text
+
+
+def test_what_was_tuned_is_shown_and_taken_back_once(
+    client: TestClient, engine: FakeEngine
+) -> None:
+    engine.control.state = fold_all(
+        StackState(),
+        [
+            e.Recalibrated(100.0, (0.5, 0.9), (0.25, 0.7), 60, "60 are settled", "everup"),
+            e.ThresholdTuned(101.0, Knob.ACTS_ABOVE, 0.7, 0.75, "false alarms", "everup"),
+        ],
+    )
+    body = client.get("/predictions/thresholds").json()
+    assert body["calibration"] == [{"said": 0.5, "worth": 0.25}, {"said": 0.9, "worth": 0.7}]
+    assert body["acts_above_tuned"] == 0.75
+    assert [(c["what"], c["why"]) for c in body["changes"]] == [
+        ("acts_above", "false alarms"),
+        ("calibration", "60 are settled"),
+    ]
+    path = "/predictions/thresholds/return?what=acts_above&reason=too timid"
+    assert client.post(path).status_code == 200
+    assert client.post(path).status_code == 409
+    assert engine.control.tuning.taken_back == [Knob.ACTS_ABOVE, Knob.ACTS_ABOVE]
+
+
+def test_who_is_threatened_is_told_and_not_acted_upon(
+    client: TestClient, engine: FakeEngine
+) -> None:
+    look = engine.control.look
+    assert look is not None
+    threatened = replace(LEAK, cause=Cause.DEPENDENCY_DOWN, probability=0.4)
+    predictions = Predictions((LEAK,), threatened=(threatened,))
+    engine.control.look = replace(
+        look, assessment=replace(look.assessment, predictions=predictions)
+    )
+    engine.control.state = StackState(predictions={"api": MADE})
+    told = client.get("/predictions").json()["predictions"]
+    assert [(p["cause"], p["is_acted_upon"]) for p in told] == [
+        ("leak", True),
+        ("dependency_down", False),
+    ]

@@ -154,3 +154,21 @@ def test_the_fold_adds_up_by_day() -> None:
     assert (tally.service, tally.count, tally.came, round(tally.squared, 6)) == ("", 6, 2, 1.8)
     days = [replace(one, at_s=86_400.0 * day) for day in range(60)]
     assert len(fold_all(StackState(), days).accounts.days) == 31
+
+
+def test_the_likeliest_counts_and_what_was_before_the_calibration_is_tallied_beside() -> None:
+    forecasts, state = Forecasts(ONE, SETTINGS), StackState()
+    items = tuple(
+        Prediction("a", cause, p, 0.0, 0.0, ("x",), "m", 0.0, raw=raw)
+        for cause, p, raw in ((Cause.LEAK, 0.42, 0.81), (Cause.DISK_FILLING, 0.1, 0.2))
+    )
+    forecasts.keep(replace(seen(up("a")), at_s=NOW_S), Predictions(items), (), state)
+    failure = Failure(NOW_S + 60.0, "a", Cause.CRASH)
+    forecasts.settle(replace(seen(up("a")), at_s=NOW_S + 60.0), state, (failure,), ())
+    forecasts.flush(NOW_S)
+    (entry,) = forecasts.flush(NOW_S + 3600.0)
+    assert isinstance(entry, e.ForecastsSettled)
+    assert [(t.service, t.tenth, t.count, t.came) for t in entry.tallies] == [("a", 4, 1, 1)]
+    assert [(t.service, t.tenth, t.count, t.came) for t in entry.raw] == [("", 8, 1, 1)]
+    (day,) = fold_all(StackState(), [entry]).accounts.days
+    assert [(t.tenth, t.sum_p) for t in day.raw] == [(8, 0.81)]

@@ -9,26 +9,34 @@ from fastapi import APIRouter
 from everup.api.engine import Control, ControlView
 from everup.api.parameters import (
     Before,
+    By,
     Last,
     Limit,
+    Reason,
     ServiceInPath,
     ServiceInQuery,
     require_service,
 )
+from everup.api.problems import ApiProblem
 from everup.api.shapes.accuracy import AccuracyReportShape
 from everup.api.shapes.base import plain
 from everup.api.shapes.predictions import (
+    ChangeShape,
     MadePredictionShape,
+    PointShape,
     PredictionShape,
     PredictionsShape,
+    ThresholdsShape,
     TrendShape,
 )
 from everup.loop.accuracy_tally import AccuracyTally
 from everup.loop.period import PAGE, PAGES_MOST, pages
+from everup.loop.tuning import anomaly_budget_of, calibration_of
 from everup.model.assessment import Prediction, Predictions
 from everup.model.entries import Entry, ForecastsSettled
-from everup.model.kinds import UNKNOWN
+from everup.model.kinds import UNKNOWN, Cause
 from everup.model.state import StackState
+from everup.model.tuning import Knob
 
 router = APIRouter(prefix="/predictions", tags=["predictions"])
 
@@ -81,6 +89,46 @@ def _state(control: ControlView, service: str | None) -> StackState:
     return replace(control.state, predictions=mine)
 
 
+@router.get("/thresholds")
+async def thresholds(control: Control) -> ThresholdsShape:
+    """What was learned from how predictions ended: the calibration, and thresholds."""
+    return _thresholds(control)
+
+
+@router.post("/thresholds/return")
+async def take_back(
+    control: Control, what: Knob, reason: Reason = "", by: By = "api"
+) -> ThresholdsShape:
+    """Have one of them as it is set, at once; it is not tuned again for thirty days."""
+    if not await control.tuning.take_back(what, by, reason):
+        raise ApiProblem(409, "as-set", f"{what} is as it is set")
+    return _thresholds(control)
+
+
+def _thresholds(control: ControlView) -> ThresholdsShape:
+    tuned, settings = control.state.tuned, control.settings
+    known = calibration_of(settings, control.state)
+    return ThresholdsShape(
+        is_on=settings.tuning_enabled,
+        acts_above=settings.prediction_acts_above,
+        acts_above_tuned=tuned.acts_above,
+        anomaly_budget=anomaly_budget_of(settings, control.state),
+        calibration=[
+            PointShape(said=x, worth=y) for x, y in zip(known.said, known.worth, strict=True)
+        ],
+        settled=tuned.calibration.settled,
+        changes=[
+            ChangeShape(
+                what=Knob(name),
+                at_s=at_s,
+                why=tuned.why.get(name, ""),
+                held_until_s=tuned.held_until_s.get(name, UNKNOWN),
+            )
+            for name, at_s in sorted(tuned.at_s.items())
+        ],
+    )
+
+
 @router.get("/{service}")
 async def prediction(
     control: Control, service: ServiceInPath, limit: Limit = 100, before: Before = None
@@ -95,7 +143,10 @@ def _shape(
 ) -> PredictionsShape:
     look, state = control.look, control.state
     found = Predictions() if look is None else look.assessment.predictions
-    items, trends = found.items, sorted(found.trends, key=lambda trend: trend.likely_s)
+    items, trends = (
+        (*found.items, *found.threatened),
+        sorted(found.trends, key=lambda trend: trend.likely_s),
+    )
     made = [*reversed(tuple(state.predictions.values())), *reversed(state.past_predictions)]
     made = [m for m in made if only in (None, m.service)]
     if before is not None:
@@ -105,7 +156,7 @@ def _shape(
     return PredictionsShape(
         at_s=UNKNOWN if look is None else look.at_s,
         predictions=[
-            _one(item, is_acted_upon=item.service in state.predictions)
+            _one(item, is_acted_upon=_is_acted_upon(item, state))
             for item in sorted(items, key=lambda item: -item.probability)
             if only in (None, item.service)
         ],
@@ -113,6 +164,10 @@ def _shape(
         made=[MadePredictionShape.model_validate(m) for m in page],
         next_before=page[-1].id if len(page) < len(made) else None,
     )
+
+
+def _is_acted_upon(item: Prediction, state: StackState) -> bool:
+    return item.service in state.predictions and item.cause is not Cause.DEPENDENCY_DOWN
 
 
 def _one(item: Prediction, *, is_acted_upon: bool) -> PredictionShape:
@@ -128,5 +183,6 @@ def _one(item: Prediction, *, is_acted_upon: bool) -> PredictionShape:
         made_at_s=item.made_at_s,
         horizon_s=item.horizon_s,
         level=item.level,
+        before_calibration=item.raw,
         is_acted_upon=is_acted_upon,
     )

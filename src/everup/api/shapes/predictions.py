@@ -7,6 +7,7 @@ from pydantic import Field
 from everup.api.shapes.base import Known, Shape
 from everup.model.kinds import Cause
 from everup.model.prediction import PredictionEnding
+from everup.model.tuning import Knob
 
 
 class PredictionShape(Shape):
@@ -23,6 +24,7 @@ class PredictionShape(Shape):
     made_at_s: float
     horizon_s: Known
     level: Known = Field(description="where the signal stands now, as a share of its limit")
+    before_calibration: Known = Field(description="the probability without it; null: the same")
     is_acted_upon: bool = Field(description="likely enough to be written down and acted upon")
 
 
@@ -71,3 +73,33 @@ class PredictionsShape(Shape):
     made: list[MadePredictionShape]
     trends: list[TrendShape]
     next_before: str | None = Field(default=None, description="`before` of the next page of `made`")
+
+
+class PointShape(Shape):
+    """What would be said, and what it is worth."""
+
+    said: float
+    worth: float
+
+
+class ChangeShape(Shape):
+    """The latest change of one of them. `held_until_s`: it was taken back, and stays until then."""
+
+    what: Knob
+    at_s: float
+    why: str
+    held_until_s: Known
+
+
+class ThresholdsShape(Shape):
+    """What is in force. `acts_above_tuned` null: as it is set. `calibration`: straight lines
+    between these points, none where nothing is changed; learned from so many `settled` forecasts.
+    `anomaly_budget`: a multiple of what is set."""
+
+    is_on: bool
+    acts_above: float
+    acts_above_tuned: Known
+    anomaly_budget: float
+    calibration: list[PointShape]
+    settled: int
+    changes: list[ChangeShape]
