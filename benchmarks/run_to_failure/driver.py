@@ -32,6 +32,8 @@ POLL_S = 1.5
 STALL_WITHIN_S = 3.0
 STALL_SHARE = 0.4
 """When more users of services that have not failed go unserved at once, it is the machine."""
+POLLS_LEAST = 0.7
+"""Of the questions that were to be asked of Everup; with fewer, faults and users were late too."""
 WELL_WITHIN_S = 180.0
 START_PAUSE_S = 10.0
 UNSERVED_LEAST = 3
@@ -86,6 +88,10 @@ class Driver:
             with suppress(OSError):
                 answer = await self._everup.ask("GET", "/actions")
                 self.told.actions = list(answer["actions"])
+            wanted = ROUND_MIN * 60.0 / self.stage.factor / POLL_S
+            if len(self.told.polls) < POLLS_LEAST * wanted:
+                said = f"{len(self.told.polls)} of {wanted:.0f} questions"
+                raise SystemExit(f"this machine is too busy to say anything: {said} were asked")
             return self.told
         finally:
             for task in tasks:
