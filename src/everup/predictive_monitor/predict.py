@@ -2,9 +2,9 @@
 
 Flows in: the stack, the observation, the ring of the recent past, what is remembered. Flows out: at
 most one prediction, and one trend, per service and cause (`limits`: memory, disk, open files,
-connections, accept queue; `certificates`), and strains: memory that stays near its limit, latency
-far beyond the service's own usual. Called by `loop.foresight` after each new sample; most services
-are ruled out at a glance over all of them at once.
+connections, accept queue; `creep`: answers that take longer; `certificates`), and strains: memory
+that stays near its limit, latency far beyond the service's own usual. Called by `loop.foresight`
+after each new sample; most services are ruled out at a glance over all of them at once.
 
 A disk that several services write to is foretold once, of the one that can free space, else of the
 first by name. The probability is a prior: see `prior`.
@@ -27,7 +27,9 @@ from everup.model.settings import Settings
 from everup.model.stack import FREE_SPACE_HOOK, ServiceSpec, Stack
 from everup.model.state import StackState
 from everup.predictive_monitor.certificates import certificates
+from everup.predictive_monitor.creep import creeping
 from everup.predictive_monitor.limits import LIMITS, Limit
+from everup.predictive_monitor.lines import WORTH_SAYING, line_begins_s
 from everup.predictive_monitor.past import Past
 from everup.predictive_monitor.prior import MODEL_VERSION, PRIOR_MOST, prior
 from everup.predictive_monitor.strains import SLOW_SHARE, lasting_since, usual_of
@@ -35,7 +37,6 @@ from everup.predictive_monitor.trend import Climb, climb
 
 __all__ = ["MODEL_VERSION", "PRIOR_MOST", "moving", "predict", "prior"]
 
-WORTH_SAYING = 0.05
 GLANCE_RISE = 0.03
 """Only what rose by this much of its limit is looked at; near its end, half of what is left."""
 SAME_LIMIT = 0.01
@@ -54,6 +55,9 @@ def predict(
             trend, foretold = found
             trends.append(trend)
             items += [foretold] if foretold is not None else []
+    for trend, slow in creeping(stack, observation, past, state, settings):
+        trends.append(trend)
+        items += [slow] if slow is not None else []
     for name in _above(past, Signal.MEMORY_RATIO, settings.cache_clear_memory_above):
         strain = _pressure(stack.services[name], observation, past, settings)
         if strain is not None:
@@ -152,20 +156,6 @@ def _evidence(limit: Limit, line: Climb, now: float, worst: InstanceObservation)
     if line.late_ratio < 0.6:
         said.append(f"lately at {line.late_ratio:.0%} of that pace: it may level off")
     return tuple(said)
-
-
-def line_begins_s(
-    observation: Observation, service: str, state: StackState, *, is_its_own: bool = True
-) -> float:
-    """A new life, another configuration, and each action of ours that helped, begin a new line; a
-    disk outlives whoever writes to it."""
-    seen = observation.services.get(service)
-    instances = [i.instance for i in (seen.instances if seen is not None else ())]
-    starts = [p.ended_at_s for p in state.service(service).past if p.has_passed]
-    if is_its_own:
-        starts += [i.started_at_s for i in instances]
-        starts += [i.files_changed_at_s for i in instances]
-    return max((s for s in starts if is_known(s)), default=float("-inf"))
 
 
 def _limit_changed_s(past: Past, service: str) -> float:

@@ -19,6 +19,7 @@ first long climb before the very first fall looks like a leak, because nobody ha
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -203,8 +204,16 @@ def _climbs_throughout(times: Floats, values: Floats, slope: float, quarters: in
     return True
 
 
+@lru_cache(maxsize=POINTS_MOST + 1)
+def _pairs(count: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Of so many points; the same few counts are asked for again and again."""
+    first, second = np.triu_indices(count, 1)
+    first.flags.writeable = second.flags.writeable = False
+    return first, second
+
+
 def _slopes(times: Floats, values: Floats) -> Floats:
     """Of all pairs, bounded by POINTS_MOST."""
-    first, second = np.triu_indices(len(times), 1)
+    first, second = _pairs(len(times))
     apart = times[second] - times[first]
     return np.asarray((values[second] - values[first])[apart > 0.0] / apart[apart > 0.0])
