@@ -14,7 +14,7 @@ from everup.loop.failures import NO_FAILURE, Seen, met
 from everup.loop.forecasts import Forecasts
 from everup.loop.foretold import follow_predictions
 from everup.loop.look import Look
-from everup.loop.tuning import due
+from everup.loop.tuning import alarms_of, due
 from everup.model import entries as e
 from everup.model.settings import Settings
 from everup.model.stack import Stack
@@ -48,4 +48,9 @@ class Accounting:
         self._forecasts.keep(observation, assessment.predictions, ill, state)
         entries += [e.FailureMet(look.at_s, f.service, f) for f in failures]
         entries += self._forecasts.flush(look.at_s)
-        return entries + due(state, control.tuning.as_set, look.at_s)
+        return entries + due(
+            state,
+            control.tuning.as_set,
+            look.at_s,
+            lambda: alarms_of(state, control.settings, look.at_s),
+        )

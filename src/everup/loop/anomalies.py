@@ -67,6 +67,7 @@ class Anomalies:
         self._is_to_live = True
         self._fresh: NDArray[np.float64] | None = None
         self.fault = ""
+        self.budget = 1.0  # of alarms, as a multiple of what is set
         self.counts: dict[tuple[str, str], int] = {}
 
     @property
@@ -153,7 +154,7 @@ class Anomalies:
 
     def _judge(self, at_s: float, values: Floats) -> None:
         times = np.full(len(self.services), at_s)
-        step = self._detector.step(times, values, self._model)
+        step = self._detector.step(times, values, self._model, self.budget)
         self._latest, self._now = _Latest(at_s, values, step), None
         self._fresh = features_of(step.seen)
         for place in np.flatnonzero(step.noted | step.alarms):
@@ -195,7 +196,7 @@ class Anomalies:
             return
         self.fault = ""
         for times, values in past:
-            fresh.step(times, values, model)
+            fresh.step(times, values, model, self.budget)
             await asyncio.sleep(0)
         if past:
             self._detector = fresh

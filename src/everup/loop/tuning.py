@@ -8,7 +8,7 @@ wish by the API. The rules are `predictive_monitor.calibration`'s and `.threshol
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -87,11 +87,29 @@ class Alarms:
     useful: int = 0
 
 
+def alarms_of(state: StackState, settings: Settings, now_s: float) -> Alarms:
+    """Those that are remembered and whose horizon is over."""
+    horizon_s = settings.prediction_horizon_s
+    told = [one for one in state.anomalies if one.is_alarm and one.at_s <= now_s - horizon_s]
+    failed: dict[str, list[float]] = {}
+    for failure in state.accounts.latest:
+        failed.setdefault(failure.service, []).append(failure.at_s)
+    useful = sum(
+        any(one.at_s < at_s <= one.at_s + horizon_s for at_s in failed.get(one.service, ()))
+        for one in told
+    )
+    return Alarms(len(told), useful)
+
+
 def due(
-    state: StackState, as_set: Settings, now_s: float, alarms: Alarms | None = None
+    state: StackState,
+    as_set: Settings,
+    now_s: float,
+    alarms: Callable[[], Alarms] = Alarms,
 ) -> list[e.Entry]:
     """What is to be changed now: of each threshold at most one step in `tuning_interval_s`.
-    `as_set`: the settings as a person made them. `alarms` None: nobody counts them."""
+    `as_set`: the settings as a person made them. `alarms` counts them, where
+    it matters."""
     if not as_set.tuning_enabled or not state.accounts.days:
         return []
     found: list[e.Entry] = []
@@ -99,8 +117,8 @@ def due(
         found += _recalibrated(state, now_s)
     if _may(state, Knob.ACTS_ABOVE, now_s, as_set):
         found += _acts_above(state, as_set, now_s)
-    if alarms is not None and _may(state, Knob.ANOMALY_BUDGET, now_s, as_set):
-        found += _anomaly_budget(state, as_set, now_s, alarms)
+    if _may(state, Knob.ANOMALY_BUDGET, now_s, as_set):
+        found += _anomaly_budget(state, as_set, now_s, alarms())
     return found
 
 

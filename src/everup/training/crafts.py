@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from everup.model.learned import Craft, Trained, TrainingOrder
-from everup.training import services
+from everup.training import failure, services
 from everup.training.folder import Pasts
-from everup.training.work import Cores, NothingToLearn
+from everup.training.work import Cores
 
 Learn = Callable[[TrainingOrder, Pasts, Cores], Trained]
 """Raises NothingToLearn."""
 
 CRAFTS: Mapping[Craft, Learn] = {
     Craft.ANOMALY: services.train,
+    Craft.FAILURE: failure.train,
 }
 
 
@@ -21,9 +22,6 @@ def learn(order: TrainingOrder, pasts: Pasts, cores: Cores) -> Trained:
     """What the order's craft makes of it.
 
     Raises:
-        NothingToLearn: of this past, or by nobody.
+        NothingToLearn: of this past.
     """
-    train = CRAFTS.get(order.craft)
-    if train is None:
-        raise NothingToLearn(f"nobody here can train a model of {order.craft}")
-    return train(order, pasts, cores)
+    return CRAFTS[order.craft](order, pasts, cores)

@@ -66,7 +66,8 @@ def train(order: TrainingOrder, pasts: Pasts, cores: Cores) -> Trained:
         for part in _parts(order, pasts, first_s, stretches)
     )
     sheets = cores.each(measured, calls)
-    rows = np.concatenate([sheet.features[sheet.teaches] for sheet in sheets])
+    # Service by service, so that the order of the rows does not depend on how they were parted.
+    rows = np.concatenate([s.features.swapaxes(0, 1)[s.teaches.T] for s in sheets])
     if len(rows) < ROWS_LEAST:
         text = f"{len(rows)} rows can be learned from, and {ROWS_LEAST} are needed: the first"
         raise NothingToLearn(

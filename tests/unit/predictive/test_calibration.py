@@ -189,7 +189,7 @@ def test_the_budget_of_alarms_follows_what_they_were_good_for() -> None:
     assert more.new == pytest.approx(1.25)
     assert thresholds.anomaly_budget(0.5, alarms=40, useful=0, **kwargs) is None
     state = fold_all(StackState(), [settled(tally(5, 1, 0))])
-    (entry,) = due(state, SETTINGS, NOW_S, Alarms(40, 3))
+    (entry,) = due(state, SETTINGS, NOW_S, lambda: Alarms(40, 3))
     assert isinstance(entry, e.ThresholdTuned)
     state = fold_all(state, [entry])
     assert anomaly_budget_of(SETTINGS, state) == pytest.approx(0.8)

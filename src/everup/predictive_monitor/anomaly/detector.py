@@ -83,9 +83,14 @@ class Detector:
         self.hush = np.zeros(services, dtype=np.int32)
 
     def step(
-        self, times_s: NDArray[np.float64], values: Floats, model: ServiceModel | None = None
+        self,
+        times_s: NDArray[np.float64],
+        values: Floats,
+        model: ServiceModel | None = None,
+        budget: float = 1.0,
     ) -> Step:
-        """Judge one row of each service, then learn it. Time not after the last: left out."""
+        """Judge one row of each service, then learn it. Time not after the last: left out.
+        `budget`: how many alarms there may be, as a multiple of what is usual."""
         shape = (self.services, len(self.signals))
         rows, clean, judged = self._take(times_s, values, judges=True)
         rarest = np.where(np.isfinite(clean), judged.rarity.max(axis=1), np.nan)
@@ -111,9 +116,9 @@ class Detector:
         )
         self.reports.push(rarity_now, sure_now, stood & ~is_hushed, rows)
         self.learned += rows
-        noted, alarms = self.reports.speak(times_s, self.learned, rows)
+        noted, alarms = self.reports.speak(times_s, self.learned, rows, budget)
         level, sure = self.reports.levels()
-        bound = bound_of(self.learned)
+        bound = bound_of(self.learned, budget)
         rarity = judged.rarity.reshape(*shape, len(MEMBERS))
         is_high = rows & (sure >= bound) & (self.learned >= WARM_ROWS)
         return Step(rarity, views, level, sure, bound, noted, alarms, is_high, seen)

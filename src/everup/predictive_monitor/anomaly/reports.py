@@ -38,9 +38,11 @@ ALARMS_A_DAY = 8
 DAY_S = 86_400.0
 
 
-def bound_of(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The level from which on something is told, after so many rows were learned."""
-    return np.asarray(RARE + RISE * np.log10(np.maximum(rows, WARM_ROWS) / ROWS_OF_RARE))
+def bound_of(rows: NDArray[np.float64], budget: float = 1.0) -> NDArray[np.float64]:
+    """The level from which on something is told, after so many rows were learned. It takes two rare
+    rows, so that the root of the budget is what each of them may be more frequent by."""
+    risen = RISE * np.log10(np.maximum(rows, WARM_ROWS) / ROWS_OF_RARE)
+    return np.asarray(RARE + risen - 0.5 * np.log10(budget))
 
 
 @dataclass(slots=True, eq=False)
@@ -87,10 +89,14 @@ class Reports:
         return _level(self.recent), _level(self.sure)
 
     def speak(
-        self, times_s: NDArray[np.float64], learned: NDArray[np.float64], rows: Bools
+        self,
+        times_s: NDArray[np.float64],
+        learned: NDArray[np.float64],
+        rows: Bools,
+        budget: float = 1.0,
     ) -> tuple[Bools, Bools]:
         """(noted, alarms) of this row."""
-        bound, is_warm = bound_of(learned), learned >= WARM_ROWS
+        bound, is_warm = bound_of(learned, budget), learned >= WARM_ROWS
         with_lone, without = self.levels()
         noted = rows & (with_lone >= bound) & (self.since_note > QUIET_ROWS)
         wanted = rows & (without >= bound) & (self.since_alarm > QUIET_ROWS)
@@ -99,7 +105,7 @@ class Reports:
         noted, wanted = noted & is_warm, wanted & is_warm
         is_new_day = rows & ~(times_s - self.day_s < DAY_S)
         self.day_s[is_new_day], self.alarms_today[is_new_day] = times_s[is_new_day], 0
-        alarms = wanted & (self.alarms_today < ALARMS_A_DAY)
+        alarms = wanted & (self.alarms_today < ALARMS_A_DAY * budget)
         self.shed += wanted & ~alarms
         self.alarms_today += alarms
         return noted, alarms
