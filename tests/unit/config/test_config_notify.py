@@ -1,4 +1,4 @@
-"""`notify:`, `heartbeat:`, the log, `training_cluster:`: what is read, and how mistakes are told."""
+"""`notify:`, `heartbeat:`, the log, `training_cluster:`: how they are read, and mistakes told."""
 
 from __future__ import annotations
 
