@@ -16,9 +16,8 @@ from everup.model.tuning import Calibration, Knob
 
 def recalibrated(state: StackState, entry: e.Recalibrated) -> StackState:
     """In force from now on."""
-    try:
-        calibration = Calibration(entry.said, entry.worth, entry.settled)
-    except ValueError:
+    calibration = Calibration(entry.said, entry.worth, entry.settled)
+    if not calibration.is_sound:
         return state
     state = replace(state, tuned=replace(state.tuned, calibration=calibration))
     return _noted(state, Knob.CALIBRATION, entry)

@@ -30,24 +30,22 @@ class Calibration:
     (`said`, `worth`), from (0, 0) up to the first, and level after the last. Without any it changes
     nothing.
 
-    `settled`: so many forecasts it was learned from.
-
-    Raises:
-        ValueError: the points are out of order or of bounds.
+    `settled`: so many forecasts it was learned from. Whoever takes one in asks `is_sound` first.
     """
 
     said: tuple[float, ...] = ()
     worth: tuple[float, ...] = ()
     settled: int = 0
 
-    def __post_init__(self) -> None:
+    @property
+    def is_sound(self) -> bool:
+        """As many points as worths, and few; within 0-1; and it never falls."""
         if len(self.said) != len(self.worth) or len(self.said) > POINTS_MOST:
-            raise ValueError("a calibration needs one worth for each point, and few points")
+            return False
         inside = all(0.0 < x <= 1.0 for x in self.said) and all(0.0 <= y <= 1.0 for y in self.worth)
         rises = all(a < b for a, b in pairwise(self.said))
         rises = rises and all(a <= b for a, b in pairwise(self.worth))
-        if not inside or not rises:
-            raise ValueError("the points of a calibration must rise, between 0 and 1")
+        return inside and rises
 
     def of(self, probability: float) -> float:
         """What this is worth."""

@@ -105,6 +105,7 @@ class World:
         self.beside, self.stack, self.settings = SimpleNamespace(rooms=rooms), ONE, SETTINGS
         self.journal, self.clock = Journal(), SimpleNamespace(now=lambda: self.now_s)
         self.memory, self.written = Memory(first_look_s=START_S), list(written)
+        self.anomalies = SimpleNamespace(fresh_features=lambda: None)
         self.halted, self.serving = "", dict[Craft, bytes | None]()
         self.refuses: dict[bytes, str] = {}
         self.models = Models(cast(Any, self), self.serve)
