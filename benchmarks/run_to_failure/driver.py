@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -159,7 +160,7 @@ class Driver:
         return len(seen) > 0 and sum(not well for well in seen) > STALL_SHARE * len(seen)
 
 
-class Fault:
+class Fault(ABC):
     """One case on one service."""
 
     def __init__(self, driver: Driver, service: str, case: Case) -> None:
@@ -194,9 +195,9 @@ class Fault:
         told = self._driver.told.faults_ended
         told[self.service] = told.get(self.service, 0) + 1
 
+    @abstractmethod
     async def set(self, level: float) -> None:
         """Have it there."""
-        raise NotImplementedError
 
     async def turn(self, **knobs: float) -> None:
         """Knobs of the living process."""
