@@ -303,7 +303,7 @@ class OfQueue(Fault):
             await asyncio.sleep(CLIENT_RESTS_S)
 
 
-_FAULTS: dict[Kind, type[Fault]] = {
+_FAULTS: Mapping[Kind, Callable[[Driver, str, Case], Fault]] = {
     Kind.MEMORY: OfMemory,
     Kind.DISK: OfDisk,
     Kind.FILES: OfFiles,
