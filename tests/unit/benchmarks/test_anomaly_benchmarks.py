@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from benchmarks.nab import best_threshold, rows_of, score_at, score_optimised
 from benchmarks.series import Series, read_folder
 from benchmarks.simple_detectors import told_once
 from everup.predictive_monitor.anomaly.reports import RARE
+from everup.training.anomaly import fit
 
 START = datetime(2024, 5, 1, tzinfo=UTC)
 ROWS, AT = 420, 370
@@ -122,7 +124,10 @@ def write_server(folder: Path, name: str, rng: np.random.Generator, *, has_event
 
 
 @pytest.mark.parametrize("has_events", [True, False])
-def test_servers_are_judged_and_written(tmp_path: Path, has_events: bool) -> None:
+def test_servers_are_judged_and_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_events: bool
+) -> None:
+    monkeypatch.setattr(server_incidents, "fit", partial(fit, trees=50))
     rng = np.random.default_rng(1)
     (tmp_path / "asd").mkdir()
     for name in ("one", "two")[: 1 + has_events]:
