@@ -54,6 +54,8 @@ def test_every_endpoint_is_there_and_no_other() -> None:
         "/models/{craft}/train",
         "/models/{craft}/return",
         "/predictions/accuracy",
+        "/predictions/thresholds",
+        "/predictions/thresholds/return",
         "/predictions/{service}",
         "/report",
         "/services/{name}/actions",
