@@ -158,6 +158,7 @@ def test_what_is_not_believed_is_counted() -> None:
 
 
 async def _lived(anomalies: Anomalies, history: Kept, now_s: float) -> None:
+    anomalies.rests = 0.0
     anomalies.after_look(history, now_s)
     for _ in range(5000):
         if not anomalies.is_living_through:
@@ -187,6 +188,7 @@ async def test_a_restart_costs_no_day() -> None:
 async def test_rows_that_end_meanwhile_are_judged_after_it() -> None:
     times, samples = past(300)
     anomalies = Anomalies(STACK, PACE)
+    anomalies.rests = 0.0
     anomalies.after_look(Kept(times, samples), times[-1])
     await asyncio.sleep(0)
     rng = np.random.default_rng(5)
