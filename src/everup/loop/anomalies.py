@@ -37,6 +37,10 @@ LIVED_ROWS_MOST = 2016
 LIVED_VALUES_MOST = 5_000_000
 """Rows times services times signals: what a start may cost."""
 WAITING_ROWS_MOST = 288
+INLINE_VALUES_MOST = 300
+"""A row of more takes longer than a look may wait (a thousand services: most of a second). While
+the past is lived through such rows are judged in a thread, with a pause after each."""
+PAUSE_S = 0.02
 
 Floats = NDArray[np.float32]
 
@@ -190,14 +194,19 @@ class Anomalies:
         model, fresh = self._model, Detector(len(self.services), SIGNAL_NAMES)
         try:
             past = await self._past(history, now_s)
-        except (EverupError, OSError, TimeoutError) as error:
-            self.fault = f"the past could not be read, anomalies are told in a day: {error}"
+            for times, values in past:
+                if values.size > INLINE_VALUES_MOST:
+                    await asyncio.to_thread(fresh.step, times, values, model, self.budget)
+                    await asyncio.sleep(PAUSE_S)
+                else:
+                    fresh.step(times, values, model, self.budget)
+                    await asyncio.sleep(0)
+        except Exception as error:  # noqa: BLE001 - whatever the past holds, this life goes on
+            why = str(error) if isinstance(error, EverupError | OSError) else repr(error)
+            self.fault = f"the past could not be read, anomalies are told in a day: {why}"
             self._end_waiting()
             return
         self.fault = ""
-        for times, values in past:
-            fresh.step(times, values, model, self.budget)
-            await asyncio.sleep(0)
         if past:
             self._detector = fresh
         self._end_waiting()
