@@ -54,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
         console.print(table_of_prevention(compared))
         content["prevention"] = asdict(compared)
     if chosen.json is not None:
-        chosen.json.write_text(json.dumps(content, indent=1) + "\n")
+        chosen.json.write_text(json.dumps(content, indent=1, default=_plain) + "\n")
     ours = found.of(OURS)
     peers = [one for one in found.scores if one.name != OURS]
     is_ahead = all(ours.recall > p.recall and ours.precision > p.precision for p in peers)
@@ -89,6 +89,13 @@ def _leads(one: Score) -> str:
     if not one.leads_min:
         return "–"
     return " ".join(f"{value:.1f}" for value in np.quantile(one.leads_min, (0.1, 0.5, 0.9)))
+
+
+def _plain(value: Any) -> Any:
+    """A number of numpy as one of Python."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} has no place in JSON")
 
 
 def as_plain(watched: Round, found: Results, factor: float) -> dict[str, Any]:

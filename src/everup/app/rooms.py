@@ -15,6 +15,7 @@ from everup.notify import HttpHeartbeat, create_notifiers
 from everup.training import ProcessTrainer
 
 HISTORY_FOLDER, LOGS_FOLDER, MODELS_FOLDER = "history", "logs", "models"
+TRAINING_FOLDER = "training"
 
 
 def open_rooms(loaded: Loaded, state_dir: Path, clock: Clock) -> Rooms:
@@ -45,5 +46,6 @@ def open_rooms(loaded: Loaded, state_dir: Path, clock: Clock) -> Rooms:
         log,
         history,
         ModelFolder(state_dir / MODELS_FOLDER),
-        ProcessTrainer(cluster=options.training_cluster),
+        # Not in /tmp, which is often memory: two weeks of samples are some 25 MB a service.
+        ProcessTrainer(state_dir / TRAINING_FOLDER, cluster=options.training_cluster),
     )

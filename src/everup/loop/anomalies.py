@@ -40,6 +40,9 @@ WAITING_ROWS_MOST = 288
 RESTS = 4.0
 """After each row of the past, for so many times as long as it took: what is healed meanwhile has
 four fifths of the processor."""
+INLINE_VALUES_MOST = 300
+"""A row of more takes longer than a look may wait (a thousand services: most of a second). While
+the past is lived through such rows are judged in a thread."""
 
 Floats = NDArray[np.float32]
 
@@ -194,16 +197,20 @@ class Anomalies:
         model, fresh = self._model, Detector(len(self.services), SIGNAL_NAMES)
         try:
             past = await self._past(history, now_s)
-        except (EverupError, OSError, TimeoutError) as error:
-            self.fault = f"the past could not be read, anomalies are told in a day: {error}"
+            loop = asyncio.get_running_loop()
+            for times, values in past:
+                begun_s = loop.time()
+                if values.size > INLINE_VALUES_MOST:
+                    await asyncio.to_thread(fresh.step, times, values, model, self.budget)
+                else:
+                    fresh.step(times, values, model, self.budget)
+                await asyncio.sleep(self.rests * (loop.time() - begun_s))
+        except Exception as error:  # noqa: BLE001 - whatever the past holds, this life goes on
+            why = str(error) if isinstance(error, EverupError | OSError) else repr(error)
+            self.fault = f"the past could not be read, anomalies are told in a day: {why}"
             self._end_waiting()
             return
         self.fault = ""
-        loop = asyncio.get_running_loop()
-        for times, values in past:
-            begun_s = loop.time()
-            fresh.step(times, values, model, self.budget)
-            await asyncio.sleep(self.rests * (loop.time() - begun_s))
         if past:
             self._detector = fresh
         self._end_waiting()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,8 @@ AGAIN_SHARE = 1 / 7
 """Of the interval: after an attempt that gave nothing, the next one comes this soon."""
 DAY_S = 86_400.0
 """A drift has one trained at most so often."""
+LOAD_AGAIN_S = 600.0
+"""After a disk that did not answer; what is damaged stays so."""
 
 Serve = Callable[[Craft, bytes | None], str]
 """Have these bytes serve, or none; why not, "" if they do."""
@@ -57,7 +60,8 @@ class Models:
     def __init__(self, control: Control, serve: Serve) -> None:
         self._control, self._serve = control, serve
         self._serving: dict[Craft, str] = {}  # craft → version that is loaded
-        self._tried: set[str] = set()  # versions that could not be loaded, in this life
+        # Versions that could not be loaded: not again before that time; inf: in this life.
+        self._tried: dict[str, float] = {}
         self._task: asyncio.Task[None] | None = None
         self._craft: Craft | None = None
         self.faults: dict[Craft, str] = {}
@@ -89,7 +93,8 @@ class Models:
         for craft in Craft:
             card = control.state.champion(craft)
             wanted = "" if card is None else card.version
-            if self._serving.get(craft, "") != wanted and wanted not in self._tried:
+            is_time = control.clock.now() >= self._tried.get(wanted, -math.inf)
+            if self._serving.get(craft, "") != wanted and is_time:
                 self._begin(self._load(craft, card), None)
                 return
         if not is_rest(control.state, control.cannot_act()):
@@ -132,7 +137,7 @@ class Models:
             raise GiveUp(f"{wanted or 'none'} serves {craft} already")
         if card is not None:
             await self._bytes_of(card)  # whole, before it is promised
-            self._tried.discard(card.version)
+            self._tried.pop(card.version, None)
         await control.write([ModelReturned(control.clock.now(), craft, wanted, before, reason, by)])
         control.wake("another model")
         return control.state.champion(craft)
@@ -185,18 +190,22 @@ class Models:
         if card is None:
             self._stop(craft)
             return
+        again_s = math.inf
         try:
             content = await self._bytes_of(card)
             fault = self._serve(craft, content)
             if not fault:
                 self._watch(craft, content)
-        except (EverupError, OSError, ValueError) as error:
-            fault = str(error)
+        except Exception as error:  # noqa: BLE001 - whatever it is: this one does not serve
+            fault = str(error) or type(error).__name__
+            if isinstance(error, TryAgain):
+                again_s = self._control.clock.now() + LOAD_AGAIN_S
         if not fault:
             self._serving[craft] = card.version
+            self._tried.pop(card.version, None)
             self.faults.pop(craft, None)
             return
-        self._tried.add(card.version)
+        self._tried[card.version] = again_s
         self.faults[craft] = f"{card.version} cannot serve: {fault}"
         self._stop(craft)
         self._control.beside.rooms.log.warning("model_not_loaded", text=self.faults[craft])
@@ -221,9 +230,9 @@ class Models:
         entry: Entry
         try:
             entry = await self._trained(craft, by)
-        except asyncio.CancelledError:
-            raise
-        except (EverupError, OSError, TimeoutError) as error:
+        except Exception as error:  # noqa: BLE001 - a flaw of ours is an attempt that failed, once
+            if not isinstance(error, (EverupError, OSError)):
+                self._control.beside.rooms.log.warning("training_failed", text=repr(error))
             entry = ModelNotTrained(now_s, craft, str(error) or type(error).__name__, by)
         await control.write([entry])
         if isinstance(entry, ModelTrained):

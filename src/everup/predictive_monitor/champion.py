@@ -54,17 +54,19 @@ class Judgement:
 def judge(
     craft: Craft, scores: Mapping[str, float], champion: Mapping[str, float] | None
 ) -> Judgement:
-    """`champion` None: nobody serves."""
+    """`champion` None: nobody serves. One of whom nothing is known has to be beaten no more than
+    nobody, and no less: the floor holds."""
     known = [term for term in TERMS[craft] if is_known(scores.get(term.name, UNKNOWN))]
     if not known:
         return Judgement(False, "nothing could be said of it on time that it had not seen")
+    is_unheld = champion is None or not any(is_known(value) for value in champion.values())
     for term in known:
         mine = scores[term.name]
         theirs = UNKNOWN if champion is None else champion.get(term.name, UNKNOWN)
-        if champion is None and not mine > term.floor:
+        if is_unheld and not mine > term.floor:
             text = f"{term.name} {mine:.3f}, and without a model it is {term.floor:g}: {term.words}"
             return Judgement(False, text)
-        if champion is None or not is_known(theirs):
+        if not is_known(theirs):
             continue
         if abs(mine - theirs) >= MARGIN:
             than = "more" if mine > theirs else "less"
@@ -73,6 +75,6 @@ def judge(
     if champion is None:
         term = known[0]
         return Judgement(True, f"{term.name} {scores[term.name]:.3f}, and nobody served")
-    if all(not is_known(value) for value in champion.values()):
+    if is_unheld:
         return Judgement(True, "who served can no longer be asked")
     return Judgement(False, f"no score differs by {MARGIN:g}; who serves stays")

@@ -1,16 +1,20 @@
-"""The worker: `python -m everup.training FOLDER [--cluster ADDRESS]`. Started by `process`.
+"""The worker: `python -m everup.training FOLDER [--for PID] [--cluster ADDRESS]`, from `process`.
 
 Flows in: a folder with an order and the past (`folder`). Flows out: a challenger with both exams,
 or why there is none, in the same folder. It ends with 0 either way; anything else is a fault, whose
 last line says which. It works at the lowest priority; whoever started it ends it when its time is
-over.
+over. Where that one (PID) was killed, nobody waits for an answer: the worker takes its folder away,
+and ends.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
+import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,14 +23,21 @@ from everup.training.crafts import learn
 from everup.training.work import NothingToLearn, cores
 
 LOWEST_PRIORITY = 19
+LOOK_EVERY_S = 1.0
+LEFT_ALONE = 3
+"""What it ends with when nobody waits for it any more."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read, learn, answer."""
     parser = argparse.ArgumentParser(prog="python -m everup.training", description=__doc__)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--for", dest="parent", type=int, default=0, help="who waits for it")
     parser.add_argument("--cluster", default="", help="address of a Dask scheduler")
     chosen = parser.parse_args(arguments)
+    if chosen.parent:
+        watch = threading.Thread(target=_watch, args=(chosen.parent, chosen.folder), daemon=True)
+        watch.start()
     order = place.get_order(chosen.folder)
     pasts = place.Pasts(chosen.folder, order.services)
     try:
@@ -35,6 +46,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except NothingToLearn as why:
         (chosen.folder / place.WHY).write_text(str(why), encoding="utf-8")
     return 0
+
+
+def _watch(parent: int, folder: Path) -> None:
+    """End with whoever waits, also where that one was killed and could end nobody."""
+    while os.getppid() == parent:
+        time.sleep(LOOK_EVERY_S)
+    shutil.rmtree(folder, ignore_errors=True)
+    os._exit(LEFT_ALONE)
 
 
 if __name__ == "__main__":

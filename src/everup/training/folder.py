@@ -51,8 +51,12 @@ def get_order(folder: Path) -> TrainingOrder:
 
 
 def put_past(folder: Path, index: int, columns: Columns) -> None:
-    """One service's."""
-    values: Mapping[str, Any] = {str(signal): column for signal, column in columns.values.items()}
+    """One service's; a signal that is unknown throughout is left out."""
+    values: Mapping[str, Any] = {
+        str(signal): column
+        for signal, column in columns.values.items()
+        if not np.isnan(column).all()
+    }
     np.savez(folder / f"{index:04d}.npz", times_s=columns.times_s, **values)
 
 

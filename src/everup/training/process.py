@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -27,13 +28,19 @@ from everup.training import folder as place
 MODEL_BYTES_MOST = 64 * 1024 * 1024
 SAID_BYTES_MOST = 4000
 AGAIN_S = 3600.0
+FREE_LEAST_BYTES = 512 * 1024 * 1024
+"""So much stays free on the disk, whatever there is to learn from."""
+PREFIX = "everup-training-"
+LEFT_AFTER_S = 86_400.0
+"""A folder this old is of a life that was killed: no worker has so much time."""
 NEEDED = ("sklearn", "joblib")
 NEEDED_BY_CLUSTER = ("dask", "distributed")
 
 
 class ProcessTrainer:
-    """One worker per order. `scratch`: where its folder is made; the system's own if None.
-    `cluster`: address of a Dask scheduler that the worker has its work done by."""
+    """One worker per order. `scratch`: where its folder is made, and where those of killed lives
+    are taken away; the system's own if None. `cluster`: address of a Dask scheduler that the worker
+    has its work done by."""
 
     def __init__(self, scratch: Path | None = None, *, cluster: str = "") -> None:
         self._scratch, self._cluster = scratch, cluster
@@ -57,13 +64,15 @@ class ProcessTrainer:
 
         Raises:
             GiveUp: from this past nothing can be learned.
-            TryAgain: it took too long, or was ended from outside.
+            TryAgain: it took too long, was ended from outside, or has no room for the past.
         """
         if why := self.why_not():
             raise GiveUp(why)
         begun_s = time.monotonic()
+        if self._scratch is not None:
+            await asyncio.to_thread(_make_room, self._scratch)
         with tempfile.TemporaryDirectory(
-            prefix="everup-training-", dir=self._scratch, ignore_cleanup_errors=True
+            prefix=PREFIX, dir=self._scratch, ignore_cleanup_errors=True
         ) as made:
             folder = Path(made)
             try:
@@ -71,7 +80,7 @@ class ProcessTrainer:
                     await asyncio.to_thread(place.put_order, folder, order)
                     index = 0
                     async for one in columns:
-                        await asyncio.to_thread(place.put_past, folder, index, one)
+                        await asyncio.to_thread(_put_past, folder, index, one)
                         index += 1
                     await self._work(folder)
             except TimeoutError:
@@ -81,9 +90,10 @@ class ProcessTrainer:
         return replace(found, took_s=time.monotonic() - begun_s)
 
     async def _work(self, folder: Path) -> None:
-        command = [sys.executable, "-P", "-m", "everup.training", str(folder)]
+        command = [sys.executable, "-P", "-m", "everup.training", "--for", str(os.getpid())]
         if self._cluster:
             command += ["--cluster", self._cluster]
+        command.append(str(folder))
         said = await asyncio.to_thread(open, folder / "said", "w+b")
         with said:
             worker = await asyncio.create_subprocess_exec(
@@ -105,6 +115,23 @@ class ProcessTrainer:
                 words = said.read()[-SAID_BYTES_MOST:].decode(errors="replace").strip()
                 last = words.rpartition("\n")[2] or "it said nothing"
                 raise TryAgain(f"the worker ended with {code}: {last}", AGAIN_S)
+
+
+def _put_past(folder: Path, index: int, columns: Columns) -> None:
+    """While there is room: the journal may stand on the same disk, and is worth more."""
+    free = shutil.disk_usage(folder).free
+    if free - columns.times_s.nbytes * (1 + len(columns.values)) < FREE_LEAST_BYTES:
+        raise TryAgain(f"{free / 2**20:.0f} MiB are free where the past would be put", AGAIN_S)
+    place.put_past(folder, index, columns)
+
+
+def _make_room(scratch: Path) -> None:
+    """The place itself, without what killed lives left there."""
+    scratch.mkdir(parents=True, exist_ok=True)
+    for left in scratch.glob(f"{PREFIX}*"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > LEFT_AFTER_S:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _end(session: int) -> None:

@@ -201,13 +201,37 @@ async def test_rows_that_end_meanwhile_are_judged_after_it() -> None:
     await anomalies.close()
 
 
-@run
-async def test_a_past_that_cannot_be_read_is_said_and_done_without() -> None:
+def test_rows_of_many_services_are_lived_through_in_a_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    times, samples = past(300)
+
+    async def lived() -> Anomalies:
+        found = Anomalies(STACK, PACE)
+        found.after_look(Kept(times, samples), times[-1])
+        assert found._life is not None
+        await found._life
+        return found
+
+    inline = asyncio.run(lived())
+    monkeypatch.setattr("everup.loop.anomalies.INLINE_VALUES_MOST", 0)
+    monkeypatch.setattr("everup.loop.anomalies.PAUSE_S", 0.0)
+    beside = asyncio.run(lived())
+    for name, kept in inline._detector.arrays().items():
+        np.testing.assert_array_equal(kept, beside._detector.arrays()[name])
+
+
+def test_a_past_that_cannot_be_read_is_said_and_done_without() -> None:
+    for fault in (TryAgain("the disk is busy"), ValueError("of another shape")):
+        asyncio.run(_done_without(fault))
+
+
+async def _done_without(fault: Exception) -> None:
     history = Kept(*past(3))
-    history.fault = TryAgain("the disk is busy")
+    history.fault = fault
     anomalies = Anomalies(STACK, PACE)
     await _lived(anomalies, history, 1e6)
-    assert "the disk is busy" in anomalies.fault
+    assert str(fault) in anomalies.fault
     rng = np.random.default_rng(5)
     for n in range(4):
         anomalies.take(1e6 + 150.0 * n, sample(rng))

@@ -16,7 +16,7 @@ from everup.blobs import ModelFolder
 from everup.history import MemoryHistory
 from everup.loop.fold import fold_all
 from everup.loop.fold_models import MODELS_MOST
-from everup.loop.models import Models
+from everup.loop.models import LOAD_AGAIN_S, Models
 from everup.loop.rooms import NoLog, Rooms
 from everup.model import entries as e
 from everup.model.errors import Damaged, GiveUp, TryAgain
@@ -238,7 +238,10 @@ def test_one_at_a_time(tmp_path: Path) -> None:
     played(story)
 
 
-@pytest.mark.parametrize("error", [GiveUp("too little"), TryAgain("took too long", 9.0), OSError()])
+@pytest.mark.parametrize(
+    "error",
+    [GiveUp("too little"), TryAgain("took too long", 9.0), OSError(), AttributeError("a flaw")],
+)
 def test_an_attempt_that_gives_nothing_is_told_and_tried_again_in_a_day(
     tmp_path: Path, error: Exception
 ) -> None:
@@ -349,6 +352,47 @@ def test_damaged_bytes_never_serve(tmp_path: Path) -> None:
         first = next(iter(again.standings()))
         with pytest.raises(Damaged):
             await again.models.give_back(CRAFT, first, "ann", "")
+
+    played(story)
+
+
+def test_a_disk_that_did_not_answer_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hangs(shelf: ModelFolder, address: str) -> bytes:
+        raise TryAgain("no answer", 5.0)
+
+    async def story() -> None:
+        world = World(tmp_path)
+        world.models.ask(CRAFT, "ann")
+        await world.look()
+        again = World(tmp_path, written=world.written)
+        with monkeypatch.context() as for_now:
+            for_now.setattr(ModelFolder, "read", hangs)
+            await again.look()
+        assert "no answer" in again.models.faults[CRAFT]
+        await again.look()
+        assert again.log.said == ["model_not_loaded"], "not in every look"
+        assert again.serving[CRAFT] is None
+        again.now_s += LOAD_AGAIN_S
+        await again.look()
+        assert again.serving[CRAFT] == b"one"
+        assert not again.models.faults
+
+    played(story)
+
+
+def test_who_cannot_be_asked_is_not_followed_by_one_that_knows_nothing(tmp_path: Path) -> None:
+    async def story() -> None:
+        world = World(tmp_path, made(b"one", 0.5), made(b"two", -0.2))
+        world.models.ask(CRAFT, "ann")
+        await world.look()
+        damage(tmp_path)
+        again = World(tmp_path, made(b"two", -0.2), written=world.written)
+        again.models.ask(CRAFT, "ann")
+        await again.look()
+        assert list(again.standings().values()) == [Standing.CHAMPION, Standing.BEATEN]
+        assert again.serving[CRAFT] is None
 
     played(story)
 

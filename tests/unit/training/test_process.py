@@ -97,6 +97,50 @@ def test_one_that_is_cancelled_is_ended(tmp_path: Path, monkeypatch: pytest.Monk
     asyncio.run(story())
 
 
+def test_one_whose_everup_was_killed_ends_and_takes_its_folder_with_it(tmp_path: Path) -> None:
+    given = order()
+    folder = tmp_path / "everup-training-x"
+    folder.mkdir()
+    put(folder, given, [past(name) for name in NAMES])
+    # Whoever waits is another process than the one that started it, as after a kill.
+    command = [sys.executable, "-P", "-m", "everup.training", str(folder), "--for", "999999999"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 3, done.stderr
+    assert not folder.exists()
+
+
+def test_a_disk_with_little_room_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("everup.training.process.FREE_LEAST_BYTES", 2**62)
+
+    async def story() -> None:
+        await ProcessTrainer(tmp_path).train(order(), flow([past("a")]))
+
+    with pytest.raises(TryAgain, match="MiB are free"):
+        asyncio.run(story())
+
+
+def test_folders_of_killed_lives_are_taken_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stands_in(monkeypatch, DIES)
+    old, fresh = (tmp_path / f"everup-training-{n}" for n in ("old", "fresh"))
+    for folder in (old, fresh):
+        folder.mkdir()
+        (folder / "order.json").write_text("{}")
+    os.utime(old, (0, 0))
+
+    async def story() -> None:
+        with pytest.raises(TryAgain, match="ended with 3"):
+            await ProcessTrainer(tmp_path).train(order(), flow([]))
+
+    asyncio.run(story())
+    assert [old.exists(), fresh.exists()] == [False, True]
+    (fresh / "order.json").unlink()
+    fresh.rmdir()
+
+
 def test_one_that_dies_is_told_with_its_last_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
