@@ -208,6 +208,7 @@ def test_rows_of_many_services_are_lived_through_in_a_thread(
 
     async def lived() -> Anomalies:
         found = Anomalies(STACK, PACE)
+        found.rests = 0.0
         found.after_look(Kept(times, samples), times[-1])
         assert found._life is not None
         await found._life
@@ -215,7 +216,6 @@ def test_rows_of_many_services_are_lived_through_in_a_thread(
 
     inline = asyncio.run(lived())
     monkeypatch.setattr("everup.loop.anomalies.INLINE_VALUES_MOST", 0)
-    monkeypatch.setattr("everup.loop.anomalies.PAUSE_S", 0.0)
     beside = asyncio.run(lived())
     for name, kept in inline._detector.arrays().items():
         np.testing.assert_array_equal(kept, beside._detector.arrays()[name])
