@@ -16,7 +16,10 @@ MODELS_MOST = 12
 
 
 def trained(state: StackState, entry: e.ModelTrained) -> StackState:
-    """One more, which serves from now on if it was better."""
+    """One more, which serves from now on if it was better. The same bytes once more are the same
+    model, which stands as it stood: it is no better than itself, and no worse."""
+    cards = state.models.get(entry.craft, ())
+    same = next((one.standing for one in cards if one.version == entry.version), Standing.BEATEN)
     card = ModelCard(
         version=entry.version,
         craft=entry.craft,
@@ -30,13 +33,13 @@ def trained(state: StackState, entry: e.ModelTrained) -> StackState:
         features=entry.features,
         scores=entry.scores,
         champion_scores=entry.champion_scores,
-        standing=Standing.CHAMPION if entry.is_champion else Standing.BEATEN,
+        standing=Standing.CHAMPION if entry.is_champion else same,
         reason=entry.reason,
         by=entry.by,
         took_s=entry.took_s,
         notes=entry.notes,
     )
-    others = [one for one in state.models.get(entry.craft, ()) if one.version != entry.version]
+    others = [one for one in cards if one.version != entry.version]
     if entry.is_champion:
         others = [_former(one) for one in others]
     kept = _bounded((*others, card))

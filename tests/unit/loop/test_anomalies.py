@@ -157,6 +157,23 @@ def test_what_is_not_believed_is_counted() -> None:
     assert ("b", "cpu_ratio", "not_finite") not in kinds
 
 
+def test_what_a_service_never_had_is_no_flaw() -> None:
+    anomalies = Anomalies(STACK, PACE)
+    times, samples = past(8)
+    for number, (at_s, one) in enumerate(zip(times, samples, strict=True)):
+        if number >= 10:
+            one[INDEX[Signal.CPU_RATIO], 0] = np.nan
+        anomalies.take(at_s, one)
+    anomalies.take(times[-1] + 40 * ROW_S, samples[0])  # a gap
+    anomalies.take(times[-1] + 41 * ROW_S, samples[0])
+    anomalies.take(times[-1], samples[0])
+    anomalies.take(times[0], samples[0])
+    found = {(f.service, f.signal, f.kind) for f in anomalies.flaws()}
+    assert ("a", "cpu_ratio", "missing") in found
+    assert {kind for _, _, kind in found} == {"missing", "gap", "backwards"}
+    assert {signal for _, signal, _ in found} == {"cpu_ratio", "latency_s", "memory_bytes"}
+
+
 async def _lived(anomalies: Anomalies, history: Kept, now_s: float) -> None:
     anomalies.rests = 0.0
     anomalies.after_look(history, now_s)

@@ -321,6 +321,18 @@ def test_the_way_back_and_further_to_none(tmp_path: Path) -> None:
     played(story)
 
 
+def test_the_same_model_once_more_serves_on(tmp_path: Path) -> None:
+    async def story() -> None:
+        world = World(tmp_path, made(b"one", 0.5), made(b"one", 0.5, 0.5))
+        for _ in range(2):
+            world.models.ask(CRAFT, "ann")
+            await world.look()
+        assert list(world.standings().values()) == [Standing.CHAMPION]
+        assert world.serving[CRAFT] == b"one"
+
+    played(story)
+
+
 def test_where_none_was_before_none_serves(tmp_path: Path) -> None:
     async def story() -> None:
         world = World(tmp_path)

@@ -18,6 +18,7 @@ from everup.model.kinds import Cause
 from everup.model.learned import Craft, Failure, Trained, TrainingOrder
 from everup.model.state import StackState
 from everup.predictive_monitor.learned import FEATURES, FailureModel, rows_of_past, rows_of_ring
+from everup.predictive_monitor.learned.rows import _means
 from everup.predictive_monitor.learned.trees import Trees
 from everup.training import failure as craft
 from everup.training.work import Cores, NothingToLearn
@@ -171,6 +172,21 @@ def test_a_row_is_the_same_live_and_in_training() -> None:
     for place, past in enumerate(pasts):
         taught = rows_of_past(past.times_s, dict(past.values), ends, INTERVAL_S)
         np.testing.assert_allclose(live[place], taught[0], rtol=1e-4, atol=1e-5)
+
+
+def test_a_step_is_the_mean_of_what_was_known_in_it() -> None:
+    random = np.random.default_rng(1)
+    series = random.normal(size=(200, 3)).astype(np.float32)
+    series[random.random((200, 3)) < 0.4] = np.nan
+    place = np.sort(random.integers(-3, 45, 200))
+    found = _means(place, series, 40)
+    for step in range(40):
+        for column in range(3):
+            known = series[place == step, column]
+            known = known[np.isfinite(known)]
+            mean = known.mean() if len(known) else np.nan
+            np.testing.assert_allclose(found[step, column], mean, rtol=1e-5)
+    assert np.isnan(_means(place[:0], series[:0], 40)).all()
 
 
 def test_a_row_looks_at_nothing_that_came_later() -> None:

@@ -76,7 +76,7 @@ class Intake:
         is_known = np.isfinite(times_s)
         is_after = is_known & ~(times_s <= self.latest_s)
         signals = len(self.last) // len(times_s)
-        self.flaws[:, Flaw.BACKWARDS] += np.repeat(is_known & ~is_after, signals)
+        self._count(Flaw.BACKWARDS, np.repeat(is_known & ~is_after, signals))
         self.rejected += is_known & ~is_after
         return np.asarray(is_after)
 
@@ -94,7 +94,7 @@ class Intake:
         self.pace_s = np.where(np.isfinite(moved) & rows, moved, pace_s)
         self.latest_s = np.where(rows, times_s, self.latest_s)
         signals = len(self.last) // len(times_s)
-        self.flaws[:, Flaw.GAP] += np.repeat(is_gap, signals)
+        self._count(Flaw.GAP, np.repeat(is_gap, signals))
         found = np.where(rows, skipped + self.rejected, 0)
         self.rejected[rows] = 0
         return found
@@ -103,7 +103,7 @@ class Intake:
         """The values that may be used. `past` is shifted in place where a counter starts anew."""
         values = np.where(rows, values, np.nan).astype(np.float64)
         is_missing, is_absurd = np.isnan(values), np.abs(values) > VALUE_MOST
-        self.flaws[:, Flaw.MISSING] += rows & is_missing
+        self._count(Flaw.MISSING, rows & is_missing)
         self.flaws[:, Flaw.NOT_FINITE] += is_absurd
         kept = np.where(is_absurd, np.nan, values).astype(np.float32)
         is_known = np.isfinite(kept)
@@ -118,6 +118,10 @@ class Intake:
             self.flaws[stuck, Flaw.STUCK] += 1
             kept[stuck] = np.nan
         return kept
+
+    def _count(self, kind: Flaw, where: NDArray[np.bool_]) -> None:
+        """What a service never had is no flaw of its input."""
+        self.flaws[:, kind] += where & np.isfinite(self.last)
 
     def _shift_counters(self, kept: Floats, past: Floats) -> None:
         fell = np.flatnonzero(kept < RESET_SHARE * self.last)  # false where either is unknown

@@ -133,8 +133,13 @@ def _means(place: NDArray[np.int64], series: FloatArray, many: int) -> FloatArra
     inside = (place >= 0) & (place < many)
     total = np.zeros((many, series.shape[1]))
     count = np.zeros((many, series.shape[1]))
-    np.add.at(total, place[inside], np.where(known, series, 0.0)[inside])
-    np.add.at(count, place[inside], known[inside])
+    if inside.any():
+        order = np.argsort(place[inside], kind="stable")
+        steps, begins = np.unique(place[inside][order], return_index=True)
+        # Far faster than `np.add.at`, which took most of a look of a thousand services.
+        held = np.where(known, series, np.float32(0.0))[inside][order]
+        total[steps] = np.add.reduceat(held, begins, axis=0, dtype=np.float64)
+        count[steps] = np.add.reduceat(known[inside][order], begins, axis=0, dtype=np.float64)
     mean = np.where(count > 0, total / np.maximum(count, 1.0), np.nan)
     return mean.astype(np.float32)
 
