@@ -162,7 +162,7 @@ class Models:
         due_s = control.memory.first_look_s + settings.training_first_s
         if cards:
             due_s = cards[-1].trained_at_s + settings.training_interval_s
-            if self.drifted(craft):
+            if self.drifted(craft) or craft in self.faults:  # none serves, though one should
                 due_s = min(due_s, cards[-1].trained_at_s + DAY_S * settings.time_scale)
         if failed is not None:
             due_s = max(due_s, failed.at_s + settings.training_interval_s * AGAIN_SHARE)

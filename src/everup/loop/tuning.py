@@ -76,7 +76,9 @@ def calibration_of(settings: Settings, state: StackState) -> Calibration:
 
 def anomaly_budget_of(settings: Settings, state: StackState) -> float:
     """The multiple of the alarm budget that is set."""
-    return state.tuned.anomaly_budget if settings.tuning_enabled else 1.0
+    if not settings.tuning_enabled:
+        return 1.0
+    return min(thresholds.BUDGET_MOST, max(thresholds.BUDGET_LEAST, state.tuned.anomaly_budget))
 
 
 @dataclass(frozen=True, slots=True)
