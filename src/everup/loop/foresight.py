@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 
 from everup.loop.history_ring import HistoryRing
 from everup.loop.tuning import calibration_of
 from everup.model.assessment import Predictions
-from everup.model.kinds import ONLY_TOLD, UNKNOWN
+from everup.model.kinds import ONLY_TOLD, UNKNOWN, Cause
 from everup.model.learned import Craft
 from everup.model.observation import Observation
 from everup.model.settings import Settings
@@ -23,6 +24,9 @@ from everup.predictive_monitor import combine, moving, predict
 from everup.predictive_monitor.combine import Learned
 from everup.predictive_monitor.learned import FEATURES, FailureModel, rows_of_ring
 from everup.predictive_monitor.learned.rows import STEP_SAMPLES
+
+CONFIRMED_S = 15.0
+SAMPLES_MOST = 30
 
 
 class Foresight:
@@ -34,6 +38,7 @@ class Foresight:
         self.again_s = UNKNOWN
         self.anomalies: Mapping[str, float] = {}
         self._made_at_s = UNKNOWN
+        self._lately: Mapping[tuple[str, Cause], tuple[tuple[float, float], ...]] = {}
         self._model: FailureModel | None = None
         self._version = ""
         self._learned: Learned | None = None
@@ -71,8 +76,9 @@ class Foresight:
         """What is foretold now. Without a new sample nothing is new."""
         if ring.last_s != self._made_at_s:
             self._made_at_s = ring.last_s
+            found = self._confirmed(predict(stack, observation, ring, state, settings), settings)
             self.predictions = combine(
-                predict(stack, observation, ring, state, settings),
+                found,
                 stack,
                 observation.at_s,
                 settings,
@@ -84,6 +90,27 @@ class Foresight:
             is_moving = bool(moving(ring)) or is_strained
             self.again_s = ring.last_s + settings.sample_interval_s if is_moving else UNKNOWN
         return self.predictions
+
+    def _confirmed(self, found: Predictions, settings: Settings) -> Predictions:
+        """What lines foretell, as far as they have done so for a while: the least of the last
+        seconds, and of two samples. One odd sample makes no prediction."""
+        at_s, for_s = self._made_at_s, CONFIRMED_S * settings.time_scale
+        lately: dict[tuple[str, Cause], tuple[tuple[float, float], ...]] = {}
+        items = []
+        for item in found.items:
+            if item.cause in ONLY_TOLD:
+                items.append(item)
+                continue
+            key = (item.service, item.cause)
+            before = self._lately.get(key, ())
+            lately[key] = (*before[-SAMPLES_MOST:], (at_s, item.probability))
+            is_old = len(before) > 0 and at_s - before[0][0] >= for_s
+            least = [p for t, p in before if at_s - t <= for_s]
+            if is_old:
+                said = min([before[-1][1], item.probability, *least])
+                items.append(replace(item, probability=said))
+        self._lately = lately
+        return replace(found, items=tuple(items))
 
     def _by_model(self, ring: HistoryRing, settings: Settings) -> Learned | None:
         """What the model says, once in each step of its rows: between two of them little changes,

@@ -26,15 +26,13 @@ from everup.model.state import StackState
 from everup.predictive_monitor.lines import WORTH_SAYING, line_begins_s
 from everup.predictive_monitor.past import Past
 from everup.predictive_monitor.prior import MODEL_VERSION, prior
-from everup.predictive_monitor.trend import Climb, climb
+from everup.predictive_monitor.trend import TOGETHER, Climb, climb, medians
 
 Floats = NDArray[np.float64]
 
-TOGETHER = 5
-"""So many samples make a point."""
 GLANCE_SHARE = 0.2
 """Of the time-out; who is faster is not looked at."""
-MOST = 0.85
+MOST = 0.9
 """The prior of a perfect line: load comes and goes."""
 SERVICES_MOST = 100
 """That are looked at, those nearest to their time-out first."""
@@ -75,19 +73,6 @@ def _line(
     times, raw = past.series(spec.name, Signal.LATENCY_S, since_s=begins_s)
     times, values = medians(times, raw.astype(np.float64) / _timeout_s(spec))
     return climb(times, values, span_least_s=settings.trend_least_s)
-
-
-def medians(times: Floats, values: Floats) -> tuple[Floats, Floats]:
-    """Of five known samples each, the latest ones whole; what is left over at the start is not
-    used."""
-    known = np.isfinite(values)
-    times, values = times[known], values[known]
-    count = len(values) // TOGETHER
-    if not count:
-        return times[:0], values[:0]
-    kept = slice(len(values) - count * TOGETHER, None)
-    blocks = values[kept].reshape(count, TOGETHER)
-    return np.median(times[kept].reshape(count, TOGETHER), axis=1), np.median(blocks, axis=1)
 
 
 def _told(

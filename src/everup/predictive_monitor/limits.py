@@ -29,6 +29,6 @@ LIMITS: tuple[Limit, ...] = (
     Limit(Signal.MEMORY_RATIO, Cause.LEAK, "memory", 0.25, 0.95),
     Limit(Signal.DISK_RATIO, Cause.DISK_FILLING, "the disk", 0.25, 0.95, is_its_own=False),
     Limit(Signal.DESCRIPTORS_RATIO, Cause.DESCRIPTOR_LEAK, "open files", 0.25, 0.95),
-    Limit(Signal.CONNECTIONS_RATIO, Cause.CONNECTIONS_FULL, "connections", 0.5, 0.85),
-    Limit(Signal.QUEUE_RATIO, Cause.QUEUE_FULL, "the accept queue", 0.5, 0.75),
+    Limit(Signal.CONNECTIONS_RATIO, Cause.CONNECTIONS_FULL, "connections", 0.5, 0.9),
+    Limit(Signal.QUEUE_RATIO, Cause.QUEUE_FULL, "the accept queue", 0.5, 0.85),
 )

@@ -30,6 +30,8 @@ from everup.predictive_monitor.steps import line_start, noise_of
 Floats = NDArray[np.float64]
 
 POINTS_LEAST = 10
+TOGETHER = 5
+"""So many samples make a point where noise hides the line."""
 POINTS_MOST = 80
 """More are thinned: all pairs of them are looked at."""
 TROUGHS_LEAST = 4
@@ -48,7 +50,8 @@ BEYOND_SHARE = 0.5  # by this share of how far the highest stood above the middl
 class Climb:
     """The line at the latest sample, and how fast it climbs, with an interval. `headway` is how far
     the peaks stand above the line; `late_ratio` the slope of the latest half over the whole one:
-    under 1 it levels off. `steadiness` 0-1: how little noise there is about the line."""
+    under 1 it levels off. `steadiness` 0-1: how little noise there is about the line. `still`: how
+    much further it climbs if it goes on bending as it does now; infinite where it does not."""
 
     level: float
     per_s: float
@@ -59,6 +62,7 @@ class Climb:
     headway: float = 0.0
     late_ratio: float = 1.0
     steadiness: float = 1.0
+    still: float = float("inf")
 
     def seconds_to(self, limit: float) -> tuple[float, float, float]:
         """(earliest, likely, latest) until the peaks meet the limit; latest may be infinite."""
@@ -68,9 +72,28 @@ class Climb:
 
 
 def climb(times: Floats, values: Floats, *, span_least_s: float) -> Climb | None:
-    """The climb up to now, or None."""
+    """The climb up to now, or None. Where noise hides it, the medians of five samples are looked
+    at instead."""
     known = np.isfinite(values)
     times, values = times[known].astype(np.float64), values[known].astype(np.float64)
+    found = _climb(times, values, span_least_s)
+    return _climb(*medians(times, values), span_least_s) if found is None else found
+
+
+def medians(times: Floats, values: Floats) -> tuple[Floats, Floats]:
+    """Of five known samples each, the latest ones whole; what is left over at the start is not
+    used."""
+    known = np.isfinite(values)
+    times, values = times[known], values[known]
+    count = len(values) // TOGETHER
+    if not count:
+        return times[:0], values[:0]
+    kept = slice(len(values) - count * TOGETHER, None)
+    blocks = values[kept].reshape(count, TOGETHER)
+    return np.median(times[kept].reshape(count, TOGETHER), axis=1), np.median(blocks, axis=1)
+
+
+def _climb(times: Floats, values: Floats, span_least_s: float) -> Climb | None:
     if len(times) < POINTS_LEAST:
         return None
     falls = _falls(values)
@@ -176,6 +199,8 @@ def _line(times: Floats, values: Floats, *, quarters: int = QUARTERS) -> Climb |
         return None
     late = times >= times[0] + span_s / 2
     late_slope = float(np.median(_slopes(times[late], values[late])))
+    late_ratio = late_slope / middle
+    still = min(_still_dying(growth, late_ratio), _still_braking(times, values))
     return Climb(
         level=start,
         per_s=middle,
@@ -183,9 +208,37 @@ def _line(times: Floats, values: Floats, *, quarters: int = QUARTERS) -> Climb |
         per_s_most=max(most, middle),
         span_s=span_s,
         points=many,
-        late_ratio=late_slope / middle,
+        late_ratio=late_ratio,
         steadiness=1.0 - min(1.0, 2.0 * noise / growth),
+        still=still,
     )
+
+
+def _still_dying(growth: float, late_ratio: float) -> float:
+    """Of a climb that dies away, as a cache that fills: each half of the time brings the same share
+    of the half before it, so that a geometric series is left."""
+    late = max(0.0, late_ratio)
+    if late >= 1.0:
+        return float("inf")
+    share = late / (2.0 - late)
+    return 0.5 * late * growth * share / (1.0 - share)
+
+
+def _still_braking(times: Floats, values: Floats) -> float:
+    """Of a climb that is braked evenly, as a peak of load near its top: v² / 2a, by the slopes of
+    the last two thirds."""
+    third = (times[-1] - times[0]) / 3.0
+    slopes = []
+    for back in (2.0, 1.0):
+        inside = (times >= times[-1] - back * third) & (times <= times[-1] - (back - 1.0) * third)
+        if np.count_nonzero(inside) < 3:
+            return float("inf")
+        slopes.append(float(np.median(_slopes(times[inside], values[inside]))))
+    before, lately = slopes
+    if lately >= before:
+        return float("inf")
+    now = max(0.0, lately - 0.5 * (before - lately))
+    return float(now * now * third / (2.0 * (before - lately)))
 
 
 def _climbs_throughout(times: Floats, values: Floats, slope: float, quarters: int) -> bool:

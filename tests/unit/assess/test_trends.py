@@ -226,7 +226,7 @@ def test_the_prior_is_one_and_says_so() -> None:
     sure = Climb(0.8, 0.001, 0.001, 0.001, 300.0, 60)
     assert prior(sure, 0.8, HORIZON_S) == pytest.approx(PRIOR_MOST)
     assert prior(sure, 0.3, HORIZON_S) < ACTS_ABOVE, "low memory often levels off"
-    levels_off = Climb(0.8, 0.001, 0.001, 0.001, 300.0, 60, late_ratio=0.2)
+    levels_off = Climb(0.8, 0.001, 0.001, 0.001, 300.0, 60, still=0.05)
     assert prior(levels_off, 0.8, HORIZON_S) < ACTS_ABOVE
     far = Climb(0.5, 0.0001, 0.0001, 0.0001, 300.0, 60)
     assert prior(far, 0.5, HORIZON_S) == 0.0
