@@ -16,7 +16,8 @@ from everup.model.kinds import Cause
 from everup.model.observation import HostObservation
 from everup.model.stack import ProbeSpec
 from everup.model.state import StackState
-from everup.predictive_monitor.creep import TOGETHER, creeping, medians
+from everup.predictive_monitor.creep import creeping
+from everup.predictive_monitor.trend import TOGETHER, medians
 from tests.unit.builders import NOW_S, SETTINGS, seen, service, stack, up
 
 TIMEOUT_S = 2.0
