@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from everup.training import folder as place
 from everup.training.crafts import learn
@@ -24,6 +25,7 @@ from everup.training.work import NothingToLearn, cores
 
 LOWEST_PRIORITY = 19
 LOOK_EVERY_S = 1.0
+TAKEN_AWAY_TRIES, TAKEN_AWAY_AGAIN_S = 50, 0.1
 LEFT_ALONE = 3
 """What it ends with when nobody waits for it any more."""
 
@@ -38,21 +40,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if chosen.parent:
         watch = threading.Thread(target=_watch, args=(chosen.parent, chosen.folder), daemon=True)
         watch.start()
-    order = place.get_order(chosen.folder)
-    pasts = place.Pasts(chosen.folder, order.services)
     try:
-        with cores(chosen.cluster) as found:
-            place.put_result(chosen.folder, learn(order, pasts, found))
-    except NothingToLearn as why:
-        (chosen.folder / place.WHY).write_text(str(why), encoding="utf-8")
+        _work(chosen.folder, chosen.cluster)
+    except OSError:
+        if chosen.parent and os.getppid() != chosen.parent:
+            _leave(chosen.folder)  # taken away under our hands
+        raise
     return 0
+
+
+def _work(folder: Path, cluster: str) -> None:
+    order = place.get_order(folder)
+    pasts = place.Pasts(folder, order.services)
+    try:
+        with cores(cluster) as found:
+            place.put_result(folder, learn(order, pasts, found))
+    except NothingToLearn as why:
+        (folder / place.WHY).write_text(str(why), encoding="utf-8")
 
 
 def _watch(parent: int, folder: Path) -> None:
     """End with whoever waits, also where that one was killed and could end nobody."""
     while os.getppid() == parent:
         time.sleep(LOOK_EVERY_S)
-    shutil.rmtree(folder, ignore_errors=True)
+    _leave(folder)
+
+
+def _leave(folder: Path) -> NoReturn:
+    """The folder goes, also while something is being written into it."""
+    for _ in range(TAKEN_AWAY_TRIES):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            break
+        time.sleep(TAKEN_AWAY_AGAIN_S)
     os._exit(LEFT_ALONE)
 
 
