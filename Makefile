@@ -8,6 +8,7 @@
 #   make check              style, types for each supported Python, floors, locks
 #   make soak               many seeded days of the simulation (SEEDS=200 FROM=1)
 #   make qualify            the full counts, in the background, resumable (qualify-status, qualify-stop)
+#   make bench-failures     failures on real processes, foretold or not, and prevented or not: 20 minutes
 #   make bench              what a look, a journal write and rest beside twelve services cost
 #   make lock               write requirements/*.txt anew (UPGRADE=1: newest versions)
 #   make schema             write the JSON Schema of everup.yaml anew, after a change of its fields
@@ -28,7 +29,7 @@ DEV := .venv/dev.stamp
 DEMO := $(if $(wildcard $(DEV)),$(DEV),.venv/demo.stamp)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-docker dev test engine image check soak qualify qualify-status qualify-stop bench lock schema wheel clean
+.PHONY: help demo demo-docker dev test engine image check soak qualify qualify-status qualify-stop bench bench-failures lock schema wheel clean
 
 help:
 	@sed -n '3,16s/^#   //p' Makefile
@@ -81,6 +82,9 @@ qualify-stop: $(DEV)
 
 bench: $(DEV)
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-failures: $(DEV)
+	$(BIN)/python -m benchmarks.run_to_failure --prevention $(ARGS)
 
 lock: # not after dev: a dependency that is not locked yet cannot be installed
 	@test -x $(BIN)/uv || $(MAKE) dev

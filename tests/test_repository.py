@@ -20,7 +20,7 @@ FILE_LINES_P90_MOST = 350
 FILE_LINES_MEDIAN_MOST = 150
 FUNCTION_LINES_MOST = 70
 
-# Pure rooms may use what computes, and nothing that reads the world; model not even networkx.
+# Pure rooms may use what computes, and nothing that reads the world.
 COMPUTING = frozenset(
     [
         *("__future__", "abc", "bisect", "collections", "dataclasses", "datetime", "enum"),
@@ -43,7 +43,7 @@ PURE = {
     "safety": {"numpy"},
     "predictive_monitor": {"numpy"},
     "automated_recovery": {"numpy"},
-    "dependency_monitor": {"numpy", "networkx"},
+    "dependency_monitor": {"numpy"},
 }
 EFFECTS = frozenset({"open", "print", "input", "exec", "eval", "breakpoint"})
 

@@ -5,6 +5,8 @@ Nothing is skipped: what a test needs and does not find is a failure that says w
 
 from __future__ import annotations
 
+import fcntl
+import tempfile
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -31,6 +33,15 @@ def real_servers() -> None:
     if said:
         fix = "install requirements/dev.txt with `make dev`, or everup[demo]"
         pytest.fail(f"{'; '.join(said)}: {fix}", pytrace=False)
+
+
+@pytest.fixture
+def port_of_everup() -> Iterator[None]:
+    """Whoever may use port 8010 does so alone: a demo looks for a free port some time before it
+    listens there, and two that look at once find the same."""
+    with (Path(tempfile.gettempdir()) / "everup-test-8010.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ import psutil
 import pytest
 
 pytestmark = [
-    pytest.mark.usefixtures("real_servers"),
-    pytest.mark.timeout(600),
+    pytest.mark.usefixtures("real_servers", "port_of_everup"),
+    pytest.mark.timeout(900),
     pytest.mark.system,
 ]
 TIME_SCALE = "0.2"

@@ -12,7 +12,11 @@ import pytest
 
 from tests.docker_engine import Docker, call
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.usefixtures("port_of_everup"),
+    pytest.mark.timeout(900),
+]
 ENDINGS = ("escalated", "left alone", "not touched")
 
 

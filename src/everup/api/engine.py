@@ -17,6 +17,7 @@ from everup.loop.mishaps import Mishaps
 from everup.loop.ports import ActionRecord
 from everup.loop.restores import RestoreAnswer, RestoreWish
 from everup.loop.rooms import RoomCounts
+from everup.model.anomaly import AnomalyNow, InputFlaw
 from everup.model.assessment import Assessment
 from everup.model.breaker import BreakerAnswer, BreakerView, CallOutcome, EdgeName
 from everup.model.comparison import Change
@@ -25,6 +26,7 @@ from everup.model.edges import KnownEdge
 from everup.model.entries import Entry
 from everup.model.explanation import KindAnswer
 from everup.model.incident import Incident
+from everup.model.learned import Craft, ModelCard
 from everup.model.mitigation import Mitigations
 from everup.model.observation import Observation
 from everup.model.request import Answer
@@ -35,6 +37,7 @@ from everup.model.settings import Settings
 from everup.model.snapshot import Checked, Snapshot
 from everup.model.stack import Dependency, Stack
 from everup.model.state import Memory, StackState
+from everup.model.tuning import Knob
 
 
 class LookView(Protocol):
@@ -117,6 +120,48 @@ class MitigationsView(Protocol):
     def standing(self) -> Mapping[str, str]: ...
 
 
+class ModelsView(Protocol):
+    """Models: who serves, and training."""
+
+    @property
+    def under_way(self) -> Craft | None: ...
+    @property
+    def faults(self) -> Mapping[Craft, str]: ...
+
+    def why_not(self) -> str: ...
+
+    def due_s(self, craft: Craft) -> float: ...
+
+    def drifted(self, craft: Craft) -> str: ...
+
+    def ask(self, craft: Craft, by: str) -> None: ...
+
+    async def give_back(
+        self, craft: Craft, version: str, by: str, reason: str
+    ) -> ModelCard | None: ...
+
+
+class AnomaliesView(Protocol):
+    """How unusual each service is."""
+
+    @property
+    def is_living_through(self) -> bool: ...
+    @property
+    def fault(self) -> str: ...
+    @property
+    def counts(self) -> Mapping[tuple[str, str], int]: ...
+
+    def now(self) -> Mapping[str, AnomalyNow]: ...
+
+    def flaws(self) -> Sequence[InputFlaw]: ...
+
+
+class TuningView(Protocol):
+    """What is learned from how predictions ended."""
+
+    async def take_back(self, knob: Knob, by: str, reason: str) -> bool: ...
+
+
 class EdgesView(Protocol):
     """What was seen of the edges."""
 
@@ -163,6 +208,12 @@ class ControlView(Protocol):
     def edges(self) -> EdgesView: ...
     @property
     def mitigations(self) -> MitigationsView: ...
+    @property
+    def models(self) -> ModelsView: ...
+    @property
+    def anomalies(self) -> AnomaliesView: ...
+    @property
+    def tuning(self) -> TuningView: ...
 
     async def request(self, request: Wish) -> Answer: ...
 

@@ -16,9 +16,12 @@ from prometheus_client.registry import Collector
 from everup import __version__
 from everup.api.engine import ControlView, EngineView
 from everup.api.limits import Traffic
+from everup.api.metrics_anomalies import of_anomalies
 from everup.api.metrics_breakers import of_breakers
 from everup.api.metrics_kept import of_kept
+from everup.api.metrics_limits import of_limits
 from everup.api.metrics_mitigations import of_mitigations
+from everup.api.metrics_predictions import of_predictions
 from everup.api.metrics_rooms import of_rooms
 from everup.api.routes.health import current_freezes, look_age_s
 from everup.model.kinds import Condition, is_known
@@ -42,6 +45,9 @@ class EngineCollector(Collector):
         yield from of_kept(control)
         yield from of_breakers(control)
         yield from of_mitigations(control)
+        yield from of_limits(control)
+        yield from of_predictions(control)
+        yield from of_anomalies(control)
 
 
 def create_registry(engine: EngineView, traffic: Traffic) -> CollectorRegistry:

@@ -15,6 +15,7 @@ PAGE_MOST = 1000
 NAME_LENGTH_MOST = 128
 REASON_LENGTH_MOST = 500
 WAIT_MOST_S = 300.0
+PERIOD_MOST_S = 30 * 86_400.0
 
 ServiceInPath = Annotated[
     str, Path(max_length=NAME_LENGTH_MOST, description="a service of the stack")
@@ -35,6 +36,10 @@ Limit = Annotated[int, Query(ge=1, le=PAGE_MOST, description="entries of one pag
 Before = Annotated[
     str | None,
     Query(min_length=1, max_length=NAME_LENGTH_MOST, description="`next_before` of the last page"),
+]
+Last = Annotated[
+    float,
+    Query(gt=0, le=PERIOD_MOST_S, allow_inf_nan=False, description="seconds back from now"),
 ]
 Wait = Annotated[
     float,

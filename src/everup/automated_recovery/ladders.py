@@ -29,6 +29,16 @@ LADDERS: Mapping[Cause, tuple[ActionKind, ...]] = {
     Cause.LEAK: (ActionKind.CACHE_CLEAR, ActionKind.GRACEFUL_RESTART),
     Cause.MEMORY_PRESSURE: (ActionKind.CACHE_CLEAR, ActionKind.GRACEFUL_RESTART),
     Cause.SLOW: (),
+    # A file that is never closed goes with its process, and no cache holds it.
+    Cause.DESCRIPTOR_LEAK: (ActionKind.GRACEFUL_RESTART,),
+    # The owner's hook that frees space, alone: a restart makes no room.
+    Cause.DISK_FILLING: (ActionKind.CACHE_CLEAR,),
+    # More asked than it can take, and a date: nothing that a restart would mend.
+    Cause.CONNECTIONS_FULL: (),
+    Cause.QUEUE_FULL: (),
+    Cause.CERTIFICATE_EXPIRES: (),
+    # Nobody knows of what: a person is told.
+    Cause.ABOUT_TO_FAIL: (),
     # The hook that its owner declared for it, see `disks`: a restart makes no room.
     Cause.DISK_FULL: (ActionKind.CACHE_CLEAR,),
 }

@@ -53,7 +53,7 @@ def step_for(
 def hook_of(spec: ServiceSpec, found: Finding | None) -> str:
     """Which hook clears for this service: when its disk is full the one for that, which also
     stands in where it is the only one."""
-    is_full = found is not None and found.cause is Cause.DISK_FULL
+    is_full = found is not None and found.cause in (Cause.DISK_FULL, Cause.DISK_FILLING)
     has_other = CACHE_CLEAR_HOOK in spec.hooks
     wants_room = is_full or not has_other
     return FREE_SPACE_HOOK if wants_room and FREE_SPACE_HOOK in spec.hooks else CACHE_CLEAR_HOOK

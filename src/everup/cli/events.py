@@ -54,12 +54,26 @@ def _of_healing(entry: e.Entry) -> str | None:
             return f"would act {entry.service}: {named(entry.kind)}, because {entry.reason}"
         case e.EpisodeEnded() if entry.proposed:
             return f"hindsight {entry.service}: {entry.hindsight}, {entry.reason}"
+        case e.IncidentEscalated():
+            return f"escalated {entry.service}, a person is needed: {entry.case}"
+        case _:
+            return None
+
+
+def _of_predictions(entry: e.Entry) -> str | None:
+    match entry:
         case e.PredictionMade():
             return f"foretold {entry.service}: {behind(entry.cause)}, {entry.evidence[0]}"
         case e.PredictionSettled():
             return f"prediction {entry.service}: {entry.ending}, {entry.reason}"
-        case e.IncidentEscalated():
-            return f"escalated {entry.service}, a person is needed: {entry.case}"
+        case e.FailureMet() if not entry.failure.left_out and not entry.failure.prediction_id:
+            return f"not foreseen {entry.service}: it {happened(entry.failure.cause)}"
+        case e.Recalibrated() | e.ThresholdTuned() if entry.by != "everup":
+            return f"{entry.by} took back what was tuned: {entry.why}"
+        case e.Recalibrated():
+            return f"probabilities are calibrated anew: {entry.why}"
+        case e.ThresholdTuned():
+            return f"{entry.knob} is {entry.new:g} now, after {entry.old:g}: {entry.why}"
         case _:
             return None
 
@@ -134,6 +148,24 @@ def _of_breakers(entry: e.Entry) -> str | None:
             return None
 
 
+def _of_models(entry: e.Entry) -> str | None:
+    match entry:
+        case e.ModelTrained():
+            now = "serves now" if entry.is_champion else "does not serve"
+            return f"model {entry.version} trained, {now}: {entry.reason}"
+        case e.ModelNotTrained():
+            return f"no {entry.craft} model trained: {entry.reason}"
+        case e.AnomalyNoticed():
+            kind = "anomaly" if entry.anomaly.is_alarm else "unusual for a moment"
+            signals = dict.fromkeys(r.signal for r in entry.anomaly.reasons if r.signal)
+            return f"{entry.service}: {kind} in {', '.join(signals) or 'all together'}"
+        case e.ModelReturned():
+            what = entry.version or f"no {entry.craft} model"
+            return f"model {what} serves in place of {entry.before or 'none'}, by {entry.by}"
+        case _:
+            return None
+
+
 def _of_sight(entry: e.Entry) -> str | None:
     match entry:
         case e.MonitorFaultSeen():
@@ -151,7 +183,10 @@ def _of_sight(entry: e.Entry) -> str | None:
             return None
 
 
-_OF = (_of_healing, _of_people, _of_versions, _of_snapshots, _of_breakers, _of_sight)
+_OF = (
+    *(_of_healing, _of_predictions, _of_people, _of_versions),
+    *(_of_snapshots, _of_breakers, _of_models, _of_sight),
+)
 
 
 async def last_sequence(journal: Entries) -> int:

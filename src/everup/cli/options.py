@@ -36,6 +36,13 @@ def modes(incomplete: str) -> list[str]:
     return [pace.value for pace in Pace if pace.value.startswith(incomplete)]
 
 
+def crafts(incomplete: str) -> list[str]:
+    """What models are for, as far as it goes on like this."""
+    from everup.model.learned import Craft
+
+    return [craft.value for craft in Craft if craft.value.startswith(incomplete)]
+
+
 def kinds(incomplete: str) -> list[str]:
     """The kinds of recovery that go on like this."""
     from everup.model.kinds import RECOVERY_KINDS

@@ -9,6 +9,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from everup.cli import accuracy_page
 from everup.cli.show import clean, console, moment
 from everup.cli.words import named, span
 
@@ -57,6 +58,8 @@ def report(found: Mapping[str, Any]) -> None:
         ("service", "cause", "times", "half within", "90 % within", "Everup waits"),
         [row for s in services for row in _natural(s)],
     )
+    if predictions := found.get("predictions"):
+        accuracy_page.accuracy(predictions)
 
 
 def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -26,7 +26,9 @@ from everup.cli.options import (
 from everup.cli.place import Place
 from everup.cli.verbs_of_breakers import breakers
 from everup.cli.verbs_of_graph import graph, what_if
+from everup.cli.verbs_of_models import anomalies, models, thresholds
 from everup.cli.verbs_of_projects import suggest, try_
+from everup.cli.verbs_of_replay import replay
 from everup.cli.verbs_of_restores import DryRun, Yes, restores, snapshots
 
 app = typer.Typer(
@@ -42,6 +44,9 @@ app = typer.Typer(
 app.add_typer(snapshots)
 app.command()(restores)
 app.command()(breakers)
+app.command()(models)
+app.command()(anomalies)
+app.command()(thresholds)
 app.add_typer(graph)
 app.command(name="what-if")(what_if)
 
@@ -437,6 +442,7 @@ def demo(
 
 
 app.command()(suggest)
+app.command()(replay)
 app.command(name="try")(try_)
 
 

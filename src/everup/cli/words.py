@@ -30,6 +30,11 @@ HAPPENED = {
     "disk_full": "ran out of disk",
     "network_cut": "was cut off from the network",
     "slow": "became slow",
+    "disk_filling": "was filling its disk",
+    "descriptor_leak": "was running out of open files",
+    "connections_full": "was running out of connections",
+    "queue_full": "let its clients wait",
+    "certificate_expires": "showed a certificate that ends soon",
 }
 BEHIND = {
     "hang": "a hang",

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import networkx as nx
-
 from everup.config.errors import did_you_mean
 from everup.config.reading import Field, choice, flag, maybe, number, take, text
 from everup.config.router import name as backend
 from everup.model.kinds import DependencyKind
+from everup.model.rings import rings
 from everup.model.stack import Dependency, ServiceSpec
 
 EDGE_FIELDS = ("kind", "weight", "critical", "router")
@@ -100,18 +99,16 @@ def _groups(
     services: Mapping[str, ServiceSpec], kinds: tuple[DependencyKind, ...]
 ) -> Iterable[list[str]]:
     """Groups of services that can each reach each other, in the order of the file."""
-    graph: nx.DiGraph[str] = nx.DiGraph()
-    graph.add_nodes_from(services)
-    graph.add_edges_from(
-        (name, edge.target)
+    needs = {
+        name: [
+            edge.target
+            for edge in spec.depends_on
+            if edge.kind in kinds and edge.target in services and edge.target != name
+        ]
         for name, spec in services.items()
-        for edge in spec.depends_on
-        if edge.kind in kinds and edge.target in services and edge.target != name
-    )
+    }
     order = {name: index for index, name in enumerate(services)}
-    groups = [
-        sorted(group, key=order.__getitem__) for group in nx.strongly_connected_components(graph)
-    ]
+    groups = [sorted(group, key=order.__getitem__) for group in rings(needs)]
     return sorted((group for group in groups if len(group) > 1), key=lambda g: order[g[0]])
 
 

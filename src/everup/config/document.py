@@ -33,7 +33,15 @@ from everup.model.stack import ServiceSpec, Stack, Window
 FIELDS = (
     *("stack", "project", "runtime", "mode", "modes", "time_scale", "listen"),
     *("thresholds", "settings", "maintenance", "quiet_hours", "services"),
-    *("log_directory", "log_level", "notify", "heartbeat", "router", "token_file"),
+    *(
+        "log_directory",
+        "log_level",
+        "notify",
+        "heartbeat",
+        "router",
+        "token_file",
+        "training_cluster",
+    ),
 )
 WINDOWS = ("maintenance", "quiet_hours")
 SERVICES_MOST = 10_000

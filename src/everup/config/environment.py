@@ -38,6 +38,7 @@ OPTION_NAMES = (
     *("mode", "time_scale", "listen", "state_dir", "file"),
     *("secret_key", "secret_key_file"),
     *("log_directory", "log_level", "heartbeat_url", "router", "token", "token_file"),
+    "training_cluster",
 )
 READ_ELSEWHERE = frozenset(
     {"url", "allow_host", "service", "instance", "mark", "knobs", "knobs_dir", "counts"}

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from everup.config import notify
 from everup.config import router as routers
-from everup.config.addresses import host_and_port
+from everup.config.addresses import host_and_port, joined
 from everup.config.careful import Pace
 from everup.config.reading import Field, Reader, choice, maybe, number, text
 from everup.config.secret_keys import given_key
@@ -27,6 +27,7 @@ from everup.model.routing import RouterSpec
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8010
 STATE_FOLDER = ".everup"
+CLUSTER_SCHEMES = ("tcp", "tls")
 TIME_SCALE_LEAST, TIME_SCALE_MOST = 0.01, 100.0
 
 T = TypeVar("T")
@@ -56,6 +57,7 @@ class Options:
     notifiers: tuple[NotifierSpec, ...] = ()
     heartbeat: HeartbeatSpec | None = None
     router: RouterSpec | None = None
+    training_cluster: str = ""  # of a Dask scheduler; "": models are trained in one process here
     token: str = field(default="", repr=False)  # given by its owner; "": one is made where needed
     token_source: str = ""  # the variable or the file that it came from
     secret_key: str = field(default="", repr=False)  # "": one is made in the state folder
@@ -101,6 +103,7 @@ def read_options(
         notifiers=notify.notifiers(layers[0].get("notify"), environ, file.parent),
         heartbeat=beat,
         router=router,
+        training_cluster=last(layers, "training_cluster", cluster) or "",
         token=token,
         token_source=token_source,
         secret_key=secret_key,
@@ -125,6 +128,23 @@ def last(layers: Layers, name: str, reader: Reader[T]) -> T | None:
         value = maybe(layer, name, reader)
         found = found if value is None else value
     return found
+
+
+def cluster(field: Field) -> str | None:
+    """`tcp://scheduler:8786` or `tls://scheduler:8786`: where a Dask scheduler listens."""
+    line = text(field)
+    if line is None:
+        return None
+    scheme, _, place = line.partition("://")
+    try:
+        if scheme not in CLUSTER_SCHEMES:
+            raise ValueError("names no cluster")
+        if not host_and_port(place)[1].isdigit():
+            raise ValueError("names no port")
+    except ValueError as error:
+        field.wrong(str(error), "write tcp://scheduler:8786 or tls://scheduler:8786")
+        return None
+    return f"{scheme}://{joined(place)}"
 
 
 def listen(field: Field) -> tuple[str, int] | None:

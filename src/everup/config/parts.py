@@ -95,11 +95,12 @@ def env(field: Field) -> Mapping[str, str] | None:
 
 
 def limits(field: Field) -> Limits | None:
-    """Memory and CPUs of one instance."""
-    given = field.fields(("memory", "cpus"), "memory and cpus")
+    """Memory, CPUs and connections of one instance."""
+    given = field.fields(("memory", "cpus", "connections"), "memory, cpus and connections")
     return Limits(
         memory_bytes=take(given, "memory", size(2.0**20, 2.0**46), UNKNOWN),
         cpus=take(given, "cpus", number(0.01, 1024.0), UNKNOWN),
+        connections=take(given, "connections", number(1.0, 1e6), UNKNOWN),
     )
 
 

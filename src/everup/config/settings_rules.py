@@ -57,6 +57,10 @@ _AT_LEAST_S = {
     # Nothing may wait for nothing, ten times a second.
     "tick_s": 1.0,
     "snapshot_interval_s": 10.0,
+    "training_interval_s": 60.0,
+    "training_first_s": 60.0,
+    "tuning_interval_s": 60.0,
+    "training_most_s": 10.0,
     "snapshot_verify_interval_s": 10.0,
     "backoff_first_s": 1.0,
     # A breaker that opens for a blink protects nobody.
@@ -85,6 +89,8 @@ _COUNTS = {
     "journal_days": (1, 3650),
     "log_files": (1, 100),
     "snapshots_most": (2, 100),
+    "training_days": (1, 365),
+    "training_rows_most": (1000, 50_000_000),
     "pending_entries_most": (10, COUNT_MOST),
 }
 _BYTES_LEAST = {

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-import networkx as nx
-
 from everup.model.kinds import DependencyKind
+from everup.model.rings import rings
 from everup.model.stack import Dependency, Stack
 
 CLOSURES_KEPT = 1000
@@ -69,19 +68,16 @@ def build_graph(stack: Stack) -> Graph:
         name: tuple(d for d in spec.depends_on if d.target in names and d.target != name)
         for name, spec in names.items()
     }
-    digraph: nx.DiGraph[str] = nx.DiGraph()
-    digraph.add_nodes_from(names)
-    digraph.add_edges_from((name, d.target) for name, found in edges.items() for d in found)
-    rings = list(nx.strongly_connected_components(digraph))  # dependencies come first
-    ring = {name: number for number, members in enumerate(rings) for name in members}
+    groups = list(rings({name: [d.target for d in found] for name, found in edges.items()}))
+    ring = {name: number for number, members in enumerate(groups) for name in members}
     hard = {
         name: tuple(d.target for d in found if d.kind is DependencyKind.HARD)
         for name, found in edges.items()
     }
     return Graph(
         edges=edges,
-        order=tuple(name for members in rings for name in sorted(members)),
+        order=tuple(name for members in groups for name in sorted(members)),
         ring=ring,
         hard=hard,
-        cycles=tuple(tuple(sorted(members)) for members in rings if len(members) > 1),
+        cycles=tuple(tuple(sorted(members)) for members in groups if len(members) > 1),
     )

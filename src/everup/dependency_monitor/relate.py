@@ -25,6 +25,7 @@ from everup.dependency_monitor.suspects import suspects
 from everup.model.assessment import Finding, OwnHealth, Predictions, Relations
 from everup.model.kinds import (
     FORETOLD,
+    ONLY_TOLD,
     Cause,
     Condition,
     DependencyKind,
@@ -186,7 +187,8 @@ def _explain(
         return ()
     name = found.service
     if found.cause is Cause.SLOW:  # whoever waits for a strained one is slow with it
-        unwell = unwell | {t for t, other in findings.items() if other.cause in FORETOLD}
+        strains = FORETOLD - ONLY_TOLD
+        unwell = unwell | {t for t, other in findings.items() if other.cause in strains}
     mine = _strength(found, name)
     return tuple(
         target

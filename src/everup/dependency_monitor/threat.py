@@ -20,7 +20,7 @@ from everup.dependency_monitor.graph import Graph
 from everup.dependency_monitor.learned import Tallies
 from everup.dependency_monitor.worlds import FULL, Wiring, Worlds, spread, wire, worlds_of
 from everup.model.assessment import OwnHealth, Predictions, Relations
-from everup.model.kinds import Cause, is_known
+from everup.model.kinds import ONLY_TOLD, Cause, is_known
 from everup.model.propagation import FaultModel, Link
 from everup.model.settings import Settings
 
@@ -111,10 +111,13 @@ def sources_of(
         if (finding := relations.findings[name]).is_confirmed
         and not finding.is_presumed_meant
         and finding.cause is not Cause.STOPPED_ON_PURPOSE
+        and finding.cause not in ONLY_TOLD
     }
     meant = {n for n, f in relations.findings.items() if f.cause is Cause.STOPPED_ON_PURPOSE}
     victims = set(relations.victims)
     for prediction in predictions.items:
+        if prediction.cause is Cause.ABOUT_TO_FAIL:
+            continue  # of what, nobody knows: it is told, and nothing is done about it
         if prediction.probability >= settings.prediction_acts_above:
             if prediction.service not in meant | victims:
                 found.add(prediction.service)

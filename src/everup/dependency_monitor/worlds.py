@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
 from everup.model.propagation import FaultModel
+from everup.model.rings import rings
 from everup.model.signals import Floats
 
 Words = NDArray[np.uint64]
@@ -76,16 +76,14 @@ def _ones(bits: Words) -> NDArray[np.uint8]:
 def wire(model: FaultModel) -> Wiring:
     """The model by number; links from or to services that it does not have are passed over."""
     number = {name: index for index, name in enumerate(model.services)}
-    graph: nx.DiGraph[int] = nx.DiGraph()
-    graph.add_nodes_from(range(len(number)))
     needs: list[list[tuple[int, int]]] = [[] for _ in number]
     for index, link in enumerate(model.links):
         dependent, target = number.get(link.dependent), number.get(link.target)
         if dependent is None or target is None or dependent == target or link.probability <= 0.0:
             continue
         needs[dependent].append((index, target))
-        graph.add_edge(dependent, target)
-    order = tuple(tuple(sorted(ring)) for ring in nx.strongly_connected_components(graph))
+    edges = {place: [target for _, target in found] for place, found in enumerate(needs)}
+    order = tuple(tuple(sorted(ring)) for ring in rings(edges))
     return Wiring(tuple(model.services), number, order, tuple(tuple(n) for n in needs))
 
 

@@ -9,5 +9,6 @@ what was seen, and losing some of it harms nobody. Implements `loop.ports.Histor
 
 from everup.history.disk import DiskHistory
 from everup.history.memory import MemoryHistory
+from everup.history.scan import Scan, scan
 
-__all__ = ["DiskHistory", "MemoryHistory"]
+__all__ = ["DiskHistory", "MemoryHistory", "Scan", "scan"]

@@ -55,14 +55,7 @@ class Segments:
 
     def list(self) -> Sequence[Segment]:
         """All segments, oldest first; other files are not ours."""
-        found: list[Segment] = []
-        if not self._folder.is_dir():
-            return found
-        for path in self._folder.iterdir():
-            match = _NAME.fullmatch(path.name)
-            if match is not None:
-                found.append(Segment(path, int(match[1]) / 1000, path.stat().st_size))
-        return sorted(found, key=lambda segment: segment.start_s)
+        return segments_of(self._folder)
 
     def write(self, at_s: float, block: bytes) -> None:
         """Append a block whose first sample is of this time; whole or not at all.
@@ -139,3 +132,15 @@ class Segments:
         if end < len(data):
             os.truncate(segment.path, end)
         return Segment(segment.path, segment.start_s, end)
+
+
+def segments_of(folder: Path) -> Sequence[Segment]:
+    """All segments of a folder, oldest first; other files are not ours."""
+    found: list[Segment] = []
+    if not folder.is_dir():
+        return found
+    for path in folder.iterdir():
+        match = _NAME.fullmatch(path.name)
+        if match is not None:
+            found.append(Segment(path, int(match[1]) / 1000, path.stat().st_size))
+    return sorted(found, key=lambda segment: segment.start_s)

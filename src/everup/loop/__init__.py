@@ -8,7 +8,7 @@ What the stages lean on, by the question that each answers:
 
     what is seen         desk sampling readings answers busy busy_signs sighting history_ring sample
     what is remembered   remember fold threads clock_set_back
-    what goes wrong      incidents episodes foresight foretold
+    what goes wrong      incidents episodes foresight foretold anomalies
     who asks for what    wishes desk_of_wishes owed_starts possible approvals
     what is done         perform last_words settle
     what is written      book waiting

@@ -10,12 +10,20 @@ go back. Pure.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
+from everup.model.accuracy import Failure
+from everup.model.anomaly import Anomaly
 from everup.model.approval import Approval
 from everup.model.incident import Incident
+from everup.model.learned import NotTrained
+from everup.model.prediction import MadePrediction
 from everup.model.probation import Probation
 from everup.model.restore import Restore
 from everup.model.state import Freeze, InFlight, PastAction, ServiceState, StackState
+from everup.model.tuning import Tuned
+
+A = TypeVar("A", Anomaly, Failure, NotTrained)
 
 CLOCK_OFF_MOST_S = 60.0
 
@@ -46,6 +54,16 @@ def not_after(state: StackState, now_s: float) -> StackState:
         started_at_s=then.past(state.started_at_s),
         services_stopped_at_s=then.past(state.services_stopped_at_s),
         monitor_fault_since_s=then.past(state.monitor_fault_since_s),
+        predictions={name: then.prediction(p) for name, p in state.predictions.items()},
+        past_predictions=tuple(then.prediction(p) for p in state.past_predictions),
+        accounts=replace(state.accounts, latest=tuple(map(then.of, state.accounts.latest))),
+        models={
+            craft: tuple(replace(m, trained_at_s=then.past(m.trained_at_s)) for m in cards)
+            for craft, cards in state.models.items()
+        },
+        not_trained={craft: then.of(tried) for craft, tried in state.not_trained.items()},
+        anomalies=tuple(map(then.of, state.anomalies)),
+        tuned=then.tuned(state.tuned),
     )
 
 
@@ -55,6 +73,28 @@ class _NotAfter:
 
     def past(self, at_s: float) -> float:
         return min(at_s, self.now_s)
+
+    def of(self, known: A) -> A:
+        return replace(known, at_s=self.past(known.at_s))
+
+    def prediction(self, known: MadePrediction) -> MadePrediction:
+        earlier_s = known.made_at_s - self.past(known.made_at_s)
+        return replace(
+            known,
+            made_at_s=known.made_at_s - earlier_s,
+            earliest_s=known.earliest_s - earlier_s,
+            likely_s=known.likely_s - earlier_s,
+            latest_s=known.latest_s - earlier_s,
+            settled_at_s=self.past(known.settled_at_s),
+        )
+
+    def tuned(self, known: Tuned) -> Tuned:
+        held = {
+            name: until_s - max(0.0, known.at_s.get(name, self.now_s) - self.now_s)
+            for name, until_s in known.held_until_s.items()
+        }
+        at_s = {name: self.past(at_s) for name, at_s in known.at_s.items()}
+        return replace(known, at_s=at_s, held_until_s=held)
 
     def service(self, known: ServiceState) -> ServiceState:
         return replace(

@@ -14,6 +14,7 @@ from functools import partial
 
 from everup.dependency_monitor import Closures, build_graph
 from everup.loop import approvals, comparing, why_not, wishes
+from everup.loop.accounting import Accounting
 from everup.loop.aside import KeepAside
 from everup.loop.book import Book
 from everup.loop.breakers import Breakers
@@ -32,6 +33,7 @@ from everup.loop.gather import OwnFiles
 from everup.loop.look import Decision, Look
 from everup.loop.mishaps import LOOK, Mishaps
 from everup.loop.mitigations import Containment
+from everup.loop.models import Models, serving
 from everup.loop.no_shelf import NoShelf
 from everup.loop.owed_starts import OwedStarts
 from everup.loop.ports import (
@@ -57,6 +59,7 @@ from everup.loop.snapshots import Snapshots
 from everup.loop.standing_in import as_it_leads, standing_in
 from everup.loop.still import held_back
 from everup.loop.traffic import Traffic
+from everup.loop.tuning import Tuning
 from everup.loop.under_way import UnderWay
 from everup.loop.upkeep import Upkeep
 from everup.model.breaker import BreakerAnswer, CallOutcome, EdgeName
@@ -72,7 +75,7 @@ from everup.model.entries import (
     Verified,
 )
 from everup.model.explanation import KindAnswer
-from everup.model.kinds import UNKNOWN, ActionKind, Cause, Purpose, is_known
+from everup.model.kinds import ONLY_TOLD, UNKNOWN, ActionKind, Cause, Purpose, is_known
 from everup.model.request import Answer, AnswerState, Request, Verb
 from everup.model.restore import NothingToDo, RestorePlan, RestoreRefusal, RestoreTarget
 from everup.model.safe_point import of_number_alone
@@ -86,6 +89,7 @@ SHORTEST_WAIT_S = 0.01
 ON_RUNNING = frozenset(Cause) - {
     *(Cause.CRASH, Cause.CRASH_LOOP, Cause.STOPPED_ON_PURPOSE, Cause.RECOVERING, Cause.REQUESTED),
     Cause.DISK_FULL,  # nothing is ended for it
+    *ONLY_TOLD,
 }
 
 
@@ -130,9 +134,12 @@ class Control(ControlViews):
         self._book = Book(journal, settings, ids)
         self.wall_ahead_s = wall_ahead_s
         self.beside = Beside(rooms or Rooms(), stack, settings, clock)
-        self._upkeep = Upkeep()
-        self.foresight, self.counts_seen, self.edges = Foresight(), Counts(), Edges(runtime)
+        self._upkeep, self._last_look_s = Upkeep(), UNKNOWN
+        self.foresight, self.accounting = Foresight(), Accounting(stack, settings)
+        self.tuning = Tuning(self, settings)
+        self.counts_seen, self.edges = Counts(), Edges(runtime)
         self.probations, self.shown = Probations(), ShownToPeople()
+        self.models = Models(self, serving(self))
         shelf = shelf or NoShelf()
         self.snapshots = Snapshots(self, shelf, own_files)
         self.safe_points = SafePoints(shelf, self.snapshots.captured)
@@ -143,19 +150,12 @@ class Control(ControlViews):
         self._holder, self._version, self._boot_id = holder, version, boot_id
         self._wake_up = asyncio.Event()
         self._under_way = UnderWay(KeepAside(runtime.manifest))
-        self._last_look_s = float("nan")
         self._close: frozenset[str] = frozenset()
         self._close_in = self._book.state
         self.mishaps = Mishaps(settings.tick_s)
         self._debts = Debts()
         self.samplers = Samplers(
-            stack,
-            settings,
-            runtime,
-            prober,
-            host,
-            clock,
-            self.desk,
+            *(stack, settings, runtime, prober, host, clock, self.desk),
             self.wake,
             self.is_close,
             self.is_settled,
@@ -209,6 +209,7 @@ class Control(ControlViews):
             await self.snapshots.close()
             await self.shown.close()
             await self.edges.close()
+            await self.models.close()
             await self.traffic.stop()
             await asyncio.gather(sampling, *self._under_way.cancel(), return_exceptions=True)
 
@@ -228,6 +229,7 @@ class Control(ControlViews):
             self.snapshots.after_look()
             self.traffic.after_look(self)
             self.edges.after_look(self)
+            self.models.after_look()
         except Exception as error:  # noqa: BLE001 - a flaw of ours must not end the healer
             now_s = self.clock.now()
             mishap = self.mishaps.happened(LOOK, error, now_s, stops_acting=True)
@@ -302,7 +304,7 @@ class Control(ControlViews):
     def is_settled(self, service: str) -> bool:
         """Is its trouble with a person, somebody's wish, or so old that nothing will come of it?"""
         remembered = self.state.service(service)
-        if remembered.with_a_person is not None or remembered.purpose is Purpose.STOPPED:
+        if remembered.waits_for_a_person or remembered.purpose is Purpose.STOPPED:
             return True
         if self.stack.services[service].is_one_shot:
             return True

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
+from everup.loop.anomalies import Anomalies
 from everup.loop.book import Book
 from everup.loop.clock_set_back import clock_note
 from everup.loop.desk import Desk
@@ -70,6 +71,11 @@ class ControlViews:
     def ring(self) -> HistoryRing:
         """The recent past of every service; `assess` reads trends from it."""
         return self.beside.ring
+
+    @property
+    def anomalies(self) -> Anomalies:
+        """How unusual each service is."""
+        return self.beside.anomalies
 
     @property
     def counts(self) -> RoomCounts:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from everup.automated_recovery import propose
 from everup.loop import episodes, incidents, owed_ends, scaling, wishes
 from everup.loop.context import gate_context
-from everup.loop.foretold import follow_predictions
 from everup.loop.look import Decision, Look
 from everup.loop.meant import believed_at_s
 from everup.model.decision import (
@@ -65,7 +64,7 @@ async def decide(control: Control, look: Look) -> Look:
             control.memory,
             control.settings,
         )
-        entries = [*_foretold(control, look), *entries]
+        entries = [*control.accounting.follow(control, look, entries), *entries]
         if entries:
             await control.write(entries)
     led = await control.restores.decide(control, look, asked)
@@ -89,12 +88,6 @@ async def decide(control: Control, look: Look) -> Look:
     others_s = (control.foresight.again_s, believed_s, control.mitigations.again_s)
     again_s = _again(decided, *others_s)
     return replace(look, decisions=tuple(decided), again_at_s=again_s)
-
-
-def _foretold(control: Control, look: Look) -> list[Entry]:
-    return follow_predictions(
-        look.assessment, look.observation, control.state, control.settings, control.ids
-    )
 
 
 def _judged(

@@ -333,4 +333,7 @@ class Desk:
             kept.usage.starved_at_s,
             kept.usage.stuck_since_s,
             kept.usage.full_since_s,
+            received_per_s=kept.usage.received_per_s,
+            sent_per_s=kept.usage.sent_per_s,
+            throttled_ratio=kept.usage.throttled_ratio,
         )

@@ -12,16 +12,21 @@ from dataclasses import replace
 from typing import Any
 
 from everup.loop import (
+    fold_accuracy,
     fold_actions,
+    fold_anomalies,
     fold_approvals,
+    fold_baselines,
     fold_breakers,
     fold_edges,
     fold_incidents,
     fold_mitigations,
+    fold_models,
     fold_probation,
     fold_restores,
     fold_scaling,
     fold_snapshots,
+    fold_tuning,
     fold_versions,
 )
 from everup.loop.changes import with_service, without
@@ -117,7 +122,7 @@ def _came_up(state: StackState, entry: e.CameUp) -> StackState:
     known = state.service(entry.service)
     took_s = (entry.took_s,) if is_known(entry.took_s) else ()
     lives = {**without(known.lives, entry.instance), entry.instance: entry.identity}
-    for name in list(lives)[: len(lives) - LIVES_MOST]:
+    for name in list(lives)[: max(0, len(lives) - LIVES_MOST)]:
         del lives[name]
     startups_s = (*known.startups_s, *took_s)[-STARTUPS_MOST:]
     return with_service(state, entry.service, startups_s=startups_s, lives=lives)
@@ -156,6 +161,8 @@ _FOLDS: dict[type, Callable[[StackState, Any], StackState]] = {
     e.SafePointForgotten: fold_versions.forgotten,
     e.EdgesSeen: fold_edges.seen,
     e.EdgesLearned: fold_edges.learned,
+    e.BaselineLearned: fold_baselines.learned,
+    e.AnomalyNoticed: fold_anomalies.noticed,
     e.GivenBack: fold_scaling.given_back,
     e.JournalPruned: _pruned,
     e.ProbationBegan: fold_probation.began,
@@ -168,6 +175,13 @@ _FOLDS: dict[type, Callable[[StackState, Any], StackState]] = {
     e.SnapshotForgotten: fold_snapshots.forgotten,
     e.SnapshotVerified: fold_snapshots.verified,
     e.BreakerTurned: fold_breakers.turned,
+    e.ModelTrained: fold_models.trained,
+    e.ModelNotTrained: fold_models.not_trained,
+    e.ModelReturned: fold_models.returned,
+    e.FailureMet: fold_accuracy.failed,
+    e.ForecastsSettled: fold_accuracy.forecasts,
+    e.Recalibrated: fold_tuning.recalibrated,
+    e.ThresholdTuned: fold_tuning.threshold,
 }
 
 assert set(_FOLDS) == set(e.ENTRY_TYPES.values()), "every entry has its fold"

@@ -28,6 +28,6 @@ def turned(state: StackState, entry: e.BreakerTurned) -> StackState:
         entry.by,
     )
     breakers = {**without(state.breakers, key), key: turn}
-    for name in list(breakers)[: len(breakers) - BREAKERS_MOST]:
+    for name in list(breakers)[: max(0, len(breakers) - BREAKERS_MOST)]:
         del breakers[name]
     return replace(state, breakers=breakers)

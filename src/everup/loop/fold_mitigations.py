@@ -59,7 +59,7 @@ def _done(state: StackState, flight: InFlight, at_s: float) -> StackState:
         flight.action_id, step.kind, step.target, because, step, at_s, flight.incident_id
     )
     found = {**state.mitigated, flight.action_id: known}
-    for name in list(found)[: len(found) - MITIGATED_MOST]:
+    for name in list(found)[: max(0, len(found) - MITIGATED_MOST)]:
         del found[name]
     return replace(state, mitigated=found)
 

@@ -17,6 +17,7 @@ from everup.model.evidence import Sighting
 from everup.model.history import Columns, FloatArray, HistoryCounts, Signal
 from everup.model.incident import Incident
 from everup.model.kinds import BusyState
+from everup.model.learned import Trained, TrainingOrder
 from everup.model.notice import Message, Occasion
 from everup.model.observation import HostObservation, Instance, ProbeResult
 from everup.model.routing import Held, RoutedServer, RouterListing, RouterManifest, ServerName
@@ -417,6 +418,36 @@ class Log(Protocol):
 
     def close(self) -> None:
         """Write what waits, bounded in time."""
+
+
+class ModelShelf(Protocol):
+    """Keeps the bytes of models by their SHA-256. Raises `TryAgain` when it cannot be reached, and
+    `Damaged` for what is missing or not as it was put there."""
+
+    async def write(self, content: bytes) -> str:
+        """Keep it, before this returns, also through a loss of power; its address."""
+
+    async def read(self, address: str) -> bytes:
+        """What was written there."""
+
+    async def sweep(self, wanted: Collection[str]) -> int:
+        """Take away all others; how many went."""
+
+
+class Trainer(Protocol):
+    """Makes models beside the loop, at the lowest priority, within the bounds of the order."""
+
+    def why_not(self) -> str:
+        """Why it cannot; "" when it can. Asked often, and cheap."""
+
+    async def train(self, order: TrainingOrder, columns: AsyncIterator[Columns]) -> Trained:
+        """A challenger, with its exam and the champion's on time that neither was trained on.
+        `columns`: the past of each service, asked for one by one. Cancelled, nothing of it stays.
+
+        Raises:
+            GiveUp: from this past nothing can be learned; says what lacks.
+            TryAgain: it took too long, or was ended from outside.
+        """
 
 
 class History(Protocol):

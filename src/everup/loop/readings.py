@@ -52,6 +52,11 @@ def fold_probe(known: ProbeReading | None, result: ProbeResult) -> ProbeReading:
         recovering_since_s=coming_s,
         is_doubted=is_doubted,
         told_since_s=told_s,
+        certificate_ends_s=(
+            result.certificate_ends_s
+            if is_known(result.certificate_ends_s)
+            else known.certificate_ends_s
+        ),
     )
 
 
@@ -83,6 +88,9 @@ class Usage:
     starved_at_s: float = UNKNOWN
     stuck_since_s: float = UNKNOWN
     full_since_s: float = UNKNOWN
+    received_per_s: float = UNKNOWN
+    sent_per_s: float = UNKNOWN
+    throttled_ratio: float = UNKNOWN
 
 
 def first_usage(now: Instance, at_s: float) -> Usage:
@@ -144,10 +152,21 @@ def fold_usage(
     works = uses_cpu or io_bytes > 0 or is_starved
     queue_s = _queue_since_s(known, before, before_at_s, now, at_s)
     stuck_s = _stuck_since_s(known.stuck_since_s, now, at_s)
-    if now.state is not InstanceState.RUNNING or not is_known(cpu) or works:
-        return Usage(cpu, memory, UNKNOWN, queue_s, starved_s, stuck_s, full_s)
-    since_s = known.idle_since_s if is_known(known.idle_since_s) else before_at_s
-    return Usage(cpu, memory, since_s, queue_s, starved_s, stuck_s, full_s)
+    idle_s = UNKNOWN
+    if now.state is InstanceState.RUNNING and is_known(cpu) and not works:
+        idle_s = known.idle_since_s if is_known(known.idle_since_s) else before_at_s
+    had, has = before.resources, now.resources
+    return Usage(
+        *(cpu, memory, idle_s, queue_s, starved_s, stuck_s, full_s),
+        _per_s(had.received_bytes, has.received_bytes, span_s),
+        _per_s(had.sent_bytes, has.sent_bytes, span_s),
+        _per_s(had.throttled_s, has.throttled_s, span_s),
+    )
+
+
+def _per_s(before: float, now: float, span_s: float) -> float:
+    """A total that went back was counted anew: nothing is known of this stretch."""
+    return (now - before) / span_s if now >= before else UNKNOWN
 
 
 def _queue_since_s(

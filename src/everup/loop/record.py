@@ -33,6 +33,8 @@ async def record(control: Control, look: Look) -> Look:
         entries += _waiting(control, look, decision, incident)
     entries += await control.probations.follow(control, look)
     entries += control.edges.follow(control, look)
+    entries += control.beside.habits.due(look.at_s, control.state)
+    entries += control.anomalies.due()
     context = gate_context(control, look)
     shown = control.shown.of(control)
     entries += follow_approvals(look.decisions, context, control.ids, shown)

@@ -11,10 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from everup.loop.anomalies import Anomalies
+from everup.loop.habits import Habits
 from everup.loop.herald import Herald
 from everup.loop.history_ring import HistoryRing
-from everup.loop.ports import Clock, Heartbeat, History, Log, Notifier
-from everup.loop.sample import sample
+from everup.loop.ports import Clock, Heartbeat, History, Log, ModelShelf, Notifier, Trainer
+from everup.loop.sample import believable, needs_of, sample
 from everup.model.assessment import OwnHealth
 from everup.model.entries import Entry
 from everup.model.history import HistoryCounts
@@ -51,6 +53,8 @@ class Rooms:
     heartbeat: Heartbeat | None = None
     log: Log = field(default_factory=NoLog)
     history: History | None = None
+    models: ModelShelf | None = None
+    trainer: Trainer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +92,19 @@ class Beside:
             interval_s=settings.sample_interval_s,
             gap_s=settings.gap_ticks * settings.tick_s,
         )
+        self._needs, self.habits = needs_of(stack), Habits(stack, settings)
+        self.anomalies = Anomalies(stack, settings)
         self._said: dict[str, str] = {}
 
     def take_sample(self, at_s: float, observation: Observation, own: OwnHealth) -> None:
         """Keep what a look saw, at most once per sample interval."""
         if not self.ring.is_due(at_s):
             return
-        seen = sample(self.ring.services, observation, own)
+        seen = sample(self.ring.services, observation, own, self._needs)
+        self.anomalies.take(at_s, seen)  # it counts what cannot be
+        seen = believable(seen)
         self.ring.append(at_s, seen)
+        self.habits.learn(at_s, observation, seen, self.ring)
         if self.rooms.history is not None:
             self.rooms.history.append(at_s, seen)
 
@@ -104,6 +113,7 @@ class Beside:
         cannot_act = control.cannot_act()
         if self.rooms.heartbeat is not None and not cannot_act:
             self.rooms.heartbeat.beat()
+        self.anomalies.after_look(self.rooms.history, control.clock.now())
         history = self.rooms.history.counts() if self.rooms.history is not None else None
         self._warn("cannot_act", cannot_act)
         self._warn("entries_shed", str(control.entries_shed or ""))
@@ -129,6 +139,7 @@ class Beside:
 
     async def close(self) -> None:
         """Close every room."""
+        await self.anomalies.close()
         await self.herald.close()
         if self.rooms.heartbeat is not None:
             await self.rooms.heartbeat.close()

@@ -232,7 +232,7 @@ def _not_well(flight: InFlight, observation: Observation, assessment: Assessment
             return f"{expected.probes} good answers in a row of {instance.instance.name}"
         if observation.at_s - max(probe.since_s, flight.done_at_s) < expected.window_s:
             return f"good answers of {instance.instance.name} for {expected.window_s:g} s"
-    if too_full := _too_full(watched, expected):
+    if too_full := _too_full(watched, expected) or _too_full_a_disk(watched, flight):
         return too_full
     score = assessment.own.score(expected.service)
     if target is None and not score >= expected.score_least:
@@ -297,6 +297,22 @@ def _too_full(watched: list[InstanceObservation], expected: Expectation) -> str:
     return ""
 
 
+def _too_full_a_disk(watched: list[InstanceObservation], flight: InFlight) -> str:
+    """Is there more room than before, by a sight that was made since?"""
+    most = flight.expectation.disk_most
+    for one in watched if is_known(most) else ():
+        has = one.instance
+        seen = [d for d in (has.disk, has.resources.layer) if d and d.at_s > flight.done_at_s]
+        disk = fullest(seen)
+        if disk is None:
+            return f"a sight of the disk of {has.name}"
+        if not 1.0 - disk.free_ratio <= most:
+            return (
+                f"the disk of {has.name} at most {most:.0%} full, it is {1.0 - disk.free_ratio:.0%}"
+            )
+    return ""
+
+
 def _without_room(watched: list[InstanceObservation]) -> str:
     """Whose disk is full still? One that was never seen again is not proven to have room."""
     for one in watched:
@@ -310,7 +326,9 @@ def _without_room(watched: list[InstanceObservation]) -> str:
 
 def _room(flight: InFlight, observation: Observation) -> str:
     seen = observation.services[flight.expectation.service].instances
-    disk = fullest([i.instance.disk for i in seen if i.instance.disk is not None])
+    disks = [d for i in seen for d in (i.instance.disk, i.instance.resources.layer)]
+    has_layer = is_known(flight.expectation.disk_most)
+    disk = fullest([d for d in (disks if has_layer else disks[::2]) if d is not None])
     return disk.text if disk is not None else ""
 
 
@@ -347,7 +365,7 @@ def _proof(flight: InFlight, observation: Observation, assessment: Assessment) -
         parts.append(f"score {score:.2f}")
     if is_known(expected.memory_most):
         parts.insert(0, f"memory down to {_fullest(flight, observation):.0%} of its limit")
-    if expected.has_room:
+    if expected.has_room or is_known(expected.disk_most):
         parts.insert(0, _room(flight, observation))
     if expected.instances:
         parts.insert(0, f"{expected.instances} instances")

@@ -139,7 +139,7 @@ def cannot(
 ) -> tuple[Said, tuple[Remedy, ...]] | None:
     """What is lacking for it to be done at all; None when nothing is."""
     if kind is ActionKind.CACHE_CLEAR and (hook := hook_of(spec, found)) not in spec.hooks:
-        is_full = found is not None and found.cause is Cause.DISK_FULL
+        is_full = found is not None and found.cause in (Cause.DISK_FULL, Cause.DISK_FILLING)
         hook = FREE_SPACE_HOOK if is_full else hook
         text = f"{spec.name} declares no {hook} hook, and only its owner knows how"
         ways = (Remedy(Way.DECLARE_HOOK, spec.name, hook=hook),)

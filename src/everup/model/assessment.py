@@ -6,7 +6,7 @@ puts them together. Nothing here decides anything.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from everup.model.kinds import UNKNOWN, Cause, Condition
@@ -143,7 +143,8 @@ class Prediction:
     """Probability that a service fails within the horizon, with cause and evidence.
 
     `earliest_s`, `likely_s` and `latest_s` are moments; `latest_s` NaN: perhaps never. `level` is
-    where the signal stands now, as a share of its limit.
+    where the signal stands now, as a share of its limit. `raw`: the probability without a
+    calibration; NaN: the same.
     """
 
     service: str
@@ -158,6 +159,7 @@ class Prediction:
     horizon_s: float = UNKNOWN
     level: float = UNKNOWN
     instance: str = ""
+    raw: float = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,15 +180,38 @@ class Strain:
 
 
 @dataclass(frozen=True, slots=True)
+class Trend:
+    """A line towards a limit, however far away: `level` of it is used, `per_s` more each second,
+    seen since `since_s` in so many `points`. Moments as in `Prediction`: infinite is never."""
+
+    service: str
+    cause: Cause
+    level: float
+    per_s: float
+    since_s: float
+    points: int
+    earliest_s: float
+    likely_s: float
+    latest_s: float
+    instance: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Predictions:
-    """At most one prediction and one strain per service and cause."""
+    """At most one prediction, one strain and one trend per service and cause. `threatened`: who
+    would fail with what it needs, as far as that is foretold. It is told alone: what is acted upon,
+    written down and judged is in `items`."""
 
     items: tuple[Prediction, ...] = ()
     strains: tuple[Strain, ...] = ()
+    trends: tuple[Trend, ...] = ()
+    threatened: tuple[Prediction, ...] = ()
 
-    def of(self, service: str) -> Prediction | None:
-        """The likeliest prediction for this service."""
-        mine = [p for p in self.items if p.service == service]
+    def of(self, service: str, causes: Collection[Cause] | None = None) -> Prediction | None:
+        """The likeliest prediction for this service; of these causes alone, if any are named."""
+        mine = [
+            p for p in self.items if p.service == service and (causes is None or p.cause in causes)
+        ]
         return max(mine, key=lambda p: p.probability, default=None)
 
 

@@ -62,6 +62,7 @@ class Expectation:
     runs_once: bool = False  # it is to end with 0
     is_as_before: bool = False  # `version` is to be there again, as well or unwell as it was
     no_worse: bool = False  # nobody may be worse for it: nothing else is asked
+    disk_most: float = UNKNOWN  # used share of the fullest disk that must not be exceeded; NaN: any
 
 
 @dataclass(frozen=True, slots=True)

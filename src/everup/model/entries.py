@@ -11,12 +11,21 @@ from dataclasses import dataclass, field
 
 from everup.model.approval import ApprovalState
 from everup.model.assessment import Candidate
+from everup.model.baseline import BaselineKept
 from everup.model.decision import Expectation, Step
 from everup.model.edges import Edge, EdgeTally
+from everup.model.entries_accuracy import FailureMet as FailureMet
+from everup.model.entries_accuracy import ForecastsSettled as ForecastsSettled
+from everup.model.entries_anomaly import AnomalyNoticed as AnomalyNoticed
 from everup.model.entries_breaker import BreakerTurned as BreakerTurned
+from everup.model.entries_models import ModelNotTrained as ModelNotTrained
+from everup.model.entries_models import ModelReturned as ModelReturned
+from everup.model.entries_models import ModelTrained as ModelTrained
 from everup.model.entries_restore import RestoreBegan as RestoreBegan
 from everup.model.entries_restore import RestoreEnded as RestoreEnded
 from everup.model.entries_restore import RestoreTurned as RestoreTurned
+from everup.model.entries_tuning import Recalibrated as Recalibrated
+from everup.model.entries_tuning import ThresholdTuned as ThresholdTuned
 from everup.model.entries_versions import ProbationBegan as ProbationBegan
 from everup.model.entries_versions import ProbationEnded as ProbationEnded
 from everup.model.entries_versions import RegressionSeen as RegressionSeen
@@ -396,6 +405,15 @@ class EdgesLearned:
 
 
 @dataclass(frozen=True, slots=True)
+class BaselineLearned:
+    """What is usual of a service at each hour, as far as was learned by now."""
+
+    at_s: float
+    service: str
+    kept: tuple[BaselineKept, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class GivenBack:
     """What was held for this scope ("" = the stack) was given back, or stays for a reason."""
 
@@ -449,6 +467,7 @@ Entry = (
     | SafePointForgotten
     | EdgesSeen
     | EdgesLearned
+    | BaselineLearned
     | GivenBack
     | JournalPruned
     | ProbationBegan
@@ -461,6 +480,14 @@ Entry = (
     | SnapshotForgotten
     | SnapshotVerified
     | BreakerTurned
+    | ModelTrained
+    | ModelNotTrained
+    | ModelReturned
+    | AnomalyNoticed
+    | FailureMet
+    | ForecastsSettled
+    | Recalibrated
+    | ThresholdTuned
 )
 
 ENTRY_TYPES: Mapping[str, type[Entry]] = {cls.__name__: cls for cls in Entry.__args__}

@@ -31,6 +31,21 @@ class Signal(StrEnum):
     ERROR_RATIO = "error_ratio"  # of the latest probes, the worst one
     PROBE_OK = "probe_ok"  # share of the probed ones that pass
     INSTANCES_UP = "instances_up"  # how many run
+    RECEIVED_PER_S = "received_per_s"  # bytes, sum of those that can be seen
+    SENT_PER_S = "sent_per_s"
+    QUEUE = "queue"  # connections that wait to be accepted, the longest
+    QUEUE_RATIO = "queue_ratio"  # of how many may wait, the fullest
+    DESCRIPTORS_RATIO = "descriptors_ratio"  # open files of their limit, the fullest process
+    CONNECTIONS = "connections"  # established to it, the most of one instance
+    CONNECTIONS_RATIO = "connections_ratio"  # of the declared limit, the fullest
+    DISK_RATIO = "disk_ratio"  # used, of the fullest disk that it writes to
+    DISK_FREE_BYTES = "disk_free_bytes"  # on that disk
+    DEPENDENCY_HEALTH = "dependency_health"  # 0-1, the worst of what it depends on, by weight
+    THROTTLED_RATIO = "throttled_ratio"  # of the time, held back by its processor limit, the worst
+    GPU_RATIO = "gpu_ratio"  # busy, of the device that it uses most of
+    GPU_MEMORY_RATIO = "gpu_memory_ratio"  # of that device
+    CERTIFICATE_LEFT_S = "certificate_left_s"  # until the certificate that it shows ends, the first
+    AGE_S = "age_s"  # since the latest start of one that runs
 
 
 SIGNALS: tuple[Signal, ...] = tuple(Signal)

@@ -85,13 +85,40 @@ class Cause(StrEnum):
     SLOW = "slow"
     RECOVERING = "recovering"  # it says that it is coming, and has for longer than its bound
     REQUESTED = "requested"  # a person asked; nothing needs to be wrong
+    DISK_FILLING = "disk_filling"  # foretold: no room within the horizon
+    DESCRIPTOR_LEAK = "descriptor_leak"  # foretold: no more files or sockets can be opened
+    CONNECTIONS_FULL = "connections_full"  # foretold: nobody else can connect
+    QUEUE_FULL = "queue_full"  # foretold: clients are turned away before they are let in
+    CERTIFICATE_EXPIRES = "certificate_expires"  # the certificate that it shows ends soon
+    ABOUT_TO_FAIL = "about_to_fail"  # foretold by what came before other failures: no limit is near
     HOST_PRESSURE = "host_pressure"  # never a finding, only a candidate: the machine is too busy
     UNKNOWN = "unknown"  # never a finding: the share of doubt that no candidate takes away
 
 
-FORETOLD = frozenset({Cause.LEAK, Cause.MEMORY_PRESSURE, Cause.SLOW})
+FORETOLD = frozenset(
+    {
+        Cause.LEAK,
+        Cause.MEMORY_PRESSURE,
+        Cause.SLOW,
+        Cause.DISK_FILLING,
+        Cause.DESCRIPTOR_LEAK,
+        Cause.CONNECTIONS_FULL,
+        Cause.QUEUE_FULL,
+        Cause.CERTIFICATE_EXPIRES,
+        Cause.ABOUT_TO_FAIL,
+    }
+)
 """Causes of a service that still passes its check. They may bring help, never harm: no restart but
 what a prediction permits, and none of them keeps Everup from healing what fails."""
+
+
+LEAKS = frozenset({Cause.LEAK, Cause.DESCRIPTOR_LEAK})
+"""Foretold causes that end with the process: the only ones for which a prediction may restart."""
+
+
+ONLY_TOLD = frozenset({Cause.CERTIFICATE_EXPIRES})
+"""Dates, known days before, that say nothing of how well a service works until then. A person is
+told; nothing else waits for it."""
 
 
 class Origin(StrEnum):

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from everup.model.disk import Disk
 from everup.model.kinds import UNKNOWN, BusyState, InstanceState, ProbeVerdict
+from everup.model.resources import NOT_MEASURED, Resources
 from everup.model.restraint import Restraint
 
 
@@ -73,6 +74,7 @@ class Instance:
     own_cpu_seconds: float = UNKNOWN  # without what is run into it from outside, as a check is
     ending: str = ""  # it lives, and somebody else asked it to end: how
     files_changed_at_s: float = UNKNOWN  # when its configuration files became what they are
+    resources: Resources = NOT_MEASURED
 
 
 class Heard(StrEnum):
@@ -92,7 +94,8 @@ SAYS_NO = frozenset({Heard.ANSWER, Heard.CHECK})
 class ProbeResult:
     """One answer. `in_a_row`: how many of its kind whoever asked has counted; 0: nobody counts.
     `since_s`: when the first of those in a row came, where whoever asked knows. `took_s`: how long
-    its owner's check ran, which is more than an answer's latency."""
+    its owner's check ran, which is more than an answer's latency. `certificate_ends_s`: when the
+    certificate that it showed with this answer is no longer valid."""
 
     verdict: ProbeVerdict
     at_s: float
@@ -102,6 +105,7 @@ class ProbeResult:
     in_a_row: int = 0
     since_s: float = UNKNOWN
     took_s: float = UNKNOWN
+    certificate_ends_s: float = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +125,7 @@ class ProbeReading:
     recovering_since_s: float = UNKNOWN  # it says that it is coming since then, and never passed
     is_doubted: bool = False  # failures from before our senses came back are no part of this run
     told_since_s: float = UNKNOWN  # in each answer since then it, or its owner's check, says no
+    certificate_ends_s: float = UNKNOWN  # of the latest certificate that it showed
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +143,9 @@ class InstanceObservation:
     stuck_since_s: float = UNKNOWN  # stopped or a zombie in each sight since then
     full_since_s: float = UNKNOWN  # its disk was full in each sight since then
     goes_unasked: bool = False  # it is not certain that we ask it rightly, and it never passed
+    received_per_s: float = UNKNOWN  # bytes, between the latest two listings, as the next one
+    sent_per_s: float = UNKNOWN
+    throttled_ratio: float = UNKNOWN  # seconds held back by its processor limit, in each second
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,14 @@ from everup.model.kinds import UNKNOWN, Cause
 
 
 class PredictionEnding(StrEnum):
-    """`hit`: it came true. `averted`: something was done in time. `false_alarm`: neither."""
+    """`hit`: it came true. `averted`: something was done in time. `false_alarm`: neither. `void`:
+    nobody can say, as it is not there any more, or failed by somebody's hand."""
 
     OPEN = "open"
     HIT = "hit"
     AVERTED = "averted"
     FALSE_ALARM = "false_alarm"
+    VOID = "void"
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,8 +43,20 @@ class Settings:
     memory_pressure_lasts_s: float = 30.0
     slow_lasts_s: float = 60.0
     strain_escalates_s: float = 300.0
+    certificate_told_s: float = 259_200.0
+    tuning_enabled: bool = True
+    tuning_interval_s: float = 86_400.0
+    miss_costs: int = 1
     recovery_most_s: float = 1800.0
     recovery_silent_most_s: float = 600.0
+    # train
+    anomaly_row_s: float = 300.0
+    training_enabled: bool = True
+    training_interval_s: float = 604_800.0
+    training_first_s: float = 172_800.0
+    training_days: int = 14
+    training_rows_most: int = 500_000
+    training_most_s: float = 1800.0
     # ladders
     graceful_restart_below: float = 0.4
     container_restart_below: float = 0.3
@@ -158,6 +170,7 @@ class Settings:
         if time_scale < 1:
             for name in ("probe_timeout_s", "evidence_deadline_s"):
                 changes[name] = max(changes[name], min(getattr(self, name), 1.0))
+            changes["training_most_s"] = self.training_most_s  # nor does a processor compute faster
         return replace(self, **changes)  # type: ignore[arg-type]
 
     def is_break(self, gap_s: float) -> bool:

@@ -111,6 +111,7 @@ class Limits:
 
     memory_bytes: float = UNKNOWN
     cpus: float = UNKNOWN
+    connections: float = UNKNOWN  # that it takes at a time, as its owner says
 
 
 @dataclass(frozen=True, slots=True)

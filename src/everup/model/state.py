@@ -10,14 +10,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from everup.model.accuracy import Accounts
+from everup.model.anomaly import Anomaly
 from everup.model.approval import Approval
+from everup.model.baseline import BaselineKept
 from everup.model.breaker import Turn
 from everup.model.decision import Expectation, Step
 from everup.model.edges import KnownEdge
 from everup.model.episode import WouldDo
 from everup.model.evidence import Sighting
 from everup.model.incident import Incident
-from everup.model.kinds import FORETOLD, UNKNOWN, ActionKind, Cause, Origin, Purpose, is_known
+from everup.model.kinds import (
+    FORETOLD,
+    ONLY_TOLD,
+    UNKNOWN,
+    ActionKind,
+    Cause,
+    Origin,
+    Purpose,
+    is_known,
+)
+from everup.model.learned import Craft, ModelCard, NotTrained, Standing
 from everup.model.mitigation import Mitigated
 from everup.model.notice import Thread
 from everup.model.observation import Exit, ServiceObservation
@@ -27,6 +40,7 @@ from everup.model.restore import Restore
 from everup.model.safe_point import SafePoint, as_many
 from everup.model.snapshot import KeptVerified, SnapshotMark
 from everup.model.stack import ServiceSpec
+from everup.model.tuning import Tuned
 from everup.model.version import is_comparable
 
 ONE_SHOT_MOST_S = 60.0
@@ -214,7 +228,14 @@ class ServiceState:
         """Has a person got this trouble? Whoever was told of a leak wants a crash healed still."""
         if self.with_a_person is None:
             return False
+        if self.escalated_cause in ONLY_TOLD:
+            return cause is self.escalated_cause
         return self.escalated_cause not in FORETOLD or cause in FORETOLD
+
+    @property
+    def waits_for_a_person(self) -> bool:
+        """Has a person got more of it than a date to keep?"""
+        return self.with_a_person is not None and self.escalated_cause not in ONLY_TOLD
 
     @property
     def is_cut_off(self) -> bool:
@@ -230,6 +251,14 @@ class ServiceState:
     def is_wanted(self) -> bool:
         """Should it run, as far as is remembered, and may it be started without asking anybody?"""
         return self.purpose is Purpose.RUN and not self.is_with_a_person_for(Cause.CRASH)
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineOf:
+    """What was usual of a service when it was last kept."""
+
+    at_s: float
+    kept: tuple[BaselineKept, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +280,7 @@ class StackState:
     threads: Mapping[str, Thread] = field(default_factory=dict)  # what people are told of, bounded
     predictions: Mapping[str, MadePrediction] = field(default_factory=dict)  # open, by service
     past_predictions: tuple[MadePrediction, ...] = ()  # settled, oldest first, bounded
+    accounts: Accounts = field(default_factory=Accounts)  # how predictions did, bounded
     restores: Mapping[str, Restore] = field(default_factory=dict)  # by id, oldest first, bounded
     snapshots: tuple[SnapshotMark, ...] = ()  # that are kept, oldest first, bounded
     kept_verified: KeptVerified | None = None  # when all that is kept was last read, if ever
@@ -259,6 +289,15 @@ class StackState:
     """Service → target → what was seen and learned of that edge, bounded."""
     mitigated: Mapping[str, Mitigated] = field(default_factory=dict)
     """Action id → a mitigation that is in force, oldest first, bounded."""
+    models: Mapping[str, tuple[ModelCard, ...]] = field(default_factory=dict)
+    """By craft, oldest first, bounded."""
+    not_trained: Mapping[str, NotTrained] = field(default_factory=dict)
+    """By craft: the latest attempt, while none has succeeded since."""
+    baselines: Mapping[str, BaselineOf] = field(default_factory=dict)
+    """Service → what is usual of it, as it was last kept; bounded."""
+    anomalies: tuple[Anomaly, ...] = ()
+    """The latest, oldest first, bounded."""
+    tuned: Tuned = field(default_factory=Tuned)  # from how predictions ended
 
     def service(self, name: str) -> ServiceState:
         """An empty memory for a service never heard of."""
@@ -279,6 +318,11 @@ class StackState:
     def open_restore(self) -> Restore | None:
         """The one that is under way; there is one at a time."""
         return next((r for r in self.restores.values() if r.is_open), None)
+
+    def champion(self, craft: Craft) -> ModelCard | None:
+        """The model that serves, if one does."""
+        cards = reversed(self.models.get(craft, ()))
+        return next((one for one in cards if one.standing is Standing.CHAMPION), None)
 
     def incident_on(self, service: str) -> Incident | None:
         """The open incident whose root is this service. To ask for many: `by_root`."""

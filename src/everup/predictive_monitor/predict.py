@@ -1,74 +1,63 @@
 """What will fail soon, and what is strained: `predict(...) -> Predictions`. Pure.
 
 Flows in: the stack, the observation, the ring of the recent past, what is remembered. Flows out: at
-most one prediction per service (memory that climbs to its limit), and strains: memory that stays
-near its limit, latency far beyond the service's own usual. Called by `loop.foresight` after each
-new sample; most services are ruled out at a glance over all of them at once.
+most one prediction, and one trend, per service and cause (`limits`: memory, disk, open files,
+connections, accept queue; `creep`: answers that take longer; `certificates`), and strains: memory
+that stays near its limit, latency far beyond the service's own usual. Called by `loop.foresight`
+after each new sample; most services are ruled out at a glance over all of them at once.
 
-The probability is a prior, and its model says so (`trend-prior-1`): no outcomes were learned from.
-It is 0.95 at most, times five doubts, each 0-1: how much of the interval lies within the horizon;
-how far the line was seen to climb, against how far it is drawn on from there; how high the level
-is, since what grows at a low level often levels off or is collected; how steady the line is;
-whether it levels off already. A level under 0.43 of the limit cannot reach the 0.7 from which a
-prediction is acted upon, one above 0.65 is not doubted for its level.
+A disk that several services write to is foretold once, of the one that can free space, else of the
+first by name. The probability is a prior: see `prior`.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from everup.model.assessment import Prediction, Predictions, Strain
-from everup.model.history import FloatArray, Signal, TimeArray
+from everup.model.assessment import Prediction, Predictions, Strain, Trend
+from everup.model.disk import fullest
+from everup.model.history import Signal
 from everup.model.kinds import UNKNOWN, Cause, InstanceState, is_known
+from everup.model.levels import amounts, level
 from everup.model.observation import InstanceObservation, Observation
 from everup.model.settings import Settings
-from everup.model.stack import ServiceSpec, Stack
+from everup.model.stack import FREE_SPACE_HOOK, ServiceSpec, Stack
 from everup.model.state import StackState
+from everup.predictive_monitor.certificates import certificates
+from everup.predictive_monitor.creep import creeping
+from everup.predictive_monitor.limits import LIMITS, Limit
+from everup.predictive_monitor.lines import WORTH_SAYING, line_begins_s
+from everup.predictive_monitor.past import Past
+from everup.predictive_monitor.prior import MODEL_VERSION, PRIOR_MOST, prior
 from everup.predictive_monitor.strains import SLOW_SHARE, lasting_since, usual_of
 from everup.predictive_monitor.trend import Climb, climb
 
-MODEL_VERSION = "trend-prior-1"
-PRIOR_MOST = 0.95
-WORTH_SAYING = 0.05
-SEEN_OF_AHEAD = 0.5  # a line is drawn on for twice as far as it was seen, without a doubt
-LEVEL_LOW, LEVEL_HIGH = 0.25, 0.65  # of the limit: half a doubt there, none here
-GLANCE_LEVEL, GLANCE_RISE = 0.25, 0.03
-"""Only memory above this share of its limit, which rose by this much, is looked at."""
+__all__ = ["MODEL_VERSION", "PRIOR_MOST", "moving", "predict", "prior"]
+
+GLANCE_RISE = 0.03
+"""Only what rose by this much of its limit is looked at; near its end, half of what is left."""
+SAME_LIMIT = 0.01
 LOOKED_AT_MOST = 100
-"""Services whose series are taken apart in one look, the fullest and slowest first."""
-
-
-class Past(Protocol):
-    """The ring of the recent past, as far as it is read here."""
-
-    @property
-    def services(self) -> tuple[str, ...]:
-        """In the order of the matrix."""
-        ...
-
-    def matrix(self, signal: Signal) -> tuple[TimeArray, FloatArray]:
-        """Times, and values as `[time, service]`."""
-        ...
-
-    def series(
-        self, service: str, signal: Signal, *, since_s: float = ...
-    ) -> tuple[TimeArray, FloatArray]:
-        """Times and values of one service."""
-        ...
+"""Series that are taken apart in one look, the fullest first."""
 
 
 def predict(
     stack: Stack, observation: Observation, past: Past, state: StackState, settings: Settings
 ) -> Predictions:
-    """Predictions and strains of all services."""
-    items: list[Prediction] = []
-    strains: list[Strain] = []
-    for name in rising(past):
-        found = _leak(stack.services[name], observation, past, state, settings)
+    """Predictions, strains and trends of all services."""
+    items, strains, trends = certificates(observation, settings)
+    for limit, name in moving(past):
+        found = _trend(limit, stack.services[name], observation, past, state, settings)
         if found is not None:
-            items.append(found)
+            trend, foretold = found
+            trends.append(trend)
+            items += [foretold] if foretold is not None else []
+    for trend, slow in creeping(stack, observation, past, state, settings):
+        trends.append(trend)
+        items += [slow] if slow is not None else []
     for name in _above(past, Signal.MEMORY_RATIO, settings.cache_clear_memory_above):
         strain = _pressure(stack.services[name], observation, past, settings)
         if strain is not None:
@@ -77,93 +66,89 @@ def predict(
         strain = _slow(stack.services[name], observation, past, settings)
         if strain is not None:
             strains.append(strain)
-    return Predictions(tuple(items), tuple(strains))
+    return Predictions(
+        tuple(_once_per_disk(items, stack, observation)), tuple(strains), tuple(trends)
+    )
 
 
-def rising(past: Past) -> list[str]:
-    """Services whose memory deserves a closer look: not low, and risen. The fullest first."""
-    _, values = past.matrix(Signal.MEMORY_RATIO)
-    if len(values) < 2:
-        return []
-    latest = values[-1]
-    risen = latest - np.fmin.reduce(values, axis=0)
-    found = np.flatnonzero((latest >= GLANCE_LEVEL) & (risen >= GLANCE_RISE))
-    return _fullest(past, latest, found)
+def moving(past: Past) -> list[tuple[Limit, str]]:
+    """What deserves a closer look: not low, and risen. The fullest first."""
+    found: list[tuple[float, int, str]] = []
+    for place, limit in enumerate(LIMITS):
+        _, values = past.matrix(limit.signal)
+        if len(values) < 2:
+            return []
+        latest = values[-1]
+        if not np.any(latest >= limit.glance_level):
+            continue
+        risen = latest - np.fmin.reduce(values, axis=0)
+        least = np.minimum(GLANCE_RISE, (1.0 - latest) / 2.0) if place else GLANCE_RISE
+        is_up = (latest >= limit.glance_level) & (risen >= least) & (risen > 0.0)
+        found += [(-float(latest[i]), place, past.services[i]) for i in np.flatnonzero(is_up)]
+    return [(LIMITS[place], name) for _, place, name in sorted(found)[:LOOKED_AT_MOST]]
 
 
 def _above(past: Past, signal: Signal, least: float) -> list[str]:
     _, values = past.matrix(signal)
     if not len(values):
         return []
-    return _fullest(past, values[-1], np.flatnonzero(values[-1] > least))
-
-
-def _fullest(
-    past: Past, latest: FloatArray, found: np.ndarray[tuple[int], np.dtype[np.intp]]
-) -> list[str]:
+    latest = values[-1]
+    found = np.flatnonzero(latest > least)
     order = found[np.argsort(-latest[found], kind="stable")][:LOOKED_AT_MOST]
     return [past.services[index] for index in order]
 
 
-def _leak(
-    spec: ServiceSpec, observation: Observation, past: Past, state: StackState, settings: Settings
-) -> Prediction | None:
-    fullest = _fullest_instance(observation, spec.name)
-    if fullest is None:
+def _trend(
+    limit: Limit,
+    spec: ServiceSpec,
+    observation: Observation,
+    past: Past,
+    state: StackState,
+    settings: Settings,
+) -> tuple[Trend, Prediction | None] | None:
+    """The line of one signal of one service, and what it foretells within the horizon."""
+    worst = _nearest(observation, spec.name, limit.cause)
+    if worst is None:
         return None
-    since_s = line_begins_s(observation, spec.name, state)
-    times, values = past.series(spec.name, Signal.MEMORY_RATIO, since_s=since_s)
-    line = climb(times, values.astype(np.float64), span_least_s=settings.trend_least_s)
+    begins_s = line_begins_s(observation, spec.name, state, is_its_own=limit.is_its_own)
+    if limit.cause is Cause.LEAK:
+        begins_s = max(begins_s, _limit_changed_s(past, spec.name))
+    times, raw = past.series(spec.name, limit.signal, since_s=begins_s)
+    values = raw.astype(np.float64)
+    line = climb(times, values, span_least_s=settings.trend_least_s)
     if line is None or not is_known(float(values[-1])):
         return None
-    now_s = observation.at_s
-    level = float(values[-1])
-    earliest, likely, latest = line.seconds_to(1.0)
-    probability = prior(line, level, settings.prediction_horizon_s)
+    now_s, now = observation.at_s, float(values[-1])
+    earliest, likely, latest = (now_s + each for each in line.seconds_to(1.0))
+    trend = Trend(
+        spec.name, limit.cause, now, line.per_s, now_s - line.span_s, line.points,
+        earliest, likely, latest, worst.instance.name,
+    )  # fmt: skip
+    probability = prior(line, now, settings.prediction_horizon_s, limit.most)
     if probability < WORTH_SAYING:
-        return None
-    return Prediction(
+        return trend, None
+    return trend, Prediction(
         service=spec.name,
-        cause=Cause.LEAK,
+        cause=limit.cause,
         probability=probability,
-        earliest_s=now_s + earliest,
-        likely_s=now_s + likely,
-        evidence=_evidence(line, level, settings.time_scale),
+        earliest_s=earliest,
+        likely_s=likely,
+        evidence=_evidence(limit, line, now, worst),
         model_version=MODEL_VERSION,
         made_at_s=now_s,
-        latest_s=now_s + latest if np.isfinite(latest) else UNKNOWN,
+        latest_s=latest if np.isfinite(latest) else UNKNOWN,
         horizon_s=settings.prediction_horizon_s,
-        level=level,
-        instance=fullest.instance.name,
+        level=now,
+        instance=worst.instance.name,
     )
 
 
-def prior(line: Climb, level: float, horizon_s: float) -> float:
-    """The probability that the limit is met within the horizon; see the top of this file."""
-    earliest, likely, latest = line.seconds_to(1.0)
-    if earliest >= horizon_s:
-        return 0.0
-    # The likely time halves the interval: half of the chance lies before it, half after.
-    if horizon_s <= likely:
-        within = 0.5 * (horizon_s - earliest) / max(1e-9, likely - earliest)
-    elif np.isinf(latest) or latest <= likely:
-        within = 1.0
-    else:
-        within = 0.5 + 0.5 * min(1.0, (horizon_s - likely) / (latest - likely))
-    high = min(1.0, max(0.0, (level - LEVEL_LOW) / (LEVEL_HIGH - LEVEL_LOW)))
-    levels_off = min(1.0, max(0.0, line.late_ratio / 0.6))
-    seen, ahead = line.per_s * line.span_s, max(0.0, 1.0 - line.headway - line.level)
-    drawn_on = min(1.0, seen / max(1e-9, SEEN_OF_AHEAD * ahead))
-    doubts = within * drawn_on * (0.5 + 0.5 * high) * (0.5 + 0.5 * line.steadiness) * levels_off
-    return float(PRIOR_MOST * doubts)
-
-
-def _evidence(line: Climb, level: float, time_scale: float) -> tuple[str, ...]:
+def _evidence(limit: Limit, line: Climb, now: float, worst: InstanceObservation) -> tuple[str, ...]:
     a_minute = 60.0 * line.per_s
     low, high = 60.0 * line.per_s_least, 60.0 * line.per_s_most
     said = [
-        f"memory at {level:.0%} of its limit, {a_minute:.1%} more a minute "
-        f"({low:.1%} to {high:.1%}), over {line.span_s:.0f} s and {line.points} samples",
+        f"{limit.noun} at {now:.0%} of its limit{amounts(limit.cause, worst)}, {a_minute:.1%} more "
+        f"a minute ({low:.1%} to {high:.1%}), over {line.span_s:.0f} s and {line.points} samples",
         "it climbed in every quarter of that time",
     ]
     if line.headway > 0.0:
@@ -173,30 +158,69 @@ def _evidence(line: Climb, level: float, time_scale: float) -> tuple[str, ...]:
     return tuple(said)
 
 
-def line_begins_s(observation: Observation, service: str, state: StackState) -> float:
-    """A new life, and each action of ours that helped, begins a new line."""
-    seen = observation.services.get(service)
-    starts = [i.instance.started_at_s for i in (seen.instances if seen is not None else ())]
-    starts += [p.ended_at_s for p in state.service(service).past if p.has_passed]
-    return max((s for s in starts if is_known(s)), default=float("-inf"))
+def _limit_changed_s(past: Past, service: str) -> float:
+    """Since when its memory limit is what it is now: a share of another one is no part of the line.
+    What is used, by how full that is, tells the limit."""
+    times, ratios = past.series(service, Signal.MEMORY_RATIO)
+    _, used = past.series(service, Signal.MEMORY_BYTES)
+    known = np.flatnonzero((ratios > 0.0) & (used > 0.0))
+    if len(known) < 2:
+        return float("-inf")
+    limits = used[known].astype(np.float64) / ratios[known]
+    others = np.flatnonzero(np.abs(limits / limits[-1] - 1.0) > SAME_LIMIT)
+    return float(times[known[others[-1] + 1]]) if len(others) else float("-inf")
 
 
-def _fullest_instance(observation: Observation, service: str) -> InstanceObservation | None:
+def _nearest(observation: Observation, service: str, cause: Cause) -> InstanceObservation | None:
+    """The running instance that is nearest to its limit."""
     seen = observation.services.get(service)
     known = [
-        i
+        (level(cause, i), i)
         for i in (seen.instances if seen is not None and seen.is_known else ())
-        if i.instance.state is InstanceState.RUNNING and is_known(i.memory_ratio)
+        if i.instance.state is InstanceState.RUNNING and is_known(level(cause, i))
     ]
-    return max(known, key=lambda i: i.memory_ratio, default=None)
+    return max(known, key=lambda pair: pair[0])[1] if known else None
+
+
+def _once_per_disk(
+    items: Sequence[Prediction], stack: Stack, observation: Observation
+) -> list[Prediction]:
+    """Of a disk that several write to, one stands for all, and says who the others are."""
+    by_device: dict[str, list[Prediction]] = {}
+    for item in items:
+        if item.cause is Cause.DISK_FILLING and (device := _device(observation, item)):
+            by_device.setdefault(device, []).append(item)
+    instead: Mapping[int, Prediction | None] = {}
+    for shared in by_device.values():
+        first = min(
+            shared,
+            key=lambda p: (FREE_SPACE_HOOK not in stack.services[p.service].hooks, p.service),
+        )
+        others = sorted({p.service for p in shared} - {first.service})
+        said = f"the same disk is used by {', '.join(others)}"
+        instead = {**instead, **{id(p): None for p in shared}}
+        evidence = (*first.evidence, said) if others else first.evidence
+        instead = {**instead, id(first): replace(first, evidence=evidence)}
+    kept = (instead.get(id(item), item) for item in items)
+    return [item for item in kept if item is not None]
+
+
+def _device(observation: Observation, item: Prediction) -> str:
+    seen = observation.services.get(item.service)
+    for one in seen.instances if seen is not None else ():
+        if one.instance.name == item.instance:
+            layer = one.instance.resources.layer
+            disk = fullest([d for d in (one.instance.disk, layer) if d is not None])
+            return "" if disk is None else disk.device
+    return ""
 
 
 def _pressure(
     spec: ServiceSpec, observation: Observation, past: Past, settings: Settings
 ) -> Strain | None:
-    fullest = _fullest_instance(observation, spec.name)
+    worst = _nearest(observation, spec.name, Cause.MEMORY_PRESSURE)
     least = settings.cache_clear_memory_above
-    if fullest is None or not fullest.memory_ratio > least:
+    if worst is None or not worst.memory_ratio > least:
         return None
     times, values = past.series(spec.name, Signal.MEMORY_RATIO)
     since_s = lasting_since(times, values.astype(np.float64), least)
@@ -208,9 +232,9 @@ def _pressure(
         Cause.MEMORY_PRESSURE,
         text,
         since_s,
-        fullest.memory_ratio,
-        fullest.instance.name,
-        min(1.0, fullest.memory_ratio),
+        worst.memory_ratio,
+        worst.instance.name,
+        min(1.0, worst.memory_ratio),
     )
 
 

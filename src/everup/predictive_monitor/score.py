@@ -1,14 +1,22 @@
 """Health score 0–1 of every service, with the named contributions that make it up.
 
-Flows in: the observation, the stack as declared, who is stopped on purpose. Flows out: OwnHealth.
-An instance scores the product of (1 − weight × badness) over its known signals, so each signal's
-influence is bounded by its weight and the score is smooth in its inputs. A dead instance is 0, an
-instance nobody could look at is unknown. A service scores the mean of those that are wanted.
+Flows in: the observation, the stack as declared, who is stopped on purpose, what is usual at this
+hour. Flows out: OwnHealth. An instance scores the product of (1 − weight × badness) over its known
+signals, so each signal's influence is bounded by its weight and the score is smooth in its inputs.
+A dead instance is 0, an instance nobody could look at is unknown. A service scores the mean of
+those that are wanted.
+
+What is learned, or nearly used up (`wear`), has small weights: together with everything else that
+can be said of an instance whose probe passes, the product stays above 0.4, the score from which
+something is done about it. Slow beyond the declared and slow beyond the usual are one story: only
+the worse of the two counts.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from everup.model.assessment import Contribution, OwnHealth, ServiceHealth
 from everup.model.kinds import (
@@ -24,25 +32,58 @@ from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec, Stack
 from everup.model.state import StackState, as_remembered
 from everup.predictive_monitor.startup import settling
+from everup.predictive_monitor.wear import Habit, pressed_share, unusual, used_up
 
 PROBE_WEIGHT = 0.85
 LATENCY_WEIGHT = 0.25
 MEMORY_WEIGHT = 0.25
 EXITS_WEIGHT = 0.15
+UNUSUAL_WEIGHT = 0.08
+USED_UP_WEIGHT = 0.08
 MEMORY_COMFORT = 0.85
 CANNOT_PROGRESS = frozenset("TtZ")
 """Stopped or a zombie: where nobody can ask, the kernel's word stands in for a probe."""
 HARMLESS_LATENCY = 0.5  # share of the probe's time-out that counts as quick enough
 
 
+class Factor(NamedTuple):
+    """What one signal leaves of the score, 0–1."""
+
+    signal: str
+    value: float
+    factor: float
+    text: str = ""
+
+
+class Usually(NamedTuple):
+    """How long its answers usually take, and how much of a slowness the machine explains, 0–1."""
+
+    habit: Habit | None = None
+    pressed: float = 0.0
+
+
+NOTHING_USUAL = Usually()
+
+
+NO_HABITS: Mapping[str, Habit] = {}
+
+
 def score(
-    stack: Stack, observation: Observation, state: StackState, settings: Settings
+    stack: Stack,
+    observation: Observation,
+    state: StackState,
+    settings: Settings,
+    habits: Mapping[str, Habit] = NO_HABITS,
 ) -> OwnHealth:
-    """Score every declared service."""
+    """Score every declared service. `habits`: how long its answers usually take at this hour."""
     return OwnHealth(
         {
             name: _score_service(
-                as_remembered(spec, state.service(name)), observation, state, settings
+                as_remembered(spec, state.service(name)),
+                observation,
+                state,
+                settings,
+                habits.get(name),
             )
             for name, spec in stack.services.items()
         }
@@ -50,7 +91,11 @@ def score(
 
 
 def _score_service(
-    spec: ServiceSpec, observation: Observation, state: StackState, settings: Settings
+    spec: ServiceSpec,
+    observation: Observation,
+    state: StackState,
+    settings: Settings,
+    habit: Habit | None,
 ) -> ServiceHealth:
     seen = observation.services.get(spec.name)
     if seen is None or not seen.is_known:
@@ -58,18 +103,20 @@ def _score_service(
     if not any(_is_up(i) for i in seen.instances):
         return _not_running(spec, seen, state)
     settled = _settling(spec, seen, observation, state, settings)
-    factors: dict[str, tuple[float, float]] = {}
+    pressed = pressed_share(observation.host.pressure_ratio, settings.host_pressure_ratio)
+    usual = Usually(habit, pressed)
+    factors: dict[str, Factor] = {}
     total, is_whole, unread = 0.0, True, 0
     for instance in seen.instances:
         if _is_unread(instance, spec):
             unread += 1
             continue
         own = 1.0
-        for signal, value, factor in _factors(instance, spec, seen, settings):
-            own *= factor
-            worst = factors.get(signal)
-            if worst is None or factor < worst[1]:
-                factors[signal] = (value, factor)
+        for found in _factors(instance, spec, seen, settings, usual):
+            own *= found.factor
+            worst = factors.get(found.signal)
+            if worst is None or found.factor < worst.factor:
+                factors[found.signal] = found
         total += own
         is_whole = is_whole and own == 1.0
     wanted = state.service(spec.name).count_of(spec.instances)
@@ -128,14 +175,18 @@ def _condition(
 
 
 def instance_score(
-    observed: InstanceObservation, spec: ServiceSpec, seen: ServiceObservation, settings: Settings
+    observed: InstanceObservation,
+    spec: ServiceSpec,
+    seen: ServiceObservation,
+    settings: Settings,
+    usual: Usually = NOTHING_USUAL,
 ) -> float:
     """0–1 for one instance; a dead one is 0, one that could not be asked is unknown."""
     if not _is_up(observed):
         return 0.0
     if _is_unread(observed, spec):
         return UNKNOWN
-    return math.prod(f for _, _, f in _factors(observed, spec, seen, settings))
+    return math.prod(f.factor for f in _factors(observed, spec, seen, settings, usual))
 
 
 def _is_unread(observed: InstanceObservation, spec: ServiceSpec) -> bool:
@@ -150,29 +201,46 @@ def _is_up(observed: InstanceObservation) -> bool:
 
 
 def _factors(
-    observed: InstanceObservation, spec: ServiceSpec, seen: ServiceObservation, settings: Settings
-) -> list[tuple[str, float, float]]:
+    observed: InstanceObservation,
+    spec: ServiceSpec,
+    seen: ServiceObservation,
+    settings: Settings,
+    usual: Usually,
+) -> list[Factor]:
     if not _is_up(observed):
-        return [("running", 0.0, 0.0)]
-    found: list[tuple[str, float, float]] = []
+        return [Factor("running", 0.0, 0.0)]
+    found: list[Factor] = []
     probe = observed.probe
     if probe is not None:
         badness = probe_badness(observed, settings)
         _add(found, "probe", float(probe.failures_in_a_row), badness, PROBE_WEIGHT)
         if spec.probe is not None and probe.verdict is ProbeVerdict.PASS:
-            quick_s = HARMLESS_LATENCY * spec.probe.timeout_s
-            late = (probe.latency_s - quick_s) / max(1e-9, spec.probe.timeout_s - quick_s)
-            _add(found, "response_time", probe.latency_s, late, LATENCY_WEIGHT)
+            _add_latency(found, probe.latency_s, spec.probe.timeout_s, usual)
         if probe.verdict is ProbeVerdict.FAIL and _cannot_progress(observed, settings):
             _add(found, "progress", 0.0, 1.0, PROBE_WEIGHT)  # a second proof beside the first
     elif (spec.probe is None or observed.goes_unasked) and _cannot_progress(observed, settings):
         _add(found, "progress", 0.0, 1.0, PROBE_WEIGHT)
     full = (observed.memory_ratio - MEMORY_COMFORT) / (1.0 - MEMORY_COMFORT)
     _add(found, "memory", observed.memory_ratio, full, MEMORY_WEIGHT)
+    worn = used_up(observed)
+    if worn is not None:
+        _add(found, worn.signal, worn.value, worn.badness, USED_UP_WEIGHT, worn.text)
     exits = len(seen.exits)
     if exits:
         _add(found, "exits", float(exits), exits / settings.crash_loop_exits, EXITS_WEIGHT)
     return found
+
+
+def _add_latency(found: list[Factor], latency_s: float, timeout_s: float, usual: Usually) -> None:
+    """Late by what was declared, or by what is usual: the worse of the two counts."""
+    quick_s = HARMLESS_LATENCY * timeout_s
+    late = (latency_s - quick_s) / max(1e-9, timeout_s - quick_s)
+    _add(found, "response_time", latency_s, late, LATENCY_WEIGHT)
+    worn = unusual(latency_s, usual.habit, timeout_s, usual.pressed)
+    if worn.badness > 0.0:
+        taken = LATENCY_WEIGHT * min(1.0, max(0.0, late))
+        rest = (1.0 - UNUSUAL_WEIGHT * worn.badness) / (1.0 - taken)
+        found.append(Factor(worn.signal, worn.value, min(1.0, rest), worn.text))
 
 
 def _cannot_progress(observed: InstanceObservation, settings: Settings) -> bool:
@@ -183,13 +251,18 @@ def _cannot_progress(observed: InstanceObservation, settings: Settings) -> bool:
 
 
 def _add(
-    found: list[tuple[str, float, float]], signal: str, value: float, badness: float, weight: float
+    found: list[Factor],
+    signal: str,
+    value: float,
+    badness: float,
+    weight: float,
+    text: str = "",
 ) -> None:
     """A signal's factor; what is unknown has none."""
     if badness <= 0.0:
-        found.append((signal, value, 1.0))
+        found.append(Factor(signal, value, 1.0))
     elif badness > 0.0:
-        found.append((signal, value, 1.0 - weight * min(1.0, badness)))
+        found.append(Factor(signal, value, 1.0 - weight * min(1.0, badness), text))
 
 
 def probe_badness(observed: InstanceObservation, settings: Settings) -> float:
@@ -206,17 +279,15 @@ def probe_badness(observed: InstanceObservation, settings: Settings) -> float:
     return 1.0 - probe.successes_in_a_row / settings.success_threshold
 
 
-def _contributions(
-    value: float, factors: dict[str, tuple[float, float]]
-) -> tuple[Contribution, ...]:
+def _contributions(value: float, factors: Mapping[str, Factor]) -> tuple[Contribution, ...]:
     """Split the lost health over the signals by their share of its logarithm."""
-    logs = {s: -math.log(max(f, 1e-6)) for s, (_, f) in factors.items()}
+    logs = {s: -math.log(max(f.factor, 1e-6)) for s, f in factors.items()}
     total = sum(logs.values())
     lost = 1.0 - value
     if total <= 0:
         return ()
     return tuple(
-        Contribution(signal, factors[signal][0], lost * share / total)
+        Contribution(signal, factors[signal].value, lost * share / total, factors[signal].text)
         for signal, share in sorted(logs.items(), key=lambda item: -item[1])
         if share > 0
     )

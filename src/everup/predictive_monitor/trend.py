@@ -6,26 +6,32 @@ interval, and where the line stands now; None when nothing steadily climbs. Call
 Theil-Sen slope, with the interval that Sen derived from Kendall's variance. That interval takes
 samples as independent, which memory is not; so a line counts only when it also climbs in every
 quarter of its time, which chance walks seldom do. The longest stretch up to now that fits is taken:
-a leak that begins late is not watered down by the calm before it, and a step is no line at all. It
-must also stand clearly above all that came before: noise that wanders comes back, a leak does not.
+a leak that begins late is not watered down by the calm before it, and a step is no line at all:
+after one a new line begins (`steps`). It must also stand clearly above all that came before: noise
+that wanders comes back, a leak does not.
 
 A saw-tooth is no leak. What falls by itself is judged by its troughs: their floor must climb, and
-the limit is met by the peaks above it. Fails: a first long climb before the very first fall looks
-like a leak, because nobody has seen it fall yet; `predict` therefore doubts low levels.
+the limit is met by the peaks above it. Where it fell too seldom to tell, nothing is said. Fails: a
+first long climb before the very first fall looks like a leak, because nobody has seen it fall yet;
+`prior` therefore doubts low levels.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from everup.predictive_monitor.steps import line_start, noise_of
+
 Floats = NDArray[np.float64]
 
 POINTS_LEAST = 10
+TOGETHER = 5
+"""So many samples make a point where noise hides the line."""
 POINTS_MOST = 80
 """More are thinned: all pairs of them are looked at."""
 TROUGHS_LEAST = 4
@@ -44,7 +50,8 @@ BEYOND_SHARE = 0.5  # by this share of how far the highest stood above the middl
 class Climb:
     """The line at the latest sample, and how fast it climbs, with an interval. `headway` is how far
     the peaks stand above the line; `late_ratio` the slope of the latest half over the whole one:
-    under 1 it levels off. `steadiness` 0-1: how little noise there is about the line."""
+    under 1 it levels off. `steadiness` 0-1: how little noise there is about the line. `still`: how
+    much further it climbs if it goes on bending as it does now; infinite where it does not."""
 
     level: float
     per_s: float
@@ -55,6 +62,7 @@ class Climb:
     headway: float = 0.0
     late_ratio: float = 1.0
     steadiness: float = 1.0
+    still: float = float("inf")
 
     def seconds_to(self, limit: float) -> tuple[float, float, float]:
         """(earliest, likely, latest) until the peaks meet the limit; latest may be infinite."""
@@ -64,18 +72,40 @@ class Climb:
 
 
 def climb(times: Floats, values: Floats, *, span_least_s: float) -> Climb | None:
-    """The climb up to now, or None."""
+    """The climb up to now, or None. Where noise hides it, the medians of five samples are looked
+    at instead."""
     known = np.isfinite(values)
     times, values = times[known].astype(np.float64), values[known].astype(np.float64)
+    found = _climb(times, values, span_least_s)
+    return _climb(*medians(times, values), span_least_s) if found is None else found
+
+
+def medians(times: Floats, values: Floats) -> tuple[Floats, Floats]:
+    """Of five known samples each, the latest ones whole; what is left over at the start is not
+    used."""
+    known = np.isfinite(values)
+    times, values = times[known], values[known]
+    count = len(values) // TOGETHER
+    if not count:
+        return times[:0], values[:0]
+    kept = slice(len(values) - count * TOGETHER, None)
+    blocks = values[kept].reshape(count, TOGETHER)
+    return np.median(times[kept].reshape(count, TOGETHER), axis=1), np.median(blocks, axis=1)
+
+
+def _climb(times: Floats, values: Floats, span_least_s: float) -> Climb | None:
     if len(times) < POINTS_LEAST:
         return None
     falls = _falls(values)
     if len(falls):
         return _of_troughs(times, values, falls, span_least_s)
-    return _longest(times, values, span_least_s)
+    stepped = line_start(values)
+    return _longest(times[stepped:], values[stepped:], span_least_s)
 
 
 def _longest(times: Floats, values: Floats, span_least_s: float) -> Climb | None:
+    if len(times) < POINTS_LEAST:
+        return None
     for share in STRETCHES:
         since_s = times[-1] - share * (times[-1] - times[0])
         recent = times >= since_s
@@ -100,23 +130,20 @@ def _of_troughs(
 ) -> Climb | None:
     """The floor between the falls. Too few of them say nothing: what has fallen by itself may do so
     again."""
+    if len(falls) < TROUGHS_LEAST - 1:
+        return None
     edges = [0, *(int(f) + 1 for f in falls), len(values)]
     parts = [slice(a, b) for a, b in pairwise(edges) if b > a]
     lows = [p.start + int(np.argmin(values[p])) for p in parts]
     peaks = np.array([float(np.max(values[p])) for p in parts])
-    if len(parts) >= TROUGHS_LEAST:
-        # The first stretch began somewhere, and the latest has not fallen yet: no troughs of theirs
-        at = np.array(lows[1:])
-        found = _line(times[at], values[at], quarters=2)
-        if found is None or found.span_s < span_least_s:
-            return None
-        headway = float(np.median(peaks[1:] - values[at]))
-        level = found.level + found.per_s * float(times[-1] - times[at[-1]])
-        return Climb(
-            level, found.per_s, found.per_s_least, found.per_s_most, found.span_s, found.points,
-            headway, found.late_ratio, found.steadiness,
-        )  # fmt: skip
-    return None
+    # The first stretch began somewhere, and the latest has not fallen yet: no troughs of theirs
+    at = np.array(lows[1:])
+    found = _line(times[at], values[at], quarters=2)
+    if found is None or found.span_s < span_least_s:
+        return None
+    headway = float(np.median(peaks[1:] - values[at]))
+    level = found.level + found.per_s * float(times[-1] - times[at[-1]])
+    return replace(found, level=level, headway=headway)
 
 
 def _falls(values: Floats) -> NDArray[np.intp]:
@@ -125,7 +152,7 @@ def _falls(values: Floats) -> NDArray[np.intp]:
     Neighbours are one fall. One that takes back little of its climb is noise, and ends none.
     """
     spread = float(np.max(values) - np.min(values))
-    least = max(FALL_IN_NOISE * _noise(values), FALL_SHARE * spread)
+    least = max(FALL_IN_NOISE * noise_of(values), FALL_SHARE * spread)
     if spread <= 0.0 or least <= 0.0:
         return np.empty(0, dtype=np.intp)
     steps = np.flatnonzero(values[:-1] - values[1:] > least)
@@ -139,15 +166,6 @@ def _falls(values: Floats) -> NDArray[np.intp]:
             real.append(at)
             begin = at + 1
     return np.array(real, dtype=np.intp)
-
-
-def _noise(values: Floats) -> float:
-    """Of one sample, from how the steps between them differ: a slope does not count as noise."""
-    if len(values) < 4:
-        return 0.0
-    bends = values[2:] - 2.0 * values[1:-1] + values[:-2]
-    spread = float(np.median(np.abs(bends - np.median(bends))))
-    return 1.4826 * spread / math.sqrt(6.0)
 
 
 def _thinned(times: Floats, values: Floats) -> tuple[Floats, Floats]:
@@ -181,6 +199,8 @@ def _line(times: Floats, values: Floats, *, quarters: int = QUARTERS) -> Climb |
         return None
     late = times >= times[0] + span_s / 2
     late_slope = float(np.median(_slopes(times[late], values[late])))
+    late_ratio = late_slope / middle
+    still = min(_still_dying(growth, late_ratio), _still_braking(times, values))
     return Climb(
         level=start,
         per_s=middle,
@@ -188,9 +208,37 @@ def _line(times: Floats, values: Floats, *, quarters: int = QUARTERS) -> Climb |
         per_s_most=max(most, middle),
         span_s=span_s,
         points=many,
-        late_ratio=late_slope / middle,
+        late_ratio=late_ratio,
         steadiness=1.0 - min(1.0, 2.0 * noise / growth),
+        still=still,
     )
+
+
+def _still_dying(growth: float, late_ratio: float) -> float:
+    """Of a climb that dies away, as a cache that fills: each half of the time brings the same share
+    of the half before it, so that a geometric series is left."""
+    late = max(0.0, late_ratio)
+    if late >= 1.0:
+        return float("inf")
+    share = late / (2.0 - late)
+    return 0.5 * late * growth * share / (1.0 - share)
+
+
+def _still_braking(times: Floats, values: Floats) -> float:
+    """Of a climb that is braked evenly, as a peak of load near its top: v² / 2a, by the slopes of
+    the last two thirds."""
+    third = (times[-1] - times[0]) / 3.0
+    slopes = []
+    for back in (2.0, 1.0):
+        inside = (times >= times[-1] - back * third) & (times <= times[-1] - (back - 1.0) * third)
+        if np.count_nonzero(inside) < 3:
+            return float("inf")
+        slopes.append(float(np.median(_slopes(times[inside], values[inside]))))
+    before, lately = slopes
+    if lately >= before:
+        return float("inf")
+    now = max(0.0, lately - 0.5 * (before - lately))
+    return float(now * now * third / (2.0 * (before - lately)))
 
 
 def _climbs_throughout(times: Floats, values: Floats, slope: float, quarters: int) -> bool:
@@ -209,8 +257,16 @@ def _climbs_throughout(times: Floats, values: Floats, slope: float, quarters: in
     return True
 
 
+@lru_cache(maxsize=POINTS_MOST + 1)
+def _pairs(count: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Of so many points; the same few counts are asked for again and again."""
+    first, second = np.triu_indices(count, 1)
+    first.flags.writeable = second.flags.writeable = False
+    return first, second
+
+
 def _slopes(times: Floats, values: Floats) -> Floats:
     """Of all pairs, bounded by POINTS_MOST."""
-    first, second = np.triu_indices(len(times), 1)
+    first, second = _pairs(len(times))
     apart = times[second] - times[first]
     return np.asarray((values[second] - values[first])[apart > 0.0] / apart[apart > 0.0])

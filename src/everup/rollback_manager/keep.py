@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from everup.model.assessment import Assessment
-from everup.model.kinds import Condition, InstanceState, ProbeVerdict, is_known
+from everup.model.kinds import ONLY_TOLD, Condition, InstanceState, ProbeVerdict, is_known
 from everup.model.observation import InstanceObservation, Observation
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec, Stack
@@ -68,11 +68,12 @@ def _proven(
         return ""
     if remembered.safe_points and not all(_has_read_them(one) for one in seen.instances):
         return ""
-    if name in state.in_flight or remembered.with_a_person is not None:
+    if name in state.in_flight or remembered.waits_for_a_person:
         return ""
     if remembered.safe_points and not is_over_for(remembered, now_s, settings):
         return ""
-    if state.incident_on(name) is not None or name in assessment.relations.findings:
+    found = assessment.relations.findings.get(name)
+    if state.incident_on(name) is not None or (found is not None and found.cause not in ONLY_TOLD):
         return ""
     changed_s = observation.changes.get(name)
     if changed_s is not None and now_s - changed_s < settings.change_quiet_s:

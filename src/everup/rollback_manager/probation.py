@@ -90,7 +90,8 @@ def end_of(
         and remembered.version in {p.version for p in remembered.safe_points}
     ):
         return End(ProbationEnding.ROLLED_BACK, f"{GOES_BACK} {back[-1].action_id}, verified")
-    if remembered.with_a_person not in (None, probation.with_a_person):
+    is_waiting = remembered.waits_for_a_person
+    if is_waiting and remembered.with_a_person != probation.with_a_person:
         text = f"it is with a person: {remembered.with_a_person}"
         return End(ProbationEnding.ESCALATED, text)
     watched_s = now_s - since_s(probation, remembered)

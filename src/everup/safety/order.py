@@ -5,6 +5,7 @@ from __future__ import annotations
 from everup.model.decision import Check, Delayed, Proposal, Refused, Step, Verdict
 from everup.model.kinds import (
     FORETOLD,
+    LEAKS,
     UNKNOWN,
     ActionKind,
     Cause,
@@ -94,7 +95,8 @@ def _unfounded(proposal: Proposal, context: Context) -> str:
             return f"no prediction permits {step.kind}"
         if spec.is_stateful:
             return f"{spec.name} is stateful, and no prediction restarts it"
-        prediction = context.assessment.predictions.of(spec.name)
+        foretold = LEAKS & {proposal.cause}
+        prediction = context.assessment.predictions.of(spec.name, foretold)
         least = settings.prediction_acts_above - LETS_GO_BELOW
         if prediction is None or prediction.probability < least:
             return f"that {spec.name} will fail is not foretold with {least:g} or more"

@@ -49,6 +49,8 @@ def expected_of(proposal: Proposal) -> str:
     memory = ""
     if is_known(wanted.memory_most):
         memory = f", memory down to {wanted.memory_most:.0%} of its limit or less"
+    if is_known(wanted.disk_most):
+        memory += f", its disk {wanted.disk_most:.0%} full or less"
     return (
         f"{wanted.service} is well within {wanted.deadline_s:.0f} s: {wanted.probes} good answers "
         f"in a row over {wanted.window_s:g} s, score {wanted.score_least:g} or more, "

@@ -16,7 +16,10 @@ from typing import Any, Protocol
 
 from everup.loop.ports import Journal
 from everup.model import entries as e
+from everup.model.accuracy import Failure, ForecastTally, SignalBefore
+from everup.model.anomaly import Anomaly, AnomalyReason
 from everup.model.approval import ApprovalState
+from everup.model.baseline import BaselineKept
 from everup.model.breaker import BreakerState, TurnedBy
 from everup.model.decision import Expectation, Step
 from everup.model.edges import Edge, EdgeTally
@@ -24,12 +27,14 @@ from everup.model.episode import Ending
 from everup.model.errors import EverupError
 from everup.model.evidence import Evidence, OutcomeState, Sighting
 from everup.model.kinds import UNKNOWN, ActionKind, Cause, Origin, Purpose
+from everup.model.learned import Craft
 from everup.model.notice import Occasion
 from everup.model.observation import Exit
 from everup.model.prediction import PredictionEnding
 from everup.model.probation import ProbationEnding
 from everup.model.restore import RestoreEnding, RestoreStep
 from everup.model.snapshot import SnapshotReason
+from everup.model.tuning import Knob
 
 STACK = "lab"
 
@@ -149,7 +154,7 @@ def story() -> list[e.Entry]:
         e.ProbationEnded(16.6, "db", ProbationEnding.SAFE_POINT, "well", ("0.1 s",), 16.4),
         e.SafePointForgotten(16.7, "db", "sha256:a+1", "a newer one is there"),
         e.PredictionMade(
-            16.1, "pre-1", "db", Cause.LEAK, 0.8, 300.0, 400.0, ("it climbs",), "trend-prior-1"
+            16.1, "pre-1", "db", Cause.LEAK, 0.8, 300.0, 400.0, ("it climbs",), "trend-prior-3"
         ),
         e.PredictionSettled(16.4, "pre-1", "db", Cause.LEAK, PredictionEnding.AVERTED, "came true"),
         e.JournalPruned(16.5, 4, "hash", "digest"),
@@ -165,9 +170,54 @@ def story() -> list[e.Entry]:
             *(16.9, "web", "db", BreakerState.OPEN, 1, "5 calls in a row failed", TurnedBy.CALLS),
             until_s=47.5,
         ),
+        *_accounts(),
         e.EdgesSeen(16.9, (Edge("web", "db"), Edge("api", "db"))),
         e.EdgesLearned(16.9, "db", (EdgeTally("web", "db", 1.0, 2.5, 4.0),)),
+        *_models(),
+        e.BaselineLearned(16.9, "db", (BaselineKept("latency_s", (-4.5,), (0.25,), (120,)),)),
         e.ControllerStopped(17.0, "asked to"),
+    ]
+
+
+def _models() -> list[e.Entry]:
+    address, features = "ef" * 32, ("cpu_ratio", "latency_s")
+    made = e.ModelTrained(
+        *(16.9, Craft.ANOMALY, "anomaly-1", address, 4096, 0.0, 12.0, 16.0, 700, features),
+        is_champion=True,
+        reason="there was none",
+        by="everup",
+        scores={"separation": 0.9, "calm": UNKNOWN},
+    )
+    return [
+        made,
+        e.ModelNotTrained(16.9, Craft.FAILURE, "2 failures are too few", "Ann"),
+        e.AnomalyNoticed(
+            16.9,
+            "db",
+            Anomaly("db", 16.8, 3.4, 3.0, True, (AnomalyReason("cpu_ratio", "shift", 4.0, 0.9),)),
+        ),
+        e.ModelReturned(16.9, Craft.ANOMALY, "", "anomaly-1", "it alarms too often", "Ann"),
+    ]
+
+
+def _accounts() -> list[e.Entry]:
+    return [
+        e.FailureMet(
+            16.9,
+            "db",
+            Failure(
+                *(16.8, "db", Cause.CRASH, "inc-1", "pre-1", 300.0, 0.8, 600.0),
+                (SignalBefore("memory_ratio", 0.4, 0.97, UNKNOWN, 0.97),),
+                ("memory",),
+            ),
+        ),
+        e.ForecastsSettled(
+            *(16.9, (ForecastTally("db", 7, 2, 1, 1.5, 0.5),), 1),
+            (ForecastTally("", 8, 2, 1, 1.7, 0.6),),
+        ),
+        e.Recalibrated(16.9, (0.5, 0.9), (0.25, 0.7), 60, "60 are settled", "everup", 0.2, 0.1),
+        e.ThresholdTuned(16.9, Knob.ACTS_ABOVE, 0.7, 0.75, "false alarms", "everup"),
+        e.ThresholdTuned(16.9, Knob.ANOMALY_BUDGET, 1.25, UNKNOWN, "no", "Ann", 99.0),
     ]
 
 

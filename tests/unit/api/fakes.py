@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
+from everup.loop.anomalies import Anomalies
 from everup.loop.breakers import Breakers
 from everup.loop.look import Decision, Look
 from everup.loop.mishaps import Mishaps
@@ -33,7 +34,8 @@ from everup.model.errors import GiveUp, JournalUnavailable
 from everup.model.evidence import Sighting
 from everup.model.explanation import KindAnswer, KindState, Remedy, Said, Way
 from everup.model.incident import Attempt, Incident
-from everup.model.kinds import ActionKind, Cause, Condition, Mode, Origin
+from everup.model.kinds import UNKNOWN, ActionKind, Cause, Condition, Mode, Origin
+from everup.model.learned import Craft, ModelCard
 from everup.model.request import Answer, AnswerState, Request, Verb
 from everup.model.restore import NothingToDo, RestorePlan, RestoreRefusal, RestoreTarget
 from everup.model.runtime import Capability, RuntimeManifest
@@ -48,6 +50,7 @@ from everup.model.snapshot import (
 )
 from everup.model.stack import Dependency, ServiceSpec, Stack
 from everup.model.state import Freeze, Memory, StackState
+from everup.model.tuning import Knob
 
 NAN = math.nan
 STACK = Stack(
@@ -273,6 +276,50 @@ class FakeEdges:
 
 
 @dataclass
+class FakeModels:
+    """Trains nothing, and says so."""
+
+    under_way: Craft | None = None
+    faults: Mapping[Craft, str] = field(default_factory=dict)
+    asked: list[Craft] = field(default_factory=list)
+    given_back: list[tuple[Craft, str]] = field(default_factory=list)
+    cannot: str = ""
+    drift: str = ""
+
+    def why_not(self) -> str:
+        return self.cannot
+
+    def due_s(self, craft: Craft) -> float:
+        return UNKNOWN
+
+    def drifted(self, craft: Craft) -> str:
+        return self.drift if craft is Craft.ANOMALY else ""
+
+    def ask(self, craft: Craft, by: str) -> None:
+        if self.cannot:
+            raise GiveUp(self.cannot)
+        self.asked.append(craft)
+
+    async def give_back(self, craft: Craft, version: str, by: str, reason: str) -> ModelCard | None:
+        if version == "none":
+            raise GiveUp(f"there is no model {version} of {craft}")
+        self.given_back.append((craft, version))
+        return None
+
+
+@dataclass
+class FakeTuning:
+    """Takes back what it is asked to, once."""
+
+    taken_back: list[Knob] = field(default_factory=list)
+
+    async def take_back(self, knob: Knob, by: str, reason: str) -> bool:
+        is_new = knob not in self.taken_back
+        self.taken_back.append(knob)
+        return is_new
+
+
+@dataclass
 class FakeControl:
     """Answers wishes as `answers` says and remembers them."""
 
@@ -283,6 +330,9 @@ class FakeControl:
     state: StackState = field(default_factory=lambda: StackState(snapshots=(MARK,)))
     snapshots: FakeSnapshots = field(default_factory=FakeSnapshots)
     edges: FakeEdges = field(default_factory=lambda: FakeEdges())
+    models: FakeModels = field(default_factory=FakeModels)
+    anomalies: Anomalies = field(init=False)
+    tuning: FakeTuning = field(default_factory=FakeTuning)
     memory: Memory = field(default_factory=lambda: Memory(looks=7))
     look: Look | None = field(default_factory=look)
     breakers: Breakers = field(init=False)
@@ -302,6 +352,7 @@ class FakeControl:
     wishes: list[RestoreWish] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.anomalies = Anomalies(self.stack, self.settings)
         self.breakers = Breakers(self.stack, self.settings, FakeClock(), FakeIds())
 
     async def write(self, entries: list[Entry]) -> None:

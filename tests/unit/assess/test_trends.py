@@ -12,6 +12,7 @@ from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
 
 from everup.predictive_monitor.predict import PRIOR_MOST, prior
+from everup.predictive_monitor.steps import line_start
 from everup.predictive_monitor.strains import lasting_since, usual_of
 from everup.predictive_monitor.trend import Climb, climb
 
@@ -182,6 +183,37 @@ def test_a_saw_tooth_whose_floor_climbs_is_a_leak(seed: int) -> None:
     assert made.headway > 0.05, "the limit is met by the peaks"
 
 
+@MODEST
+@given(SEEDS, st.integers(30, 80), st.floats(0.1, 0.3), st.floats(0.0, 0.004))
+def test_a_step_in_a_leak_begins_a_new_line(
+    seed: int, where: int, jump: float, noise: float
+) -> None:
+    """A deploy takes more at once and leaks as before: the step is no part of the slope."""
+    random = default_rng(seed)
+    at = times(160)
+    values = 0.2 + 0.0005 * at + jump * (at >= at[where])
+    values = np.asarray(values + noise * random.standard_normal(len(at)), dtype=np.float64)
+    assert line_start(values) == where
+    made = line((at, values))
+    assert made is not None
+    assert made.per_s == pytest.approx(0.0005, rel=0.35)
+
+
+@MODEST
+@given(SEEDS, st.floats(0.0, 0.02), st.integers(3, 12))
+def test_a_climb_a_stair_and_a_spike_are_no_steps(seed: int, noise: float, width: int) -> None:
+    random = default_rng(seed)
+    at = times(120)
+    climbs = 0.2 + 0.004 * np.arange(120) + noise * random.standard_normal(120)
+    assert line_start(np.asarray(climbs, dtype=np.float64)) == 0
+    stairs = 0.1 + 0.05 * (np.arange(120) // width)
+    assert line_start(np.asarray(stairs, dtype=np.float64)) == 0
+    spike = np.full(120, 0.3) + 0.001 * random.standard_normal(120)
+    spike[60] = 0.9
+    assert line_start(np.asarray(spike, dtype=np.float64)) == 0
+    assert line_start(np.full(120, 0.5)) == line_start(at[:5]) == 0
+
+
 def test_too_little_is_nothing() -> None:
     assert line((times(9), times(9) / 100)) is None
     assert line((times(50, 1.0), times(50) / 1000)) is None, "it must last a while"
@@ -194,7 +226,7 @@ def test_the_prior_is_one_and_says_so() -> None:
     sure = Climb(0.8, 0.001, 0.001, 0.001, 300.0, 60)
     assert prior(sure, 0.8, HORIZON_S) == pytest.approx(PRIOR_MOST)
     assert prior(sure, 0.3, HORIZON_S) < ACTS_ABOVE, "low memory often levels off"
-    levels_off = Climb(0.8, 0.001, 0.001, 0.001, 300.0, 60, late_ratio=0.2)
+    levels_off = Climb(0.8, 0.001, 0.001, 0.001, 300.0, 60, still=0.05)
     assert prior(levels_off, 0.8, HORIZON_S) < ACTS_ABOVE
     far = Climb(0.5, 0.0001, 0.0001, 0.0001, 300.0, 60)
     assert prior(far, 0.5, HORIZON_S) == 0.0

@@ -1,4 +1,4 @@
-"""`notify:`, `heartbeat:` and the log's options: what is read, and how mistakes are told."""
+"""`notify:`, `heartbeat:`, the log, `training_cluster:`: how they are read, and mistakes told."""
 
 from __future__ import annotations
 
@@ -63,6 +63,17 @@ def test_the_log_goes_where_it_is_told_to(load: Load, tmp_path: Path) -> None:
         START, {"EVERUP_LOG_DIRECTORY": "/app/logs", "EVERUP_LOG_LEVEL": "debug"}
     ).options
     assert (str(options.log_directory), options.log_level) == ("/app/logs", "debug")
+
+
+def test_models_are_trained_on_a_cluster_where_one_is_named(load: Load, refused: Refused) -> None:
+    assert load(START).options.training_cluster == ""
+    named = load(START + "training_cluster: tcp://far:8786\n")
+    assert named.options.training_cluster == "tcp://far:8786"
+    other = load(START, {"EVERUP_TRAINING_CLUSTER": "tls://[::1]:9"})
+    assert other.options.training_cluster == "tls://[::1]:9"
+    for wrong in ("far:8786", "tcp://far", "http://far:1", "tcp://far:{port}"):
+        (said,) = refused(START + f"training_cluster: '{wrong}'\n")
+        assert "training_cluster" in said
 
 
 @pytest.mark.parametrize(

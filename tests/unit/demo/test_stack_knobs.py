@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from everup.demo.stack import control
+from everup.demo.stack.ballast import Ballast
 from everup.demo.stack.knobs import BadKnob, Knobs, knobs_at_start
 
 
@@ -68,3 +69,12 @@ def test_a_corrupt_file_is_named(tmp_path: Path, text: str) -> None:
 def test_only_services_of_the_stack_can_be_broken(tmp_path: Path) -> None:
     with pytest.raises(LookupError):
         control.keep_broken(tmp_path, "../elsewhere", fail=True)
+
+
+def test_what_is_held_follows_its_knob_up_and_down() -> None:
+    ballast = Ballast()
+    ballast.hold(2, 3)
+    assert (ballast.mib, len(ballast.files)) == (2, 3)
+    ballast.hold(1, 0)
+    assert (ballast.mib, len(ballast.files)) == (1, 0)
+    ballast.hold(0, 0)

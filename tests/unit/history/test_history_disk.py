@@ -16,7 +16,7 @@ from everup.history.format import Header, pack
 from everup.history.segments import SEGMENT_S, Segments
 from everup.history.select import select
 from everup.loop.ports import History
-from everup.model.history import INDEX, Columns, Signal
+from everup.model.history import INDEX, SIGNALS, Columns, Signal
 from tests.unit.history.builders import HEADER, SERVICES, START_S, sample_of
 
 DAY_S = 86400.0
@@ -92,6 +92,25 @@ def test_other_services_begin_another_file(tmp_path: Path) -> None:
     found = select(other.list(), "b", 0.0, 2e9, (Signal.CPU_RATIO,))
     assert found.times_s.tolist() == [START_S, START_S + 5]
     assert select(other.list(), "new", 0.0, 2e9, ()).times_s.tolist() == [START_S + 5]
+
+
+def test_files_from_before_a_signal_was_known_are_read_and_never_written_on(tmp_path: Path) -> None:
+    old = SIGNALS[:8]
+    before = Header("s", SERVICES, tuple(str(signal) for signal in old))
+    first = segments(tmp_path, before)
+    first.open(START_S)
+    first.write(START_S, pack([START_S], [sample_of(0)[: len(old)]]))
+    now = segments(tmp_path)
+    now.open(START_S + 5)
+    now.write(START_S + 5, pack([START_S + 5], [sample_of(1)]))
+    found = select(now.list(), "a", 0.0, 2e9, ())
+    assert found.damaged == 0
+    assert found.times_s.tolist() == [START_S, START_S + 5]
+    for signal in SIGNALS:
+        values = found.values[signal].tolist()
+        index = SIGNALS.index(signal)
+        assert values[1] == sample_of(1)[index, 0] or np.isnan(sample_of(1)[index, 0])
+        assert np.isnan(values[0]) or (signal in old and values[0] == sample_of(0)[index, 0])
 
 
 def test_an_hour_is_a_file_and_the_old_ones_go(tmp_path: Path) -> None:

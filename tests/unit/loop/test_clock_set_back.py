@@ -14,6 +14,7 @@ from everup.loop.context import gate_context
 from everup.loop.desk import Desk
 from everup.loop.fold import fold_all
 from everup.model import entries as e
+from everup.model.accuracy import Failure
 from everup.model.decision import Delayed, Expectation, Proposal, Step
 from everup.model.evidence import OutcomeState, Sighting
 from everup.model.kinds import (
@@ -24,10 +25,12 @@ from everup.model.kinds import (
     ProbeVerdict,
     is_known,
 )
+from everup.model.learned import Craft
 from everup.model.observation import Heard, Instance, ProbeResult
 from everup.model.restore import RESTORE, RestoreStep
 from everup.model.runtime import Listing
 from everup.model.state import StackState
+from everup.model.tuning import Knob
 from everup.rollback_manager import Wait, next_step
 from everup.safety import judge
 from tests.unit.builders import NOW_S, SETTINGS, context, dead, seen, service, stack, up
@@ -68,6 +71,37 @@ def test_waits_last_their_own_length_from_now_on() -> None:
     assert NOW_S < verdict.until_s < NOW_S + 2 * SETTINGS.backoff_first_s
     assert state.freezes["b"].until_s == NOW_S + 600
     assert state.incidents["inc-1"].opened_at_s == NOW_S
+
+
+def test_what_was_foretold_met_trained_and_tuned_later_is_of_now() -> None:
+    later_s = NOW_S + 365 * DAY_S
+    card = e.ModelTrained(
+        *(later_s, Craft.FAILURE, "failure-1", "0" * 64, 9, later_s - 9, later_s - 5, later_s),
+        *(300, ("x",), True, "nobody served", "ann"),
+    )
+    state = fold_all(
+        StackState(),
+        [
+            e.PredictionMade(
+                *(later_s, "pre-1", "a", Cause.LEAK, 0.8, later_s + 60, later_s + 300, ("x",), "v"),
+                latest_s=later_s + 600,
+            ),
+            e.FailureMet(later_s, "b", Failure(later_s, "b", Cause.CRASH)),
+            card,
+            e.ModelNotTrained(later_s, Craft.ANOMALY, "too little", "ann"),
+            e.ThresholdTuned(later_s, Knob.ACTS_ABOVE, 0.8, 0.7, "no", "ann", later_s + 30),
+        ],
+    )
+    mended = not_after(state, NOW_S)
+    made = mended.predictions["a"]
+    ends = (made.made_at_s, made.earliest_s, made.likely_s, made.latest_s)
+    assert ends == (NOW_S, NOW_S + 60, NOW_S + 300, NOW_S + 600)
+    assert mended.accounts.latest[0].at_s == NOW_S
+    assert mended.models[Craft.FAILURE][0].trained_at_s == NOW_S, "a week from now, not in a year"
+    assert mended.not_trained[Craft.ANOMALY].at_s == NOW_S
+    assert mended.tuned.held_until_s == {"acts_above": NOW_S + 30}
+    assert mended.tuned.at_s == {"acts_above": NOW_S}
+    assert not_after(mended, NOW_S + 5) == mended
 
 
 def test_a_change_and_a_restore_of_a_later_time_are_of_now() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from everup.loop.fold import fold, fold_all
+from everup.loop.fold import LIVES_MOST, fold, fold_all
 from everup.loop.remember import remember
 from everup.loop.verify import judge_expectation
 from everup.model import entries as e
@@ -114,3 +114,10 @@ def test_a_gap_breaks_history() -> None:
     jumped = replace(good, at_s=NOW_S + 500, monitor=MonitorObservation(gap_s=500))
     memory = remember(memory, jumped, assess(what, good).own, SETTINGS)
     assert memory.hold_until_s == NOW_S + 500 + SETTINGS.verify_window_s
+
+
+def test_lives_are_remembered_up_to_their_bound_and_not_up_to_half_of_it() -> None:
+    state = StackState()
+    for number in range(LIVES_MOST + 10):
+        state = fold(state, e.CameUp(NOW_S, "a", f"a-{number}", f"a-{number}#1"))
+        assert len(state.service("a").lives) == min(number + 1, LIVES_MOST)

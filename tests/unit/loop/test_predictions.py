@@ -11,18 +11,20 @@ from everup.loop.fold import fold, fold_all
 from everup.loop.foretold import follow_predictions
 from everup.loop.verify import judge_expectation
 from everup.model import entries as e
+from everup.model.accuracy import Failure
 from everup.model.assessment import Assessment, Finding, Prediction, Predictions
 from everup.model.decision import Expectation, Step
+from everup.model.disk import Disk
 from everup.model.evidence import Evidence, Failed, OutcomeState, Passed, Sighting
 from everup.model.kinds import ActionKind, Cause, Origin
 from everup.model.observation import Exit, Observation
 from everup.model.prediction import PredictionEnding
-from everup.model.state import InFlight, Phase, StackState
+from everup.model.state import InFlight, PastAction, Phase, ServiceState, StackState
 from tests.unit.builders import NOW_S, SETTINGS, assess, seen, service, stack, up
 
 ONE = stack(service("a"))
 LEAK = Prediction(
-    "a", Cause.LEAK, 0.8, NOW_S + 200.0, NOW_S + 300.0, ("it climbs",), "trend-prior-1", NOW_S,
+    "a", Cause.LEAK, 0.8, NOW_S + 200.0, NOW_S + 300.0, ("it climbs",), "trend-prior-3", NOW_S,
     NOW_S + 400.0, 900.0, 0.7, "a-0",
 )  # fmt: skip
 FOUND = Finding("a", Cause.LEAK, "it climbs", NOW_S, 1.0)
@@ -184,3 +186,88 @@ def test_a_cleared_cache_is_proven_by_its_memory(ratio: float, expected: type) -
     verdict = judge_expectation(flight, observation, assess(ONE, observation), SETTINGS)
     assert isinstance(verdict, expected)
     assert "memory" in str(verdict)
+
+
+DISK = replace(LEAK, cause=Cause.DISK_FILLING, latest_s=NOW_S + 500.0)
+FILLS = replace(FOUND, cause=Cause.DISK_FILLING)
+
+
+def with_disk(used: float, *, started_at_s: float = NOW_S - 1000.0) -> Observation:
+    one = up("a")
+    disk = Disk("/data", "data", "8:1", 1e10, 1e10 * (1.0 - used), at_s=NOW_S)
+    instance = replace(one.instance, disk=disk, started_at_s=started_at_s)
+    return seen(replace(one, instance=instance))
+
+
+def foretold_disk() -> StackState:
+    first = understood(DISK, finding=FILLS)
+    observation = replace(with_disk(0.7), at_s=NOW_S)
+    entries = follow_predictions(first, observation, StackState(), SETTINGS, Counting())
+    return fold_all(StackState(), entries)
+
+
+def ends(
+    state: StackState, observation: Observation, *items: Prediction, after_s: float
+) -> list[str]:
+    later = replace(observation, at_s=NOW_S + after_s)
+    found = follow_predictions(understood(*items), later, state, SETTINGS, Counting())
+    return [str(entry.ending) for entry in found if isinstance(entry, e.PredictionSettled)]
+
+
+def test_a_disk_that_was_foretold_is_a_hit_when_it_is_full() -> None:
+    assert ends(foretold_disk(), with_disk(0.995), after_s=300.0) == ["hit"]
+    assert ends(foretold_disk(), with_disk(0.97), DISK, after_s=300.0) == []
+
+
+def test_a_restart_averts_no_full_disk_and_its_hook_does() -> None:
+    state = foretold_disk()
+    anew = with_disk(0.8, started_at_s=NOW_S + 50.0)
+    assert ends(state, anew, DISK, after_s=100.0) == []
+    done = PastAction(
+        "act-9", "a", ActionKind.CACHE_CLEAR, Origin.RECOVERY, Cause.DISK_FILLING,
+        NOW_S + 10.0, NOW_S + 20.0, True, True, "inc-0",
+    )  # fmt: skip
+    for kind, cause, how in (
+        (ActionKind.CACHE_CLEAR, Cause.DISK_FILLING, ["averted"]),
+        (ActionKind.GRACEFUL_RESTART, Cause.LEAK, []),
+    ):
+        past = replace(done, kind=kind, cause=cause)
+        acted = replace(state, services={"a": ServiceState(past=(past,))})
+        assert ends(acted, with_disk(0.5), DISK, after_s=100.0) == how
+
+
+def test_another_prediction_of_the_same_service_does_not_keep_it_open() -> None:
+    state = foretold_disk()
+    assert ends(state, with_disk(0.7), LEAK, after_s=600.0) == ["false_alarm"]
+
+
+def died(at_s: float, death: Exit) -> StackState:
+    return fold_all(made(), [e.ExitSeen(at_s, "a", "a-0", death)])
+
+
+def test_a_death_that_nobody_asked_for_is_a_hit_whatever_it_died_of() -> None:
+    crashed = died(NOW_S + 9.0, Exit(NOW_S + 9.0, 1))
+    assert ending(follow(crashed, at_s=NOW_S + 10.0)) is PredictionEnding.HIT
+    stopped = died(NOW_S + 9.0, Exit(NOW_S + 9.0, 143, asked="docker restart"))
+    assert follow(stopped, at_s=NOW_S + 10.0) == [], "somebody did; what comes of it is not known"
+
+
+def failure(**changes: object) -> Failure:
+    return replace(Failure(NOW_S + 9.0, "a", Cause.HANG), **changes)  # type: ignore[arg-type]
+
+
+def test_a_failure_is_a_hit_and_one_that_does_not_count_says_nothing() -> None:
+    observation = replace(SEEN, at_s=NOW_S + 10.0)
+    for failures, how in (
+        ([failure()], PredictionEnding.HIT),
+        ([failure(left_out="a change explains it")], PredictionEnding.VOID),
+    ):
+        entries = follow_predictions(
+            understood(), observation, made(), SETTINGS, Counting(), failures
+        )
+        assert ending(entries) is how
+    for other in (failure(service="b"), failure(at_s=NOW_S - 9.0)):
+        entries = follow_predictions(
+            understood(LEAK), observation, made(), SETTINGS, Counting(), [other]
+        )
+        assert entries == []

@@ -38,6 +38,25 @@ def test_state_waiting_and_network_of_the_main_process(tmp_path: Path) -> None:
     accounting.close()
 
 
+def test_open_files_are_counted_now_and_then(tmp_path: Path) -> None:
+    trees.make_v2(tmp_path, PATH)
+    folder = trees.make_process(tmp_path, f"/{PATH}")
+    trees.write(folder, {"fd/0": "", "limits": "Max open files  4096  8192  files\n"})
+    clock = Clock()
+    accounting = Accounting(roots=trees.roots(tmp_path), clock_s=clock, kept_most=100)
+    seen = accounting.read([TARGET])[trees.ID]
+    assert seen.descriptors >= 1.0
+    assert seen.descriptors_most == 4096.0
+    (folder / "limits").write_text("Max open files  100  8192  files\n")
+    clock.now_s = 14.0
+    assert accounting.read([TARGET])[trees.ID].descriptors_most == 4096.0
+    clock.now_s = 16.0
+    assert accounting.read([TARGET])[trees.ID].descriptors_most == 100.0
+    assert math.isnan(seen.gpu_ratio)
+    assert math.isnan(seen.connections), "nobody looked into its network"
+    accounting.close()
+
+
 def stat(pid: int, parent: int, ticks: str) -> str:
     return f"{pid} (a ) b) S {parent} 1 1 0 -1 4194560 963 0 2 0 {ticks} 20 0 1 0 12\n"
 

@@ -92,3 +92,43 @@ def test_answers_of_the_kernel() -> None:
         diagnostics.parse(message(2, b"\0" * 4))
     with pytest.raises(OSError, match="no socket diagnostics"):
         diagnostics.parse(struct.pack("=IHHII", 0, 20, 0, 1, 0))
+
+
+def row(
+    state: int, port: int, waiting: int, most: int, kind: int = 20, source: bytes = bytes(4)
+) -> bytes:
+    """As `inet_diag_msg`: family, state, two bytes, ports, addresses, timers, the two queues."""
+    body = struct.pack("=BBBB", 2, state, 0, 0) + struct.pack("!HH", port, 9)
+    body += source + bytes(40) + struct.pack("=I", 0) + struct.pack("=II", waiting, most) + bytes(8)
+    return struct.pack("=IHHII", 16 + len(body), kind, 2, 1, 0) + body
+
+
+DONE = struct.pack("=IHHII", 16, 3, 2, 1, 0)
+
+
+class Channel:
+    def __init__(self, *answers: bytes) -> None:
+        self.answers = list(answers)
+        self.asked = b""
+
+    def send(self, request: bytes) -> int:
+        self.asked = request
+        return len(request)
+
+    def recv(self, most: int) -> bytes:
+        return self.answers.pop(0)
+
+
+def test_the_engines_own_door_is_none_of_the_service() -> None:
+    own = row(10, 41000, 0, 4096, source=bytes((127, 0, 0, 11)))
+    channel = Channel(own + row(10, 80, 2, 16) + DONE)
+    assert diagnostics.survey(channel) == (16.0, 0.0)  # type: ignore[arg-type]
+
+
+def test_a_wider_look_counts_who_is_in_and_how_many_may_wait() -> None:
+    inside = [row(1, 80, 0, 0), row(1, 80, 0, 0), row(1, 41000, 0, 0)]
+    channel = Channel(row(10, 80, 2, 128) + inside[0], b"".join(inside[1:]) + DONE)
+    found = diagnostics.survey(channel)  # type: ignore[arg-type]
+    assert found == (128.0, 2.0), "what it opened itself is not counted"
+    with pytest.raises(OSError, match="no socket diagnostics"):
+        diagnostics.survey(Channel(row(1, 80, 0, 0, kind=2)))  # type: ignore[arg-type]

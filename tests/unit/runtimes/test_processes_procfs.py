@@ -134,6 +134,27 @@ def test_waiting_connections_are_counted_by_port(host: str) -> None:
             assert listening.accept_queues()[port] == 1
 
 
+def test_how_many_may_wait_and_how_many_are_in() -> None:
+    with socket.socket() as door:
+        door.bind(("127.0.0.1", 0))
+        door.listen(8)
+        port = door.getsockname()[1]
+        assert listening.listeners()[port] == (0, 8)
+        with socket.create_connection(("127.0.0.1", port)):
+            found = listening.established({port})
+            assert found is not None
+            assert found.get(port, 0) <= 1, "one that waits is nobody's connection yet"
+            inside, _ = door.accept()
+            with inside:
+                assert listening.established({port}) == {port: 1}
+                assert listening.established(()) == {}
+
+
+def test_nobody_counts_connections_without_diagnostics(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listening, "_SOCK_DIAG", 10**6)
+    assert listening.established({80}) is None
+
+
 def test_both_ways_of_counting_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as door:
         door.bind(("127.0.0.1", 0))

@@ -2,6 +2,7 @@
 
 from everup.api.routes import (
     actions,
+    anomalies,
     approvals,
     breakers,
     dependencies,
@@ -10,6 +11,7 @@ from everup.api.routes import (
     health,
     incidents,
     metrics,
+    models,
     plan,
     predictions,
     recovery,
@@ -34,6 +36,8 @@ ROUTERS = (
     actions.router,
     plan.router,
     predictions.router,
+    anomalies.router,
+    models.router,
     events.router,
     approvals.router,
     freeze.router,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from everup.api.shapes.accuracy import AccuracyReportShape
 from everup.api.shapes.base import Known, Shape
 from everup.model.kinds import ActionKind, Cause
 
@@ -61,3 +62,4 @@ class ReportShape(Shape):
     frozen_s: Known
     is_cut: bool
     services: list[ServiceReportShape]
+    predictions: AccuracyReportShape

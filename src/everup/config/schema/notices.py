@@ -1,5 +1,5 @@
-"""Who is told, where log files go, and the token: `notify`, `heartbeat`, `log_directory`,
-`log_level`, `token_file`."""
+"""Who is told, where log files go, the token, and who trains: `notify`, `heartbeat`,
+`log_directory`, `log_level`, `token_file`, `training_cluster`."""
 
 from __future__ import annotations
 
@@ -62,6 +62,12 @@ def notices() -> dict[str, Part]:
             "A file with the token that callers from elsewhere show, relative to this file; "
             "without it one is made in the state folder.",
             "secrets/everup-token",
+        ),
+        "training_cluster": described(
+            text(),
+            "Address of a Dask scheduler that carries the training of models; without it one "
+            "process on this machine does.",
+            "tcp://scheduler:8786",
         ),
     }
 

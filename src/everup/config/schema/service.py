@@ -124,6 +124,12 @@ def _how_it_runs() -> dict[str, Part]:
                         size(2.0**20, 2.0**46), "Memory of one instance.", "512MiB", "1.5GiB"
                     ),
                     "cpus": described(number(0.01, 1024.0), "Processors of one instance.", 0.5),
+                    "connections": described(
+                        number(1.0, 1e6),
+                        "Connections that one instance takes at a time; nothing enforces it, and "
+                        "it is foretold when they run out.",
+                        100,
+                    ),
                 }
             ),
             "What one instance may use.",

@@ -38,6 +38,16 @@ class Knobs:
     """``block``: the event loop sleeps, deaf to SIGTERM. ``stop``: the process stops itself."""
     hang_s: float = 300.0
     """How long ``block`` lasts at most. ``stop`` lasts until SIGCONT or SIGKILL."""
+    hold_mib: float = 0.0
+    """So much memory is held, no more and no less: how whoever turns it gives a leak its shape."""
+    hold_files: float = 0.0
+    """So many files are held open, as far as the process may."""
+    connections_most: float = 0.0
+    """Who connects beyond so many is turned away at once. 0: no bound."""
+    accept_ms: float = 0.0
+    """So long after letting one in the next one is. Of use from the start only."""
+    scratch: bool = False
+    """Each answer needs a page of scratch space on the disk of its working folder, or is a 500."""
     stale: bool = False
     """Do not replace lost connections until ``POST /reconnect``."""
     exit_code: int | None = None
@@ -62,6 +72,10 @@ _MOST = {
     "cache_mb_per_s": 500.0,
     "slow_ms": 60_000.0,
     "work_ms": 60_000.0,
+    "hold_mib": 1_024.0,
+    "hold_files": 10_000.0,
+    "connections_most": 10_000.0,
+    "accept_ms": 10_000.0,
     "hang_s": 3_600.0,
     "after_s": 3_600.0,
     "exit_code": 255,

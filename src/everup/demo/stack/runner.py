@@ -59,7 +59,7 @@ async def _live(context: Context, behaviour: Behaviour) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     service = Service(context, behaviour)
-    server = Server(service.answer, service.after_answer)
+    server = Server(service.answer, service.after_answer, context.knobs)
     await server.start(context.host, context.port)
     print(f"{context.name}/{context.instance}: listening on {context.port}", flush=True)
     background = [asyncio.create_task(grow_ballast(context))]

@@ -75,6 +75,8 @@ class Service:
                 await asyncio.sleep(knobs.slow_ms / 1000)
                 if knobs.fail:
                     return 500, {"error": "told to fail"}
+                if knobs.scratch:
+                    _use_scratch()
             if request.method == "GET" and request.path == "/health":
                 return await self._report()
             return 200, await self._handler(request)(self.context, request)
@@ -156,6 +158,7 @@ class Service:
 
     async def _turn_knobs(self, context: Context, request: Request) -> Json:
         context.knobs.turn(request.json())
+        context.ballast.hold(int(context.knobs.hold_mib), int(context.knobs.hold_files))
         print(f"{context.name}: knobs {request.json()}", flush=True)
         return context.knobs.show()
 
@@ -216,6 +219,16 @@ def _answer_for(error: Exception) -> StatusAndPayload:
         return 400, {"error": str(error)}
     print(f"unexpected: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
     return 500, {"error": f"{type(error).__name__}: {error}"}
+
+
+def _use_scratch() -> None:
+    """A page in a file of the working folder, and gone again. Raises OSError: the disk is full."""
+    handle = os.open("scratch", os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC)
+    try:
+        os.write(handle, b"\0" * 4096)
+        os.ftruncate(handle, 0)
+    finally:
+        os.close(handle)
 
 
 def _block(at_most_s: float) -> None:

@@ -1,4 +1,4 @@
-"""How full the volumes and binds are that a container may write to.
+"""How full the volumes and binds are that a container may write to, and what its own layer lies on.
 
 Flows in: containers. Flows out: for each the fullest `Disk`, where it can be seen from here: as the
 container sees it, through /proc/PID/root of a process that is known to be its own. That takes root,
@@ -6,6 +6,8 @@ or the right to trace, and the host's processes in sight; else nothing is known.
 keeps the last sight.
 
 Looked at rarely while all is well: each look asks a file system, which may lie on another machine.
+The layer is kept apart: all
+containers of an engine share what theirs lie on, and it is foretold, but explains no failure.
 A container's own tmpfs is memory, and no disk. A volume made of tmpfs outlives its containers and
 is one.
 """
@@ -15,11 +17,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from everup.loop.ports import Clock
 from everup.model.disk import Disk, fullest
+from everup.model.kinds import is_known
+from everup.model.observation import Instance
+from everup.model.stack import Stack
 from everup.runtimes.disks import DiskReader, Place, disk_of
 from everup.runtimes.docker.accounting import Roots
 from everup.runtimes.docker.accounting.process import open_process
@@ -35,6 +40,8 @@ COUNT_FILES = frozenset({"ext2", "ext3", "ext4", "xfs", "tmpfs"})
 _ESCAPED = re.compile(rb"\\([0-7]{3})")
 _ANONYMOUS = re.compile(r"[0-9a-f]{64}")
 SHORT = 12
+LAYER, LAYERS = "/", "layers"
+"""Where a container sees its own layer; what stands for the device under all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +57,32 @@ class _Kept:
     identity: str
     due_s: float
     disk: Disk | None = None
+    layer: Disk | None = None
 
 
 class Disks:
     """Keeps the last sight of each container."""
 
-    def __init__(self, clock: Clock, scale: float, reader: DiskReader | None = None) -> None:
-        self._clock, self._scale = clock, scale
+    def __init__(
+        self, clock: Clock, scale: float, stack: Stack, reader: DiskReader | None = None
+    ) -> None:
+        self._clock, self._scale, self._stack = clock, scale, stack
         self._proc = Roots.found().proc
         self._reader = reader or DiskReader()
         self._kept: dict[str, _Kept] = {}
 
-    def of(self, container: Container) -> Disk | None:
-        """The fullest that this life of it was seen to write to."""
-        kept = self._kept.get(container.id)
-        return kept.disk if kept is not None and kept.identity == container.identity else None
+    def on(self, instance: Instance, container: Container) -> Instance:
+        """The instance with what this life of it was seen to write to, and with how many
+        connections its owner says that it takes."""
+        kept, spec = self._kept.get(container.id), self._stack.services.get(instance.service)
+        disk = layer = None
+        if kept is not None and kept.identity == container.identity:
+            disk, layer = kept.disk, kept.layer
+        most = instance.resources.connections_most if spec is None else spec.limits.connections
+        if layer is None and not is_known(most):
+            return replace(instance, disk=disk)
+        has = replace(instance.resources, layer=layer, connections_most=most)
+        return replace(instance, disk=disk, resources=has)
 
     async def read(self, containers: Sequence[Container]) -> None:
         """Look at those that are due."""
@@ -73,7 +91,7 @@ class Disks:
             del self._kept[gone]
         now_s = self._clock.now()
         due = [c for c in containers if c.is_running and self._is_due(c, now_s)]
-        mounts = {c.id: writable(c.document) for c in due}
+        mounts = {c.id: (*writable(c.document), Mount(LAYER, "")) for c in due}
         places = [self._place(c, mount) for c in due for mount in mounts[c.id]]
         found = await self._reader.read(places) if places else {}
         for container in due:
@@ -91,14 +109,21 @@ class Disks:
         return is_failing or is_tight or not now_s < kept.due_s
 
     def _keep(self, container: Container, found: Mapping[str, Disk | None], now_s: float) -> None:
-        mine = [disk for key, disk in found.items() if key.startswith(f"{container.id}:")]
+        at_layer = f"{container.id}:{LAYER}"
+        seen = {key: disk for key, disk in found.items() if key.startswith(f"{container.id}:")}
+        mine = [disk for key, disk in seen.items() if key != at_layer]
         wait_s = UNASKED_INTERVAL_S if container.check is None else WELL_INTERVAL_S
         kept = self._kept.get(container.id)
-        disk = kept.disk if kept is not None and kept.identity == container.identity else None
+        is_same = kept is not None and kept.identity == container.identity
+        disk = kept.disk if kept is not None and is_same else None
+        layer = kept.layer if kept is not None and is_same else None
+        if at_layer in seen:
+            lies = seen[at_layer]
+            layer = None if lies is None else replace(lies, device=LAYERS)
         if mine:  # else nothing came back by now: the last sight stays, and grows old
             disk = fullest([d for d in mine if d is not None])
         due_s = now_s + wait_s * self._scale
-        self._kept[container.id] = _Kept(container.identity, due_s, disk)
+        self._kept[container.id] = _Kept(container.identity, due_s, disk, layer)
 
     def _place(self, container: Container, mount: Mount) -> Place:
         pid, name, proc, clock = container.pid, container.id, self._proc, self._clock
@@ -141,7 +166,7 @@ def see(proc: str, pid: int, container: str, mount: Mount, at_s: float) -> Disk 
             return None
         device, kind = line
         is_root = os.fstat(process.handle).st_uid == 0
-        path = f"root{mount.where}"
+        path = f"root{mount.where.rstrip('/')}"
         descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC, dir_fd=process.handle)
         try:
             return disk_of(

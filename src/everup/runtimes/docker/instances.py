@@ -11,6 +11,7 @@ from itertools import takewhile
 
 from everup.model.kinds import UNKNOWN, InstanceState, ProbeVerdict
 from everup.model.observation import Exit, Heard, Instance, ProbeResult
+from everup.model.resources import NOT_MEASURED, Resources
 from everup.runtimes.docker.accounting import Usage
 from everup.runtimes.docker.borrowed import lender_of
 from everup.runtimes.docker.containers import (
@@ -79,6 +80,23 @@ def instance_of(
         cpus=cpus_of(container.document),
         version=version,
         ending=asked if container.is_running else "",
+        resources=_resources(usage),
+    )
+
+
+def _resources(usage: Usage) -> Resources:
+    if usage is NOTHING_MEASURED:
+        return NOT_MEASURED
+    return Resources(
+        received_bytes=usage.rx_bytes,
+        sent_bytes=usage.tx_bytes,
+        throttled_s=usage.throttled_s,
+        queue_most=usage.queue_most,
+        descriptors=usage.descriptors,
+        descriptors_most=usage.descriptors_most,
+        connections=usage.connections,
+        gpu_ratio=usage.gpu_ratio,
+        gpu_memory_ratio=usage.gpu_memory_ratio,
     )
 
 

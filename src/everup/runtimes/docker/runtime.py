@@ -92,7 +92,7 @@ class DockerRuntime:
         self._hands = Hands(engine, clock, self._calls)
         self._replacer = Replacer(engine, clock, self._calls, self._hands, self._store, scale)
         self._plans = Plans(engine, self._store, self._replacer.moved)
-        self._images, self._disks = Images(engine), Disks(clock, scale)
+        self._images, self._disks = Images(engine), Disks(clock, scale, stack)
         self._pinned = Pinned(self._images, self._store)
         self._copies = Copies(engine, self._calls, self._hands, self._replacer)
         self._isolation = Isolation(engine, self._store)
@@ -454,8 +454,8 @@ class DockerRuntime:
             failure_threshold=self._settings.failure_threshold,
             version=with_files(self._versions.of(container), self._files.of(container).digest),
         )
-        changed_at_s, disk = self._files.of(container).changed_at_s, self._disks.of(container)
-        seen = replace(instance, disk=disk, files_changed_at_s=changed_at_s)
+        seen = replace(instance, files_changed_at_s=self._files.of(container).changed_at_s)
+        seen = self._disks.on(seen, container)
         return self._limits.as_limited(seen)
 
     @asynccontextmanager

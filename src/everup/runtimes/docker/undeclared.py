@@ -84,7 +84,7 @@ def declared(store: Store, container: str, seen: Limits, machine: Limits) -> Lim
         memory = float(noted[MEMORY]) or UNKNOWN
     if CPUS in noted:
         cpus = float(noted[CPUS]) / NANOSECONDS or UNKNOWN
-    return Limits(memory, cpus)
+    return Limits(memory, cpus, seen.connections)
 
 
 def _sentence(note: Mapping[str, Any]) -> str:

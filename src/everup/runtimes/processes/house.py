@@ -43,11 +43,12 @@ from everup.runtimes.processes.identity import Handle, Identity, Mark, home_of
 from everup.runtimes.processes.kept import Kept, KeptFolder, taken_up
 from everup.runtimes.processes.launch import launch, new_nonce
 from everup.runtimes.processes.listed import instance_of
-from everup.runtimes.processes.listening import accept_queues
+from everup.runtimes.processes.listening import listeners
 from everup.runtimes.processes.lock import FolderLock
 from everup.runtimes.processes.mismatches import mismatches
 from everup.runtimes.processes.orders import Order, order
 from everup.runtimes.processes.records import Key, Record, Registry, instance_name
+from everup.runtimes.processes.resources import ResourceReader
 from everup.runtimes.processes.roster import Life, Roster
 from everup.runtimes.processes.talking import talking
 from everup.runtimes.processes.threads import WAIT_S, Threads
@@ -99,6 +100,8 @@ class House:
         self._lock = FolderLock(state_dir / "lock")
         self._accounting = Accounting()
         self._disks = Disks(clock, settings.time_scale)
+        self._resources = ResourceReader(self.threads, clock, settings.time_scale)
+        self._connections_most = {n: s.limits.connections for n, s in stack.services.items()}
         self._home = ""
         self._launching: dict[Key, asyncio.Task[Any]] = {}
         self.kept_folder = KeptFolder(state_dir / "held" / "aside")
@@ -339,7 +342,7 @@ class House:
     async def instances(self) -> tuple[Instance, ...]:
         """Everything there is, in the order of the stack. Raises TryAgain, OSError."""
         usage = await self.measure()
-        queues = await self.threads.read(accept_queues)
+        heard = await self.threads.read(listeners)
         self.roster.look()
         order_of = {name: place for place, name in enumerate(self.stack.services)}
         lives = [
@@ -349,13 +352,15 @@ class House:
         ]
         lives.sort(key=lambda life: (order_of[life.record.service], life.record.index))
         disks = await self._disks.read(lives)
+        has = await self._resources.read(lives, heard, self._connections_most)
         return tuple(
             instance_of(
                 life,
                 self._key,
                 usage.get(life.record.key),
-                queues,
+                heard,
                 disks.get(life.record.key),
+                has.get(life.record.key),
             )
             for life in lives
         )

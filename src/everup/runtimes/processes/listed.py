@@ -8,8 +8,10 @@ from dataclasses import replace
 from everup.model.disk import Disk
 from everup.model.kinds import UNKNOWN, InstanceState, is_known
 from everup.model.observation import Instance
+from everup.model.resources import NOT_MEASURED, Resources
 from everup.model.sums import SumKey
 from everup.runtimes.processes.accounting import Usage
+from everup.runtimes.processes.listening import Listener
 from everup.runtimes.processes.roster import Life
 
 
@@ -17,11 +19,12 @@ def instance_of(
     life: Life,
     key: SumKey,
     usage: Usage | None,
-    queues: Mapping[int, int],
+    listeners: Mapping[int, Listener],
     disk: Disk | None = None,
+    resources: Resources | None = None,
 ) -> Instance:
-    """As it runs, or as it ended. `key`: of its version. `queues`: waiting connections by port.
-    `disk`: as last seen."""
+    """As it runs, or as it ended. `key`: of its version. `listeners`: who waits, by port. `disk`,
+    `resources`: as last seen."""
     record = life.record
     seen = Instance(
         service=record.service,
@@ -37,7 +40,7 @@ def instance_of(
     )
     if not life.is_running or usage is None or usage.process_state is None:
         return seen
-    has_port = record.port is not None
+    heard = None if record.port is None else listeners.get(record.port)
     return replace(
         seen,
         process_state=usage.process_state,
@@ -45,5 +48,6 @@ def instance_of(
         io_bytes=life.io_bytes if is_known(usage.io_bytes) else UNKNOWN,
         memory_bytes=usage.memory_bytes,
         waited_s=usage.waited_s,
-        accept_queue=float(queues.get(record.port or 0, UNKNOWN)) if has_port else UNKNOWN,
+        accept_queue=UNKNOWN if heard is None else float(heard.waiting),
+        resources=resources or NOT_MEASURED,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from everup.model.kinds import ProbeVerdict
+from everup.model.kinds import UNKNOWN, ProbeVerdict
 from everup.model.observation import Heard
 
 EXCERPT_MOST = 120
@@ -15,12 +15,14 @@ class Answer:
     """A verdict with the reason in words a person can use.
 
     `heard` is ANSWER where the service itself said so, in its own protocol. A time-out, a refused
-    connection and a command that somebody wrote to ask are not its own word.
+    connection and a command that somebody wrote to ask are not its own word. `certificate_ends_s`:
+    when the certificate that came with it ends.
     """
 
     verdict: ProbeVerdict
     detail: str
     heard: Heard = Heard.ANSWER
+    certificate_ends_s: float = UNKNOWN
 
 
 def excerpt(text: str) -> str:

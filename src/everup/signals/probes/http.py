@@ -6,7 +6,8 @@ service; asking anew is what the next client will do. Redirects are not followed
 used, and at most `BODY_MOST_BYTES` are read. Used by the prober and by the loopback canary.
 
 A plain URL with a literal address goes through `plain`; names, TLS and whatever else a URL may hold
-go through a whole HTTP client, which is made when it is first needed.
+go through a whole HTTP client, which is made when it is first needed. What a server shows over TLS
+tells when its certificate ends: that is read off the very answer, and nobody is asked for it.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ import asyncio
 import json
 import ssl
 from contextlib import aclosing
+from dataclasses import replace
 
 import httpx2
 
 import everup
-from everup.model.kinds import ProbeVerdict
+from everup.model.kinds import UNKNOWN, ProbeVerdict, is_known
 from everup.signals.probes import plain
 from everup.signals.probes.answer import Answer, excerpt
 from everup.signals.probes.plain import Page
@@ -62,9 +64,10 @@ class HttpAsker:
                     body += chunk
                     if len(body) >= BODY_MOST_BYTES:
                         break
+            ends_s = certificate_ends_s(response)
         finally:
             await response.aclose()
-        return Page(response.status_code, response.reason_phrase, body[:BODY_MOST_BYTES])
+        return Page(response.status_code, response.reason_phrase, body[:BODY_MOST_BYTES], ends_s)
 
     async def ask(self, url: str, expect_status: tuple[int, int]) -> Answer:
         """Fetch and judge by the status."""
@@ -90,8 +93,26 @@ class HttpAsker:
         return self._tls
 
 
+def certificate_ends_s(response: httpx2.Response) -> float:
+    """When the certificate of this connection ends; unknown without TLS."""
+    stream = response.extensions.get("network_stream")
+    secured = stream.get_extra_info("ssl_object") if stream is not None else None
+    shown = secured.getpeercert() if secured is not None else None
+    try:
+        return float(ssl.cert_time_to_seconds(shown["notAfter"])) if shown else UNKNOWN
+    except (KeyError, ValueError):
+        return UNKNOWN
+
+
 def judge_page(page: Page, expect_status: tuple[int, int]) -> Answer:
     """Pass by status; a 503 whose JSON says that it is starting is recovering; else fail."""
+    answer = _judged(page, expect_status)
+    if not is_known(page.certificate_ends_s):
+        return answer
+    return replace(answer, certificate_ends_s=page.certificate_ends_s)
+
+
+def _judged(page: Page, expect_status: tuple[int, int]) -> Answer:
     said = f"{page.status} {page.reason}".strip()
     if expect_status[0] <= page.status <= expect_status[1]:
         return Answer(ProbeVerdict.PASS, said)

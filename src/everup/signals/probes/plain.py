@@ -18,6 +18,8 @@ from ipaddress import ip_address
 
 import h11
 
+from everup.model.kinds import UNKNOWN
+
 READ_BYTES = 16 * 1024
 HEAD_MOST_BYTES = 100 * 1024
 TARGETS_KEPT = 1024
@@ -42,11 +44,13 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What came back. `body` is the beginning of it."""
+    """What came back. `body` is the beginning of it. `certificate_ends_s`: over TLS, when the
+    certificate that was shown for it ends."""
 
     status: int
     reason: str
     body: bytes
+    certificate_ends_s: float = UNKNOWN
 
 
 @lru_cache(maxsize=TARGETS_KEPT)

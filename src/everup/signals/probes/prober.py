@@ -129,7 +129,10 @@ class LiveProber:
             answer = Answer(*trouble.judge(error), Heard.REFUSAL)
         now_s = self._clock.now()
         took_s = max(0.0, now_s - started_s)
-        return ProbeResult(answer.verdict, now_s, took_s, answer.detail, answer.heard)
+        ends_s = answer.certificate_ends_s
+        return ProbeResult(
+            answer.verdict, now_s, took_s, answer.detail, answer.heard, certificate_ends_s=ends_s
+        )
 
 
 def _judge_silence(passed: DeadlinePassed) -> Answer:

@@ -6,7 +6,7 @@ no controller can know: that something got well, or was paused, while the call w
 
 from __future__ import annotations
 
-from everup.model.kinds import ActionKind, Cause, Purpose, is_known
+from everup.model.kinds import LEAKS, ActionKind, Purpose, is_known
 from everup.runtimes.simulated.instance import Truth
 from everup.runtimes.simulated.ledger import Deed, Met
 from everup.simulation.chronicle import Action
@@ -41,7 +41,7 @@ def _healthy(case: Case, deed: Deed, action: Action | None, name: str, met: Met)
     if action is not None and action.kind is ActionKind.EMERGENCY_ROLLBACK:
         return []  # what was changed may look well and do worse: `rollbacks` judges it
     if met.truth in WELL_TRUTHS and met.well_for_s >= WELL_FOR_S:
-        if action is not None and action.intent.cause is Cause.LEAK:
+        if action is not None and action.intent.cause in LEAKS:
             return _on_a_prediction(case, action, name)
         lasted = f"{met.truth}, nothing wrong with it for {met.well_for_s:.0f} s"
         return [("4 healthy", f"{deed.verb} {name}, which is {lasted}")]
@@ -64,7 +64,7 @@ def _on_a_prediction(case: Case, action: Action, name: str) -> list[Objection]:
     for past in case.chronicle.own_before(action):
         again_s = action.at_s - past.at_s
         happened = past.finished is None or past.finished.has_happened
-        if past.intent.cause is Cause.LEAK and past.kind is action.kind and happened:
+        if past.intent.cause in LEAKS and past.kind is action.kind and happened:
             if again_s < case.settings.prediction_again_s:
                 wrong.append(f"once more, after {again_s:.0f} s")
     return [("4 prediction", f"{name} is restarted on a prediction {what}") for what in wrong]
@@ -162,7 +162,7 @@ def _minimum(case: Case, deed: Deed, action: Action | None) -> list[Objection]:
     lost = {
         n for n, m in deed.targets.items() if m.truth is Truth.WELL and m.well_for_s > WELL_FOR_S
     }
-    is_foretold = action is not None and action.intent.cause is Cause.LEAK
+    is_foretold = action is not None and action.intent.cause in LEAKS
     if is_foretold and case.world.stack.quiet_hours:
         lost = set()
     if action is not None and action.kind is ActionKind.EMERGENCY_ROLLBACK:

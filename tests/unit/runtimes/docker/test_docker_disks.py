@@ -6,14 +6,31 @@ import asyncio
 import os
 import threading
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from everup.model.disk import Disk
+from everup.model.kinds import InstanceState
+from everup.model.observation import Instance
+from everup.model.stack import Limits, ServiceSpec, Stack
 from everup.runtimes.disks import HANGING_MOST, DiskReader, Place, disk_of
-from everup.runtimes.docker.disks import MOUNTS_MOST, Mount, mounted_at, see, writable
+from everup.runtimes.docker.containers import parse
+from everup.runtimes.docker.disks import (
+    LAYERS,
+    MOUNTS_MOST,
+    Disks,
+    Mount,
+    mounted_at,
+    see,
+    writable,
+)
+from tests.unit.clocks import StepClock
+
+STARTED, LATER = "2026-01-01T00:00:00.000000000Z", "2026-01-02T00:00:00.000000000Z"
 
 MOUNTINFO = rb"""1 0 0:40 / / rw,relatime - overlay overlay rw
 2 1 0:52 / /data rw,relatime - tmpfs tmpfs rw,size=8192k
@@ -145,3 +162,32 @@ def test_after_a_few_that_hang_nothing_is_asked_any_more() -> None:
         asyncio.run(story())
     finally:
         go.set()
+
+
+def test_the_layer_is_seen_apart_from_the_disks() -> None:
+    """Its disk explains no failure; all layers of an engine lie on one device."""
+    document: dict[str, Any] = {
+        "Id": "a" * 64,
+        "Name": "/a",
+        "State": {"Status": "running", "Running": True, "Pid": 1, "StartedAt": STARTED},
+        "Config": {"Labels": {"com.docker.compose.service": "a"}},
+        "Mounts": [{"Type": "volume", "Destination": "/data", "RW": True, "Name": "data"}],
+    }
+    container = parse(document)
+    full = Disk("/", device="0:57", size_bytes=100.0, free_bytes=1.0)
+    sights = {"/data": Disk("/data", "data", "8:1", 100.0, 60.0), "/": full}
+
+    class Reader(DiskReader):
+        async def read(self, places: Sequence[Place]) -> Mapping[str, Disk | None]:
+            return {place.key: sights[place.key.partition(":")[2]] for place in places}
+
+    what = Stack("s", {"a": ServiceSpec("a", limits=Limits(connections=50.0))})
+    disks = Disks(StepClock(), 1.0, what, Reader())
+    asyncio.run(disks.read([container]))
+    seen = Instance("a", "a", container.identity, InstanceState.RUNNING)
+    found = disks.on(seen, container)
+    assert found.disk == sights["/data"]
+    assert found.resources.layer == replace(full, device=LAYERS)
+    assert found.resources.connections_most == 50.0
+    another = parse({**document, "State": {**document["State"], "StartedAt": LATER}})
+    assert disks.on(seen, another).disk is None, "another life was not looked at yet"

@@ -116,3 +116,9 @@ def test_a_limit_that_somebody_else_set_later_is_theirs(tmp_path: Path) -> None:
     world.host["NanoCpus"] = 700_000_000
     assert limits.before(world.now) == {}
     assert declared(world, tmp_path).cpus == 0.7
+
+
+def test_what_a_label_declares_stays_declared(tmp_path: Path) -> None:
+    world = OneContainer()
+    world.document["Config"]["Labels"]["everup.max_connections"] = "10"
+    assert declared(world, tmp_path).connections == 10.0

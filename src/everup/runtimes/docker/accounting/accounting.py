@@ -2,7 +2,8 @@
 
 Flows in: the running containers. Flows out: a `Usage` for each that can be seen; one that is gone,
 or of which nothing can be seen from here, is missing, and the caller may ask the engine. Blocks for
-a tenth of a millisecond a container; called by the runtime's sampler in a worker thread.
+a tenth of a millisecond a container; called by the runtime's sampler in a worker thread. Open files
+are counted every fifteen seconds and keep their number in between.
 
 Nothing raises for one container. What is shared is not shown as anybody's own: traffic and waiting
 connections of a network that several containers use, or that is the host's, are unknown.
@@ -17,7 +18,9 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from typing import NamedTuple
 
 from everup.model.kinds import UNKNOWN, is_known
+from everup.runtimes import descriptors
 from everup.runtimes.docker.accounting import files
+from everup.runtimes.docker.accounting.diagnostics import Doors
 from everup.runtimes.docker.accounting.groups import Figures
 from everup.runtimes.docker.accounting.hierarchy import detect
 from everup.runtimes.docker.accounting.lives import Life, Lives
@@ -26,6 +29,7 @@ from everup.runtimes.docker.accounting.queues import Queues
 from everup.runtimes.docker.accounting.reach import Reach, look_around
 from everup.runtimes.docker.accounting.sockets import Sockets
 from everup.runtimes.docker.accounting.values import Roots, Target, Usage
+from everup.runtimes.gpu import Gpus, of_processes
 from everup.runtimes.socket_table import Row
 
 CONTAINERS_MOST = 2000
@@ -40,6 +44,8 @@ class _Look(NamedTuple):
     figures: Figures
     members: list[int] | None
     own_cpu_s: float
+    opened: descriptors.Descriptors
+    gpu: tuple[float, float]
 
 
 class Accounting:
@@ -51,9 +57,11 @@ class Accounting:
         roots: Roots | None = None,
         clock_s: Callable[[], float] = time.monotonic,
         kept_most: int | None = None,
+        gpus: Callable[[], Gpus] = Gpus,
     ) -> None:
         self._roots = roots or Roots.found()
-        self._queues, self._sockets = Queues(), Sockets()
+        self._clock_s, self._gpus = clock_s, gpus()
+        self._queues, self._sockets = Queues(clock_s=clock_s), Sockets()
         kept = files.kept_most() if kept_most is None else kept_most
         self._lives = Lives(
             self._roots, detect(self._roots.cgroup), clock_s, kept, self._queues.drop
@@ -74,7 +82,7 @@ class Accounting:
             own = self._with_own_network(lives)
             queues = self._queues.read(own, {key for key in own if lives[key].is_kept}, suspects)
             usages = {
-                key: _usage(look, own.get(key), queues.get(key, UNKNOWN))
+                key: _usage(look, own.get(key), queues.get(key, UNKNOWN), self._queues.doors(key))
                 for key, look in looks.items()
             }
             self._lives.end_unkept()
@@ -128,7 +136,17 @@ class Accounting:
             return None
         is_apart = process is not None and life.target.is_checked
         own_cpu_s = process.own_cpu_s(members) if process is not None and is_apart else UNKNOWN
-        return _Look(process, state, figures or Figures(), members, own_cpu_s)
+        pids = members or ([process.pid] if process is not None else [])
+        devices = self._gpus.latest()
+        gpu = of_processes(devices, pids) if devices else (UNKNOWN, UNKNOWN)
+        opened = self._opened(life, pids)
+        return _Look(process, state, figures or Figures(), members, own_cpu_s, opened, gpu)
+
+    def _opened(self, life: Life, pids: Sequence[int]) -> descriptors.Descriptors:
+        now_s = self._clock_s()
+        if pids and life.is_kept and now_s - life.opened_at_s >= descriptors.INTERVAL_S:
+            life.opened, life.opened_at_s = descriptors.fullest(self._roots.proc, pids), now_s
+        return life.opened
 
     def _with_own_network(self, lives: Mapping[str, Life]) -> dict[str, MainProcess]:
         processes = {key: life.process for key, life in lives.items() if life.process is not None}
@@ -145,7 +163,7 @@ class Accounting:
         }
 
 
-def _usage(look: _Look, network_of: MainProcess | None, accept_queue: float) -> Usage:
+def _usage(look: _Look, network_of: MainProcess | None, accept_queue: float, doors: Doors) -> Usage:
     process, figures = look.process, look.figures
     traffic = Traffic() if network_of is None else network_of.traffic()
     io_bytes, waited_s = figures.io_bytes, UNKNOWN
@@ -166,4 +184,10 @@ def _usage(look: _Look, network_of: MainProcess | None, accept_queue: float) -> 
         rx_bytes=traffic.rx_bytes,
         tx_bytes=traffic.tx_bytes,
         own_cpu_seconds=look.own_cpu_s,
+        queue_most=doors.most,
+        connections=doors.connections,
+        descriptors=look.opened.opened,
+        descriptors_most=look.opened.most,
+        gpu_ratio=look.gpu[0],
+        gpu_memory_ratio=look.gpu[1],
     )

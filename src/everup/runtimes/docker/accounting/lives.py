@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from everup.runtimes.descriptors import NOT_COUNTED, Descriptors
 from everup.runtimes.docker.accounting import hierarchy as groups_of_host
 from everup.runtimes.docker.accounting.groups import Group
 from everup.runtimes.docker.accounting.hierarchy import Hierarchy
@@ -35,6 +36,8 @@ class Life:
     group: Group | None = None
     process: MainProcess | None = None
     tried_at_s: float = float("-inf")
+    opened: Descriptors = NOT_COUNTED
+    opened_at_s: float = float("-inf")
 
     @property
     def is_kept(self) -> bool:

@@ -7,6 +7,9 @@ under /proc: each read walks all connections that the host can have, which takes
 memory is large. So a pass reads those of suspects and of whom somebody was seen to wait for, as far
 as its budget goes, and where there is nobody of that kind, one container in turn. A value is never
 carried over: a queue that looks the same because nobody looked would be taken for a hang.
+
+How many may wait and how many connections there are takes a row for each of them, so that is asked
+every fifteen seconds, and through the diagnostics alone.
 """
 
 from __future__ import annotations
@@ -18,17 +21,25 @@ from collections.abc import Callable, Container, Mapping
 
 from everup.model.kinds import UNKNOWN, is_known
 from everup.runtimes.docker.accounting import diagnostics
+from everup.runtimes.docker.accounting.diagnostics import Doors
 from everup.runtimes.docker.accounting.process import MainProcess
 
 TABLES_BUDGET_S = 0.025
+DOORS_EVERY_S = 15.0
 _LISTENING = b"0A"
+_NEVER = (float("-inf"), Doors())
 
 
 class Queues:
     """Keeps a channel per container while it lives."""
 
-    def __init__(self, cpu_s: Callable[[], float] = time.thread_time) -> None:
-        self._cpu_s = cpu_s
+    def __init__(
+        self,
+        cpu_s: Callable[[], float] = time.thread_time,
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._cpu_s, self._clock_s = cpu_s, clock_s
+        self._doors: dict[str, tuple[float, Doors]] = {}
         self._channels: dict[str, socket.socket] = {}
         self._may_enter = True
         self._waiting: dict[str, bool] = {}
@@ -55,8 +66,13 @@ class Queues:
         self._turns = {key: turn for key, turn in self._turns.items() if key in asked}
         return asked
 
+    def doors(self, key: str) -> Doors:
+        """As seen within the last quarter of a minute, where it can be seen at all."""
+        return self._doors.get(key, _NEVER)[1]
+
     def drop(self, key: str) -> None:
         """The container is gone; an open channel would keep its network."""
+        self._doors.pop(key, None)
         if channel := self._channels.pop(key, None):
             channel.close()
 
@@ -70,10 +86,21 @@ class Queues:
         if channel is None:
             return UNKNOWN
         try:
-            return diagnostics.ask(channel)
+            waiting = diagnostics.ask(channel)
         except OSError:
             self.drop(key)
             return UNKNOWN
+        if self._clock_s() - self._doors.get(key, _NEVER)[0] >= DOORS_EVERY_S:
+            self._survey(key, channel)
+        return waiting
+
+    def _survey(self, key: str, channel: socket.socket) -> None:
+        found = Doors()
+        try:
+            found = diagnostics.survey(channel)
+        except OSError:
+            self.drop(key)  # what is left of its answer would be taken for the next one
+        self._doors[key] = (self._clock_s(), found)
 
     def _opened(self, key: str, process: MainProcess) -> socket.socket | None:
         if not self._may_enter:

@@ -49,7 +49,10 @@ class Usage:
     `memory_limit_bytes` is the tightest of its own and those of the groups that hold it; NaN: none.
     `waited_s`: its processes' main threads were ready to run and had no processor.
     `own_cpu_seconds`: of the main process and what it began, where a check is run into it.
-    `accept_queue`: connections that wait to be let in, over all its listening TCP sockets.
+    `accept_queue`: connections that wait to be let in, over all its listening TCP sockets;
+    `queue_most`: how many may; `connections`: how many are in.
+    `descriptors` of `descriptors_most`: open files of the process that is nearest to its limit.
+    `gpu_ratio`, `gpu_memory_ratio`: of the device that its processes use most of.
     """
 
     cpu_seconds: float = UNKNOWN
@@ -65,6 +68,12 @@ class Usage:
     rx_bytes: float = UNKNOWN
     tx_bytes: float = UNKNOWN
     own_cpu_seconds: float = UNKNOWN
+    queue_most: float = UNKNOWN
+    connections: float = UNKNOWN
+    descriptors: float = UNKNOWN
+    descriptors_most: float = UNKNOWN
+    gpu_ratio: float = UNKNOWN
+    gpu_memory_ratio: float = UNKNOWN
 
     @property
     def is_enough(self) -> bool:

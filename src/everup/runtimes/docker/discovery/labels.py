@@ -28,6 +28,7 @@ INTERNAL = "everup.internal."
 
 HOOKS = ("cache_clear", "reconnect", "busy", "free_space", "dump")
 INSTANCES_MOST = 100
+CONNECTIONS_MOST = 1_000_000
 DAY_S = 86_400.0
 GRACE_MOST_S = 3600.0
 HOOK_PREFIX = "everup.hook."
@@ -54,6 +55,7 @@ class Wishes:
     heal_when_stopped: bool = False
     instances_least: int | None = None
     instances_most: int | None = None
+    connections_most: int | None = None
     health_threshold: float | None = None
     start_period_s: float | None = None
     stop_grace_s: float | None = None
@@ -103,6 +105,9 @@ _SETTERS: Mapping[str, Setter] = {
     ),
     "everup.max_instances": lambda w, t: replace(
         w, instances_most=values.whole(t, 1, INSTANCES_MOST)
+    ),
+    "everup.max_connections": lambda w, t: replace(
+        w, connections_most=values.whole(t, 1, CONNECTIONS_MOST)
     ),
     # A service must not count as well while a restart may already be used.
     "everup.health_threshold": lambda w, t: replace(

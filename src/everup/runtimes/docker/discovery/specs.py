@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from everup.model.kinds import UNKNOWN
 from everup.model.scaling import Spread
 from everup.model.stack import Dependency, Limits, ServiceSpec
 from everup.runtimes.docker.discovery import traits as of
@@ -105,7 +106,7 @@ def spec(
         max_instances=most,
         probe=wishes.probe,
         depends_on=edges,
-        limits=Limits(first.memory_bytes, first.cpus),
+        limits=Limits(first.memory_bytes, first.cpus, float(wishes.connections_most or UNKNOWN)),
         priority=wishes.priority,
         is_stateful=bool(found.stateful_because) if stateful is None else stateful,
         rollback_is_safe=wishes.rollback_is_safe,

@@ -29,6 +29,7 @@ def test_every_label_is_understood() -> None:
             "everup.priority": "-20",
             "everup.when_stopped": "heal",
             "everup.max_instances": "4",
+            "everup.max_connections": "200",
             "everup.health_threshold": "0.8",
             "everup.start_period": "1m30s",
             "everup.stop_grace": "45s",
@@ -43,6 +44,7 @@ def test_every_label_is_understood() -> None:
     assert found.is_one_shot
     assert found.heal_when_stopped
     assert (found.priority, found.min_instances, found.max_instances) == (-20, 1, 4)
+    assert found.limits.connections == 200.0
     assert (found.health_threshold, found.start_period_s, found.stop.grace_s) == (0.8, 90.0, 45.0)
     assert found.hooks == {
         "reconnect": HookSpec(http="POST http://{host}:8080/reconnect"),
@@ -75,6 +77,7 @@ MISTAKES = [
     ("everup.freze", "true", "did you mean everup.freeze?"),
     ("everup.priority", "1e3", "write a whole number from -1000 to 1000"),
     ("everup.max_instances", "0", "write a whole number from 1 to 100"),
+    ("everup.max_connections", "many", "write a whole number from 1 to 1000000"),
     ("everup.health_threshold", "0.1", "write a number from 0.4 to 1"),
     ("everup.stop_grace", "soon", "write a duration up to 3600 s"),
     ("everup.when_stopped", "healed", "write heal or leave"),
