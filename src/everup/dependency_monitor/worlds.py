@@ -63,7 +63,10 @@ class Worlds:
         if self.weights is None:
             return np.asarray(_ones(bits).sum(axis=-1, dtype=np.int64) / self.count)
         octets = np.ascontiguousarray(bits).view(np.uint8)
-        return np.asarray(np.unpackbits(octets, axis=-1, bitorder="little") @ self.weights)
+        marked = np.unpackbits(octets, axis=-1, bitorder="little")
+        # A product of matrices may add in another order when memory lies otherwise, and a journal
+        # would not repeat to the last bit.
+        return np.asarray((marked * self.weights).sum(axis=-1))
 
 
 def _ones(bits: Words) -> NDArray[np.uint8]:
