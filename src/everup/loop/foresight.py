@@ -26,7 +26,9 @@ from everup.predictive_monitor.learned import FEATURES, FailureModel, rows_of_ri
 from everup.predictive_monitor.learned.rows import STEP_SAMPLES
 
 CONFIRMED_S = 15.0
+"""So long a line must have foretold something before it is said."""
 SAMPLES_MOST = 30
+"""That are remembered of one line."""
 
 
 class Foresight:

@@ -248,3 +248,19 @@ def test_usual_is_learned_from_what_came_before() -> None:
     assert usual.median == pytest.approx(0.02)
     assert 0.1 < usual.limit(2.0) < 0.3
     assert usual_of(at, latency, before_s=50.0) is None
+
+
+def test_how_much_further_a_climb_goes_that_bends() -> None:
+    times = np.arange(0.0, 600.0, 5.0)
+    fills = climb(times, 0.3 + 0.4 * (1.0 - np.exp(-times / 200.0)), span_least_s=60.0)
+    braked = climb(times, 0.3 + 0.4 * np.sin(np.pi * times / 1400.0), span_least_s=60.0)
+    straight = climb(times, 0.3 + 0.0005 * times, span_least_s=60.0)
+    faster = climb(times, 0.3 + 0.4 * (times / 600.0) ** 2, span_least_s=60.0)
+    assert fills is not None
+    assert braked is not None
+    assert straight is not None
+    assert faster is not None
+    assert fills.level + fills.still < 0.75, "it ends at 0.7"
+    assert braked.level + braked.still < 0.8, "it ends at 0.7"
+    assert straight.level + straight.still > 1.0
+    assert faster.still == float("inf")
