@@ -28,7 +28,7 @@ def tell_approval(stage: Stage, number: int) -> Row:
     pid = stage.lab.crash(SERVICE)
     screen.line(f"{SERVICE}: killed (pid {pid})", "fault")
     missed = []
-    question = _Question(stage)
+    question = Question(stage)
     if not stage.wait(question.look, 60):
         missed.append("nobody was asked")
     stage.watch_on(WATCHED_S)
@@ -41,40 +41,44 @@ def tell_approval(stage: Stage, number: int) -> Row:
     return stage.healed_row(f"crash of {SERVICE}, asked first", SERVICE, 1, missed)
 
 
-class _Question:
+class Question:
     """What Everup asks about the service, and the answer to it."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
-        self.asked: dict[str, Any] | None = None
+        self._asked: dict[str, Any] | None = None
+        self._answered: set[str] = set()
 
     def look(self) -> bool:
-        if self.asked is None:
-            self.asked = self._ask()
-            if self.asked is not None:
-                about = f"{self.asked['kind']} of {SERVICE}? Risk: {self.asked['risk']}"
-                self._stage.screen.line(f"everup asks, {self.asked['id']}: {about}", "seen")
-        return self.asked is not None
+        if self._asked is None:
+            self._asked = self._ask()
+            if self._asked is not None:
+                about = f"{self._asked['kind']} of {SERVICE}? Risk: {self._asked['risk']}"
+                self._stage.screen.line(f"everup asks, {self._asked['id']}: {about}", "seen")
+        return self._asked is not None
 
     def approve(self) -> list[str]:
-        """Says yes; returns what went wrong, in words. A question that has expired meanwhile is
-        asked anew, and the new one is the one to answer."""
-        self.asked = self._ask() or self.asked
-        if self.asked is None:
+        """Says yes to what is asked now; returns what went wrong, in words. A question that is
+        withdrawn while it is answered is none any more: what is asked next gets the answer."""
+        asked = self._ask()
+        if asked is None:
             return []
-        name = self.asked["id"]
+        name = asked["id"]
         self._stage.screen.line(f"a person: everup approve {name}", "did")
         try:
             self._stage.client.post(f"/approvals/{name}/approve?by=a%20person&reason=demo")
         except NoAnswer as error:
-            return [f"the word was not taken: {error}"]
+            left = self._ask()
+            is_asked_still = left is not None and left["id"] == name
+            return [f"the word was not taken: {error}"] if is_asked_still else []
+        self._answered.add(name)
         return []
 
     def is_answered(self) -> bool:
         """Is nothing asked any more? Whoever was ill for another reason meanwhile, as on a machine
         short of CPU, is asked about anew."""
         asked = self._ask()
-        if asked is None or self.asked is None or asked["id"] == self.asked["id"]:
+        if asked is None or asked["id"] in self._answered:
             return True
         self.approve()
         return False
