@@ -12,6 +12,7 @@ that are finished meanwhile wait. Another model does the same. Without history i
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -41,10 +42,28 @@ RESTS = 4.0
 """After each row of the past, for so many times as long as it took: what is healed meanwhile has
 four fifths of the processor."""
 INLINE_VALUES_MOST = 300
-"""A row of more takes longer than a look may wait (a thousand services: most of a second). While
-the past is lived through such rows are judged in a thread."""
+"""While the past is lived through, rows of more are judged in a thread."""
+ASIDE_VALUES_MOST = 3000
+"""A living row of more is judged in a thread too: a thousand services take most of a second, which
+no look may wait for."""
+ROW_FAULT = "a row could not be judged"
 
 Floats = NDArray[np.float32]
+
+
+def anomaly_model(content: bytes) -> ServiceModel:
+    """One that can serve here.
+
+    Raises:
+        ValueError: why it cannot.
+    """
+    try:
+        model = ServiceModel.unpack(content)
+    except ValueError as error:
+        raise ValueError(f"it cannot be read: {error}") from None
+    if model.features != feature_names(SIGNAL_NAMES):
+        raise ValueError("it was trained on other signals")
+    return model
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,6 +89,7 @@ class Anomalies:
         self._due: list[Anomaly] = []
         self._waiting: list[tuple[float, Floats]] = []
         self._life: asyncio.Task[None] | None = None
+        self._aside: asyncio.Task[None] | None = None
         self._is_to_live = True
         self._fresh: NDArray[np.float64] | None = None
         self.fault = ""
@@ -87,11 +107,9 @@ class Anomalies:
         model: ServiceModel | None = None
         if content is not None:
             try:
-                model = ServiceModel.unpack(content)
+                model = anomaly_model(content)
             except ValueError as error:
-                return f"it cannot be read: {error}"
-            if model.features != feature_names(SIGNAL_NAMES):
-                return "it was trained on other signals"
+                return str(error)
         if model is None and self._model is None:
             return ""
         self._model, self._is_to_live = model, True
@@ -103,12 +121,9 @@ class Anomalies:
     def take(self, at_s: float, sample: FloatArray) -> None:
         """One more sample `[signal, service]`."""
         row = self._gathering.take(at_s, sample[WATCHED_AT].T)
-        if row is None:
-            return
-        if self.is_living_through:
+        if row is not None:
             self._waiting = [*self._waiting, row][-WAITING_ROWS_MOST:]
-        else:
-            self._judge(*row)
+            self._judge_what_waits()
 
     def after_look(self, history: History | None, now_s: float) -> None:
         """Live through the past, if that is still to be done."""
@@ -122,9 +137,10 @@ class Anomalies:
 
     async def close(self) -> None:
         """End what is under way."""
-        if self._life is not None:
-            self._life.cancel()
-            await asyncio.gather(self._life, return_exceptions=True)
+        for task in (self._life, self._aside):
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
 
     def due(self) -> list[Entry]:
         """What is to be written down, once."""
@@ -159,9 +175,42 @@ class Anomalies:
                 found.append(InputFlaw(name, of, kind, int(counts[service, signal])))
         return found
 
-    def _judge(self, at_s: float, values: Floats) -> None:
+    def _judge_what_waits(self) -> None:
+        """In their order, one at a time."""
+        while self._waiting and not self.is_living_through and self._aside is None:
+            at_s, values = self._waiting.pop(0)
+            if values.size > ASIDE_VALUES_MOST:
+                work = self._judge_aside(at_s, values)
+                self._aside = asyncio.create_task(work, name="anomalies of a row")
+            else:
+                self._tell(at_s, values, self._step(self._detector, self._model, at_s, values))
+
+    async def _judge_aside(self, at_s: float, values: Floats) -> None:
+        """On a copy, so that whoever asks meanwhile sees the row before, whole. When another
+        detector or model took its place, the row is judged by that one."""
+        try:
+            while True:
+                ours, model = self._detector, self._model
+                ahead = copy.deepcopy(ours)
+                step = await asyncio.to_thread(self._step, ahead, model, at_s, values)
+                if self._detector is ours and self._model is model:
+                    break
+            self._detector = ahead
+            self._tell(at_s, values, step)
+            self.fault = "" if self.fault.startswith(ROW_FAULT) else self.fault
+        except Exception as error:  # noqa: BLE001 - one row less, and the loop goes on
+            self.fault = f"{ROW_FAULT}: {error!r}"
+        finally:
+            self._aside = None
+        self._judge_what_waits()
+
+    def _step(
+        self, detector: Detector, model: ServiceModel | None, at_s: float, values: Floats
+    ) -> Step:
         times = np.full(len(self.services), at_s)
-        step = self._detector.step(times, values, self._model, self.budget)
+        return detector.step(times, values, model, self.budget)
+
+    def _tell(self, at_s: float, values: Floats, step: Step) -> None:
         self._latest, self._now = _Latest(at_s, values, step), None
         self._fresh = features_of(step.seen)
         for place in np.flatnonzero(step.noted | step.alarms):
@@ -217,9 +266,7 @@ class Anomalies:
 
     def _end_waiting(self) -> None:
         self._life = None
-        waiting, self._waiting = self._waiting, []
-        for row in waiting:
-            self._judge(*row)
+        self._judge_what_waits()
 
     async def _past(
         self, history: History, now_s: float

@@ -31,6 +31,18 @@ SAMPLES_MOST = 30
 """That are remembered of one line."""
 
 
+def failure_model(content: bytes) -> FailureModel:
+    """One that can serve here.
+
+    Raises:
+        ValueError: why it cannot.
+    """
+    model = FailureModel.unpack(content)
+    if model.features != FEATURES:
+        raise ValueError("it was trained on other features than this Everup has")
+    return model
+
+
 class Foresight:
     """`again_s`: when the next look is wanted; NaN when there is no hurry. `anomalies`: service →
     its level as a share of the bound from which it is told, set by whoever knows."""
@@ -58,11 +70,9 @@ class Foresight:
         if content is None:
             return ""
         try:
-            model = FailureModel.unpack(content)
+            model = failure_model(content)
         except ValueError as error:
             return str(error)
-        if model.features != FEATURES:
-            return "it was trained on other features than this Everup has"
         self._version = f"{Craft.FAILURE}-{hashlib.sha256(content).hexdigest()[:10]}"
         self._model = model
         return ""

@@ -15,6 +15,8 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from everup.loop.anomalies import anomaly_model
+from everup.loop.foresight import failure_model
 from everup.loop.past_failures import failures_since
 from everup.loop.schedule import is_rest
 from everup.model.entries import Entry, ModelNotTrained, ModelReturned, ModelTrained
@@ -53,12 +55,29 @@ def serving(control: Control) -> Serve:
     return serve
 
 
+def why_not_serve(craft: Craft, content: bytes) -> str:
+    """Why these bytes could not serve here; "" when they can."""
+    try:
+        if craft is Craft.ANOMALY:
+            anomaly_model(content)
+        else:
+            failure_model(content)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
 class Models:
     """One training at a time. `serve` is told of every change of who serves; `drift` of each row of
-    features, by whoever has them measured."""
+    features, by whoever has them measured. `why_not_serve`: asked before one is promised."""
 
-    def __init__(self, control: Control, serve: Serve) -> None:
-        self._control, self._serve = control, serve
+    def __init__(
+        self,
+        control: Control,
+        serve: Serve,
+        why_not_serve: Callable[[Craft, bytes], str] = why_not_serve,
+    ) -> None:
+        self._control, self._serve, self._why_not_serve = control, serve, why_not_serve
         self._serving: dict[Craft, str] = {}  # craft → version that is loaded
         # Versions that could not be loaded: not again before that time; inf: in this life.
         self._tried: dict[str, float] = {}
@@ -121,7 +140,7 @@ class Models:
         """Have an earlier one serve, at once; without `version` the one before. None: none serves.
 
         Raises:
-            GiveUp: there is none of this version, or it serves already.
+            GiveUp: there is none of this version, it serves already, or it cannot serve here.
         """
         control = self._control
         cards, now = control.state.models.get(craft, ()), control.state.champion(craft)
@@ -136,7 +155,9 @@ class Models:
         if wanted == before:
             raise GiveUp(f"{wanted or 'none'} serves {craft} already")
         if card is not None:
-            await self._bytes_of(card)  # whole, before it is promised
+            content = await self._bytes_of(card)  # whole, before it is promised
+            if why := self._why_not_serve(craft, content):
+                raise GiveUp(f"{card.version} cannot serve {craft}: {why}")
             self._tried.pop(card.version, None)
         await control.write([ModelReturned(control.clock.now(), craft, wanted, before, reason, by)])
         control.wake("another model")

@@ -7,7 +7,7 @@ threatened by what it needs. Called by `loop.foresight`.
 
 Evidence is added in log-odds, so that no order matters and nothing leaves 0–1:
 
-    log-odds = trend prior  +  anomaly  +  LEARNED_SHARE · (learned − its base rate)
+    log-odds = trend prior + min(LIFTED_MOST, anomaly + LEARNED_SHARE · (learned − its base rate))
 
 - An anomaly makes a failure that is foretold already likelier, by up to `ANOMALY_MOST`: it says
   that something is new, and not what. Alone it foretells nothing.
@@ -41,7 +41,10 @@ ANOMALY_EACH, ANOMALY_MOST = 0.5, 1.0
 """Log-odds for each time that the level exceeds its bound, and at most."""
 LEARNED_SHARE = 0.5
 LEARNED_MOST = 2.0
-"""Log-odds: a model alone makes 50 % into 88 % at most, or into 12 %."""
+"""Log-odds: a model alone makes 50 % into 12 % at most, or into LIFTED_MOST above it."""
+LIFTED_MOST = 1.5
+"""Log-odds: what names no cause makes 50 % into 82 % at most, and 30 % into 66 %, all of it
+together. A line that hardly rises is not acted upon because a service is strange."""
 SURE = 0.99
 """Nothing here is surer than this: log-odds of 1 would end all argument."""
 ANOMALOUS = 0.1
@@ -125,7 +128,7 @@ def _one(item: Prediction, unusual: Mapping[str, float], learned: Learned | None
         said.append(_said(text, now, probability_of(odds)))
         now = probability_of(odds)
     if learned is not None and is_known(more := learned_odds(learned, item.service)):
-        odds += more
+        odds = min(odds + more, log_odds(item.probability) + LIFTED_MOST)
         text = f"{learned.version}: {learned.probabilities[item.service]:.0%}"
         said.append(_said(text, now, probability_of(odds)))
         now, version = probability_of(odds), f"{version}+{learned.version}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -236,6 +237,93 @@ def test_rows_of_many_services_are_lived_through_in_a_thread(
     beside = asyncio.run(lived())
     for name, kept in inline._detector.arrays().items():
         np.testing.assert_array_equal(kept, beside._detector.arrays()[name])
+
+
+async def _judged(anomalies: Anomalies, rows: int) -> None:
+    """This many living rows, as fast as they come."""
+    rng = np.random.default_rng(5)
+    for n in range(rows + 1):
+        anomalies.take(1e6 + 300.0 * n, sample(rng))
+        await asyncio.sleep(0)
+    while anomalies._aside is not None:
+        await asyncio.sleep(0.001)
+
+
+def test_living_rows_of_many_services_are_judged_beside_the_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    inline, beside = Anomalies(STACK, PACE), Anomalies(STACK, PACE)
+    asyncio.run(_judged(inline, 40))
+    monkeypatch.setattr("everup.loop.anomalies.ASIDE_VALUES_MOST", 0)
+    asyncio.run(_judged(beside, 40))
+    assert beside.now()["a"].rows == inline.now()["a"].rows > 0
+    assert beside.now() == inline.now()
+    for name, kept in inline._detector.arrays().items():
+        np.testing.assert_array_equal(kept, beside._detector.arrays()[name])
+
+
+def test_a_model_that_comes_while_a_row_is_judged_judges_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("everup.loop.anomalies.ASIDE_VALUES_MOST", 0)
+
+    async def story() -> None:
+        anomalies = Anomalies(STACK, PACE)
+        await _judged(anomalies, 5)
+        rng = np.random.default_rng(6)
+        before = anomalies.now()
+        for n in range(2):
+            anomalies.take(2e6 + 300.0 * n, sample(rng))
+        assert anomalies._aside is not None
+        await asyncio.sleep(0)
+        assert anomalies.now() == before, "the row before, until the new one is whole"
+        assert anomalies.serve(model().pack()) == ""
+        while anomalies._aside is not None:
+            await asyncio.sleep(0.001)
+        assert anomalies.now() != before
+        latest = anomalies._latest
+        assert latest is not None
+        assert latest.at_s > 1.9e6
+        assert anomalies.fault == ""
+        await anomalies.close()
+
+    asyncio.run(story())
+
+
+def test_what_is_judged_beside_ends_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("everup.loop.anomalies.ASIDE_VALUES_MOST", 0)
+
+    async def story() -> None:
+        anomalies = Anomalies(STACK, PACE)
+        rng = np.random.default_rng(6)
+        for n in range(4):
+            anomalies.take(2e6 + 300.0 * n, sample(rng))
+        await asyncio.sleep(0)
+        await anomalies.close()
+        assert anomalies._aside is None
+        assert anomalies.now()["a"].rows == 0
+
+    asyncio.run(story())
+
+
+def test_a_row_that_cannot_be_judged_is_said_and_the_next_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("everup.loop.anomalies.ASIDE_VALUES_MOST", 0)
+    judge, faults = Anomalies._step, [MemoryError("no room")]
+
+    def failing(self: Anomalies, *arguments: Any) -> Any:
+        if faults:
+            raise faults.pop()
+        return judge(self, *arguments)
+
+    monkeypatch.setattr(Anomalies, "_step", failing)
+    anomalies = Anomalies(STACK, PACE)
+    asyncio.run(_judged(anomalies, 1))
+    assert "no room" in anomalies.fault
+    asyncio.run(_judged(anomalies, 5))
+    assert anomalies.fault == ""
+    assert anomalies.now()["a"].rows > 0
 
 
 def test_a_past_that_cannot_be_read_is_said_and_done_without() -> None:

@@ -16,7 +16,7 @@ from everup.blobs import ModelFolder
 from everup.history import MemoryHistory
 from everup.loop.fold import fold_all
 from everup.loop.fold_models import MODELS_MOST
-from everup.loop.models import LOAD_AGAIN_S, Models
+from everup.loop.models import LOAD_AGAIN_S, Models, why_not_serve
 from everup.loop.rooms import NoLog, Rooms
 from everup.model import entries as e
 from everup.model.errors import Damaged, GiveUp, TryAgain
@@ -108,7 +108,9 @@ class World:
         self.anomalies = SimpleNamespace(fresh_features=lambda: None)
         self.halted, self.serving = "", dict[Craft, bytes | None]()
         self.refuses: dict[bytes, str] = {}
-        self.models = Models(cast(Any, self), self.serve)
+        self.models = Models(
+            cast(Any, self), self.serve, lambda _, content: self.refuses.get(content, "")
+        )
 
     @property
     def state(self) -> StackState:
@@ -319,6 +321,30 @@ def test_the_way_back_and_further_to_none(tmp_path: Path) -> None:
         assert (entry.before, entry.version) == (one, two)
 
     played(story)
+
+
+def test_one_that_could_not_serve_here_does_not_take_over_and_who_serves_goes_on(
+    tmp_path: Path,
+) -> None:
+    async def story() -> None:
+        world = World(tmp_path, made(b"one", 0.5), made(b"two", 0.9, 0.5))
+        for _ in range(2):
+            world.models.ask(CRAFT, "ann")
+            await world.look()
+        one, two = world.standings()
+        world.refuses[b"one"] = "it was trained on other signals"
+        with pytest.raises(GiveUp, match=f"{one} cannot serve failure: it was trained on other"):
+            await world.models.give_back(CRAFT, "", "ann", "")
+        await world.look()
+        assert world.serving[CRAFT] == b"two"
+        assert world.standings()[two] is Standing.CHAMPION
+
+    played(story)
+
+
+def test_what_may_serve_is_asked_of_who_serves() -> None:
+    for craft in Craft:
+        assert why_not_serve(craft, b"no model")
 
 
 def test_the_same_model_once_more_serves_on(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from everup.model.state import StackState
 from everup.model.tuning import Calibration
 from everup.predictive_monitor.combine import (
     LEARNED_MOST,
+    LIFTED_MOST,
     Learned,
     combine,
     log_odds,
@@ -80,6 +81,29 @@ def test_no_model_moves_it_further_than_its_bound(p: float, said: float, base: f
         if item.cause is Cause.LEAK:
             assert 0.0 <= item.probability <= 1.0
             assert abs(log_odds(item.probability) - log_odds(p)) <= LEARNED_MOST + 1e-9
+
+
+@given(p=SHARES, said=SHARES, base=st.floats(0.001, 0.999), level=st.floats(0.0, 50.0))
+def test_what_names_no_cause_lifts_a_line_by_so_much_together(
+    p: float, said: float, base: float, level: float
+) -> None:
+    learned = says(said, base)
+    found = combine(
+        Predictions((leak(p),)), ALONE, NOW_S, SETTINGS, anomalies={"a": level}, learned=learned
+    )
+    for item in found.items:
+        if item.cause is Cause.LEAK:
+            assert log_odds(item.probability) - log_odds(p) <= LIFTED_MOST + 1e-9
+
+
+def test_a_weak_line_is_not_acted_upon_for_what_names_no_cause() -> None:
+    found = combine(
+        Predictions((leak(0.3),)),
+        *(ALONE, NOW_S, SETTINGS),
+        anomalies={"a": 9.0},
+        learned=says(0.98),
+    )
+    assert of(found).probability < SETTINGS.prediction_acts_above
 
 
 def test_what_only_a_model_says_has_a_cause_of_its_own_that_is_told() -> None:
