@@ -78,7 +78,7 @@ class Driver:
         self._began, self.told.began_s = time.monotonic(), time.time()
         tasks = [asyncio.create_task(self._watch())]
         for service, case in self.stage.cases.items():
-            fault = _FAULTS[case.kind](self, service, case)
+            fault = FAULTS[case.kind](self, service, case)
             tasks += [asyncio.create_task(fault.run()), asyncio.create_task(self._use(service))]
         try:
             ends_s = self._began + ROUND_MIN * 60.0 / self.stage.factor
@@ -283,20 +283,27 @@ class OfConnections(Fault):
 class OfQueue(Fault):
     """More and more clients, each of which comes again once it was served."""
 
+    def __init__(self, driver: Driver, service: str, case: Case) -> None:
+        super().__init__(driver, service, case)
+        self._clients: list[asyncio.Task[None]] = []
+
     async def run(self) -> None:
-        clients: list[asyncio.Task[None]] = []
+        """Asks the service nothing: where its queue is full, nothing would come of it."""
         try:
             while True:
-                wanted = round(self.level() * QUEUE_MOST)
-                while len(clients) > wanted:
-                    clients.pop().cancel()
-                while len(clients) < wanted:
-                    clients.append(asyncio.create_task(self._client()))
+                await self.set(self.level())
                 await asyncio.sleep(STEP_S)
         finally:
-            for client in clients:
+            for client in self._clients:
                 client.cancel()
-            await asyncio.gather(*clients, return_exceptions=True)
+            await asyncio.gather(*self._clients, return_exceptions=True)
+
+    async def set(self, level: float) -> None:
+        wanted = round(level * QUEUE_MOST)
+        while len(self._clients) > wanted:
+            self._clients.pop().cancel()
+        while len(self._clients) < wanted:
+            self._clients.append(asyncio.create_task(self._client()))
 
     async def _client(self) -> None:
         while True:
@@ -304,7 +311,7 @@ class OfQueue(Fault):
             await asyncio.sleep(CLIENT_RESTS_S)
 
 
-_FAULTS: Mapping[Kind, Callable[[Driver, str, Case], Fault]] = {
+FAULTS: Mapping[Kind, Callable[[Driver, str, Case], Fault]] = {
     Kind.MEMORY: OfMemory,
     Kind.DISK: OfDisk,
     Kind.FILES: OfFiles,

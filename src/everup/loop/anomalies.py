@@ -51,8 +51,8 @@ ROW_FAULT = "a row could not be judged"
 Floats = NDArray[np.float32]
 
 
-def anomaly_model(content: bytes) -> ServiceModel:
-    """One that can serve here.
+def anomaly_model(content: bytes, row_s: float) -> ServiceModel:
+    """One that can serve where rows are so long.
 
     Raises:
         ValueError: why it cannot.
@@ -63,6 +63,9 @@ def anomaly_model(content: bytes) -> ServiceModel:
         raise ValueError(f"it cannot be read: {error}") from None
     if model.features != feature_names(SIGNAL_NAMES):
         raise ValueError("it was trained on other signals")
+    if not model.is_of_rows(row_s):
+        said = model.about["row_s"]
+        raise ValueError(f"it was trained on rows of {said} s, and anomaly_row_s is {row_s:g}")
     return model
 
 
@@ -107,7 +110,7 @@ class Anomalies:
         model: ServiceModel | None = None
         if content is not None:
             try:
-                model = anomaly_model(content)
+                model = anomaly_model(content, self.row_s)
             except ValueError as error:
                 return str(error)
         if model is None and self._model is None:

@@ -33,7 +33,7 @@ from everup.loop.gather import OwnFiles
 from everup.loop.look import Decision, Look
 from everup.loop.mishaps import LOOK, Mishaps
 from everup.loop.mitigations import Containment
-from everup.loop.models import Models, serving
+from everup.loop.models import Models, refusing, serving
 from everup.loop.no_shelf import NoShelf
 from everup.loop.owed_starts import OwedStarts
 from everup.loop.ports import (
@@ -139,7 +139,7 @@ class Control(ControlViews):
         self.tuning = Tuning(self, settings)
         self.counts_seen, self.edges = Counts(), Edges(runtime)
         self.probations, self.shown = Probations(), ShownToPeople()
-        self.models = Models(self, serving(self))
+        self.models = Models(self, serving(self), refusing(self))
         shelf = shelf or NoShelf()
         self.snapshots = Snapshots(self, shelf, own_files)
         self.safe_points = SafePoints(shelf, self.snapshots.captured)

@@ -44,6 +44,10 @@ Serve = Callable[[Craft, bytes | None], str]
 """Have these bytes serve, or none; why not, "" if they do."""
 
 
+WhyNotServe = Callable[[Craft, bytes], str]
+"""Why these bytes could not serve, "" when they can; nothing is changed by asking."""
+
+
 def serving(control: Control) -> Serve:
     """Who serves what."""
 
@@ -55,28 +59,27 @@ def serving(control: Control) -> Serve:
     return serve
 
 
-def why_not_serve(craft: Craft, content: bytes) -> str:
-    """Why these bytes could not serve here; "" when they can."""
-    try:
-        if craft is Craft.ANOMALY:
-            anomaly_model(content)
-        else:
-            failure_model(content)
-    except ValueError as error:
-        return str(error)
-    return ""
+def refusing(control: Control) -> WhyNotServe:
+    """Who says why bytes could not serve here."""
+
+    def why_not(craft: Craft, content: bytes) -> str:
+        try:
+            if craft is Craft.ANOMALY:
+                anomaly_model(content, control.settings.anomaly_row_s)
+            else:
+                failure_model(content)
+        except ValueError as error:
+            return str(error)
+        return ""
+
+    return why_not
 
 
 class Models:
     """One training at a time. `serve` is told of every change of who serves; `drift` of each row of
     features, by whoever has them measured. `why_not_serve`: asked before one is promised."""
 
-    def __init__(
-        self,
-        control: Control,
-        serve: Serve,
-        why_not_serve: Callable[[Craft, bytes], str] = why_not_serve,
-    ) -> None:
+    def __init__(self, control: Control, serve: Serve, why_not_serve: WhyNotServe) -> None:
         self._control, self._serve, self._why_not_serve = control, serve, why_not_serve
         self._serving: dict[Craft, str] = {}  # craft → version that is loaded
         # Versions that could not be loaded: not again before that time; inf: in this life.

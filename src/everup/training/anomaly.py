@@ -40,8 +40,9 @@ def fit(
     trees: int = TREES,
     backend: str = "sequential",
     workers: int = 1,
+    row_s: float | None = None,
 ) -> ServiceModel:
-    """A model of these rows. ValueError: too few of them are whole."""
+    """A model of these rows, each of `row_s` seconds. ValueError: too few of them are whole."""
     from joblib import Parallel, delayed, parallel_config
 
     whole = np.ascontiguousarray(rows[np.isfinite(rows).all(axis=1)], dtype=np.float64)
@@ -60,6 +61,8 @@ def fit(
         "seed": seed,
         "explained_share": EXPLAINED_SHARE,
     }
+    if row_s is not None:
+        about["row_s"] = row_s
     return ServiceModel(tuple(features), forest, directions_of(whole), about, Spread.over(whole))
 
 

@@ -75,7 +75,8 @@ def train(order: TrainingOrder, pasts: Pasts, cores: Cores) -> Trained:
             f" {order.unseen_share:.0%} of {_spoken(last_s - first_s)} are for the exam"
         )
     names = feature_names(SIGNAL_NAMES)
-    model = fit(rows, names, seed=order.seed, backend=cores.backend, workers=cores.workers)
+    backend, workers = cores.backend, cores.workers
+    model = fit(rows, names, seed=order.seed, backend=backend, workers=workers, row_s=order.row_s)
     theirs, notes = _champion(order, names, sheets)
     every_word = (f"of more rows than {order.rows_most} only every {every}. was taken",)
     return Trained(
@@ -100,6 +101,8 @@ def _champion(
         champion = ServiceModel.unpack(order.champion)
         if champion.features != names:
             raise ValueError("it looks at other signals")
+        if not champion.is_of_rows(order.row_s):
+            raise ValueError("its rows are of another length")
     except ValueError as error:
         return {"": UNKNOWN}, (f"who serves could not be asked: {error}",)
     return scores_of(champion, sheets), ()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any, cast
+
 import numpy as np
 import pytest
 
@@ -16,6 +19,7 @@ from benchmarks.run_to_failure.cases import (
     case,
     cases,
 )
+from benchmarks.run_to_failure.driver import FAULTS
 from benchmarks.run_to_failure.figures import (
     Forecast,
     beginnings,
@@ -38,6 +42,13 @@ def test_half_of_sixty_cases_are_failures() -> None:
     assert len({one.seed for one in chosen}) == 60
     assert sum(one.fails for one in chosen) == 30
     assert len(cases(0, quick=True)) == 12
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_every_kind_of_failure_has_a_fault(kind: Kind) -> None:
+    driver = cast(Any, SimpleNamespace(stage=SimpleNamespace(port_of=lambda _: 1)))
+    one = case(3, kind, Shape.LINEAR, fails=True)
+    assert FAULTS[kind](driver, "api", one).case is one
 
 
 def test_a_seed_says_everything() -> None:

@@ -245,6 +245,10 @@ async def _judged(anomalies: Anomalies, rows: int) -> None:
     for n in range(rows + 1):
         anomalies.take(1e6 + 300.0 * n, sample(rng))
         await asyncio.sleep(0)
+    await _rest(anomalies)
+
+
+async def _rest(anomalies: Anomalies) -> None:
     while anomalies._aside is not None:
         await asyncio.sleep(0.001)
 
@@ -278,8 +282,7 @@ def test_a_model_that_comes_while_a_row_is_judged_judges_it(
         await asyncio.sleep(0)
         assert anomalies.now() == before, "the row before, until the new one is whole"
         assert anomalies.serve(model().pack()) == ""
-        while anomalies._aside is not None:
-            await asyncio.sleep(0.001)
+        await _rest(anomalies)
         assert anomalies.now() != before
         latest = anomalies._latest
         assert latest is not None
@@ -343,9 +346,9 @@ async def _done_without(fault: Exception) -> None:
     assert anomalies.now()["a"].rows > 0
 
 
-def model(names: Sequence[str] = SIGNAL_NAMES) -> ServiceModel:
-    width = len(feature_names(tuple(names)))
-    return fit(RNG.standard_normal((400, width)), feature_names(tuple(names)), trees=50)
+def model(names: Sequence[str] = SIGNAL_NAMES, row_s: float | None = ROW_S) -> ServiceModel:
+    features = feature_names(tuple(names))
+    return fit(RNG.standard_normal((400, len(features))), features, trees=50, row_s=row_s)
 
 
 @run
@@ -368,10 +371,15 @@ async def test_a_model_serves_and_the_past_is_lived_through_with_it() -> None:
     [
         (b"nonsense of some length", "cannot be read"),
         (model(("cpu_ratio", "latency_s")).pack(), "other signals"),
+        (model(row_s=60.0).pack(), "rows of 60.0 s, and anomaly_row_s is 300"),
     ],
 )
 def test_what_is_no_model_of_ours_does_not_serve(content: bytes, fault: str) -> None:
     assert fault in Anomalies(STACK, PACE).serve(content)
+
+
+def test_a_model_that_does_not_say_how_long_its_rows_are_is_believed() -> None:
+    assert Anomalies(STACK, PACE).serve(model(row_s=None).pack()) == ""
 
 
 def test_the_state_keeps_the_latest() -> None:

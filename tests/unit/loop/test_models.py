@@ -16,7 +16,7 @@ from everup.blobs import ModelFolder
 from everup.history import MemoryHistory
 from everup.loop.fold import fold_all
 from everup.loop.fold_models import MODELS_MOST
-from everup.loop.models import LOAD_AGAIN_S, Models, why_not_serve
+from everup.loop.models import LOAD_AGAIN_S, Models, refusing
 from everup.loop.rooms import NoLog, Rooms
 from everup.model import entries as e
 from everup.model.errors import Damaged, GiveUp, TryAgain
@@ -344,7 +344,8 @@ def test_one_that_could_not_serve_here_does_not_take_over_and_who_serves_goes_on
 
 def test_what_may_serve_is_asked_of_who_serves() -> None:
     for craft in Craft:
-        assert why_not_serve(craft, b"no model")
+        control = cast(Any, SimpleNamespace(settings=SETTINGS))
+        assert refusing(control)(craft, b"no model")
 
 
 def test_the_same_model_once_more_serves_on(tmp_path: Path) -> None:

@@ -36,6 +36,11 @@ class ServiceModel:
         if self.spread is not None and len(self.spread.edges) != width:
             raise ValueError("a model's parts must agree about its features")
 
+    def is_of_rows(self, row_s: float) -> bool:
+        """Was it trained on rows that are so long? One that does not say is believed."""
+        said = self.about.get("row_s", row_s)
+        return isinstance(said, int | float) and abs(said - row_s) < 1e-6 * row_s
+
     def pack(self) -> bytes:
         """The same model gives the same bytes."""
         parts = packing.named("forest.", self.forest.arrays())
