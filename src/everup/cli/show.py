@@ -67,8 +67,9 @@ def cell(value: object) -> Text:
 
 
 def put_table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
-    """One table."""
-    table = Table(title=title, title_justify="left", header_style="bold")
+    """One table, no narrower than its title."""
+    width = min(len(title), console().width)
+    table = Table(title=title, title_justify="left", header_style="bold", min_width=width)
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
