@@ -16,7 +16,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -25,7 +25,8 @@ from rich.console import Console
 from rich.table import Table
 
 from everup.history import DiskHistory
-from everup.model.history import SIGNALS, Columns
+from everup.loop.models import pieces_of
+from everup.model.history import SIGNALS
 from everup.model.kinds import Cause
 from everup.model.learned import Craft, Failure, Trained, TrainingOrder
 from everup.training import ProcessTrainer
@@ -104,11 +105,6 @@ async def watched(who: str, work: Callable[[], Awaitable[int]]) -> Found:
     return Found(who, took_s, float(late.max()), float(np.median(late)), len(late), rows)
 
 
-async def past(history: DiskHistory, order: TrainingOrder) -> AsyncIterator[Columns]:
-    for service in order.services:
-        yield await history.read(service, order.from_s, order.to_s)
-
-
 async def measure(services: int, days: float) -> list[Found]:
     """The ticker alone, beside the worker, beside a thread."""
     folder = Path(tempfile.mkdtemp(prefix="everup-retraining-"))
@@ -118,15 +114,14 @@ async def measure(services: int, days: float) -> list[Found]:
     )
 
     async def worker() -> int:
-        return (await ProcessTrainer(folder).train(order, past(history, order))).rows
+        return (await ProcessTrainer(folder).train(order, pieces_of(history, order))).rows
 
     async def thread() -> int:
         within = folder / "within"
         within.mkdir()
-        index = 0
-        async for one in past(history, order):
+        async for one in pieces_of(history, order):
+            index = order.services.index(one.service)
             await asyncio.to_thread(place.put_past, within, index, one)
-            index += 1
         return (await asyncio.to_thread(_trained, order, within)).rows
 
     async def rest() -> int:

@@ -11,15 +11,18 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from everup.history.format import Header, pack
-from everup.history.segments import Segments
+from everup.history.scan import Scan
+from everup.history.segments import Segment, Segments
 from everup.history.select import select
 from everup.model.errors import TryAgain
-from everup.model.history import Columns, FloatArray, HistoryCounts, Signal
+from everup.model.history import Columns, FloatArray, HistoryCounts, Signal, TimeArray
 
 WAITING_MOST = 256
 WAITING_BYTES_MOST = 32 * 1024 * 1024
@@ -28,6 +31,8 @@ RETRY_S = 60.0
 READ_MOST_S = 30.0
 CLOSE_MOST_S = 5.0
 DAY_S = 86400.0
+
+T = TypeVar("T")
 
 
 class DiskHistory:
@@ -45,6 +50,7 @@ class DiskHistory:
         retry_s: float = RETRY_S,
     ) -> None:
         header = Header(stack, tuple(services))
+        self._stack, self._services = stack, tuple(services)
         self._segments = Segments(folder, header, keep_s=days * DAY_S, total_most=total_bytes)
         self._waiting: deque[tuple[float, FloatArray]] = deque()
         self._lock = threading.Lock()
@@ -77,7 +83,24 @@ class DiskHistory:
         Raises:
             TryAgain: the disk does not answer in time.
         """
-        running = self._thread.submit(self._read, service, since_s, until_s, tuple(signals))
+        return await self._done(lambda: self._read(service, since_s, until_s, tuple(signals)))
+
+    async def blocks(
+        self, since_s: float, until_s: float
+    ) -> AsyncIterator[tuple[TimeArray, FloatArray]]:
+        """What is kept of all services, a file at a time, what waits in memory included. Between
+        two files the thread writes, and reads for others.
+
+        Raises:
+            TryAgain: the disk does not answer in time.
+        """
+        for segment in await self._done(self._listed):
+            found = await self._done(partial(self._blocks, segment, since_s, until_s))
+            for block in found:
+                yield block
+
+    async def _done(self, work: Callable[[], T]) -> T:
+        running = self._thread.submit(work)
         try:
             return await asyncio.wait_for(asyncio.wrap_future(running), READ_MOST_S)
         except TimeoutError:
@@ -106,6 +129,15 @@ class DiskHistory:
     ) -> Columns:
         self._flush()
         return select(self._segments.list(), service, since_s, until_s, signals)
+
+    def _listed(self) -> list[Segment]:
+        self._flush()
+        return list(self._segments.list())
+
+    def _blocks(
+        self, segment: Segment, since_s: float, until_s: float
+    ) -> list[tuple[TimeArray, FloatArray]]:
+        return list(Scan(self._stack, self._services, (segment,)).blocks(since_s, until_s))
 
     def _flush(self) -> None:
         """Write all that waits as one block. Runs in the thread alone; never raises."""

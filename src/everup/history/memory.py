@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import numpy as np
 
-from everup.model.history import INDEX, SIGNALS, Columns, FloatArray, HistoryCounts, Signal
+from everup.model.history import (
+    INDEX,
+    SIGNALS,
+    Columns,
+    FloatArray,
+    HistoryCounts,
+    Signal,
+    TimeArray,
+)
 
 SAMPLES_MOST = 20_000
 
@@ -40,6 +48,14 @@ class MemoryHistory:
             for signal in wanted
         }
         return Columns(service, times, values)
+
+    async def blocks(
+        self, since_s: float, until_s: float
+    ) -> AsyncIterator[tuple[TimeArray, FloatArray]]:
+        """All of it at once."""
+        kept = [k for k in self._kept if since_s <= k[0] <= until_s]
+        if kept:
+            yield np.array([at_s for at_s, _ in kept]), np.stack([one for _, one in kept])
 
     def counts(self) -> HistoryCounts:
         """How many samples there were."""

@@ -1,4 +1,5 @@
-"""Reading a whole folder of history from its beginning to its end, for replay.
+"""Reading a whole folder of history from its beginning to its end: for replay, and for whoever
+learns from all services.
 
 Flows in: the folder. Flows out: whose samples it holds, and blocks in the order of time, one file
 in memory at a time. Reads only; the Everup that writes there is not disturbed.
@@ -55,15 +56,18 @@ class Scan:
         self.damaged += position < len(data)
 
     def _ordered(self, values: FloatArray, header: Header) -> FloatArray:
-        """With the services and signals of today; what the file does not know is NaN."""
+        """With the services and signals of today; what the file does not know is NaN, and who is
+        there no more is left out."""
         if header.services == self.services and header.signals == tuple(SIGNALS):
             return values
         shape = (len(values), len(SIGNALS), len(self.services))
         found = np.full(shape, np.nan, dtype=np.float32)
-        columns = [self.services.index(name) for name in header.services]
+        here = {name: column for column, name in enumerate(self.services)}
+        theirs = [column for column, name in enumerate(header.services) if name in here]
+        ours = [here[header.services[column]] for column in theirs]
         for index, signal in enumerate(SIGNALS):
             if signal in header.signals:
-                found[:, index, columns] = values[:, header.signals.index(signal), :]
+                found[:, index, ours] = values[:, header.signals.index(signal), theirs]
         return found
 
 

@@ -27,7 +27,7 @@ from everup.model.history import INDEX, FloatArray
 from everup.model.settings import Settings
 from everup.model.stack import Stack
 from everup.predictive_monitor.anomaly import Detector, ServiceModel, Step
-from everup.predictive_monitor.anomaly.gathering import WATCHED, Gathering, gathered
+from everup.predictive_monitor.anomaly.gathering import WATCHED, Gathering
 from everup.predictive_monitor.anomaly.reports import WARM_ROWS
 from everup.predictive_monitor.anomaly.services import feature_names, features_of
 
@@ -277,23 +277,20 @@ class Anomalies:
         """Rows of all services, with the time of each service that has one."""
         a_row = max(1, len(self.services) * len(WATCHED))
         rows_most = min(LIVED_ROWS_MOST, LIVED_VALUES_MOST // a_row)
-        since_s = now_s - rows_most * self.row_s
-        first = int(since_s // self.row_s) + 1
-        count = int(now_s // self.row_s) - first  # the stretch of now belongs to this life
-        if count <= 0:
-            return []
-        times = np.full((count, len(self.services)), np.nan)
-        values = np.full((count, len(self.services), len(WATCHED)), np.nan, dtype=np.float32)
-        for place, name in enumerate(self.services):
-            columns = await history.read(name, since_s, now_s, WATCHED)
-            if not len(columns.times_s):
-                continue
-            table = np.stack([columns.values[signal] for signal in WATCHED], axis=1)
-            ends_s, rows = gathered(columns.times_s, table, row_s=self.row_s)
-            at = np.rint(ends_s / self.row_s).astype(np.int64) - 1 - first
-            is_within = (at >= 0) & (at < count)
-            times[at[is_within], place] = ends_s[is_within]
-            values[at[is_within], place] = rows[is_within]
+        since_s = (int((now_s - rows_most * self.row_s) // self.row_s) + 1) * self.row_s
+        until_s = (now_s // self.row_s) * self.row_s  # the stretch of now belongs to this life
+        gathering = Gathering(len(self.services), row_s=self.row_s)
+        rows: list[tuple[float, Floats] | None] = []
+        async for times_s, samples in history.blocks(since_s, until_s):
+            watched = samples[:, WATCHED_AT].swapaxes(1, 2)
+            for at_s, sample in zip(times_s.tolist(), watched, strict=True):
+                if since_s <= at_s < until_s:
+                    rows.append(gathering.take(at_s, sample))
             await asyncio.sleep(0)
-        some = np.flatnonzero(np.isfinite(times).any(axis=1))
-        return [(times[at], values[at]) for at in some]
+        found = [row for row in (*rows, gathering.rest()) if row is not None]
+        was_there = np.zeros(len(self.services), dtype=np.bool_)
+        past = []
+        for end_s, values in found:
+            was_there |= ~np.isnan(values).all(axis=1)
+            past.append((np.where(was_there, end_s, np.nan), values))
+        return past

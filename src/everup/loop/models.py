@@ -11,17 +11,20 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import math
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from everup.loop.anomalies import anomaly_model
 from everup.loop.foresight import failure_model
 from everup.loop.past_failures import failures_since
+from everup.loop.ports import History
 from everup.loop.schedule import is_rest
 from everup.model.entries import Entry, ModelNotTrained, ModelReturned, ModelTrained
 from everup.model.errors import Damaged, EverupError, GiveUp, TryAgain
-from everup.model.history import Columns
+from everup.model.history import INDEX, Columns, FloatArray, TimeArray
 from everup.model.kinds import UNKNOWN
 from everup.model.learned import Craft, ModelCard, Standing, Trained, TrainingOrder
 from everup.predictive_monitor.anomaly import ServiceModel
@@ -37,6 +40,7 @@ AGAIN_SHARE = 1 / 7
 """Of the interval: after an attempt that gave nothing, the next one comes this soon."""
 DAY_S = 86_400.0
 """A drift has one trained at most so often."""
+PIECE_BYTES = 16 * 1024 * 1024
 LOAD_AGAIN_S = 600.0
 """After a disk that did not answer; what is damaged stays so."""
 
@@ -268,6 +272,7 @@ class Models:
         rooms, settings, now_s = control.beside.rooms, control.settings, control.clock.now()
         assert rooms.trainer is not None
         assert rooms.models is not None
+        assert rooms.history is not None
         from_s = now_s - settings.training_days * DAY_S * settings.time_scale
         champion = control.state.champion(craft)
         before: bytes | None = None
@@ -288,7 +293,7 @@ class Models:
             time_most_s=settings.training_most_s,
             row_s=settings.anomaly_row_s,
         )
-        found = await rooms.trainer.train(order, _columns(control, order))
+        found = await rooms.trainer.train(order, pieces_of(rooms.history, order))
         return await self._examined(craft, by, found, champion, before is not None)
 
     async def _examined(
@@ -336,9 +341,26 @@ class Models:
             await shelf.sweep(wanted)
 
 
-async def _columns(control: Control, order: TrainingOrder) -> AsyncIterator[Columns]:
-    """The past of one service after the other, so that no more than one is in memory."""
-    history = control.beside.rooms.history
-    assert history is not None
-    for service in order.services:
-        yield await history.read(service, order.from_s, order.to_s)
+async def pieces_of(history: History, order: TrainingOrder) -> AsyncIterator[Columns]:
+    """The past of all services in pieces: history is read once, and little of it is in memory."""
+    waiting: list[tuple[TimeArray, FloatArray]] = []
+    async for block in history.blocks(order.from_s, order.to_s):
+        waiting.append(block)
+        if sum(values.nbytes for _, values in waiting) >= PIECE_BYTES:
+            for piece in _pieces(order.services, waiting):
+                yield piece
+            waiting = []
+    for piece in _pieces(order.services, waiting):
+        yield piece
+
+
+def _pieces(
+    services: Sequence[str], blocks: Sequence[tuple[TimeArray, FloatArray]]
+) -> Iterator[Columns]:
+    if not blocks:
+        return
+    times_s = np.concatenate([times for times, _ in blocks])
+    for place, service in enumerate(services):
+        table = np.concatenate([values[:, :, place] for _, values in blocks])
+        columns = {signal: table[:, index] for signal, index in INDEX.items()}
+        yield Columns(service, times_s, columns)

@@ -14,7 +14,7 @@ from typing import Protocol
 from everup.model.edges import Connections
 from everup.model.entries import Entry
 from everup.model.evidence import Sighting
-from everup.model.history import Columns, FloatArray, HistoryCounts, Signal
+from everup.model.history import Columns, FloatArray, HistoryCounts, Signal, TimeArray
 from everup.model.incident import Incident
 from everup.model.kinds import BusyState
 from everup.model.learned import Trained, TrainingOrder
@@ -442,7 +442,8 @@ class Trainer(Protocol):
 
     async def train(self, order: TrainingOrder, columns: AsyncIterator[Columns]) -> Trained:
         """A challenger, with its exam and the champion's on time that neither was trained on.
-        `columns`: the past of each service, asked for one by one. Cancelled, nothing of it stays.
+        `columns`: the past of the services in pieces, those of one service in the order of time,
+        asked for one by one. Cancelled, nothing of it stays.
 
         Raises:
             GiveUp: from this past nothing can be learned; says what lacks.
@@ -460,6 +461,11 @@ class History(Protocol):
         self, service: str, since_s: float, until_s: float, signals: Sequence[Signal] = ()
     ) -> Columns:
         """What is kept of one service, oldest first; NaN is unknown, no signals means all."""
+
+    def blocks(self, since_s: float, until_s: float) -> AsyncIterator[tuple[TimeArray, FloatArray]]:
+        """What is kept of all services of today, a bounded block at a time, oldest first: times,
+        and `[sample, signal, service]`. NaN is unknown, or not there yet. For whoever needs them
+        all: `read` looks through all of it for each service."""
 
     def counts(self) -> HistoryCounts:
         """For the metrics."""

@@ -2,7 +2,7 @@
 
     order.json      what is to be learned, from when to when, with the failures of that time
     champion        the bytes of who serves now, if anybody does
-    0000.npz …      the past of one service each: `times_s`, and a column for each signal
+    0000.past …     the past of one service each: samples one after the other, as SAMPLE says
     model, result.json      the challenger, and both exams; written last
     why.txt         instead of them: why nothing can be learned
 
@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from everup.model.history import SIGNALS, Columns, Signal
-from everup.model.kinds import UNKNOWN, Cause, is_known
+from everup.model.history import SIGNALS, Columns
+from everup.model.kinds import UNKNOWN, Cause
 from everup.model.learned import Craft, Failure, Trained, TrainingOrder
 
 ORDER, CHAMPION, MODEL, RESULT, WHY = "order.json", "champion", "model", "result.json", "why.txt"
@@ -50,14 +50,19 @@ def get_order(folder: Path) -> TrainingOrder:
     )
 
 
+SAMPLE = np.dtype([("at_s", "<f8"), ("values", "<f4", (len(SIGNALS),))])
+"""A moment, and each signal at it."""
+
+
 def put_past(folder: Path, index: int, columns: Columns) -> None:
-    """One service's; a signal that is unknown throughout is left out."""
-    values: Mapping[str, Any] = {
-        str(signal): column
-        for signal, column in columns.values.items()
-        if not np.isnan(column).all()
-    }
-    np.savez(folder / f"{index:04d}.npz", times_s=columns.times_s, **values)
+    """One more piece of one service's. A signal that is not among them is unknown."""
+    samples = np.full(len(columns.times_s), np.nan, dtype=SAMPLE)
+    samples["at_s"] = columns.times_s
+    for place, signal in enumerate(SIGNALS):
+        if signal in columns.values:
+            samples["values"][:, place] = columns.values[signal]
+    with (folder / f"{index:04d}.past").open("ab") as file:
+        file.write(samples.tobytes())
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,31 +73,29 @@ class Pasts:
     services: tuple[str, ...]
 
     def __iter__(self) -> Iterator[Columns]:
-        """A signal that is not there is unknown throughout."""
+        """Each from when something of it was known, in the order of time."""
         for service, path in self._files():
-            with np.load(path, allow_pickle=False) as found:
-                times_s = found["times_s"]
-                nothing = np.full(len(times_s), np.nan, dtype=np.float32)
-                values: dict[Signal, Any] = {
-                    signal: found[signal] if signal in found.files else nothing
-                    for signal in SIGNALS
-                }
-            yield Columns(service, times_s, values)
+            samples = np.fromfile(path, dtype=SAMPLE)
+            values = np.ascontiguousarray(samples["values"].T)
+            times_s = np.ascontiguousarray(samples["at_s"])
+            if len(times_s) and (np.diff(times_s) < 0.0).any():
+                order = np.argsort(times_s, kind="stable")
+                times_s, values = times_s[order], values[:, order]
+            is_known = ~np.isnan(values).all(axis=0)
+            first = int(np.argmax(is_known)) if is_known.any() else len(times_s)
+            columns = {signal: row[first:] for signal, row in zip(SIGNALS, values, strict=True)}
+            yield Columns(service, times_s[first:], columns)
 
     def span_s(self) -> tuple[float, float]:
         """The first and the last moment of all; both unknown where there is none."""
-        first_s, last_s = UNKNOWN, UNKNOWN
-        for _, path in self._files():
-            with np.load(path, allow_pickle=False) as found:
-                times_s = found["times_s"]
-            if len(times_s):
-                first_s = min(float(times_s[0]), first_s if is_known(first_s) else np.inf)
-                last_s = max(float(times_s[-1]), last_s if is_known(last_s) else -np.inf)
-        return first_s, last_s
+        ends = [(past.times_s[0], past.times_s[-1]) for past in self if len(past.times_s)]
+        if not ends:
+            return UNKNOWN, UNKNOWN
+        return float(min(first for first, _ in ends)), float(max(last for _, last in ends))
 
     def _files(self) -> Iterator[tuple[str, Path]]:
         for index, service in enumerate(self.services):
-            path = self.folder / f"{index:04d}.npz"
+            path = self.folder / f"{index:04d}.past"
             if path.exists():
                 yield service, path
 

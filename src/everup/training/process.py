@@ -1,6 +1,6 @@
 """`loop.ports.Trainer` as a worker process at the lowest priority, ended when its time is over.
 
-Flows in: an order, and the past of one service after the other. Flows out: a challenger with its
+Flows in: an order, and the past of its services in pieces. Flows out: a challenger with its
 exam. The process that serves imports nothing of what the worker needs: it only asks whether it is
 installed.
 """
@@ -78,10 +78,9 @@ class ProcessTrainer:
             try:
                 async with asyncio.timeout(order.time_most_s):
                     await asyncio.to_thread(place.put_order, folder, order)
-                    index = 0
+                    number = {name: index for index, name in enumerate(order.services)}
                     async for one in columns:
-                        await asyncio.to_thread(_put_past, folder, index, one)
-                        index += 1
+                        await asyncio.to_thread(_put_past, folder, number[one.service], one)
                     await self._work(folder)
             except TimeoutError:
                 text = f"training took longer than {order.time_most_s:g} s and was ended"

@@ -16,6 +16,7 @@ from everup.history.format import Header, pack
 from everup.history.segments import SEGMENT_S, Segments
 from everup.history.select import select
 from everup.loop.ports import History
+from everup.model.errors import TryAgain
 from everup.model.history import INDEX, SIGNALS, Columns, Signal
 from tests.unit.history.builders import HEADER, SERVICES, START_S, sample_of
 
@@ -64,6 +65,62 @@ def test_what_is_appended_is_read(kind: str, tmp_path: Path) -> None:
         await history.close()
 
     asyncio.run(told())
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_all_services_are_read_in_blocks(kind: str, tmp_path: Path) -> None:
+    async def told() -> None:
+        history = MAKERS[kind](tmp_path / "h")
+        filled(history, 400)
+        found = [block async for block in history.blocks(START_S + 60, START_S + 9000)]
+        times = np.concatenate([times for times, _ in found])
+        values = np.concatenate([values for _, values in found])
+        assert times.tolist() == [START_S + n * 30 for n in range(2, 301)]
+        assert values.shape == (299, len(SIGNALS), len(SERVICES))
+        for place, service in enumerate(SERVICES):
+            one = await history.read(service, START_S + 60, START_S + 9000)
+            for signal, index in INDEX.items():
+                np.testing.assert_array_equal(values[:, index, place], one.values[signal])
+        assert [block async for block in history.blocks(0.0, 1.0)] == []
+        await history.close()
+
+    asyncio.run(told())
+
+
+def test_blocks_have_the_services_of_today(tmp_path: Path) -> None:
+    first = segments(tmp_path, Header("s", ("gone", "b")))
+    first.open(START_S)
+    first.write(START_S, pack([START_S], [sample_of(1, services=2)]))
+
+    async def told() -> None:
+        history = DiskHistory(
+            tmp_path, "s", ("new", "b"), days=14.0, total_bytes=2**30, flush_every_s=0.0
+        )
+        ((times, values),) = [block async for block in history.blocks(0.0, 2e9)]
+        assert times.tolist() == [START_S]
+        assert np.isnan(values[0, :, 0]).all(), "nothing is known of who was not there"
+        np.testing.assert_array_equal(values[0, :, 1], sample_of(1, services=2)[:, 1])
+        await history.close()
+
+    asyncio.run(told())
+
+
+def test_a_folder_that_cannot_be_read_is_tried_again_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def told() -> None:
+        history = disk(tmp_path / "h")
+        filled(history, 4)
+        monkeypatch.setattr(Segments, "list", _failing)
+        with pytest.raises(TryAgain, match="cannot be read"):
+            _ = [block async for block in history.blocks(0.0, 2e9)]
+        await history.close()
+
+    asyncio.run(told())
+
+
+def _failing(*_: object) -> None:
+    raise OSError(errno.EIO, "an error of the disk")
 
 
 def test_another_life_goes_on_where_the_torn_one_ended(tmp_path: Path) -> None:

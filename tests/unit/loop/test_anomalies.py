@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +18,15 @@ from everup.loop.fold_anomalies import ANOMALIES_MOST
 from everup.model.anomaly import Anomaly
 from everup.model.entries import AnomalyNoticed
 from everup.model.errors import TryAgain
-from everup.model.history import INDEX, SIGNALS, Columns, FloatArray, HistoryCounts, Signal
+from everup.model.history import (
+    INDEX,
+    SIGNALS,
+    Columns,
+    FloatArray,
+    HistoryCounts,
+    Signal,
+    TimeArray,
+)
 from everup.model.state import StackState
 from everup.predictive_monitor.anomaly import ServiceModel
 from everup.predictive_monitor.anomaly.gathering import WATCHED, Gathering, gathered
@@ -70,13 +78,16 @@ class Kept:
     async def read(
         self, service: str, since_s: float, until_s: float, signals: Sequence[Signal] = ()
     ) -> Columns:
+        raise AssertionError
+
+    async def blocks(
+        self, since_s: float, until_s: float
+    ) -> AsyncIterator[tuple[TimeArray, FloatArray]]:
         if self.fault is not None:
             raise self.fault
-        within = (self.times >= since_s) & (self.times <= until_s)
-        place = ("a", "b").index(service)
-        wanted = signals or SIGNALS
-        values = {s: self.samples[within][:, INDEX[s], place] for s in wanted}
-        return Columns(service, self.times[within], values)
+        within = np.flatnonzero((self.times >= since_s) & (self.times <= until_s))
+        for part in np.array_split(within, 7):
+            yield self.times[part], self.samples[part]
 
     def counts(self) -> HistoryCounts:
         return HistoryCounts()

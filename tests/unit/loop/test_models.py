@@ -16,11 +16,11 @@ from everup.blobs import ModelFolder
 from everup.history import MemoryHistory
 from everup.loop.fold import fold_all
 from everup.loop.fold_models import MODELS_MOST
-from everup.loop.models import LOAD_AGAIN_S, Models, refusing
+from everup.loop.models import LOAD_AGAIN_S, Models, pieces_of, refusing
 from everup.loop.rooms import NoLog, Rooms
 from everup.model import entries as e
 from everup.model.errors import Damaged, GiveUp, TryAgain
-from everup.model.history import Columns
+from everup.model.history import INDEX, SIGNALS, Columns
 from everup.model.incident import Incident
 from everup.model.kinds import UNKNOWN, Cause
 from everup.model.learned import Craft, Standing, Trained, TrainingOrder
@@ -96,9 +96,11 @@ class World:
     def __init__(self, folder: Path, *answers: Any, written: Sequence[e.Entry] = ()) -> None:
         self.trainer, self.now_s = Trainer(list(answers) or [made(b"one", 0.5)]), START_S
         self.folder, self.log = folder, Warnings()
+        history = MemoryHistory(("a", "b"))
+        history.append(START_S, np.zeros((len(SIGNALS), 2), dtype=np.float32))
         rooms = Rooms(
             log=self.log,
-            history=MemoryHistory(("a", "b")),
+            history=history,
             models=ModelFolder(folder),
             trainer=self.trainer,
         )
@@ -340,6 +342,35 @@ def test_one_that_could_not_serve_here_does_not_take_over_and_who_serves_goes_on
         assert world.standings()[two] is Standing.CHAMPION
 
     played(story)
+
+
+def test_the_past_comes_in_pieces_of_all_services(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("everup.loop.models.PIECE_BYTES", 1)
+    rng = np.random.default_rng(1)
+    samples = rng.normal(size=(30, len(SIGNALS), 2)).astype(np.float32)
+
+    class Blocks(MemoryHistory):
+        async def blocks(self, since_s: float, until_s: float) -> AsyncIterator[Any]:
+            async for times, values in super().blocks(since_s, until_s):
+                for part in np.array_split(np.arange(len(times)), 3):
+                    yield times[part], values[part]
+
+    async def story() -> None:
+        history = Blocks(("a", "b"))
+        for number, sample in enumerate(samples):
+            history.append(float(number), sample)
+        given = SimpleNamespace(services=("a", "b"), from_s=5.0, to_s=24.0)
+        found = [one async for one in pieces_of(history, cast(Any, given))]
+        assert [one.service for one in found] == ["a", "b"] * 3
+        for place, name in enumerate("ab"):
+            mine = [one for one in found if one.service == name]
+            times = np.concatenate([one.times_s for one in mine])
+            assert times.tolist() == list(range(5, 25))
+            for signal, index in INDEX.items():
+                column = np.concatenate([one.values[signal] for one in mine])
+                np.testing.assert_array_equal(column, samples[5:25, index, place])
+
+    asyncio.run(story())
 
 
 def test_what_may_serve_is_asked_of_who_serves() -> None:

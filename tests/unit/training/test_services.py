@@ -16,6 +16,7 @@ from everup.model.learned import Craft, Failure, Trained
 from everup.predictive_monitor.anomaly import Detector, ServiceModel
 from everup.predictive_monitor.anomaly.services import features_of
 from everup.predictive_monitor.champion import judge
+from everup.training import folder as place
 from everup.training import services
 from everup.training.crafts import learn
 from everup.training.work import Cores, NothingToLearn
@@ -129,12 +130,33 @@ def test_a_service_that_came_later_and_one_that_was_never_seen(tmp_path: Path) -
     assert "2 services taught it" in found.notes
 
 
+def test_a_past_may_come_in_pieces_and_begins_when_something_is_known(tmp_path: Path) -> None:
+    whole = past("a", 0.5)
+    values = {signal: column.copy() for signal, column in whole.values.items()}
+    for column in values.values():
+        column[:7] = np.nan  # it was not there yet
+    given = order(services=("a",))
+    (tmp_path / "pieces").mkdir()
+    pasts = put(tmp_path / "pieces", given, [])
+    for part in np.array_split(np.arange(len(whole.times_s)), 5)[::-1]:
+        piece = {signal: column[part] for signal, column in values.items()}
+        place.put_past(pasts.folder, 0, Columns("a", whole.times_s[part], piece))
+    (found,) = list(pasts)
+    np.testing.assert_array_equal(found.times_s, whole.times_s[7:])
+    for signal, column in values.items():
+        np.testing.assert_array_equal(found.values[signal], column[7:])
+    assert pasts.span_s() == (whole.times_s[7], whole.times_s[-1])
+    nothing = put(tmp_path, given, [])
+    assert list(nothing) == []
+    assert np.isnan(nothing.span_s()).all()
+
+
 def test_of_too_little_nothing_is_learned_and_it_says_what_lacks(tmp_path: Path) -> None:
     short = [past(name, 1.0) for name in NAMES]
     given = order(1.0)
     with pytest.raises(NothingToLearn, match="the first 288 of each service"):
         learn(given, put(tmp_path, given, short), Cores())
-    for path in tmp_path.glob("*.npz"):
+    for path in tmp_path.glob("*.past"):
         path.unlink()
     with pytest.raises(NothingToLearn, match="nothing of this time"):
         learn(given, put(tmp_path, given, []), Cores())

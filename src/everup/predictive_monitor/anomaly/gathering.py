@@ -67,6 +67,14 @@ class Gathering:
             self._sum += np.where(is_known, values, 0.0)
         return done
 
+    def rest(self) -> tuple[float, Floats] | None:
+        """The stretch that was not finished, if one was begun: for whoever takes no more."""
+        if not self._samples:
+            return None
+        row = self._row()
+        self._samples = 0
+        return (self._stretch + 1) * self.row_s, row
+
     def _row(self) -> Floats:
         is_enough = self._known >= max(1.0, KNOWN_SHARE * self._samples)
         with np.errstate(invalid="ignore", over="ignore"):
