@@ -63,7 +63,7 @@ image:
 check: $(DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	printf '%s\n' 3.11 3.12 3.13 | xargs -P 2 -I '{}' $(BIN)/mypy --python-version '{}'
+	printf '%s\n' '3.11' '3.12 src' '3.13 src' | xargs -P 2 -I '{}' sh -c '$(BIN)/mypy --python-version {}'
 	$(BIN)/lint-imports --no-logo
 	scripts/lock check
 	scripts/lock pythons

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -39,6 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--prevention", action="store_true", help="also with Everup acting")
     parser.add_argument("--json", type=Path, help="write the figures here as well")
     chosen = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that nothing is left behind
     wanted = cases(chosen.first, quick=chosen.quick)
     console = Console()
     if not can_mount():
