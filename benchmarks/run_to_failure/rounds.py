@@ -25,10 +25,13 @@ from benchmarks.run_to_failure.figures import (
 from benchmarks.run_to_failure.peers import WINDOWS_MIN, Floats, alerts, shares
 from benchmarks.run_to_failure.stage import SLOTS, TIMEOUT_S, Stage
 from everup.demo.stack.prepare import Mode
+from everup.model.kinds import Cause
 from everup.model.settings import Settings
 from everup.replay import open_recording
 
 OURS = "Everup"
+THREATENED = str(Cause.DEPENDENCY_DOWN)
+"""What is told of who needs what is foretold to fail: never acted upon, and no alarm of its own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,12 +69,14 @@ def play(chosen: Sequence[Case], factor: float, mode: Mode) -> Round:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """Of a watched round. `left_out`: service → why its case counts for nobody."""
+    """Of a watched round. `left_out`: service → why its case counts for nobody. `threatened`: how
+    often dependents were told as likely as an alarm, of whom nothing more was known."""
 
     scores: tuple[Score, ...]
     calibration: Calibration
     alarms: Mapping[str, Mapping[str, Sequence[float]]]
     left_out: Mapping[str, str]
+    threatened: Score
 
     def of(self, name: str) -> Score:
         """One way to raise alarms."""
@@ -110,9 +115,15 @@ def results(played: Round) -> Results:
     failed = {name: at for name, at in told.failed_min.items() if name in cases}
     acts_above = Settings().prediction_acts_above
     alarms: dict[str, dict[str, list[float]]] = {OURS: {}}
+    threats: dict[str, list[float]] = {}
     for service in played.services:
-        on = [t for t, name, _, p in told.foretold if name == service and p >= acts_above]
-        alarms[OURS][service] = beginnings(on, failed.get(service, float("inf")))
+        until = failed.get(service, float("inf"))
+        likely = [
+            (t, cause) for t, s, cause, p in told.foretold if s == service and p >= acts_above
+        ]
+        alarms[OURS][service] = beginnings([t for t, c in likely if c != THREATENED], until)
+        if service not in left_out:
+            threats[service] = beginnings([t for t, c in likely if c == THREATENED], until)
     fired = alerts(played.times_min, shares(played.values, TIMEOUT_S), played.services)
     for rule, by_service in fired.items():
         alarms[rule] = {
@@ -123,10 +134,11 @@ def results(played: Round) -> Results:
         rule: {s: begins for s, begins in each.items() if s not in left_out}
         for rule, each in alarms.items()
     }
-    said = [(t, service, p) for t, service, _, p in told.foretold]
+    said = [(t, service, p) for t, service, cause, p in told.foretold if cause != THREATENED]
     return Results(
         scores=tuple(score(rule, each, cases, failed) for rule, each in counted.items()),
         calibration=calibration(forecasts(said, cases, failed, ROUND_MIN)),
         alarms=counted,
         left_out=left_out,
+        threatened=score("threatened", threats, cases, failed),
     )

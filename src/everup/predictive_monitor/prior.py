@@ -1,13 +1,14 @@
 """How likely a line meets its limit within the horizon, by judgement: `prior(...)`. Pure.
 
-It is a prior, and its model says so (`trend-prior-3`): no outcomes were learned from. It is what a
-perfect line of its kind gets (`Limit.most`, 0.95 at most), times five doubts, each 0-1: how much of
+It is a prior, and its model says so (`trend-prior-4`): no outcomes were learned from. It is what a
+perfect line of its kind gets (`Limit.most`, 0.95 at most), times six doubts, each 0-1: how much of
 the interval lies within the horizon; how far the line was seen to climb, against how far it is
 drawn on from there; how high the level is, since what grows at a low level often levels off or is
 collected; how steady the line is; whether it would end short of the limit if it goes on bending as
-it does. What climbs faster and faster is taken to go on at its latest pace. A level under 0.43 of
-the limit cannot reach the 0.7 from which a prediction is acted upon, one above 0.65 is not doubted
-for its level.
+it does; and whether it climbs since it began, as all that starts does, or left a calm behind. What
+climbs faster and faster is taken to go on at its latest pace. A level under 0.43 of the limit
+cannot reach the 0.7 from which a prediction is acted upon, one above 0.65 is not doubted for its
+level.
 """
 
 from __future__ import annotations
@@ -16,10 +17,13 @@ import numpy as np
 
 from everup.predictive_monitor.trend import Climb
 
-MODEL_VERSION = "trend-prior-3"
+MODEL_VERSION = "trend-prior-4"
 PRIOR_MOST = 0.95
 SEEN_OF_AHEAD = 1.0  # a line is drawn on for as far as it was seen, without a doubt
 FASTER_MOST = 2.0  # what climbs faster and faster is taken to go on at its latest pace
+NEW_S, CALM_TIMES = 300.0, 3.0
+"""What climbs since its own beginning, or since a step, is doubted for so long; a second of calm
+before the line counts for so many of the line."""
 LEVEL_LOW, LEVEL_HIGH = 0.25, 0.65  # of the limit: half a doubt there, none here
 
 
@@ -41,5 +45,6 @@ def prior(line: Climb, level: float, horizon_s: float, most: float = PRIOR_MOST)
     drawn_on = min(1.0, seen / max(1e-9, SEEN_OF_AHEAD * ahead))
     levels_off = min(1.0, line.still / max(1e-9, ahead))
     steady = 0.75 + 0.25 * line.steadiness
-    doubts = within * drawn_on * (0.5 + 0.5 * high) * steady * levels_off
+    known = min(1.0, (line.span_s + CALM_TIMES * line.calm_s) / NEW_S)
+    doubts = within * drawn_on * (0.5 + 0.5 * high) * steady * levels_off * known
     return float(most * doubts)

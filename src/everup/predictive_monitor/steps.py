@@ -5,8 +5,8 @@ Flows in: known values of one series, oldest first. Flows out: the index behind 
 
 A step up is one sample's rise that is far above the noise, a real share of the whole range, and
 several times what the series climbs in a sample otherwise: a stair of equal steps is a climb, not a
-step. It stays: what comes after it stands above what came before. What falls is `trend`'s own
-matter, since a fall may come again.
+step, with noise between them too. It stays: what comes after it stands above what came before. What
+falls is `trend`'s own matter, since a fall may come again.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ STEP_TIMES = 4.0
 """So many times what three of four climbing samples climb by at most."""
 STAYS_SHARE = 0.5
 """Of a step, the middle of what follows stands above the middle of what was there before."""
+STAIR_LEAST = 3
+"""So many steps alike, each half to twice this one, are a stair."""
 BESIDE = 5
 """Samples on each side that are compared."""
 
@@ -50,7 +52,9 @@ def line_start(values: Floats) -> int:
     usual = float(np.quantile(climbing, 0.75))
     least = max(STEP_IN_NOISE * noise_of(values), STEP_SHARE * spread, STEP_TIMES * usual)
     for at in np.flatnonzero(rises >= least)[::-1]:
-        start = int(at) + 1
+        start, alike = int(at) + 1, rises / rises[at]
+        if np.count_nonzero((alike >= 0.5) & (alike <= 2.0)) >= STAIR_LEAST:
+            continue
         before, after = values[max(0, start - BESIDE) : start], values[start : start + BESIDE]
         if float(np.median(after) - np.median(before)) >= STAYS_SHARE * float(rises[at]):
             return start

@@ -51,7 +51,9 @@ class Climb:
     """The line at the latest sample, and how fast it climbs, with an interval. `headway` is how far
     the peaks stand above the line; `late_ratio` the slope of the latest half over the whole one:
     under 1 it levels off. `steadiness` 0-1: how little noise there is about the line. `still`: how
-    much further it climbs if it goes on bending as it does now; infinite where it does not."""
+    much further it climbs if it goes on bending as it does now; infinite where it does not.
+    `calm_s`: for how long the series was seen before the line begins, since its own beginning or
+    its latest step."""
 
     level: float
     per_s: float
@@ -63,6 +65,7 @@ class Climb:
     late_ratio: float = 1.0
     steadiness: float = 1.0
     still: float = float("inf")
+    calm_s: float = 0.0
 
     def seconds_to(self, limit: float) -> tuple[float, float, float]:
         """(earliest, likely, latest) until the peaks meet the limit; latest may be infinite."""
@@ -113,7 +116,9 @@ def _longest(times: Floats, values: Floats, span_least_s: float) -> Climb | None
             return None
         found = _line(*_thinned(times[recent], values[recent]))
         if found is not None:
-            return found if _is_beyond(found.level, values[~recent]) else None
+            if not _is_beyond(found.level, values[~recent]):
+                return None
+            return replace(found, calm_s=float(times[recent][0] - times[0]))
     return None
 
 
@@ -143,7 +148,8 @@ def _of_troughs(
         return None
     headway = float(np.median(peaks[1:] - values[at]))
     level = found.level + found.per_s * float(times[-1] - times[at[-1]])
-    return replace(found, level=level, headway=headway)
+    calm_s = float(times[at[0]] - times[0])
+    return replace(found, level=level, headway=headway, calm_s=calm_s)
 
 
 def _falls(values: Floats) -> NDArray[np.intp]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -220,6 +221,36 @@ def test_too_little_is_nothing() -> None:
     assert line((times(40), np.full(40, np.nan))) is None
     assert line((times(40), np.full(40, 0.5))) is None
     assert line((times(40), 0.9 - times(40) / 1000)) is None
+
+
+@given(SEEDS)
+def test_a_stair_in_noise_is_a_climb(seed: int) -> None:
+    random = default_rng(seed)
+    stairs = 0.4 + 0.075 * (np.arange(160) // 20) + 0.006 * random.standard_normal(160)
+    assert line_start(np.asarray(stairs, dtype=np.float64)) == 0
+    alone = 0.4 + 0.2 * (np.arange(160) >= 80) + 0.006 * random.standard_normal(160)
+    assert line_start(np.asarray(alone, dtype=np.float64)) == 80
+
+
+def test_what_climbs_since_its_beginning_is_doubted_for_a_while() -> None:
+    new = Climb(0.8, 0.001, 0.001, 0.001, 150.0, 30, still=1.0)
+    after_calm = replace(new, calm_s=50.0)
+    longer = replace(new, span_s=300.0)
+    assert prior(new, 0.8, HORIZON_S) == pytest.approx(0.5 * prior(longer, 0.8, HORIZON_S), rel=0.3)
+    assert prior(new, 0.8, HORIZON_S) < prior(after_calm, 0.8, HORIZON_S)
+
+
+def test_calm_is_counted_since_the_latest_step() -> None:
+    at = times(120)
+    rising = np.maximum(0.0, at - 300.0) / 1000.0
+    found = line((at, 0.3 + rising))
+    assert found is not None
+    assert found.calm_s + found.span_s == pytest.approx(at[-1] - at[0])
+    assert found.calm_s > 200.0
+    stepped = 0.1 + 0.3 * (at >= 150.0) + rising
+    after = line((at, stepped))
+    assert after is not None
+    assert after.calm_s + after.span_s == pytest.approx(at[-1] - 150.0)
 
 
 def test_the_prior_is_one_and_says_so() -> None:
