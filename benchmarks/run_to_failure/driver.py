@@ -87,9 +87,11 @@ class Driver:
             )
             for task in done:
                 task.result()  # none ends by itself
+            asked = Line(self.stage.port)  # the other one may wait for its answer just now
             with suppress(OSError):
-                answer = await self._everup.ask("GET", "/actions")
+                answer = await asked.ask("GET", "/actions?limit=500")
                 self.told.actions = list(answer["actions"])
+            asked.close()
             wanted = ROUND_MIN * 60.0 / self.stage.factor / POLL_S
             if len(self.told.polls) < POLLS_LEAST * wanted:
                 said = f"{len(self.told.polls)} of {wanted:.0f} questions"
