@@ -21,9 +21,9 @@ MODEL_VERSION = "trend-prior-4"
 PRIOR_MOST = 0.95
 SEEN_OF_AHEAD = 1.0  # a line is drawn on for as far as it was seen, without a doubt
 FASTER_MOST = 2.0  # what climbs faster and faster is taken to go on at its latest pace
-NEW_S, CALM_TIMES = 300.0, 3.0
-"""What climbs since its own beginning, or since a step, is doubted for so long; a second of calm
-before the line counts for so many of the line."""
+NEW_SHARE, CALM_TIMES = 1.0 / 3.0, 3.0
+"""What climbs since its own beginning, or since a step, is doubted for so much of the horizon;
+a second of calm before the line counts for so many of the line."""
 LEVEL_LOW, LEVEL_HIGH = 0.25, 0.65  # of the limit: half a doubt there, none here
 
 
@@ -45,6 +45,6 @@ def prior(line: Climb, level: float, horizon_s: float, most: float = PRIOR_MOST)
     drawn_on = min(1.0, seen / max(1e-9, SEEN_OF_AHEAD * ahead))
     levels_off = min(1.0, line.still / max(1e-9, ahead))
     steady = 0.75 + 0.25 * line.steadiness
-    known = min(1.0, (line.span_s + CALM_TIMES * line.calm_s) / NEW_S)
+    known = min(1.0, (line.span_s + CALM_TIMES * line.calm_s) / (NEW_SHARE * horizon_s))
     doubts = within * drawn_on * (0.5 + 0.5 * high) * steady * levels_off * known
     return float(most * doubts)

@@ -240,6 +240,30 @@ def test_what_climbs_since_its_beginning_is_doubted_for_a_while() -> None:
     assert prior(new, 0.8, HORIZON_S) < prior(after_calm, 0.8, HORIZON_S)
 
 
+@given(SEEDS, st.floats(0.05, 1.0))
+def test_a_prior_knows_no_pace_but_that_of_its_horizon(seed: int, pace: float) -> None:
+    """Compressed time, as in demos and tests, changes nothing."""
+    seconds, values = leak(default_rng(seed))
+    one = climb(seconds, values, span_least_s=60.0)
+    other = climb(seconds * pace, values, span_least_s=60.0 * pace)
+    assert one is not None
+    assert other is not None
+    for each in (one, replace(one, calm_s=20.0), replace(one, span_s=100.0)):
+        quick = replace(
+            each,
+            per_s=each.per_s / pace,
+            per_s_least=each.per_s_least / pace,
+            per_s_most=each.per_s_most / pace,
+            span_s=each.span_s * pace,
+            calm_s=each.calm_s * pace,
+        )
+        mine, theirs = prior(each, 0.6, HORIZON_S), prior(quick, 0.6, HORIZON_S * pace)
+        assert mine == pytest.approx(theirs, rel=1e-6)
+    assert prior(one, 0.6, HORIZON_S) == pytest.approx(
+        prior(other, 0.6, HORIZON_S * pace), rel=1e-6
+    )
+
+
 def test_calm_is_counted_since_the_latest_step() -> None:
     at = times(120)
     rising = np.maximum(0.0, at - 300.0) / 1000.0
