@@ -61,11 +61,8 @@ def anomaly_model(content: bytes, row_s: float) -> ServiceModel:
         model = ServiceModel.unpack(content)
     except ValueError as error:
         raise ValueError(f"it cannot be read: {error}") from None
-    if model.features != feature_names(SIGNAL_NAMES):
-        raise ValueError("it was trained on other signals")
-    if not model.is_of_rows(row_s):
-        said = model.about["row_s"]
-        raise ValueError(f"it was trained on rows of {said} s, and anomaly_row_s is {row_s:g}")
+    if why := model.why_not_for(feature_names(SIGNAL_NAMES), row_s):
+        raise ValueError(why)
     return model
 
 

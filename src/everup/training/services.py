@@ -99,10 +99,8 @@ def _champion(
         return {}, ()
     try:
         champion = ServiceModel.unpack(order.champion)
-        if champion.features != names:
-            raise ValueError("it looks at other signals")
-        if not champion.is_of_rows(order.row_s):
-            raise ValueError("its rows are of another length")
+        if why := champion.why_not_for(names, order.row_s):
+            raise ValueError(why)
     except ValueError as error:
         return {"": UNKNOWN}, (f"who serves could not be asked: {error}",)
     return scores_of(champion, sheets), ()

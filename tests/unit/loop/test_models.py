@@ -299,13 +299,19 @@ def test_a_drift_has_one_trained_early_and_once_a_day(tmp_path: Path) -> None:
     played(story)
 
 
+async def two_trained(folder: Path) -> tuple[World, str, str]:
+    """The second serves."""
+    world = World(folder, made(b"one", 0.5), made(b"two", 0.9, 0.5))
+    for _ in range(2):
+        world.models.ask(CRAFT, "ann")
+        await world.look()
+    one, two = world.standings()
+    return world, one, two
+
+
 def test_the_way_back_and_further_to_none(tmp_path: Path) -> None:
     async def story() -> None:
-        world = World(tmp_path, made(b"one", 0.5), made(b"two", 0.9, 0.5))
-        for _ in range(2):
-            world.models.ask(CRAFT, "ann")
-            await world.look()
-        one, two = world.standings()
+        world, one, two = await two_trained(tmp_path)
         card = await world.models.give_back(CRAFT, "", "ann", "too loud")
         assert card is not None
         assert card.version == one
@@ -329,11 +335,7 @@ def test_one_that_could_not_serve_here_does_not_take_over_and_who_serves_goes_on
     tmp_path: Path,
 ) -> None:
     async def story() -> None:
-        world = World(tmp_path, made(b"one", 0.5), made(b"two", 0.9, 0.5))
-        for _ in range(2):
-            world.models.ask(CRAFT, "ann")
-            await world.look()
-        one, two = world.standings()
+        world, one, two = await two_trained(tmp_path)
         world.refuses[b"one"] = "it was trained on other signals"
         with pytest.raises(GiveUp, match=f"{one} cannot serve failure: it was trained on other"):
             await world.models.give_back(CRAFT, "", "ann", "")

@@ -36,10 +36,15 @@ class ServiceModel:
         if self.spread is not None and len(self.spread.edges) != width:
             raise ValueError("a model's parts must agree about its features")
 
-    def is_of_rows(self, row_s: float) -> bool:
-        """Was it trained on rows that are so long? One that does not say is believed."""
+    def why_not_for(self, features: tuple[str, ...], row_s: float) -> str:
+        """Why it says nothing about rows of these features that are so long; "" when it does. One
+        that does not say how long its rows were is believed."""
+        if self.features != features:
+            return "it was trained on other signals"
         said = self.about.get("row_s", row_s)
-        return isinstance(said, int | float) and abs(said - row_s) < 1e-6 * row_s
+        if not isinstance(said, int | float) or abs(said - row_s) >= 1e-6 * row_s:
+            return f"it was trained on rows of {said} s, and anomaly_row_s is {row_s:g}"
+        return ""
 
     def pack(self) -> bytes:
         """The same model gives the same bytes."""
