@@ -3,7 +3,9 @@
 Flows in: a `Database`. Flows out: `reading()` with a SQLAlchemy connection on which one moment is
 seen, and `writing()` with a `Writing` that runs prepared statements. Every error of the database
 comes out translated; after one the connection is dropped, and the next call makes a new one, so
-that the journal works again as soon as its cause is gone. Used by one thread at a time.
+that the journal works again as soon as its cause is gone. Used by one thread at a time; `dispose`
+alone comes from any, and leaves a connection that is in use to whoever uses it: SQLite ends the
+whole process when one is closed under a running statement.
 
 Writing goes past SQLAlchemy's execution (about 50 µs a statement) straight to the driver with SQL
 that SQLAlchemy compiled once: a simulation writes hundreds of thousands of entries.
@@ -13,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from threading import RLock
 from typing import Any, NoReturn
 
 import sqlalchemy as sa
@@ -69,6 +72,7 @@ class Session:
     def __init__(self, database: Database) -> None:
         self.database = database
         self._connection: sa.Connection | None = None
+        self._use, self._users, self._is_unwanted = RLock(), 0, False
 
     @property
     def where(self) -> str:
@@ -82,12 +86,13 @@ class Session:
         Raises:
             JournalUnavailable: the database does not answer.
         """
-        try:
-            connection = self._connected()
-            with connection.begin():
-                yield connection
-        except BaseException as error:  # noqa: BLE001 - whatever ends it, nothing half stays
-            self._fail(error)
+        with self._in_use():
+            try:
+                connection = self._connected()
+                with connection.begin():
+                    yield connection
+            except BaseException as error:  # noqa: BLE001 - whatever ends it, nothing half stays
+                self._fail(error)
 
     @contextmanager
     def changing(self) -> Iterator[sa.Connection]:
@@ -106,21 +111,22 @@ class Session:
             Conflict: a unique constraint said no; nothing was written.
             Abandoned: nothing was written.
         """
-        try:
-            connection = self._connected()
-            self.database.check()
-            raw = connection.connection
-            cursor = raw.cursor()
+        with self._in_use():
             try:
-                if self.database.begin_write:
-                    cursor.execute(self.database.begin_write)
-                yield Writing(cursor, connection.dialect)
-                ticket.claim_commit()
-                raw.commit()
-            finally:
-                cursor.close()
-        except BaseException as error:  # noqa: BLE001 - whatever ends it, nothing half stays
-            self._fail(error)
+                connection = self._connected()
+                self.database.check()
+                raw = connection.connection
+                cursor = raw.cursor()
+                try:
+                    if self.database.begin_write:
+                        cursor.execute(self.database.begin_write)
+                    yield Writing(cursor, connection.dialect)
+                    ticket.claim_commit()
+                    raw.commit()
+                finally:
+                    cursor.close()
+            except BaseException as error:  # noqa: BLE001 - whatever ends it, nothing half stays
+                self._fail(error)
 
     def close(self) -> None:
         """Drop the connection; what lives in it stays."""
@@ -128,8 +134,31 @@ class Session:
             self._drop()
 
     def dispose(self) -> None:
-        """Drop the connection, also when the database lives in it."""
-        self._drop()
+        """Drop the connection, also when the database lives in it; at the end of its use where it
+        is used just now."""
+        self._is_unwanted = True
+        self._drop_if_unwanted()
+
+    @contextmanager
+    def _in_use(self) -> Iterator[None]:
+        try:
+            with self._use:
+                self._users += 1
+                try:
+                    yield
+                finally:
+                    self._users -= 1
+        finally:
+            self._drop_if_unwanted()
+
+    def _drop_if_unwanted(self) -> None:
+        if self._is_unwanted and self._use.acquire(blocking=False):
+            try:
+                if not self._users:
+                    self._drop()
+                    self._is_unwanted = False
+            finally:
+                self._use.release()
 
     def _connected(self) -> sa.Connection:
         if self._connection is None:

@@ -31,6 +31,7 @@ from everup.model.settings import Settings
 from everup.model.stack import Stack
 
 STALE_INTERVALS = 2.0
+LISTING_DEADLINE_INTERVALS = 2.0
 
 
 class News(Enum):
@@ -64,6 +65,7 @@ class Desk:
         self._changes: dict[str, float] = {}
         self._changing_since: dict[str, float] = {}
         self._limit_s = STALE_INTERVALS * settings.sample_interval_s + settings.probe_timeout_s
+        self.listing_deadline_s = LISTING_DEADLINE_INTERVALS * max(settings.sample_interval_s, 1.0)
         self._probe_limits_s = {
             name: STALE_INTERVALS * max(spec.probe.interval_s, settings.sample_interval_s)
             + spec.probe.timeout_s
@@ -84,7 +86,11 @@ class Desk:
         self._last_look_s = UNKNOWN
 
     def take_listing(self, listing: Listing) -> bool:
-        """Keep a listing; True when an instance died, was born or changed its state."""
+        """Keep a listing; True when an instance died, was born or changed its state. One that was
+        begun before the latest and ended after it, as on a busy machine, says nothing new."""
+        is_late = 0.0 < self.listed_at_s - listing.at_s <= self.listing_deadline_s
+        if is_late and not listing.fault:
+            return False
         was_blind = bool(self.engine_fault)
         self.engine_fault = listing.fault
         if listing.fault:

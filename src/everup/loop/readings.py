@@ -129,10 +129,21 @@ def fold_usage(
     """CPU of one core and idleness between two listings of one life, memory against its limit,
     whether its disk is full.
 
-    Who wants the processor and does not get it is not idle.
+    Who wants the processor and does not get it is not idle. Two sights of the same moment tell
+    no rates, and end nothing that lasted until then.
     """
     memory, full_s = _memory_ratio(now), full_since_s(known.full_since_s, now, at_s)
     span_s = at_s - before_at_s
+    if span_s == 0:
+        is_running = now.state is InstanceState.RUNNING
+        return Usage(
+            memory_ratio=memory,
+            idle_since_s=known.idle_since_s if is_running else UNKNOWN,
+            queue_since_s=known.queue_since_s,
+            starved_at_s=known.starved_at_s,
+            stuck_since_s=_stuck_since_s(known.stuck_since_s, now, at_s),
+            full_since_s=full_s,
+        )
     if not span_s > 0:
         stuck_s = _stuck_since_s(UNKNOWN, now, at_s)
         return Usage(memory_ratio=memory, stuck_since_s=stuck_s, full_since_s=full_s)

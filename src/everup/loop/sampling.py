@@ -26,7 +26,6 @@ from everup.model.runtime import EventKind, Listing
 from everup.model.settings import Settings
 from everup.model.stack import ProbeSpec, ServiceSpec, Stack
 
-LISTING_DEADLINE_INTERVALS = 2.0
 STRANGER_INTERVALS = 12.0
 """How much more seldom one is asked that never answered, where nobody declared how to ask."""
 TRIED_CLOSER = 0.5
@@ -119,7 +118,7 @@ class Samplers:
 
     async def list_once(self) -> None:
         """One listing onto the desk."""
-        deadline_s = LISTING_DEADLINE_INTERVALS * max(self._settings.sample_interval_s, 1.0)
+        deadline_s = self._desk.listing_deadline_s
         try:
             async with asyncio.timeout(deadline_s):
                 listing = await self._runtime.list()

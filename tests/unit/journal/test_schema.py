@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -54,3 +55,30 @@ def test_made_at_once_and_migrated_are_the_same(tmp_path: Path) -> None:
         upgrade(connection, session.where)
     session.dispose()
     assert _shape(at_once) == _shape(migrated)
+
+
+def test_a_connection_in_use_is_left_to_whoever_uses_it(tmp_path: Path) -> None:
+    """SQLite ends the process when a connection is closed under a running statement."""
+    session = _opened(tmp_path / "journal.sqlite3")
+    migrate(session)
+    entered, may_end = threading.Event(), threading.Event()
+    read: list[int] = []
+
+    def use() -> None:
+        with session.reading() as connection:
+            entered.set()
+            may_end.wait(10.0)
+            read.extend(connection.execute(sa.text("SELECT 7")).scalars())
+
+    user = threading.Thread(target=use)
+    user.start()
+    assert entered.wait(10.0)
+    session.dispose()
+    may_end.set()
+    user.join(10.0)
+    assert read == [7]
+    assert session._connection is None, "it was dropped at the end of its use"
+    with session.reading() as connection:
+        assert connection.execute(sa.text("SELECT 8")).scalar() == 8
+    session.dispose()
+    assert session._connection is None
