@@ -339,7 +339,8 @@ class Router(Protocol):
         one takes its place, and what was there before the first one is what comes back."""
 
     async def weigh(self, held: Held, weight: float) -> None:
-        """Give it this share (0–1] of the weight that it had before; noted as above."""
+        """Give it this share (0–1] of the weight that it had before; noted as above.
+        Where an order is held of it, that stands, and so does who gave it and why."""
 
     async def ready(self, server: ServerName, *, is_proven: bool) -> str:
         """Take back the order alone; its weight stays as it is held. `is_proven`: we have seen that

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, TypeVar
 from everup.loop import traffic_plan as plan
 from everup.loop.calls import CallRows
 from everup.loop.desk import Desk
+from everup.loop.look import Look
 from everup.loop.perform import NotBegun
 from everup.loop.ports import Clock, Router, Runtime
 from everup.loop.rooms import RouterCounts
@@ -81,6 +82,8 @@ class Traffic:
         self.breaking = Breaking(stack, settings, self._bringer)
         self._task: asyncio.Task[None] | None = None
         self._is_held = 0
+        self._turn = asyncio.Lock()
+        """What is noted does not change between reading it and acting upon it."""
         self.calls = CallRows(tuple(stack.services))
         self.routed: Mapping[str, frozenset[str]] = {}
         """Service → its instances that have a server, as the router was last seen."""
@@ -169,9 +172,34 @@ class Traffic:
         if group := is_needed(servers, seen.listing):
             return [f"{ROUTED}not spared: nobody else of {group} takes requests"], [], 0.0
         until_s = self._clock.now() + self._settings.router_hold_most_s
-        noted = {one.server: one for one in await self._call(self._router.held())}
         held: list[Held] = []
         shed: list[Held] = []
+        try:
+            async with self._turn:
+                await self._drain_all(spec, targets, seen, until_s, held, shed)
+            left, waited_s = await self._drained(
+                [*held, *shed], plan.drain_s(intent, servers, self._settings)
+            )
+            for one in held:
+                await self._call(self._router.hold(replace(one, order=Order.OUT)))
+        except EverupError as error:
+            text = f"{ROUTED}not spared for certain: {error}"
+            return [text], held, 0.0
+        return plan.spoken([*held, *shed], left, waited_s), held, waited_s
+
+    async def _drain_all(
+        self,
+        spec: ServiceSpec,
+        targets: Sequence[str],
+        seen: Seen,
+        until_s: float,
+        held: list[Held],
+        shed: list[Held],
+    ) -> None:
+        """Adds to `held` whom we have drain now, before it is ordered, and to `shed` whom a
+        mitigation has already."""
+        assert self._router is not None
+        noted = {one.server: one for one in await self._call(self._router.held())}
         for name in targets:
             for server in seen.servers.get(name, ()):
                 known = noted.get(server.name)
@@ -182,18 +210,8 @@ class Traffic:
                 if server.order is not Order.READY and not is_ours:
                     continue  # somebody else has it out, or a breaker, and it is theirs
                 held.append(Held(server.name, spec.name, name, until_s, Order.DRAIN))
-        try:
-            for one in held:
-                await self._call(self._router.hold(one))
-            left, waited_s = await self._drained(
-                [*held, *shed], plan.drain_s(intent, servers, self._settings)
-            )
-            for one in held:
-                await self._call(self._router.hold(replace(one, order=Order.OUT)))
-        except EverupError as error:
-            text = f"{ROUTED}not spared for certain: {error}"
-            return [text], held, 0.0
-        return plan.spoken([*held, *shed], left, waited_s), held, waited_s
+        for one in held:
+            await self._call(self._router.hold(one))
 
     async def _drained(self, held: Sequence[Held], most_s: float) -> tuple[float, float]:
         """(Sessions that are left, for how long we waited, a suspend not counted). Where the router
@@ -265,22 +283,26 @@ class Traffic:
             raise GiveUp(f"the router sends no requests to {instance}")
         if group := is_needed(servers, seen.listing):
             raise GiveUp(f"nobody else of {group} takes requests")
-        for server in servers:
-            note = Held(server.name, spec.name, instance, until_s, Order.DRAIN, because=SHED_FOR)
-            await self._call(self._router.hold(note))
+        async with self._turn:
+            for server in servers:
+                note = Held(
+                    *(server.name, spec.name, instance, until_s, Order.DRAIN), because=SHED_FOR
+                )
+                await self._call(self._router.hold(note))
         return [f"{ROUTED}{instance} ({s.name}) gets no new requests" for s in servers]
 
     async def no_longer_shed(self, spec: ServiceSpec, instance: str) -> list[str]:
         """It gets requests again, where we kept them from it."""
         if self._router is None:
             return []
-        held = await self._call(self._router.held())
-        mine = [h for h in held if h.because == SHED_FOR and h.service == spec.name]
-        said = [
-            await self._call(self._router.give_back(one.server))
-            for one in mine
-            if instance in ("", one.instance)
-        ]
+        async with self._turn:
+            held = await self._call(self._router.held())
+            mine = [h for h in held if h.because == SHED_FOR and h.service == spec.name]
+            said = [
+                await self._call(self._router.give_back(one.server))
+                for one in mine
+                if instance in ("", one.instance)
+            ]
         return [f"{ROUTED}{text}" for text in said if text]
 
     @property
@@ -302,16 +324,9 @@ class Traffic:
         assert look is not None
         warn = control.beside.rooms.log.warning
         try:
-            held = await self._call(router.held())
-            self._is_held = len(held)
-            counts = self.calls.is_due(look.at_s, self._settings.connections_interval_s)
-            if not held and not counts and not self._bringer.is_due(look.at_s):
-                return
-            listing = await self._call(router.list())
-            self.routed = _routed(self._stack, look.observation, listing, held)
-            if counts:
-                self.calls.take(look.at_s, self._stack, look.observation, listing, held)
-            for text in await self._bringer.after_look(router, listing, held, control):
+            async with self._turn:
+                said = await self._pass(control, router, look)
+            for text in said:
                 warn("router", text=text)
         except EverupError as error:
             self._failed(str(error))
@@ -321,6 +336,18 @@ class Traffic:
             warn("router_fault", text=self._fault)
         self._told = self._fault
 
+    async def _pass(self, control: Control, router: Router, look: Look) -> list[str]:
+        held = await self._call(router.held())
+        self._is_held = len(held)
+        counts = self.calls.is_due(look.at_s, self._settings.connections_interval_s)
+        if not held and not counts and not self._bringer.is_due(look.at_s):
+            return []
+        listing = await self._call(router.list())
+        self.routed = _routed(self._stack, look.observation, listing, held)
+        if counts:
+            self.calls.take(look.at_s, self._stack, look.observation, listing, held)
+        return await self._bringer.after_look(router, listing, held, control)
+
     async def turn_away(self, control: Control) -> None:
         """Traffic of edges whose breaker is open, and no other any more.
 
@@ -329,9 +356,11 @@ class Traffic:
         """
         if self._router is None or not self.breaking.is_due(control.breakers, self._clock.now()):
             return
-        listing = await self._call(self._router.list())
-        held = await self._call(self._router.held())
-        for text in await self.breaking.after_turns(self._router, listing, held, control):
+        async with self._turn:
+            listing = await self._call(self._router.list())
+            held = await self._call(self._router.held())
+            said = await self.breaking.after_turns(self._router, listing, held, control)
+        for text in said:
             control.beside.rooms.log.warning("router", text=text)
 
     async def release(self, service: str = "") -> tuple[dict[str, tuple[str, ...]], str]:

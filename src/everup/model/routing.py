@@ -7,10 +7,10 @@ an observation, not an order.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from everup.model.kinds import UNKNOWN
+from everup.model.kinds import UNKNOWN, is_known
 
 
 class Order(StrEnum):
@@ -98,6 +98,15 @@ class Held:
     weight_before: float = UNKNOWN  # NaN: its weight is as it was
     life: str = ""
     because: str = ""  # the edge whose breaker is open; "": something is done to its instance
+
+    def weighed_over(self, known: Held | None) -> Held:
+        """This note of a weight, where `known` is noted already: an order stands, with who gave it,
+        why and until when; and of weights the first one is what comes back."""
+        if known is None:
+            return self
+        weight = known.weight_before if is_known(known.weight_before) else self.weight_before
+        stands = known if known.order is not None else self
+        return replace(stands, order=known.order, weight_before=weight)
 
 
 class Skill(StrEnum):

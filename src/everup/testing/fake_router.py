@@ -81,13 +81,10 @@ class FakeRouter:
 
     async def weigh(self, held: Held, weight: float) -> None:
         """A share of what it had at first."""
-        known = self.routes.notes.get(held.server)
-        if known is not None and is_known(known.weight_before):
-            held = replace(held, weight_before=known.weight_before)
-        order = held.order if known is None else known.order
         self._speak()
         self._check(held.server)
-        self.routes.notes[held.server] = replace(held, order=order)
+        held = held.weighed_over(self.routes.notes.get(held.server))
+        self.routes.notes[held.server] = held
         share = max(1.0, float(round(held.weight_before * weight)))
         one = self._found(held.server)
         self.routes.servers[held.server] = replace(one, weight=share)

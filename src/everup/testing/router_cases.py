@@ -47,6 +47,7 @@ _CASES = tuple(
         stories.holds_and_gives_back,
         stories.an_order_twice_is_one_hold,
         stories.weighs_and_gives_back_what_was,
+        stories.a_share_takes_no_order_over,
         stories.the_next_life_finds_what_is_held,
         stories.releases_one_service_alone,
         stories.forgets_without_an_order,

@@ -83,6 +83,22 @@ async def weighs_and_gives_back_what_was(lab: RouterLab) -> None:
     assert await router.held() == ()
 
 
+async def a_share_takes_no_order_over(lab: RouterLab) -> None:
+    """Whoever steers may have seen it just before somebody else had it drain."""
+    router = lab.router
+    await router.list()
+    shed = replace(held("web1", Order.DRAIN), because="somebody's reason")
+    await router.hold(shed)
+    await router.weigh(replace(held("web1", None), until_s=1.0, weight_before=100.0), 0.5)
+    (note,) = await router.held()
+    assert (note.order, note.because, note.until_s) == (Order.DRAIN, shed.because, FAR_S)
+    assert find(await router.list(), server("web1")).order is Order.DRAIN
+    await router.give_back(server("web1"), is_proven=True)
+    one = find(await router.list(), server("web1"))
+    assert (one.order, one.weight) == (Order.READY, 100)
+    assert await router.held() == ()
+
+
 async def the_next_life_finds_what_is_held(lab: RouterLab) -> None:
     await lab.router.list()
     await lab.router.hold(held("web1", Order.OUT))

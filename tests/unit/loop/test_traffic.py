@@ -13,6 +13,7 @@ from everup.loop.control import Control
 from everup.model import entries as e
 from everup.model.errors import GiveUp
 from everup.model.kinds import UNKNOWN, ActionKind, Mode, ProbeVerdict
+from everup.model.mitigation import SHED_FOR
 from everup.model.request import Answer, AnswerState, Request, Verb
 from everup.model.routing import Held, Order, Route
 from everup.model.scaling import Amount, Spread
@@ -450,5 +451,41 @@ def test_what_is_shed_is_held_again_after_a_reload_and_somebody_elses_word_count
             world.put(1, order=Order.READY)
             await until(lambda: not world.routes.notes)
             assert world.server(1).order is Order.READY
+
+    run(story())
+
+
+def test_who_is_shed_while_shares_are_given_stays_shed() -> None:
+    """A pass acts upon what it saw; what is ordered meanwhile waits for its end."""
+    world = World(OBSERVED)
+
+    async def story() -> None:
+        async with world.life() as control:
+            seen, may_go_on = asyncio.Event(), asyncio.Event()
+            router: Any = control.traffic._router
+            real = router.list
+
+            async def slow() -> Any:
+                router.list = real
+                listing = await real()
+                seen.set()
+                await may_go_on.wait()
+                return listing
+
+            router.list = slow
+            await asyncio.wait_for(seen.wait(), 10.0)
+            shedding = asyncio.create_task(control.traffic.shed(SPEC, "web-3", 4e9))
+            await asyncio.sleep(0.1)
+            assert not world.routes.notes, "it waits for the pass"
+            may_go_on.set()
+            await shedding
+            for _ in range(3):
+                await asyncio.sleep(2 * control.settings.sample_interval_s)
+                (note,) = world.routes.notes.values()
+                assert (note.order, note.because) == (Order.DRAIN, SHED_FOR)
+                assert world.server(3).order is Order.DRAIN
+            assert await control.traffic.no_longer_shed(SPEC, "web-3")
+            assert world.server(3).takes
+            assert not world.routes.notes
 
     run(story())

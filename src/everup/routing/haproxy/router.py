@@ -90,11 +90,9 @@ class HaproxyRouter:
     async def weigh(self, held: Held, weight: float) -> None:
         """Note what it had, then give it that share of it."""
         async with self._turn:
-            known = self._notes.of(self._checked(held.server))
-            if known is not None and is_known(known.weight_before):
-                held = replace(held, weight_before=known.weight_before)
-            order = held.order if known is None else known.order
-            self._notes.hold(self._spec, replace(held, order=order, life=self._life))
+            held = held.weighed_over(self._notes.of(self._checked(held.server)))
+            life = self._life if held.order is None else held.life  # a reload may have forgotten it
+            self._notes.hold(self._spec, replace(held, life=life))
             share = max(1, min(WEIGHT_MOST, round(held.weight_before * weight)))
             await self._order(held.server, f"weight {share}")
 
