@@ -5,10 +5,11 @@ a prediction, for each service whose answers creep. Called by `predict`, as for 
 line is `trend`'s, its probability `prior`'s.
 
 Single answers are noise: the line is drawn through medians of five samples, and says nothing before
-there are ten of them. A check that failed is no answer and no part of it. Where the machine itself
-is short of processors, every answer is late and none says anything of its service. Fails: a
-slowness that came as a step, and stays, is no creep (`strains` tells of it); a rush of requests
-that goes on for minutes looks like one.
+there are ten of them. A check that failed is no answer and no part of it; a minute of slow answers
+that is over is none either, since the fall at its end would hide the creep that follows. Where the
+machine itself is short of processors, every answer is late and none says anything of its service.
+Fails: a slowness that came as a step, and stays, is no creep (`strains` tells of it); a rush
+of requests that goes on for minutes looks like one.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from everup.model.state import StackState
 from everup.predictive_monitor.lines import WORTH_SAYING, line_begins_s
 from everup.predictive_monitor.past import Past
 from everup.predictive_monitor.prior import MODEL_VERSION, prior
+from everup.predictive_monitor.steps import in_bursts
 from everup.predictive_monitor.trend import TOGETHER, Climb, climb, medians
 
 Floats = NDArray[np.float64]
@@ -72,7 +74,8 @@ def _line(
     begins_s = line_begins_s(observation, spec.name, state)
     times, raw = past.series(spec.name, Signal.LATENCY_S, since_s=begins_s)
     times, values = medians(times, raw.astype(np.float64) / _timeout_s(spec))
-    return climb(times, values, span_least_s=settings.trend_least_s)
+    goes_on = ~in_bursts(values)
+    return climb(times[goes_on], values[goes_on], span_least_s=settings.trend_least_s)
 
 
 def _told(

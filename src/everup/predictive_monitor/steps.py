@@ -1,4 +1,5 @@
-"""Where a series leaps and stays: `line_start(values) -> index` from which a line is drawn. Pure.
+"""Where a series leaps: `line_start(values) -> index` from which a line is drawn, behind what leapt
+and stayed; `in_bursts(values) -> which`, what leapt and came back at once. Pure.
 
 Flows in: known values of one series, oldest first. Flows out: the index behind the latest step up,
 0 where there is none. Called by `trend`: a line across a step is drawn too steep.
@@ -7,6 +8,10 @@ A step up is one sample's rise that is far above the noise, a real share of the 
 several times what the series climbs in a sample otherwise: a stair of equal steps is a climb, not a
 step, with noise between them too. It stays: what comes after it stands above what came before. What
 falls is `trend`'s own matter, since a fall may come again.
+
+A burst is up for a few samples, and what follows goes on from where it was before; at the very
+beginning nobody knows of a before. It is told from a saw-tooth by coming alone: several of them are
+how this series is.
 """
 
 from __future__ import annotations
@@ -29,6 +34,8 @@ STAIR_LEAST = 3
 """So many steps alike, each half to twice this one, are a stair."""
 BESIDE = 5
 """Samples on each side that are compared."""
+BURST_MOST, BURSTS_MOST = 6, 2
+"""A burst lasts for so many samples at most, and there are so many of them."""
 
 
 def noise_of(values: Floats) -> float:
@@ -59,3 +66,30 @@ def line_start(values: Floats) -> int:
         if float(np.median(after) - np.median(before)) >= STAYS_SHARE * float(rises[at]):
             return start
     return 0
+
+
+def in_bursts(values: Floats) -> NDArray[np.bool_]:
+    """Which values are of a burst that is over."""
+    found = np.zeros(len(values), dtype=bool)
+    if len(values) < 2 * BESIDE:
+        return found
+    spread = float(np.max(values) - np.min(values))
+    least = max(STEP_IN_NOISE * noise_of(values), STEP_SHARE * spread)
+    if not least > 0.0:
+        return found
+    falls = np.flatnonzero(values[:-1] - values[1:] > least)
+    bursts: list[slice] = []
+    for end in (int(at) + 1 for at in falls):
+        after = float(np.median(values[end : end + BESIDE]))
+        up = values[max(0, end - BURST_MOST - 1) : end] > after + 0.5 * least
+        begin = end - (len(up) if up.all() else int(np.argmin(up[::-1])))
+        height = float(np.max(values[begin:end], initial=after)) - after
+        if end - begin > BURST_MOST or height < least:
+            continue
+        before = float(np.median(values[max(0, begin - BESIDE) : begin])) if begin else after
+        if abs(before - after) <= (1.0 - STAYS_SHARE) * height:
+            bursts.append(slice(begin, end))
+    if len(bursts) <= BURSTS_MOST:
+        for burst in bursts:
+            found[burst] = True
+    return found

@@ -154,7 +154,7 @@ def story() -> list[e.Entry]:
         e.ProbationEnded(16.6, "db", ProbationEnding.SAFE_POINT, "well", ("0.1 s",), 16.4),
         e.SafePointForgotten(16.7, "db", "sha256:a+1", "a newer one is there"),
         e.PredictionMade(
-            16.1, "pre-1", "db", Cause.LEAK, 0.8, 300.0, 400.0, ("it climbs",), "trend-prior-4"
+            16.1, "pre-1", "db", Cause.LEAK, 0.8, 300.0, 400.0, ("it climbs",), "trend-prior-5"
         ),
         e.PredictionSettled(16.4, "pre-1", "db", Cause.LEAK, PredictionEnding.AVERTED, "came true"),
         e.JournalPruned(16.5, 4, "hash", "digest"),

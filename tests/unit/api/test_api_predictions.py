@@ -25,14 +25,14 @@ LEAK = Prediction(
     400.0,
     500.0,
     ("memory climbs",),
-    "trend-prior-4",
+    "trend-prior-5",
     110.0,
     NAN,
     900.0,
     0.7,
 )
 MADE = MadePrediction(
-    "pre-1", "api", Cause.LEAK, 0.8, 110.0, 400.0, 500.0, NAN, ("memory climbs",), "trend-prior-4"
+    "pre-1", "api", Cause.LEAK, 0.8, 110.0, 400.0, 500.0, NAN, ("memory climbs",), "trend-prior-5"
 )
 TREND = Trend("api", Cause.DISK_FILLING, 0.4, 1e-6, 50.0, 80, 9e5, 1e6, float("inf"), "api-0")
 OLD = replace(MADE, id="pre-0", ending=PredictionEnding.AVERTED, settled_at_s=90.0)
@@ -58,7 +58,7 @@ def test_it_says_what_when_why_and_by_what(client: TestClient, engine: FakeEngin
     (item,) = body["predictions"]
     assert (item["cause"], item["probability"], item["likely_s"]) == ("leak", 0.8, 500.0)
     assert item["latest_s"] is None, "perhaps never"
-    assert item["model_version"] == "trend-prior-4"
+    assert item["model_version"] == "trend-prior-5"
     assert item["is_acted_upon"] is True
     (trend,) = body["trends"]
     assert (trend["cause"], trend["likely_s"], trend["latest_s"]) == ("disk_filling", 1e6, None)

@@ -17,6 +17,7 @@ from everup.model.observation import HostObservation
 from everup.model.stack import ProbeSpec
 from everup.model.state import StackState
 from everup.predictive_monitor.creep import creeping
+from everup.predictive_monitor.steps import BURST_MOST, BURSTS_MOST, in_bursts
 from everup.predictive_monitor.trend import TOGETHER, medians
 from tests.unit.builders import NOW_S, SETTINGS, seen, service, stack, up
 
@@ -56,6 +57,34 @@ def test_what_came_as_a_step_and_stays_is_no_creep(seed: int) -> None:
     step = np.where(np.arange(MANY) < 120, 0.1, 0.6)
     found = told(step + noise(seed, 0.02))
     assert found is None or found.probability < SETTINGS.prediction_acts_above
+
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("at", [0, 30, 45])
+def test_a_minute_of_slowness_before_a_creep_does_not_hide_it(seed: int, at: int) -> None:
+    """The fall at its end is no sign that answers get quick again by themselves."""
+    calm = 0.1 + noise(seed, 0.01)[:70]
+    calm[at : at + 12] = 0.6
+    found = told(np.append(calm, np.linspace(0.1, 0.75, MANY - 70) + noise(seed + 50)[70:]))
+    assert found is not None
+    assert found.probability >= SETTINGS.prediction_acts_above
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_slowness_that_comes_again_and_again_is_no_creep(seed: int) -> None:
+    found = told(np.where(np.arange(MANY) % 40 >= 25, 0.6, 0.1) + noise(seed, 0.02))
+    assert found is None or found.probability < SETTINGS.prediction_acts_above
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.floats(0.0, 1.0), min_size=0, max_size=60))
+def test_what_is_in_bursts_is_little_and_high(given_values: list[float]) -> None:
+    values = np.array(given_values, dtype=np.float64)
+    found = in_bursts(values)
+    assert found.shape == values.shape
+    assert np.count_nonzero(found) <= BURSTS_MOST * BURST_MOST
+    if found.any():
+        assert values[found].max() > values[~found].min()
 
 
 def test_a_machine_short_of_processors_explains_it() -> None:

@@ -105,7 +105,7 @@ def test_one_of_two_that_leaks_is_restarted_gently() -> None:
     assert isinstance(found, Proposal)
     assert (found.kind, found.cause) == (ActionKind.GRACEFUL_RESTART, Cause.LEAK)
     assert found.steps[0].parameters["instance"] == "a-1", "the one that is fullest"
-    assert "trend-prior-4" in found.reason
+    assert "trend-prior-5" in found.reason
     assert found.expectation.memory_most == pytest.approx(0.65)
 
 

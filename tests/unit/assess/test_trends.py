@@ -233,11 +233,24 @@ def test_a_stair_in_noise_is_a_climb(seed: int) -> None:
 
 
 def test_what_climbs_since_its_beginning_is_doubted_for_a_while() -> None:
-    new = Climb(0.8, 0.001, 0.001, 0.001, 150.0, 30, still=1.0)
+    new = Climb(0.8, 0.002, 0.002, 0.002, 150.0, 30, still=1.0)  # seen for all that is ahead
     after_calm = replace(new, calm_s=50.0)
     longer = replace(new, span_s=300.0)
-    assert prior(new, 0.8, HORIZON_S) == pytest.approx(0.5 * prior(longer, 0.8, HORIZON_S), rel=0.3)
+    assert prior(new, 0.8, HORIZON_S) == pytest.approx(0.5 * prior(longer, 0.8, HORIZON_S))
     assert prior(new, 0.8, HORIZON_S) < prior(after_calm, 0.8, HORIZON_S)
+
+
+def test_a_bend_is_followed_to_the_pace_at_its_end() -> None:
+    """Of a parabola the latest half climbs half as steeply again as the whole, its end twice."""
+    even = Climb(0.6, 0.0003, 0.0002, 0.0004, 300.0, 60)
+    bent = replace(even, late_ratio=1.5)
+    steep = Climb(0.6, 0.0006, 0.0004, 0.0008, 300.0, 60)
+    assert prior(even, 0.6, HORIZON_S) < prior(bent, 0.6, HORIZON_S)
+    assert prior(bent, 0.6, HORIZON_S) == pytest.approx(prior(steep, 0.6, HORIZON_S))
+    wild = replace(even, late_ratio=9.0)
+    assert prior(wild, 0.6, HORIZON_S) == prior(replace(even, late_ratio=1.5), 0.6, HORIZON_S)
+    dying = replace(even, late_ratio=0.4)
+    assert prior(dying, 0.6, HORIZON_S) == prior(even, 0.6, HORIZON_S), "`still` tells of that"
 
 
 @given(SEEDS, st.floats(0.05, 1.0))

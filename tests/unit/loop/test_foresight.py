@@ -14,7 +14,7 @@ def said(foresight: Foresight, at_s: float, probability: float | None) -> list[f
     items: tuple[Prediction, ...] = ()
     if probability is not None:
         items = (
-            Prediction("a", Cause.LEAK, probability, at_s, at_s + 300.0, (), "trend-prior-4", at_s),
+            Prediction("a", Cause.LEAK, probability, at_s, at_s + 300.0, (), "trend-prior-5", at_s),
         )
     return [item.probability for item in foresight._confirmed(Predictions(items), SETTINGS).items]
 
@@ -42,6 +42,6 @@ def test_a_date_needs_no_confirmation() -> None:
     foresight = Foresight()
     foresight._made_at_s = NOW_S
     date = Prediction(
-        "a", Cause.CERTIFICATE_EXPIRES, 0.95, NOW_S, NOW_S, (), "trend-prior-4", NOW_S
+        "a", Cause.CERTIFICATE_EXPIRES, 0.95, NOW_S, NOW_S, (), "trend-prior-5", NOW_S
     )
     assert foresight._confirmed(Predictions((date,)), SETTINGS).items == (date,)

@@ -24,7 +24,7 @@ from tests.unit.builders import NOW_S, SETTINGS, assess, seen, service, stack, u
 
 ONE = stack(service("a"))
 LEAK = Prediction(
-    "a", Cause.LEAK, 0.8, NOW_S + 200.0, NOW_S + 300.0, ("it climbs",), "trend-prior-4", NOW_S,
+    "a", Cause.LEAK, 0.8, NOW_S + 200.0, NOW_S + 300.0, ("it climbs",), "trend-prior-5", NOW_S,
     NOW_S + 400.0, 900.0, 0.7, "a-0",
 )  # fmt: skip
 FOUND = Finding("a", Cause.LEAK, "it climbs", NOW_S, 1.0)

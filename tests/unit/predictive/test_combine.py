@@ -30,7 +30,7 @@ ALONE = stack(service("a"))
 
 def leak(p: float, of: str = "a") -> Prediction:
     return Prediction(
-        of, Cause.LEAK, p, NOW_S, NOW_S + 300.0, ("memory climbs",), "trend-prior-4", NOW_S
+        of, Cause.LEAK, p, NOW_S, NOW_S + 300.0, ("memory climbs",), "trend-prior-5", NOW_S
     )
 
 
@@ -70,7 +70,7 @@ def test_a_model_counts_by_how_far_it_departs_from_its_base_rate() -> None:
     assert usual.probability == pytest.approx(0.5)
     more = of(combine(Predictions((leak(0.5),)), ALONE, NOW_S, SETTINGS, learned=says(0.4)))
     assert more.probability > 0.8
-    assert more.model_version == "trend-prior-4+failure-abc"
+    assert more.model_version == "trend-prior-5+failure-abc"
     assert "failure-abc" in more.evidence[-1]
 
 
