@@ -129,9 +129,9 @@ class Session:
                 self._fail(error)
 
     def close(self) -> None:
-        """Drop the connection; what lives in it stays."""
+        """As `dispose`, but what lives in the connection stays."""
         if not self.database.lives_in_connection:
-            self._drop()
+            self.dispose()
 
     def dispose(self) -> None:
         """Drop the connection, also when the database lives in it; at the end of its use where it

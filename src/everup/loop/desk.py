@@ -87,10 +87,11 @@ class Desk:
 
     def take_listing(self, listing: Listing) -> bool:
         """Keep a listing; True when an instance died, was born or changed its state. One that was
-        begun before the latest and ended after it, as on a busy machine, says nothing new."""
+        begun before the latest and ended after it, as on a busy machine, says nothing new but of
+        a life that is over."""
         is_late = 0.0 < self.listed_at_s - listing.at_s <= self.listing_deadline_s
         if is_late and not listing.fault:
-            return False
+            return self._note_late_deaths(listing)
         was_blind = bool(self.engine_fault)
         self.engine_fault = listing.fault
         if listing.fault:
@@ -122,6 +123,16 @@ class Desk:
                 changed = self._take_check(of_service[instance.name], instance.check) or changed
         self._kept = fresh
         return changed
+
+    def _note_late_deaths(self, listing: Listing) -> bool:
+        """An earlier life than the one that is known, whose end was seen by this one alone."""
+        for instance in listing.instances:
+            known = self._kept.get(instance.service, {}).get(instance.name)
+            if known is None or instance.identity == known.instance.identity:
+                continue
+            if instance.state in (InstanceState.EXITED, InstanceState.RESTARTING):
+                self._note_death(instance, listing.at_s)
+        return bool(self._deaths)
 
     def _take_check(self, kept: Kept, result: ProbeResult) -> bool:
         """An answer of the owner's own check; each is listed until the next one."""

@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 
 POLL_S = 0.2
 LISTED_WITHIN_S = 5.0
+ALONE_WITHIN_S = 3.0
 
 Act = Callable[[Intended], Awaitable[list[str]]]
 T = TypeVar("T")
@@ -83,7 +85,6 @@ class Traffic:
         self._task: asyncio.Task[None] | None = None
         self._is_held = 0
         self._turn = asyncio.Lock()
-        """What is noted does not change between reading it and acting upon it."""
         self.calls = CallRows(tuple(stack.services))
         self.routed: Mapping[str, frozenset[str]] = {}
         """Service → its instances that have a server, as the router was last seen."""
@@ -175,13 +176,14 @@ class Traffic:
         held: list[Held] = []
         shed: list[Held] = []
         try:
-            async with self._turn:
+            async with self._alone():
                 await self._drain_all(spec, targets, seen, until_s, held, shed)
             left, waited_s = await self._drained(
                 [*held, *shed], plan.drain_s(intent, servers, self._settings)
             )
             for one in held:
-                await self._call(self._router.hold(replace(one, order=Order.OUT)))
+                async with self._alone():
+                    await self._call(self._router.hold(replace(one, order=Order.OUT)))
         except EverupError as error:
             text = f"{ROUTED}not spared for certain: {error}"
             return [text], held, 0.0
@@ -244,15 +246,17 @@ class Traffic:
         seen = await self._look(spec)
         instance = next((i for i in seen.instances if i.name == name), None)
         assert self._router is not None
-        return await self._bringer.bring(
-            self._router, spec, instance, held, seen.listing, is_slow=False
-        )
+        async with self._alone():
+            return await self._bringer.bring(
+                self._router, spec, instance, held, seen.listing, is_slow=False
+            )
 
     async def _back_at_once(self, held: Sequence[Held]) -> None:
         assert self._router is not None
         for one in held:
             try:
-                await self._call(self._router.give_back(one.server, is_proven=True))
+                async with self._alone():
+                    await self._call(self._router.give_back(one.server, is_proven=True))
             except EverupError:
                 return  # the next look gives it back
 
@@ -283,7 +287,7 @@ class Traffic:
             raise GiveUp(f"the router sends no requests to {instance}")
         if group := is_needed(servers, seen.listing):
             raise GiveUp(f"nobody else of {group} takes requests")
-        async with self._turn:
+        async with self._alone():
             for server in servers:
                 note = Held(
                     *(server.name, spec.name, instance, until_s, Order.DRAIN), because=SHED_FOR
@@ -295,7 +299,7 @@ class Traffic:
         """It gets requests again, where we kept them from it."""
         if self._router is None:
             return []
-        async with self._turn:
+        async with self._alone():
             held = await self._call(self._router.held())
             mine = [h for h in held if h.because == SHED_FOR and h.service == spec.name]
             said = [
@@ -324,7 +328,7 @@ class Traffic:
         assert look is not None
         warn = control.beside.rooms.log.warning
         try:
-            async with self._turn:
+            async with self._alone():
                 said = await self._pass(control, router, look)
             for text in said:
                 warn("router", text=text)
@@ -356,7 +360,7 @@ class Traffic:
         """
         if self._router is None or not self.breaking.is_due(control.breakers, self._clock.now()):
             return
-        async with self._turn:
+        async with self._alone():
             listing = await self._call(self._router.list())
             held = await self._call(self._router.held())
             said = await self.breaking.after_turns(self._router, listing, held, control)
@@ -369,7 +373,8 @@ class Traffic:
             return {}, ""
         try:
             async with asyncio.timeout(self._settings.lease_s):
-                said = await self._call(self._router.release(service or None))
+                async with self._alone():
+                    said = await self._call(self._router.release(service or None))
         except StillHeld as error:
             return dict(error.given), str(error)
         except (EverupError, TimeoutError) as error:
@@ -395,6 +400,20 @@ class Traffic:
         await self.stop()
         if self._router is not None:
             await self._router.close()
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[None]:
+        """What is noted does not change between reading it and acting upon it; but no action waits
+        for long because the router is slow: then it goes on beside whoever speaks to it."""
+        has_it = False
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ALONE_WITHIN_S):
+                has_it = await self._turn.acquire()
+        try:
+            yield
+        finally:
+            if has_it:
+                self._turn.release()
 
     async def _call(self, asking: Awaitable[T]) -> T:
         """Counted; what failed last is said until something is answered."""

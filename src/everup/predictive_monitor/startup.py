@@ -58,7 +58,7 @@ def settling(
     age_s = now_s - instance.started_at_s
     if not is_known(age_s) and not was_coming:
         return None
-    is_over = _is_proven_over(observed, now_s, settings, spec, is_host_pressed=is_host_pressed)
+    is_over = _is_proven_over(observed, settings, spec, is_host_pressed=is_host_pressed)
     if not is_over and not was_coming and age_s < start_period_s(spec, remembered, settings):
         return Condition.STARTING
     if (
@@ -81,7 +81,6 @@ def has_been_well(observed: InstanceObservation, remembered: ServiceState) -> bo
 
 def _is_proven_over(
     observed: InstanceObservation,
-    now_s: float,
     settings: Settings,
     spec: ServiceSpec,
     *,
@@ -102,4 +101,4 @@ def _is_proven_over(
     if is_host_pressed and spec.is_stateful:
         return False
     needed_s = settings.busy_lasts_s if is_host_pressed else settings.hang_lasts_s
-    return now_s - observed.idle_since_s >= needed_s
+    return observed.read_at_s - observed.idle_since_s >= needed_s

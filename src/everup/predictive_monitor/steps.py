@@ -34,7 +34,7 @@ STAIR_LEAST = 3
 """So many steps alike, each half to twice this one, are a stair."""
 BESIDE = 5
 """Samples on each side that are compared."""
-BURST_MOST, BURSTS_MOST = 6, 2
+BURST_MOST, BURSTS_MOST = 3, 2
 """A burst lasts for so many samples at most, and there are so many of them."""
 
 
@@ -89,7 +89,8 @@ def in_bursts(values: Floats) -> NDArray[np.bool_]:
         before = float(np.median(values[max(0, begin - BESIDE) : begin])) if begin else after
         if abs(before - after) <= (1.0 - STAYS_SHARE) * height:
             bursts.append(slice(begin, end))
-    if len(bursts) <= BURSTS_MOST:
-        for burst in bursts:
-            found[burst] = True
-    return found
+    for burst in bursts:
+        found[burst] = True
+    # One that ends in several falls is found at each of them, and is one all the same.
+    beginnings = np.count_nonzero(np.diff(found.astype(np.int8), prepend=0) == 1)
+    return found if beginnings <= BURSTS_MOST else np.zeros(len(values), dtype=bool)

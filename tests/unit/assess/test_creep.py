@@ -76,6 +76,22 @@ def test_a_slowness_that_comes_again_and_again_is_no_creep(seed: int) -> None:
     assert found is None or found.probability < SETTINGS.prediction_acts_above
 
 
+def test_a_burst_that_ends_in_several_falls_is_one() -> None:
+    values = np.full(40, 0.1) + 0.001 * (np.arange(40) % 3)
+    values[20:23] = 0.9, 0.6, 0.35
+    assert list(np.flatnonzero(in_bursts(values))) == [20, 21, 22]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_ramps_that_fell_back_by_themselves_are_no_bursts(seed: int) -> None:
+    shares = 0.1 + noise(seed, 0.01)
+    for begin in (30, 80):
+        shares[begin : begin + 28] += np.linspace(0.0, 0.5, 28)
+    shares[140:190] += np.linspace(0.0, 0.6, 50)
+    found = told(shares[:190])
+    assert found is None or found.probability < SETTINGS.prediction_acts_above
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.floats(0.0, 1.0), min_size=0, max_size=60))
 def test_what_is_in_bursts_is_little_and_high(given_values: list[float]) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from everup.loop.desk import Desk
 from everup.model.kinds import InstanceState, is_known
-from everup.model.observation import Instance, InstanceObservation
+from everup.model.observation import Exit, Instance, InstanceObservation
 from everup.model.runtime import Listing
 from tests.unit.builders import NOW_S, SETTINGS, service, stack
 
@@ -65,3 +65,15 @@ def test_a_clock_that_went_back_is_no_late_sight() -> None:
     assert desk.listed_at_s == NOW_S - 3600.0
     seen = desk.observation(NOW_S - 3599.0).services["a"].instances[0]
     assert seen.stuck_since_s == NOW_S - 3600.0, "that began anew with the clock"
+
+
+def test_a_late_sight_of_a_death_is_news() -> None:
+    """The engine started it again before the listing that saw it dead had ended."""
+    desk = Desk(stack(service("a")), SETTINGS)
+    dead = replace(STOPPED, state=InstanceState.EXITED, exit=Exit(NOW_S - 3.0, 137))
+    desk.take_listing(Listing(NOW_S - 2.0, (replace(STOPPED, identity="a!2"),)))
+    assert desk.take_listing(Listing(NOW_S - 2.5, (dead,)))
+    assert [(name, found.code) for _, name, found in desk.take_deaths()] == [("a-0", 137)]
+    assert desk.running("a")[0].identity == "a!2"
+    assert not desk.take_listing(Listing(NOW_S - 2.4, (dead,))), "it is told once"
+    assert desk.take_deaths() == []
