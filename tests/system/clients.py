@@ -24,6 +24,7 @@ class Load:
     def _ask(self, number: int) -> None:
         is_kept = number % 2 == 0  # half of them keep their connection
         connection: http.client.HTTPConnection | None = None
+        answer: http.client.HTTPResponse | None = None
         while not self._stop.is_set():
             try:
                 if connection is None:
@@ -37,7 +38,12 @@ class Load:
                     self.lost.append(f"{time.time():.2f} {answer.status} {body[:80]!r}")
             except Exception as error:  # noqa: BLE001 - whatever it is, a request was lost
                 self.lost.append(f"{time.time():.2f} {type(error).__name__} {error}")
+                if answer is not None:  # cut off within its body, it keeps the socket to itself
+                    answer.close()
+                if connection is not None:
+                    connection.close()
                 connection = None
+            answer = None
             if not is_kept and connection is not None:
                 connection.close()
                 connection = None
