@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from threading import RLock
+from threading import Lock
 from typing import Any, NoReturn
 
 import sqlalchemy as sa
@@ -72,7 +72,7 @@ class Session:
     def __init__(self, database: Database) -> None:
         self.database = database
         self._connection: sa.Connection | None = None
-        self._use, self._users, self._is_unwanted = RLock(), 0, False
+        self._use, self._is_unwanted = Lock(), False
 
     @property
     def where(self) -> str:
@@ -86,13 +86,8 @@ class Session:
         Raises:
             JournalUnavailable: the database does not answer.
         """
-        with self._in_use():
-            try:
-                connection = self._connected()
-                with connection.begin():
-                    yield connection
-            except BaseException as error:  # noqa: BLE001 - whatever ends it, nothing half stays
-                self._fail(error)
+        with self._in_use() as connection, connection.begin():
+            yield connection
 
     @contextmanager
     def changing(self) -> Iterator[sa.Connection]:
@@ -111,22 +106,18 @@ class Session:
             Conflict: a unique constraint said no; nothing was written.
             Abandoned: nothing was written.
         """
-        with self._in_use():
+        with self._in_use() as connection:
+            self.database.check()
+            raw = connection.connection
+            cursor = raw.cursor()
             try:
-                connection = self._connected()
-                self.database.check()
-                raw = connection.connection
-                cursor = raw.cursor()
-                try:
-                    if self.database.begin_write:
-                        cursor.execute(self.database.begin_write)
-                    yield Writing(cursor, connection.dialect)
-                    ticket.claim_commit()
-                    raw.commit()
-                finally:
-                    cursor.close()
-            except BaseException as error:  # noqa: BLE001 - whatever ends it, nothing half stays
-                self._fail(error)
+                if self.database.begin_write:
+                    cursor.execute(self.database.begin_write)
+                yield Writing(cursor, connection.dialect)
+                ticket.claim_commit()
+                raw.commit()
+            finally:
+                cursor.close()
 
     def close(self) -> None:
         """As `dispose`, but what lives in the connection stays."""
@@ -140,23 +131,21 @@ class Session:
         self._drop_if_unwanted()
 
     @contextmanager
-    def _in_use(self) -> Iterator[None]:
+    def _in_use(self) -> Iterator[sa.Connection]:
         try:
             with self._use:
-                self._users += 1
                 try:
-                    yield
-                finally:
-                    self._users -= 1
+                    yield self._connected()
+                except BaseException as error:  # noqa: BLE001 - whatever it is, nothing half stays
+                    self._fail(error)
         finally:
             self._drop_if_unwanted()
 
     def _drop_if_unwanted(self) -> None:
         if self._is_unwanted and self._use.acquire(blocking=False):
             try:
-                if not self._users:
-                    self._drop()
-                    self._is_unwanted = False
+                self._drop()
+                self._is_unwanted = False
             finally:
                 self._use.release()
 

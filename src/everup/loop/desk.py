@@ -117,8 +117,7 @@ class Desk:
                 known.usage = fold_usage(known.usage, known.instance, known.at_s, instance, at_s)
                 known.instance, known.at_s = instance, at_s
                 of_service[instance.name] = known
-            if instance.state in (InstanceState.EXITED, InstanceState.RESTARTING):
-                self._note_death(instance, at_s)
+            self._note_death(instance, at_s)
             if instance.check is not None:
                 changed = self._take_check(of_service[instance.name], instance.check) or changed
         self._kept = fresh
@@ -128,9 +127,7 @@ class Desk:
         """An earlier life than the one that is known, whose end was seen by this one alone."""
         for instance in listing.instances:
             known = self._kept.get(instance.service, {}).get(instance.name)
-            if known is None or instance.identity == known.instance.identity:
-                continue
-            if instance.state in (InstanceState.EXITED, InstanceState.RESTARTING):
+            if known is not None and instance.identity != known.instance.identity:
                 self._note_death(instance, listing.at_s)
         return bool(self._deaths)
 
@@ -147,6 +144,8 @@ class Desk:
         return news is not News.NONE or is_young
 
     def _note_death(self, instance: Instance, at_s: float) -> None:
+        if instance.state not in (InstanceState.EXITED, InstanceState.RESTARTING):
+            return
         if self._dead_identities.get(instance.name) == instance.identity:
             return
         self._dead_identities[instance.name] = instance.identity

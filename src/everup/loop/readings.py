@@ -134,19 +134,16 @@ def fold_usage(
     """
     memory, full_s = _memory_ratio(now), full_since_s(known.full_since_s, now, at_s)
     span_s = at_s - before_at_s
-    if span_s == 0:
-        is_running = now.state is InstanceState.RUNNING
+    if not span_s > 0:
+        lasts = known if span_s == 0 else Usage()
         return Usage(
             memory_ratio=memory,
-            idle_since_s=known.idle_since_s if is_running else UNKNOWN,
-            queue_since_s=known.queue_since_s,
-            starved_at_s=known.starved_at_s,
-            stuck_since_s=_stuck_since_s(known.stuck_since_s, now, at_s),
+            idle_since_s=lasts.idle_since_s if now.state is InstanceState.RUNNING else UNKNOWN,
+            queue_since_s=lasts.queue_since_s,
+            starved_at_s=lasts.starved_at_s,
+            stuck_since_s=_stuck_since_s(lasts.stuck_since_s, now, at_s),
             full_since_s=full_s,
         )
-    if not span_s > 0:
-        stuck_s = _stuck_since_s(UNKNOWN, now, at_s)
-        return Usage(memory_ratio=memory, stuck_since_s=stuck_s, full_since_s=full_s)
     cpu = (now.cpu_seconds - before.cpu_seconds) / span_s
     io_bytes = now.io_bytes - before.io_bytes
     waited = (now.waited_s - before.waited_s) / span_s

@@ -174,10 +174,12 @@ class Traffic:
             return [f"{ROUTED}not spared: nobody else of {group} takes requests"], [], 0.0
         until_s = self._clock.now() + self._settings.router_hold_most_s
         held: list[Held] = []
-        shed: list[Held] = []
         try:
             async with self._alone():
-                await self._drain_all(spec, targets, seen, until_s, held, shed)
+                noted = await self._call(self._router.held())
+                held, shed = _to_drain(spec, targets, seen, noted, until_s)
+                for one in held:
+                    await self._call(self._router.hold(one))
             left, waited_s = await self._drained(
                 [*held, *shed], plan.drain_s(intent, servers, self._settings)
             )
@@ -188,32 +190,6 @@ class Traffic:
             text = f"{ROUTED}not spared for certain: {error}"
             return [text], held, 0.0
         return plan.spoken([*held, *shed], left, waited_s), held, waited_s
-
-    async def _drain_all(
-        self,
-        spec: ServiceSpec,
-        targets: Sequence[str],
-        seen: Seen,
-        until_s: float,
-        held: list[Held],
-        shed: list[Held],
-    ) -> None:
-        """Adds to `held` whom we have drain now, before it is ordered, and to `shed` whom a
-        mitigation has already."""
-        assert self._router is not None
-        noted = {one.server: one for one in await self._call(self._router.held())}
-        for name in targets:
-            for server in seen.servers.get(name, ()):
-                known = noted.get(server.name)
-                if known is not None and known.because == SHED_FOR:
-                    shed.append(known)  # it gets no new ones, and may have old ones
-                    continue
-                is_ours = known is not None and known.order is not None and not known.because
-                if server.order is not Order.READY and not is_ours:
-                    continue  # somebody else has it out, or a breaker, and it is theirs
-                held.append(Held(server.name, spec.name, name, until_s, Order.DRAIN))
-        for one in held:
-            await self._call(self._router.hold(one))
 
     async def _drained(self, held: Sequence[Held], most_s: float) -> tuple[float, float]:
         """(Sessions that are left, for how long we waited, a suspend not counted). Where the router
@@ -441,6 +417,26 @@ def _routed(
         if servers := servers_of(spec, instances, listing, held):
             found[name] = frozenset(servers)
     return found
+
+
+def _to_drain(
+    spec: ServiceSpec, targets: Sequence[str], seen: Seen, noted: Sequence[Held], until_s: float
+) -> tuple[list[Held], list[Held]]:
+    """(Whom we have drain now, whom a mitigation has drain already)."""
+    by_server = {one.server: one for one in noted}
+    held: list[Held] = []
+    shed: list[Held] = []
+    for name in targets:
+        for server in seen.servers.get(name, ()):
+            known = by_server.get(server.name)
+            if known is not None and known.because == SHED_FOR:
+                shed.append(known)  # it gets no new ones, and may have old ones
+                continue
+            is_ours = known is not None and known.order is not None and not known.because
+            if server.order is not Order.READY and not is_ours:
+                continue  # somebody else has it out, or a breaker, and it is theirs
+            held.append(Held(server.name, spec.name, name, until_s, Order.DRAIN))
+    return held, shed
 
 
 def _of(step: Step, instance: str) -> Step:

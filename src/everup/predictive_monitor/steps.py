@@ -2,7 +2,8 @@
 and stayed; `in_bursts(values) -> which`, what leapt and came back at once. Pure.
 
 Flows in: known values of one series, oldest first. Flows out: the index behind the latest step up,
-0 where there is none. Called by `trend`: a line across a step is drawn too steep.
+0 where there is none; or which values are of a burst. Called by `trend`, since a line across a step
+is drawn too steep, and by `creep`, where the fall at the end of a burst would hide what follows.
 
 A step up is one sample's rise that is far above the noise, a real share of the whole range, and
 several times what the series climbs in a sample otherwise: a stair of equal steps is a climb, not a
@@ -78,7 +79,6 @@ def in_bursts(values: Floats) -> NDArray[np.bool_]:
     if not least > 0.0:
         return found
     falls = np.flatnonzero(values[:-1] - values[1:] > least)
-    bursts: list[slice] = []
     for end in (int(at) + 1 for at in falls):
         after = float(np.median(values[end : end + BESIDE]))
         up = values[max(0, end - BURST_MOST - 1) : end] > after + 0.5 * least
@@ -88,9 +88,7 @@ def in_bursts(values: Floats) -> NDArray[np.bool_]:
             continue
         before = float(np.median(values[max(0, begin - BESIDE) : begin])) if begin else after
         if abs(before - after) <= (1.0 - STAYS_SHARE) * height:
-            bursts.append(slice(begin, end))
-    for burst in bursts:
-        found[burst] = True
+            found[begin:end] = True
     # One that ends in several falls is found at each of them, and is one all the same.
     beginnings = np.count_nonzero(np.diff(found.astype(np.int8), prepend=0) == 1)
     return found if beginnings <= BURSTS_MOST else np.zeros(len(values), dtype=bool)
