@@ -11,7 +11,8 @@ from everup.model import entries as e
 from everup.model.decision import Check
 from everup.model.kinds import ActionKind, Cause, Mode
 from everup.model.prediction import PredictionEnding
-from everup.model.stack import Limits, ProbeSpec, ServiceSpec, Stack, Window
+from everup.model.stack import Limits, ProbeSpec, ServiceSpec, Stack
+from everup.model.window import Window
 from everup.runtimes.simulated.nature import Nature
 from everup.simulation import runner
 from everup.simulation.invariants import Violation

@@ -28,7 +28,8 @@ from everup.config.settings_rules import (
     read_settings,
 )
 from everup.model.settings import Settings
-from everup.model.stack import ServiceSpec, Stack, Window
+from everup.model.stack import ServiceSpec, Stack
+from everup.model.window import Window
 
 FIELDS = (
     *("stack", "project", "runtime", "mode", "modes", "time_scale", "listen"),

@@ -19,7 +19,8 @@ from everup.config.parts import NO_FILES
 from everup.config.reading import Field
 from everup.config.service import Read, check_quarantine
 from everup.model.kinds import ActionKind, Mode
-from everup.model.stack import Dependency, ServiceSpec, Stack, Window
+from everup.model.stack import Dependency, ServiceSpec, Stack
+from everup.model.window import Window
 
 FOUND = "docker"
 """The runtime whose stacks are found rather than declared."""

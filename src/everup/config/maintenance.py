@@ -10,7 +10,7 @@ from collections.abc import Collection
 from everup.config.errors import did_you_mean
 from everup.config.reading import Field, maybe, text
 from everup.config.units import minute_of_day
-from everup.model.stack import Window
+from everup.model.window import Window
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 WINDOW_FIELDS = ("days", "from", "to", "services")

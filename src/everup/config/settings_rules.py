@@ -67,6 +67,10 @@ _AT_LEAST_S = {
     "breaker_window_s": 1.0,
     "breaker_open_s": 1.0,
     "breaker_trial_s": 1.0,
+    "scale_interval_s": 1.0,
+    "scale_lookahead_s": 10.0,
+    "resize_window_s": 60.0,
+    "resize_half_life_s": 60.0,
 }
 _MAY_BE_ZERO_S = {
     "cooldown_s",
@@ -82,6 +86,7 @@ _MAY_BE_ZERO_S = {
     "drain_sick_most_s",
     "slow_start_s",
     "mitigation_wait_s",
+    "scale_down_window_s",
 }
 _COUNTS = {
     "history_slots": (20, COUNT_MOST),
@@ -104,6 +109,12 @@ _RATIO_LEAST = {
     # A share that no call at all would reach.
     "breaker_failure_ratio": 0.01,
     "breaker_slow_ratio": 0.01,
+    # Below it nothing would ever grow.
+    "scale_up_most_ratio": 1.0,
+}
+
+_RATIO_MOST = {
+    "scale_up_most_ratio": 100.0,
 }
 
 _IN_ORDER: tuple[tuple[str, ...], ...] = (
@@ -138,7 +149,7 @@ def bounds_of(name: str) -> tuple[float, float]:
         return _least_s(name), LONGEST_S
     if isinstance(getattr(Settings(), name), int):
         return _COUNTS.get(name, (1, 1000))
-    return _RATIO_LEAST.get(name, 0.0), 1.0
+    return _RATIO_LEAST.get(name, 0.0), _RATIO_MOST.get(name, 1.0)
 
 
 def reader_of(name: str) -> Reader[bool] | Reader[int] | Reader[float]:

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from everup.model.disk import Disk
 from everup.model.kinds import UNKNOWN, BusyState, InstanceState, ProbeVerdict
+from everup.model.load import Load
 from everup.model.resources import NOT_MEASURED, Resources
 from everup.model.restraint import Restraint
 
@@ -168,6 +169,7 @@ class ServiceObservation:
     is_known: bool = True
     exits: tuple[Exit, ...] = ()  # deaths within the crash-loop window that nobody asked for
     busy: Busy | None = None  # None: nobody has asked
+    load: Load | None = None  # None: nobody counts, or nobody has for too long
 
 
 @dataclass(frozen=True, slots=True)

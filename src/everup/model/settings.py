@@ -15,7 +15,7 @@ class Settings:
     Sources of the defaults: thresholds from Docker and Kubernetes probes; backoff from the kubelet
     and Nomad; restart budget from systemd and Nomad; mass-failure freeze from MachineHealthCheck,
     Kubernetes zones and Envoy; rate from Kubernetes eviction; cooldowns from the users' own table;
-    breakers from Envoy, resilience4j and Polly.
+    breakers from Envoy, resilience4j and Polly; scaling from the Kubernetes autoscalers.
     """
 
     # three clocks
@@ -129,6 +129,18 @@ class Settings:
     isolation_wait_s: float = 60.0
     mitigation_calm_s: float = 60.0
     mitigation_most_s: float = 900.0
+    # scale
+    scale_interval_s: float = 15.0
+    scale_lookahead_s: float = 900.0
+    scale_down_window_s: float = 300.0
+    scale_tolerance: float = 0.10
+    scale_up_most_ratio: float = 2.0
+    scale_up_most_count: int = 4
+    scale_flaps_most: int = 6
+    scale_undo_windows: int = 2
+    resize_window_s: float = 86_400.0
+    resize_tolerance: float = 0.10
+    resize_half_life_s: float = 86_400.0
     # bounds
     history_slots: int = 240
     history_days: int = 14

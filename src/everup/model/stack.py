@@ -13,6 +13,8 @@ from everup.model.kinds import UNKNOWN, ActionKind, DependencyKind, Mode
 from everup.model.recipes import Recipe
 from everup.model.routing import Route
 from everup.model.scaling import Refusal, Spread
+from everup.model.sizing import Prices, ScalingSpec
+from everup.model.window import Window
 
 PORT_MARK, HOST_MARK, NEAR_MARK = "{port}", "{host}", "{near}"
 FREEZE_LABEL = "everup.freeze"
@@ -131,29 +133,6 @@ class ReleaseSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """A daily window in local time, minutes since midnight; may wrap over midnight.
-
-    `days` are 0 (Monday) to 6; `services` empty means the whole stack.
-    """
-
-    from_minute: int
-    to_minute: int
-    days: tuple[int, ...] = (0, 1, 2, 3, 4, 5, 6)
-    services: tuple[str, ...] = ()
-
-    def covers(self, minute: int, weekday: int, service: str) -> bool:
-        """Is this minute of this weekday inside of the window, for this service?"""
-        if self.services and service not in self.services:
-            return False
-        if self.from_minute <= self.to_minute:
-            return weekday in self.days and self.from_minute <= minute < self.to_minute
-        if minute >= self.from_minute:
-            return weekday in self.days
-        return minute < self.to_minute and (weekday - 1) % 7 in self.days
-
-
-@dataclass(frozen=True, slots=True)
 class ServiceSpec:
     """One service as its owner declared it. Durations in seconds at true pace."""
 
@@ -197,6 +176,7 @@ class ServiceSpec:
     standby: str = ""  # the service that takes its place by `failover`
     route: Route | None = None  # where its instances are found in the router
     natures: tuple[str, ...] = ()  # of what it was found; a thing of another nature was not read
+    scaling: ScalingSpec | None = None  # None: its owner says nothing of it
 
     @property
     def frozen_by_label(self) -> str:
@@ -236,6 +216,7 @@ class Stack:
     digest: str = ""
     preset: str = ""  # the preset that the mode was spelled out from
     file: str = ""  # that declares it, by its path; "": none does
+    prices: Prices = Prices()
     independent: int = field(init=False, repr=False, compare=False)
     """How many services have no hard dependency on another one of the stack."""
     frozen_by_label: Mapping[str, str] = field(init=False, repr=False, compare=False)

@@ -16,7 +16,8 @@ from everup.model.observation import (
     Observation,
     ServiceObservation,
 )
-from everup.model.stack import HookSpec, ProbeSpec, ServiceSpec, Window
+from everup.model.stack import HookSpec, ProbeSpec, ServiceSpec
+from everup.model.window import Window
 from tests.unit.api.fakes import NAN, STACK, FakeEngine
 
 SPEC = ServiceSpec(

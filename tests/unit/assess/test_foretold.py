@@ -26,8 +26,9 @@ from everup.model.history import INDEX, SIGNALS, Signal
 from everup.model.incident import Attempt, Incident
 from everup.model.kinds import ActionKind, Cause, Origin
 from everup.model.observation import InstanceObservation, Observation
-from everup.model.stack import HookSpec, Limits, ServiceSpec, Stack, Window
+from everup.model.stack import HookSpec, Limits, ServiceSpec, Stack
 from everup.model.state import PastAction, ServiceState, StackState
+from everup.model.window import Window
 from everup.predictive_monitor import predict, score
 from everup.safety import judge
 from everup.safety.risk import expected_of

@@ -10,7 +10,8 @@ import pytest
 from everup.config import ConfigError, Loaded, find_file, load_stack
 from everup.model.kinds import ActionKind, DependencyKind, Mode, is_known
 from everup.model.settings import Settings
-from everup.model.stack import Dependency, HookSpec, ProbeSpec, StopSpec, Window
+from everup.model.stack import Dependency, HookSpec, ProbeSpec, StopSpec
+from everup.model.window import Window
 
 Load = Callable[..., Loaded]
 

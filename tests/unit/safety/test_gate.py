@@ -23,7 +23,7 @@ from everup.model.decision import (
 from everup.model.evidence import Sighting
 from everup.model.kinds import ActionKind, Cause, Mode, Origin
 from everup.model.observation import Heard, InstanceObservation, MonitorObservation, Observation
-from everup.model.stack import ProbeSpec, Stack, Window
+from everup.model.stack import ProbeSpec, Stack
 from everup.model.state import (
     Freeze,
     InFlight,
@@ -34,6 +34,7 @@ from everup.model.state import (
     ServiceState,
     StackState,
 )
+from everup.model.window import Window
 from everup.safety import CHECKS, judge
 from everup.safety.pace import backoff_s, tokens
 from tests.unit.builders import (
