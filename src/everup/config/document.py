@@ -19,6 +19,7 @@ from everup.config.options import Layers, Options, read_pace
 from everup.config.parts import modes
 from everup.config.ports import check_ports
 from everup.config.reading import Field, maybe, take, text
+from everup.config.scaling import prices
 from everup.config.service import NAME_RULE, Read, is_name, service
 from everup.config.settings_rules import (
     NAMES,
@@ -28,6 +29,7 @@ from everup.config.settings_rules import (
     read_settings,
 )
 from everup.model.settings import Settings
+from everup.model.sizing import LIST_PRICES
 from everup.model.stack import ServiceSpec, Stack
 from everup.model.window import Window
 
@@ -40,6 +42,7 @@ FIELDS = (
         "notify",
         "heartbeat",
         "router",
+        "prices",
         "token_file",
         "training_cluster",
     ),
@@ -101,6 +104,7 @@ def read_document(
         runtime=runtime,
         maintenance=() if maintenance is None else windows(maintenance, services),
         quiet_hours=(*stack_wide, *_own_quiet_hours(reads)),
+        prices=take(given, "prices", prices, LIST_PRICES),
     )
     stack = with_pace(stack, read_pace(layers))
     stack = replace(stack, digest=digest(stack), file=str(options.file))
@@ -131,6 +135,7 @@ def _over_what_is_found(
         maybe(given, "modes", modes) or {},
         {name: given[name] for name in WINDOWS if name in given},
         problems,
+        maybe(given, "prices", prices),
     )
     file = str(options.file)
     stack = Stack(name=refinement.project, services={}, runtime=FOUND, file=file)

@@ -17,8 +17,11 @@ from everup.config.errors import Problems, did_you_mean
 from everup.config.maintenance import windows
 from everup.config.parts import NO_FILES
 from everup.config.reading import Field
+from everup.config.scaling import check_scaling, laid_over
 from everup.config.service import Read, check_quarantine
 from everup.model.kinds import ActionKind, Mode
+from everup.model.scaling import Spread
+from everup.model.sizing import Prices
 from everup.model.stack import Dependency, ServiceSpec, Stack
 from everup.model.window import Window
 
@@ -55,6 +58,7 @@ class Refinement:
     modes: Mapping[ActionKind, Mode]
     windows: Mapping[str, Field]
     problems: Problems
+    prices: Prices | None = None
 
     def over(self, stack: Stack, *, is_managed: bool = False) -> tuple[Stack, tuple[str, ...]]:
         """The stack with the file's word in it, and warnings. `is_managed`: an orchestrator acts on
@@ -88,6 +92,7 @@ class Refinement:
             modes=stack.modes if is_managed else {**stack.modes, **self.modes},
             maintenance=(*stack.maintenance, *maintenance),
             quiet_hours=(*stack.quiet_hours, *quiet),
+            prices=self.prices or stack.prices,
         )
         return refined, tuple(warnings)
 
@@ -130,9 +135,14 @@ def _laid_over(found: ServiceSpec, read: Read) -> ServiceSpec:
         changes["stop"] = _stop(found, read)
     if "instances" in given:
         changes |= _bounds(found, read)
-    spread = own.spread if "router" in given else found.spread
+    if "scaling" in given:
+        changes["scaling"] = laid_over(found.scaling, given["scaling"], own.scaling)
+    fetches = own.scaling is not None and own.scaling.queue is not None
+    is_said = "router" in given or (fetches and found.spread is Spread.NONE)
+    spread = own.spread if is_said else found.spread
     laid = replace(found, spread=spread, **changes)
     check_quarantine(laid, given)
+    check_scaling(laid, given)
     return laid
 
 

@@ -5,7 +5,7 @@ In the first nothing is done by ourselves, in the second a restart on a predicti
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from everup.config.errors import did_you_mean
 from everup.config.reading import Field, maybe, text
@@ -29,13 +29,16 @@ def windows(
         return ()
     fields = WINDOW_FIELDS[:-1] if is_of_service else WINDOW_FIELDS
     found = [_window(item, services, fields) for item in items]
-    return tuple(window for window in found if window is not None)
+    return tuple(each for each in found if each is not None)
 
 
 def _window(field: Field, services: Collection[str], fields: tuple[str, ...]) -> Window | None:
     given = field.fields(fields, _WHAT)
-    if not given:
-        return None
+    return window(field, given, services) if given else None
+
+
+def window(field: Field, given: Mapping[str, Field], services: Collection[str]) -> Window | None:
+    """Days, from and to of a block that may say more; `services` are those that it may name."""
     missing = [name for name in ("from", "to") if name not in given]
     if missing:
         field.wrong(f"has no {' and no '.join(missing)}", 'write from: "02:00" and to: "04:00"')

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from everup.model.sizing import ScalingSpec
 from everup.model.stack import HookSpec, ProbeSpec, ServiceSpec, Stack
 
 TIMEOUT_LEAST_S = 1.0
@@ -39,6 +40,7 @@ def _service(spec: ServiceSpec, time_scale: float) -> ServiceSpec:
         quarantine_s=spec.quarantine_s * time_scale,
         stop=replace(spec.stop, grace_s=spec.stop.grace_s * time_scale),
         hooks={name: _hook(hook, time_scale) for name, hook in spec.hooks.items()},
+        scaling=None if spec.scaling is None else _scaling(spec.scaling, time_scale),
     )
 
 
@@ -53,3 +55,8 @@ def _probe(spec: ProbeSpec, time_scale: float) -> ProbeSpec:
 
 def _hook(spec: HookSpec, time_scale: float) -> HookSpec:
     return replace(spec, timeout_s=spec.timeout_s * max(time_scale, 1.0))
+
+
+def _scaling(spec: ScalingSpec, time_scale: float) -> ScalingSpec:
+    """What is asked of answers stays: real services give them at their own pace."""
+    return replace(spec, idle_s=spec.idle_s * time_scale)

@@ -29,6 +29,7 @@ from everup.config.reading import (
     words,
 )
 from everup.config.router import route
+from everup.config.scaling import check_scaling, scaling
 from everup.model.kinds import Mode
 from everup.model.scaling import Spread
 from everup.model.settings import Settings
@@ -40,7 +41,7 @@ FIELDS = (
     *("hooks", "busy_most_s", "releases", "quarantine", "spread", "standby", "rollback_safe"),
     "one_way",
     *("config_files", "restore_files"),
-    *("router",),
+    *("router", "scaling"),
     *("mode", "modes", "thresholds", "when_stopped", "labels", "quiet_hours"),
 )
 QUARANTINE_LEAST_S, QUARANTINE_MOST_S = 1.0, 86400.0
@@ -90,6 +91,7 @@ def service(
     spec, notes = _guessed(spec, given)
     _check_port_marks(spec, given)
     check_quarantine(spec, given)
+    check_scaling(spec, given)
     return Read(spec, field, given, edges, (*notes, *_notes(spec)))
 
 
@@ -118,7 +120,10 @@ def _described(
     count, least, most = take(given, "instances", parts.instances, (1, 1, 1))
     directory = maybe(given, "directory", text)
     when_stopped = maybe(given, "when_stopped", choice(parts.WhenStopped))
-    spread = Spread.ROUTER if "router" in given else Spread.NONE
+    scaled = maybe(given, "scaling", scaling)
+    fetches = scaled is not None and scaled.queue is not None
+    spread = Spread.QUEUE if fetches else Spread.NONE
+    spread = Spread.ROUTER if "router" in given else spread
     return ServiceSpec(
         name=name,
         command=take(given, "command", words, ()),
@@ -154,6 +159,7 @@ def _described(
         spread=take(given, "spread", choice(Spread), spread),
         standby=take(given, "standby", text, ""),
         route=maybe(given, "router", route),
+        scaling=scaled,
         has_bounds="instances" in given and parts.has_bounds(given["instances"]),
     )
 
@@ -177,7 +183,13 @@ def _check_port_marks(spec: ServiceSpec, given: Mapping[str, Field]) -> None:
     if spec.port is not None or "port" in given:
         return
     hook_targets = [target for hook in spec.hooks.values() for target in (hook.http, *hook.command)]
-    for name, targets in (("probe", _targets(spec.probe)), ("hooks", hook_targets)):
+    queue = None if spec.scaling is None else spec.scaling.queue
+    asked = (
+        ("probe", _targets(spec.probe)),
+        ("hooks", hook_targets),
+        ("scaling", () if queue is None else queue.targets),
+    )
+    for name, targets in asked:
         if name in given and any(PORT_MARK in (target or "") for target in targets):
             given[name].wrong(
                 f"uses {PORT_MARK}, but the service has no port",

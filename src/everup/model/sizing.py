@@ -85,3 +85,6 @@ class Prices:
     cpu_hour: float = 0.04048
     gb_hour: float = 0.004445
     currency: str = "USD"
+
+
+LIST_PRICES = Prices()

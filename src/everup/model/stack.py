@@ -13,7 +13,7 @@ from everup.model.kinds import UNKNOWN, ActionKind, DependencyKind, Mode
 from everup.model.recipes import Recipe
 from everup.model.routing import Route
 from everup.model.scaling import Refusal, Spread
-from everup.model.sizing import Prices, ScalingSpec
+from everup.model.sizing import LIST_PRICES, Prices, ScalingSpec
 from everup.model.window import Window
 
 PORT_MARK, HOST_MARK, NEAR_MARK = "{port}", "{host}", "{near}"
@@ -216,7 +216,7 @@ class Stack:
     digest: str = ""
     preset: str = ""  # the preset that the mode was spelled out from
     file: str = ""  # that declares it, by its path; "": none does
-    prices: Prices = Prices()
+    prices: Prices = LIST_PRICES
     independent: int = field(init=False, repr=False, compare=False)
     """How many services have no hard dependency on another one of the stack."""
     frozen_by_label: Mapping[str, str] = field(init=False, repr=False, compare=False)

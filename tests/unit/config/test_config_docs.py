@@ -17,6 +17,7 @@ from everup.config.maintenance import WINDOW_FIELDS
 from everup.config.notify import HEARTBEAT_FIELDS, NOTIFY_FIELDS, WEBHOOK_FIELDS
 from everup.config.parts import ASKED_ONLY
 from everup.config.probe import HOOK_FIELDS, HOOKS, PROBE_FIELDS
+from everup.config.scaling import PRICE_FIELDS, QUEUE_FIELDS, SCALING_FIELDS
 from everup.config.service import FIELDS as SERVICE_FIELDS
 from everup.config.settings_rules import NAMES, THRESHOLD_NAMES
 from everup.model.kinds import ActionKind
@@ -63,6 +64,7 @@ def test_the_mistake_is_told_as_the_page_says(
 def test_every_field_is_on_the_page() -> None:
     names = {*TOP_FIELDS, *SERVICE_FIELDS, *PROBE_FIELDS, *HOOK_FIELDS, *HOOKS, *EDGE_FIELDS}
     names |= {*THRESHOLD_NAMES, *NOT_BUILT_YET, "count", "min", "max", "signal", "grace_s"}
+    names |= {*SCALING_FIELDS, *QUEUE_FIELDS, *PRICE_FIELDS}
     names |= {*NOTIFY_FIELDS, *WEBHOOK_FIELDS, *HEARTBEAT_FIELDS}
     names |= {"memory", "cpus", "days", "services"}
     names |= {kind.value for kind in ActionKind if kind not in ASKED_ONLY}

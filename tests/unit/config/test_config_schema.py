@@ -127,6 +127,8 @@ BAD = [
     f"{ONE}settings: {{budget_actions: 1.5}}",
     f"{ONE}settings: {{headroom_bytes: many}}",
     f"{ONE}maintenance: [{{from: '1:00'}}]",
+    f"{ONE}prices: {{cpu_hour: much}}",
+    f"{ONE}prices: {{currency: EUR}}",
     f"{ONE}maintenance: [{{from: '1:00', to: '25:00'}}]",
     f"{ONE}maintenance: [{{from: '1:00', to: '2:00', days: [someday]}}]",
 ]
@@ -173,6 +175,18 @@ BAD_SERVICES = [
     "{labels: {everup.freze: yes}}",
     "{labels: {a: [b]}}",
     "{mode: careful}",
+    "{scaling: {axis: up}}",
+    "{scaling: {cpu: 70%}}",
+    "{scaling: {cpu: {out: 70%}}}",
+    "{scaling: {memory: {out: 1.5, in: 0.2}}}",
+    "{scaling: {latency: soon}}",
+    "{scaling: {errors: few}}",
+    "{scaling: {queue: {key: jobs, per_instance: 1}}}",
+    "{scaling: {queue: {redis: 'a:6379', per_instance: 1}}}",
+    "{scaling: {queue: {http: 'http://a/b'}}}",
+    "{scaling: {queue: {http: 'http://a/b', command: x, per_instance: 1}}}",
+    "{scaling: {plan: [{from: '1:00', to: '2:00'}]}}",
+    "{scaling: {idle: 1}}",
     "{probe: }",
 ]
 NOT_EXPRESSED = {"{stop: {grace_s: 2h}}", "runtime: procesess\nservices: [a]"}

@@ -30,6 +30,7 @@ from everup.config.schema.parts import (
     whole,
 )
 from everup.config.schema.routers import router
+from everup.config.schema.scaling import prices
 from everup.config.schema.service import MODES, modes, service, service_name
 from everup.config.schema.windows import maintenance, quiet_hours
 from everup.config.service import NAME, NAME_LENGTH_MOST
@@ -131,6 +132,7 @@ def _fields(texts: Mapping[str, str]) -> dict[str, Part]:
         "quiet_hours": quiet_hours(for_one=False),
         **notices(),
         **router(),
+        "prices": prices(),
     }
 
 

@@ -30,6 +30,7 @@ from everup.config.schema.parts import (
     text,
     whole,
 )
+from everup.config.schema.scaling import scaling
 from everup.config.schema.targets import hooks, probe, short_probe
 from everup.config.schema.windows import quiet_hours
 from everup.config.service import (
@@ -180,6 +181,7 @@ def _how_it_is_handled() -> dict[str, Part]:
             default=Spread.NONE.value,
         ),
         "router": _route(),
+        "scaling": scaling(),
         "standby": described(
             text(), "The service that takes its place by failover, once a person agrees.", "db-2"
         ),

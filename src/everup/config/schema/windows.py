@@ -27,9 +27,10 @@ def quiet_hours(*, for_one: bool) -> Part:
     )
 
 
-def _windows(*, for_one: bool) -> Part:
+def window_fields() -> dict[str, Part]:
+    """Days, from and to."""
     days = "|".join(_abbreviated(day) for day in DAYS_IN_FULL)
-    fields = {
+    return {
         "days": described(
             some({"type": "string", "pattern": f"^({days})$"}),
             "Days on which it begins; every day without.",
@@ -42,6 +43,10 @@ def _windows(*, for_one: bool) -> Part:
             "04:00",
         ),
     }
+
+
+def _windows(*, for_one: bool) -> Part:
+    fields = window_fields()
     if not for_one:
         fields["services"] = described(
             some(text()), "Only for these services; the whole stack without.", ["api"]

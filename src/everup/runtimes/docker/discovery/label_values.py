@@ -60,7 +60,7 @@ def whole(text: str, least: int, most: int) -> int:
 
 def share(text: str, least: float) -> float:
     """A number up to 1."""
-    value = _number(text)
+    value = number(text)
     if least <= value <= 1.0:
         return value
     raise ValueError(f"write a number from {least:g} to 1")
@@ -69,7 +69,7 @@ def share(text: str, least: float) -> float:
 def duration_s(text: str, most_s: float) -> float:
     """`30`, `30s`, `500ms`, `5m`, `1h30m` as seconds."""
     text = text.strip().lower()
-    value = _number(text)
+    value = number(text)
     if math.isnan(value):
         parts = _DURATION.findall(text)
         is_whole = bool(parts) and "".join(n + unit for n, unit in parts) == text.replace(" ", "")
@@ -225,7 +225,8 @@ def _words(text: str) -> tuple[str, ...]:
     return words
 
 
-def _number(text: str) -> float:
+def number(text: str) -> float:
+    """A finite number; NaN for anything else."""
     try:
         value = float(text)
     except ValueError:

@@ -16,7 +16,9 @@ from everup.model.recipes import parse_recipe
 from everup.model.routing import Route
 from everup.model.scaling import Spread
 from everup.model.settings import Settings
+from everup.model.sizing import ScalingSpec
 from everup.model.stack import FREEZE_LABEL, Dependency, HookSpec, ProbeSpec
+from everup.runtimes.docker.discovery import label_scaling as scaling
 from everup.runtimes.docker.discovery import label_values as values
 from everup.runtimes.docker.discovery.grouping import OWN_LABEL
 from everup.runtimes.docker.discovery.image_word import MODE_PREFIX, what_counts
@@ -65,6 +67,7 @@ class Wishes:
     spread: Spread | None = None
     standby: str = ""
     route: Route | None = None
+    scaling: ScalingSpec | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
 
@@ -79,6 +82,10 @@ def _edges(wishes: Wishes, text: str) -> Wishes:
 
 def _route(key: str) -> Setter:
     return lambda w, t: replace(w, route=values.route(w.route, key, t))
+
+
+def _scaling(name: str) -> Setter:
+    return lambda w, t: replace(w, scaling=scaling.set_one(w.scaling, name, t))
 
 
 def _probe(wishes: Wishes, text: str) -> Wishes:
@@ -119,10 +126,16 @@ _SETTERS: Mapping[str, Setter] = {
     "everup.spread": lambda w, t: replace(w, spread=values.spread(t)),
     "everup.standby": lambda w, t: replace(w, standby=values.service_name(t)),
     **{f"everup.router.{key}": _route(key) for key in ("backend", "port", "server")},
+    **{name: _scaling(name) for name in scaling.SETTERS},
     "everup.cache_clear": lambda w, t: replace(
         w, hooks={**w.hooks, "cache_clear": HookSpec(recipe=parse_recipe(t))}
     ),
 }
+
+
+def _careful_scaling(name: str) -> Callable[[Wishes], Wishes]:
+    return lambda w: replace(w, scaling=scaling.at_its_most_careful(w.scaling, name))
+
 
 # What holds when one of these cannot be understood: its owner meant to hold something back. A
 # wrong everup.enable holds the whole service, see `read_labels`.
@@ -131,6 +144,7 @@ _CAREFUL: Mapping[str, Callable[[Wishes], Wishes]] = {
     "everup.stateful": lambda w: replace(w, is_stateful=True),
     "everup.one_way": lambda w: replace(w, is_one_way=True),
     "everup.config_files": lambda w: replace(w, config_files=()),
+    **{name: _careful_scaling(name) for name in scaling.SETTERS},
 }
 _RESTRAINING = frozenset({"everup.enable", "everup.mode", FREEZE_LABEL})
 KNOWN = frozenset({*_SETTERS, FREEZE_LABEL, OWN_LABEL})
@@ -158,7 +172,17 @@ def read_labels(
         elif name not in KNOWN:
             wishes, is_hold = _unknown(wishes, container, name)
             is_held |= is_hold
+    if wishes.scaling is not None:
+        wishes = _scaled_together(wishes, wishes.scaling, container)
     return _only_observed(wishes) if is_held else wishes
+
+
+def _scaled_together(wishes: Wishes, said: ScalingSpec, container: str) -> Wishes:
+    whole, wrong = scaling.together(said)
+    wishes = replace(wishes, scaling=whole)
+    if wrong is None:
+        return wishes
+    return _with_note(wishes, container, f"labels {scaling.QUEUE}* {wrong[0]}", wrong[1])
 
 
 def _counted(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from everup.model.kinds import UNKNOWN
 from everup.model.scaling import Spread
@@ -13,6 +13,7 @@ from everup.runtimes.docker.discovery.around import Around
 from everup.runtimes.docker.discovery.autoheal import AutohealSettings, stop_timeout_s
 from everup.runtimes.docker.discovery.container import Container
 from everup.runtimes.docker.discovery.grouping import Project
+from everup.runtimes.docker.discovery.label_scaling import fitting
 from everup.runtimes.docker.discovery.labels import Wishes
 from everup.runtimes.docker.discovery.modes import modes_of
 from everup.runtimes.docker.discovery.names import Names
@@ -99,7 +100,7 @@ def spec(
     )
     check_start_s = first.check.start_period_s if first.check else 0.0
     stateful, one_shot = wishes.is_stateful, wishes.is_one_shot
-    return ServiceSpec(
+    declared = ServiceSpec(
         name=found.service,
         instances=count,
         min_instances=least,
@@ -126,14 +127,25 @@ def spec(
         heal_when_stopped=wishes.heal_when_stopped,
         labels=wishes.labels,
         unasked_because=wishes.unasked_because,
-        spread=wishes.spread or (Spread.ROUTER if wishes.route else of.spread_of(copies)),
+        spread=_spread(wishes, copies),
         route=wishes.route,
         has_bounds=wishes.instances_least is not None or wishes.instances_most is not None,
         no_copies=found.no_scale_out,
         no_recreate=found.no_recreate,
         standby=wishes.standby,
+        scaling=wishes.scaling,
         natures=tuple(sorted({nature_of(one, found.service) for one in copies})),
-    ), notes
+    )
+    scaling, said = fitting(declared, context.project.services)
+    return replace(declared, scaling=scaling), [*notes, *said]
+
+
+def _spread(wishes: Wishes, copies: Sequence[Container]) -> Spread:
+    if wishes.spread is not None or wishes.route is not None:
+        return wishes.spread or Spread.ROUTER
+    seen = of.spread_of(copies)
+    has_queue = wishes.scaling is not None and wishes.scaling.queue is not None
+    return Spread.QUEUE if seen is Spread.NONE and has_queue else seen
 
 
 def _grace_s(
