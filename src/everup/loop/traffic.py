@@ -328,6 +328,18 @@ class Traffic:
             self.calls.take(look.at_s, self._stack, look.observation, listing, held)
         return await self._bringer.after_look(router, listing, held, control)
 
+    async def listing(self) -> tuple[RouterListing, Sequence[Held]]:
+        """All servers, and what is held of them, for whoever counts.
+
+        Raises:
+            GiveUp: there is no router.
+            TryAgain: it does not answer.
+        """
+        if self._router is None:
+            raise GiveUp(self.no_router)
+        listing = await self._call(self._router.list())
+        return listing, await self._call(self._router.held())
+
     async def turn_away(self, control: Control) -> None:
         """Traffic of edges whose breaker is open, and no other any more.
 
