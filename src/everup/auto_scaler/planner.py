@@ -1,0 +1,224 @@
+"""How many instances of one service there should be for the next step, and why. Pure but for the
+memory that it keeps of one service.
+
+Flows in: after each step the demand that was seen (`follow`); at a decision what is there and what
+one instance carries (`plan`). Flows out: a CountPlan, which is data: the number, who said it, the
+chance of a shortage that remains, what was capped and by what. Called by `loop` for each service,
+by replay, and by the benchmark, with the same words.
+
+    nothing is seen of demand       hold: what is not seen removes nothing
+    no capacity is known            the plain rules on all triggers
+    the forecast is still cold      the plain rule on demand and capacity
+    else                            the cheapest number for the forecast (`cheapest`)
+    always                          at least what the demand now seen needs, and what is planned;
+                                    alarms and plans add, only seen demand removes
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass
+from enum import StrEnum
+
+from everup.auto_scaler.balance import Balance
+from everup.auto_scaler.cheapest import cheapest, needed
+from everup.auto_scaler.demand import DemandPast, Forecaster, Spread
+from everup.auto_scaler.demand.features import moment
+from everup.auto_scaler.demand.forecast import far, highest_of, mean_of, near
+from everup.auto_scaler.shadow import UP_COUNT, UP_RATIO, PlainRule
+from everup.model.kinds import UNKNOWN, is_known
+
+WARM_STEPS = 480
+"""Two hours of 15 s before a forecast decides."""
+AHEAD_STEPS = 60
+"""A quarter of an hour of 15 s."""
+AHEAD_MEAN = 4
+UNIT = 0.04
+"""Of an instance's capacity: what is added to demand before logarithms are taken."""
+ROUNDING = 1e-9
+
+
+class By(StrEnum):
+    """Who said the number. A value is part of the API: add, never rename."""
+
+    FORECAST = "forecast"
+    DEMAND = "seen_demand"  # its floor has decided
+    PLAIN = "plain_rule"  # on demand and capacity
+    RULES = "rules"  # on all triggers, as no capacity is known
+    ALARM = "alarm"
+    PLAN = "plan"
+    HELD = "held"
+
+
+class Cap(StrEnum):
+    """What kept a number from being the wished one."""
+
+    LEAST = "least"
+    MOST = "most"
+    STEP = "step"
+    FEW_CHANGES = "few_changes"
+
+
+@dataclass(frozen=True, slots=True)
+class CountView:
+    """`instances` are there, `ready` take work. `carries`: what one instance carries for certain,
+    in units of demand a second; NaN: unknown. `rules`: what the plain rules on all triggers want, 0:
+    they say nothing. `alarm`: what a trigger past its bound wants at once, 0: none is."""
+
+    instances: int
+    ready: int
+    least: int
+    most: int
+    carries: float = UNKNOWN
+    rules: int = 0
+    rules_text: str = ""
+    alarm: int = 0
+    alarm_text: str = ""
+    planned: int = 0
+    chance_most: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class CountPlan:
+    """`chance`: of a shortage until instances that are ordered now take work; NaN: nobody knows.
+    `floor`: what the demand seen now needs. `capped`: by what the number was kept from `wished`."""
+
+    wanted: int
+    by: By
+    text: str
+    wished: int
+    floor: int = 0
+    chance: float = UNKNOWN
+    capped: tuple[Cap, ...] = ()
+
+
+class CountPlanner:
+    """Of one service. `starts_in`: steps from an order until the instance takes work.
+
+    `shortage_costs`: minutes of one instance that a minute of shortage is worth. `change_gains`:
+    steps of one instance that a change must gain.
+    """
+
+    def __init__(
+        self,
+        starts_in: int,
+        *,
+        unit: float = 1.0,
+        place: int = 0,
+        shortage_costs: float = 120.0,
+        change_gains: float = 0.7,
+    ) -> None:
+        self.past = DemandPast(unit)
+        self.past.first_at = place
+        self.soon = Forecaster(starts_in + 1, highest_of(starts_in + 1), near)
+        self.ahead = Forecaster(AHEAD_STEPS + AHEAD_MEAN, mean_of(AHEAD_MEAN), far, AHEAD_MEAN)
+        self.rule = PlainRule(starts_in)
+        self.balance = Balance(shortage_costs, change_gains)
+        self._counts: deque[int] = deque(maxlen=2)
+        self._is_seen = False
+
+    @property
+    def is_warm(self) -> bool:
+        """Has enough been seen for a forecast to decide?"""
+        return self.past.steps >= WARM_STEPS and self.soon.now is not None
+
+    def starts_in(self, steps: int) -> None:
+        """A start takes so many steps, as is known now."""
+        if steps + 1 != self.soon.after:
+            self.soon.retarget(steps + 1, highest_of(steps + 1))
+            self.rule.starts_anew(steps)
+
+    def follow(self, demand: float, view: CountView) -> None:
+        """A step is over: so much was asked in each second of it (NaN: nobody saw), while `view`
+        was there."""
+        self.past.take(demand)
+        self._is_seen = is_known(demand)
+        now = moment(self.past)
+        self.soon.follow(self.past, now)
+        self.ahead.follow(self.past, now)
+        if not is_known(view.carries) or not self._is_seen:
+            self._counts.append(view.instances)
+            return
+        self.rule.follow(demand, view.carries, view.least, view.most)
+        has_changed = len(self._counts) > 1 and self._counts[-1] != self._counts[-2]
+        self.balance.follow(
+            was_short=demand > view.ready * view.carries + ROUNDING,
+            plain_was_short=self.rule.was_short,
+            has_changed=has_changed,
+            plain_has_changed=self.rule.has_changed,
+        )
+        self._counts.append(view.instances)
+
+    def plan(self, view: CountView) -> CountPlan:
+        """For the step that comes."""
+        found = self._found(view)
+        wished, by, text = found.wished, found.by, found.text
+        if view.alarm > wished:
+            wished, by, text = view.alarm, By.ALARM, view.alarm_text
+        if view.planned > wished:
+            wished, by, text = view.planned, By.PLAN, f"{view.planned} are planned for now"
+        wanted, capped = _capped(wished, view)
+        chance = found.chance
+        if wanted != found.wanted and self.is_warm and is_known(view.carries):
+            chance = self._chance(wanted, view.carries)
+        return CountPlan(wanted, by, text, wished, found.floor, chance, (*found.capped, *capped))
+
+    def _found(self, view: CountView) -> CountPlan:
+        now = view.instances
+        if not is_known(view.carries):
+            if view.rules:
+                return CountPlan(view.rules, By.RULES, view.rules_text, view.rules)
+            return CountPlan(now, By.HELD, "nothing is known of what is asked of it", now)
+        if not self._is_seen:
+            text = "what is asked of it is not seen now: nothing is removed"
+            more = max(now, view.rules)
+            return CountPlan(more, By.RULES if more > now else By.HELD, text, more)
+        floor = needed(self.past.last, view.carries)
+        if not self.is_warm or self.soon.now is None:
+            wished = max(floor, self.rule.instances)
+            text = f"{self.past.last:.3g}/s now at 70 % of {view.carries:.3g}/s each"
+            return CountPlan(wished, By.PLAIN, text, wished, floor)
+        return self._cheapest(self.soon.now, view, floor)
+
+    def _cheapest(self, spread: Spread, view: CountView, floor: int) -> CountPlan:
+        found = cheapest(
+            spread,
+            view.carries,
+            view.instances,
+            shortage_price=self.balance.shortage_price,
+            change_price=self.balance.change_price,
+            chance_most=view.chance_most,
+            least=floor,
+        )
+        is_floor = found.instances == floor and not found.is_kept
+        by = By.DEMAND if is_floor else By.FORECAST
+        most = spread.quantiles((0.95,))[0]
+        text = (
+            f"{self.past.last:.3g}/s now, by 95 % at most {most:.3g}/s until an instance could"
+            f" start, {view.carries:.3g}/s each"
+        )
+        capped = (Cap.FEW_CHANGES,) if found.is_kept else ()
+        count = found.instances
+        return CountPlan(count, by, text, count, floor, found.chance, capped)
+
+    def _chance(self, instances: int, carries: float) -> float:
+        if self.soon.now is None:
+            return math.nan
+        return self.soon.now.chance_above(instances * carries)
+
+
+def _capped(wished: int, view: CountView) -> tuple[int, tuple[Cap, ...]]:
+    """Within what its owner said, and not more at once than the usual autoscaler."""
+    wanted, capped = wished, list[Cap]()
+    step = max(UP_RATIO * view.instances, view.instances + UP_COUNT)
+    if wanted > step:
+        wanted = step
+        capped.append(Cap.STEP)
+    if wanted > view.most:
+        wanted = max(view.most, min(view.instances, wished))
+        capped.append(Cap.MOST)
+    if wanted < view.least:
+        wanted = view.least
+        capped.append(Cap.LEAST)
+    return wanted, tuple(capped)
