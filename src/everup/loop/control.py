@@ -155,8 +155,7 @@ class Control(ControlViews):
         self._under_way = UnderWay(KeepAside(runtime.manifest))
         self._close: frozenset[str] = frozenset()
         self._close_in = self._book.state
-        self.mishaps = Mishaps(settings.tick_s)
-        self._debts = Debts()
+        self.mishaps, self._debts = Mishaps(settings.tick_s), Debts()
         self.loads = Loads(
             *(stack, settings, clock, self.desk, self.traffic, queues, self.mishaps),
             self.beside.rooms.log,

@@ -88,16 +88,13 @@ class LoadMeter:
         strangers = _strangers(before, now, self._owners) if is_next else Counter[str]()
         found: dict[str, Load] = {}
         steps: dict[str, deque[_Step]] = {}
-        for service in dict.fromkeys((*placing, *self._owners.values(), *self._declared)):
-            part = self._part(service, placing.get(service, {}), now, strangers)
-            if not part.servers and not part.whole:
-                continue
+        for service, part in self._parts(placing, now, strangers).items():
             kept = steps[service] = self._steps.get(service) or deque(maxlen=WINDOW_INTERVALS)
             step = _step(part, before, now) if is_next else None
             if step is not None:
                 kept.append(step)
-            while kept and kept[0].end_s <= at_s - self._window_s:
-                kept.popleft()
+            while kept and not at_s - self._window_s < kept[0].end_s <= at_s:
+                kept.popleft()  # long ago, or from before the clock was set back
             found[service] = _load(part, now, kept)
         self._steps = steps
         return found
@@ -110,23 +107,25 @@ class LoadMeter:
             self._owners.update(dict.fromkeys(servers, service))
         self._owners = {name: of for name, of in self._owners.items() if name in now.servers}
 
-    def _part(
-        self,
-        service: str,
-        servers: Mapping[ServerName, str],
-        now: _Read,
-        strangers: Mapping[str, int],
-    ) -> _Part:
-        mine, known = Counter[str](), Counter[str](strangers)
+    def _parts(
+        self, placing: Placing, now: _Read, strangers: Mapping[str, int]
+    ) -> dict[str, _Part]:
+        known, mine = Counter[str](strangers), dict[str, Counter[str]]()
         for name, owner in self._owners.items():
             known[name.group] += 1
-            mine[name.group] += owner == service
-        group = self._declared.get(service)
-        if group and not known[group]:  # nobody is seen in it: it is whose owner says so
-            mine[group], known[group] = 1, sum(g == group for g in self._declared.values())
-        shares = {name: count / known[name] for name, count in mine.items() if count}
-        whole = frozenset(n for n, share in shares.items() if share == 1.0 and n in now.groups)
-        return _Part({n: i for n, i in servers.items() if n in now.servers}, whole, shares)
+            mine.setdefault(owner, Counter())[name.group] += 1
+        for service, group in self._declared.items():
+            if not known[group]:  # nobody is seen in it: it is whose owner says so
+                mine.setdefault(service, Counter())[group] = 1
+        alone = Counter(self._declared.values())
+        found: dict[str, _Part] = {}
+        for service, groups in mine.items():
+            shares = {g: count / (known[g] or alone[g]) for g, count in groups.items()}
+            whole = frozenset(g for g, share in shares.items() if share == 1.0 and g in now.groups)
+            servers = {n: i for n, i in placing.get(service, {}).items() if n in now.servers}
+            if servers or whole:
+                found[service] = _Part(servers, whole, shares)
+        return found
 
 
 def _read(at_s: float, listing: RouterListing) -> _Read:

@@ -16,7 +16,7 @@ from everup.loop.desk import Desk
 from everup.loop.load_meter import LoadMeter
 from everup.loop.mishaps import Mishaps
 from everup.loop.ports import Clock, Log, QueueSense
-from everup.loop.routes import servers_of
+from everup.loop.routes import Candidates
 from everup.loop.traffic import Traffic
 from everup.model.errors import EverupError, GiveUp
 from everup.model.observation import Instance
@@ -141,8 +141,9 @@ class Places:
         )
         if key != self._key:
             self._key, self._found = key, {}
+            candidates = Candidates(listing, held)
             for name, spec in self._stack.services.items():
-                by_instance = servers_of(spec, instances[name], listing, held)
+                by_instance = candidates.servers_of(spec, instances[name])
                 mine = {s.name: i for i, servers in by_instance.items() for s in servers}
                 if mine:
                     self._found[name] = mine

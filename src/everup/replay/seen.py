@@ -176,21 +176,17 @@ class Eyes:
 
 def _load(at_s: float, values: Mapping[Signal, float]) -> Load | None:
     """What was asked of it, as far as it was kept: not by which instance."""
-    asked = [
-        values[signal]
-        for signal in (
-            Signal.REQUESTS_PER_S,
-            Signal.FAILURES_PER_S,
-            Signal.ROUTED_LATENCY_S,
-            Signal.SESSIONS,
-        )
-    ]
-    queue = values[Signal.WORK_QUEUE]
-    is_routed, is_queued = any(map(is_known, asked)), is_known(queue)
-    if not is_routed and not is_queued:
-        return None
-    source = "+".join((*("router",) * is_routed, *("queue",) * is_queued))
-    return Load(at_s, *asked, queue=queue, source=source)
+    found = Load(
+        at_s,
+        values[Signal.REQUESTS_PER_S],
+        values[Signal.FAILURES_PER_S],
+        values[Signal.ROUTED_LATENCY_S],
+        values[Signal.SESSIONS],
+        queue=values[Signal.WORK_QUEUE],
+    )
+    is_routed = is_known(found.requests_per_s) or is_known(found.sessions)
+    sources = [*(["router"] * is_routed), *(["queue"] * is_known(found.queue))]
+    return replace(found, source="+".join(sources)) if sources else None
 
 
 def _answered(

@@ -124,6 +124,14 @@ def test_what_was_long_ago_is_forgotten() -> None:
     assert load.sessions == 2.0
 
 
+def test_a_clock_that_was_set_back_forgets() -> None:
+    made = meter()
+    made.take(1000.0, placing(1), routed({1: 0.0}))
+    made.take(1005.0, placing(1), routed({1: 50.0}))
+    load = made.take(10.0, placing(1), routed({1: 60.0}))["api"]
+    assert math.isnan(load.requests_per_s)
+
+
 def test_whoever_is_added_begins_with_nothing() -> None:
     made = meter()
     made.take(0.0, placing(1), routed({1: 100.0}))
