@@ -1,0 +1,288 @@
+"""What one service was seen to use, as far as its size hangs on it: `Usage`. Pure.
+
+Flows in: at each sight what its largest instance uses, its limits, deaths for lack of memory.
+Flows out: peaks, percentiles, what a limit must cover, how long it was watched. Called by the loop
+for each service and look; read by `vertical`. `pack` and `unpack` carry it over a restart.
+
+Memory counts by the peak of each window, CPU by every sample, since too little of the one kills and
+too little of the other only slows. A peak is forgotten after `PEAKS` windows in which something was
+seen. What was not seen is no sight: it neither ages nor counts as watched.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+
+from everup.auto_scaler.bursts import FIRST_BYTES, Bursts
+from everup.auto_scaler.histogram import Histogram, numbers
+from everup.model.kinds import UNKNOWN
+from everup.model.settings import Settings
+
+DAY_S = 86_400.0
+PEAKS = 8
+"""Windows whose peaks are kept: with a window of a day, a week and a day (as Kubernetes' VPA)."""
+BLOCKS = 24
+"""Parts of a window, each with the most that a limit had to cover in it."""
+STAYS_BLOCKS = 4
+"""What was above its calm level for so many blocks is at a new level."""
+FIRST_CORES = 0.01
+RECENT_MOST = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast sizes follow, in seconds. `reaction_s`: until a limit that is asked for holds.
+    `gap_s`: after which two sights are not connected. `least_above`: share of the limit that the
+    rest of Everup calls short of memory, below which a peak must stay."""
+
+    window_s: float
+    half_life_s: float
+    lookahead_s: float
+    reaction_s: float
+    gap_s: float
+    short_above: float
+
+    @classmethod
+    def of(cls, settings: Settings) -> Pace:
+        """A day's window and half-life as Kubernetes' VPA has them, at the settings' own scale."""
+        day_s = DAY_S * settings.time_scale
+        return cls(
+            window_s=day_s,
+            half_life_s=day_s,
+            lookahead_s=settings.prediction_horizon_s,
+            reaction_s=2 * settings.tick_s,
+            gap_s=settings.gap_ticks * settings.tick_s,
+            short_above=settings.cache_clear_memory_above,
+        )
+
+    @property
+    def block_s(self) -> float:
+        """The length of one of the parts of a window."""
+        return self.window_s / BLOCKS
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """One look at one service. Of several instances the largest use and the smallest limits; NaN:
+    not seen. An infinite limit is none. `out_of_memory`: deaths since the last sight for lack of
+    memory. `version`: whatever changes when it is deployed anew."""
+
+    at_s: float
+    memory_bytes: float = UNKNOWN
+    cpu_cores: float = UNKNOWN
+    memory_limit_bytes: float = UNKNOWN
+    cpus: float = UNKNOWN
+    out_of_memory: int = 0
+    version: str = ""
+
+
+@dataclass(slots=True)
+class Usage:
+    """The memory of one service. Bytes, cores, seconds of time."""
+
+    pace: Pace
+    memory: Histogram = field(init=False)
+    cpu: Histogram = field(init=False)
+    bursts: Bursts = field(init=False)
+    peaks: deque[float] = field(default_factory=lambda: deque(maxlen=PEAKS - 1))
+    wanted: deque[float] = field(default_factory=lambda: deque(maxlen=BLOCKS))
+    recent: deque[tuple[float, float, float]] = field(
+        default_factory=lambda: deque(maxlen=RECENT_MOST)
+    )
+    window_at_s: float = UNKNOWN
+    window_peak: float = UNKNOWN
+    block_at_s: float = UNKNOWN
+    block_wanted: float = 0.0
+    wanted_now: float = UNKNOWN
+    peak_bytes: float = UNKNOWN  # of the latest windows
+    memory_bytes: float = UNKNOWN
+    seen_at_s: float = UNKNOWN  # when memory was last seen
+    seen_s: float = 0.0  # for how long it was
+    version_seen_s: float = 0.0
+    unbroken_s: float = 0.0
+    version: str = ""
+    memory_limit_bytes: float = UNKNOWN
+    memory_limit_since_s: float = UNKNOWN
+    cpus: float = UNKNOWN
+    cpus_since_s: float = UNKNOWN
+    cpu_at_s: float = UNKNOWN
+    cpu_seen_s: float = 0.0
+    killed_at_bytes: float = UNKNOWN  # the limit at which it died for lack of memory
+    killed_at_s: float = UNKNOWN
+    killed_version: str = ""
+
+    def __post_init__(self) -> None:
+        pace = self.pace
+        self.memory = Histogram(FIRST_BYTES, pace.half_life_s)
+        self.cpu = Histogram(FIRST_CORES, pace.half_life_s)
+        self.bursts = Bursts(PEAKS * pace.window_s, STAYS_BLOCKS * pace.block_s)
+
+    def observe(self, sight: Sight) -> None:
+        """Take in one look. Looks that are not later than the last one are left out."""
+        at_s = sight.at_s
+        if at_s <= self.seen_at_s or at_s <= self.cpu_at_s:
+            return
+        self._limits(sight)
+        if sight.version != self.version:
+            self.version, self.version_seen_s = sight.version, 0.0
+            self.recent.clear()
+        if sight.out_of_memory > 0:
+            self._killed(sight)
+        if sight.cpu_cores == sight.cpu_cores:
+            since_s = at_s - self.cpu_at_s
+            weight = since_s if since_s <= self.pace.gap_s else self.pace.reaction_s / 2
+            self.cpu.add(sight.cpu_cores, weight, at_s)
+            self.cpu_at_s = at_s
+            self.cpu_seen_s += weight
+        if sight.memory_bytes == sight.memory_bytes:
+            self._memory(at_s, sight.memory_bytes, sight.cpu_cores)
+
+    def is_stale(self, now_s: float) -> bool:
+        """Is what was seen last too old to take anything away by it?"""
+        return not now_s - self.seen_at_s <= self.pace.gap_s
+
+    @property
+    def killed_bytes(self) -> float:
+        """The limit at which it was killed, as long as it says something: another version is held
+        to it until its own peaks are known."""
+        is_over = self.killed_version != self.version
+        if is_over and self.version_seen_s >= PEAKS * self.pace.window_s:
+            return UNKNOWN
+        return self.killed_at_bytes
+
+    @property
+    def most_wanted(self) -> float:
+        """The most that a limit had to cover, at any moment of the latest window."""
+        return max(self.block_wanted, max(self.wanted, default=0.0))
+
+    def _limits(self, sight: Sight) -> None:
+        if sight.memory_limit_bytes == sight.memory_limit_bytes:
+            if sight.memory_limit_bytes != self.memory_limit_bytes:
+                self.memory_limit_since_s = sight.at_s
+            self.memory_limit_bytes = sight.memory_limit_bytes
+        if sight.cpus == sight.cpus:
+            if sight.cpus != self.cpus:
+                self.cpus_since_s = sight.at_s
+            self.cpus = sight.cpus
+
+    def _killed(self, sight: Sight) -> None:
+        """It needed at least its limit, whatever was seen of it before."""
+        limit = self.memory_limit_bytes
+        if not math.isfinite(limit):
+            return
+        is_same = self.killed_version == sight.version and self.killed_at_bytes > limit
+        if not is_same:
+            self.killed_at_bytes = limit
+        self.killed_at_s, self.killed_version = sight.at_s, sight.version
+        self._peak(sight.at_s, limit)
+
+    def _memory(self, at_s: float, value: float, cores: float) -> None:
+        since_s = at_s - self.seen_at_s
+        if since_s <= self.pace.gap_s:
+            self.seen_s += since_s
+            self.version_seen_s += since_s
+            self.unbroken_s += since_s
+        else:
+            self.unbroken_s = 0.0
+            if not since_s <= self.pace.lookahead_s:
+                self.recent.clear()
+        self.seen_at_s, self.memory_bytes = at_s, value
+        self._peak(at_s, value)
+        before, trend = self._past(at_s, value)
+        self.bursts.observe(at_s, value, before, self.peak_bytes)
+        self.wanted_now = max(self.bursts.wanted(value, self.peak_bytes), value + trend)
+        self._block(at_s)
+        self._remember(at_s, value, cores)
+
+    def _peak(self, at_s: float, value: float) -> None:
+        """VPA's way: one sample a window, which grows as its peak does."""
+        begins_s = at_s - at_s % self.pace.window_s
+        if begins_s != self.window_at_s:
+            if self.window_peak == self.window_peak:
+                self.peaks.append(self.window_peak)
+            self.window_at_s, self.window_peak = begins_s, value
+            self.memory.add(value, 1.0, begins_s)
+            self.peak_bytes = max(value, max(self.peaks, default=value))
+        elif value > self.window_peak:
+            self.memory.replace(self.window_peak, value, 1.0, begins_s)
+            self.window_peak = value
+            self.peak_bytes = max(self.peak_bytes, value)
+
+    def _block(self, at_s: float) -> None:
+        begins_s = at_s - at_s % self.pace.block_s
+        if begins_s != self.block_at_s:
+            if self.block_at_s == self.block_at_s:
+                self.wanted.append(self.block_wanted)
+                self.bursts.close(self.block_at_s)
+            self.block_at_s, self.block_wanted = begins_s, 0.0
+        self.block_wanted = max(self.block_wanted, self.wanted_now)
+
+    def _past(self, at_s: float, now: float) -> tuple[float, float]:
+        """The most that was used before the last reaction, NaN: nothing seen; and how much more it
+        will be after another lookahead, if it grew in every third of this one (by means)."""
+        oldest_s, newest_s = at_s - self.pace.lookahead_s, at_s - self.pace.reaction_s
+        third_s = self.pace.lookahead_s / 3
+        first_s, second_s = oldest_s + third_s, oldest_s + 2 * third_s
+        before, sums, counts = -math.inf, [0.0, 0.0, now], [0, 0, 1]
+        for seen_s, value, _ in self.recent:
+            if seen_s < oldest_s:
+                continue
+            if value > before and seen_s <= newest_s:
+                before = value
+            part = 0 if seen_s < first_s else 1 if seen_s < second_s else 2
+            sums[part] += value
+            counts[part] += 1
+        if before == -math.inf:
+            return UNKNOWN, 0.0
+        if not (counts[0] and counts[1]):
+            return before, 0.0
+        means = [total / count for total, count in zip(sums, counts, strict=True)]
+        return before, 3.0 * max(0.0, min(means[1] - means[0], means[2] - means[1]))
+
+    def _remember(self, at_s: float, value: float, cores: float) -> None:
+        """At most two samples a reaction; of closer ones the larger."""
+        recent = self.recent
+        if recent and at_s - recent[-1][0] < self.pace.reaction_s / 2:
+            last_s, most, most_cores = recent[-1]
+            recent[-1] = (last_s, max(most, value), max(most_cores, cores))
+            return
+        recent.append((at_s, value, cores))
+        while recent[0][0] < at_s - self.pace.lookahead_s:
+            recent.popleft()
+
+    def pack(self) -> dict[str, object]:
+        """Plain values, for JSON; None is no number. The last minutes are not kept."""
+        kept: dict[str, object] = {name: _plain(getattr(self, name)) for name in _PLAIN}
+        kept |= {"peaks": list(self.peaks), "wanted": list(self.wanted)}
+        kept |= {name: getattr(self, name).pack() for name in _PARTS}
+        return kept
+
+    @classmethod
+    def unpack(cls, packed: Mapping[str, object], pace: Pace) -> Usage:
+        """What `pack` gave; whatever is not that is as if it had never been seen."""
+        made = cls(pace)
+        for name in _PLAIN:
+            value = packed.get(name)
+            if isinstance(value, str) is isinstance(getattr(made, name), str):
+                if isinstance(value, str | int | float):
+                    setattr(made, name, value if isinstance(value, str) else float(value))
+        made.peaks.extend(numbers(packed.get("peaks"), PEAKS - 1))
+        made.wanted.extend(numbers(packed.get("wanted"), BLOCKS))
+        for name in _PARTS:
+            part = packed.get(name)
+            if isinstance(part, Mapping):
+                getattr(made, name).unpack(part)
+        return made
+
+
+_PARTS = ("memory", "cpu", "bursts")
+_PLAIN = tuple(
+    f.name for f in fields(Usage) if f.name not in {*_PARTS, "pace", "peaks", "wanted", "recent"}
+)
+
+
+def _plain(value: object) -> object:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
