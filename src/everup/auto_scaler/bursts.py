@@ -1,14 +1,18 @@
 """How far memory leaps before anybody can raise its limit: `Bursts`. Pure.
 
-Flows in: what is used, what was the most of it before, the peak. Flows out: the calm level from
-which it leaps, and how much room there should be above that. Called by `usage` at each sight.
+Flows in: what is used, what was the most and the least of it before, the peak. Flows out: the calm
+level from which it leaps, and the room that there should be above that. Called by `usage` at each
+sight.
 
 A *rise* begins where use exceeds everything of the lookahead by a step within one reaction (the
-time until a new limit holds), and goes on as long as it steps. Getting back after a fall is none.
-Of each block of the window the highest rise counts. Heights are taken as lognormal: the room is the
-larger of their mean plus 3.5 deviations and the largest plus 2, in logarithms, where the deviation
-is that of a prediction from few samples, s·√(1 + 1/m), drawn towards a prior while there are few.
-So jobs that are alike every night need little, and leaps of all sizes hold the limit where it is.
+time until a new limit holds), and goes on as long as it steps. Getting back after a fall below the
+calm level, as after a restart, is none. Of each block of a window the highest rise counts.
+
+Heights are taken as lognormal: the room is the larger of their mean plus three deviations and the
+largest plus two, in logarithms, where the deviation is that of a prediction from m samples,
+s·√(1 + 1/m), drawn towards a prior while there are few. So jobs that are alike every night need
+little. Where the upper half lies too far above the middle (Hill's estimate of the tail), sizes have
+no end that could be learned: the room is infinite, and a limit stays as it was declared.
 Fails: a leap of a kind that was never seen comes without warning; the margin above the peak is all
 that stands against it.
 """
@@ -25,10 +29,25 @@ STEP_SHARE = 0.02
 """Of the peak: slower growth than that within one reaction is followed, not feared."""
 LEAST_SHARE = 0.05
 """Of the peak: the margin above it takes lower rises; twice the highest is room enough."""
-PRIOR_DEVIATION, PRIOR_WEIGHT = 0.3, 2.0
-"""Before any rise was seen twice: one in three differs by more than a third from the usual."""
-ABOVE_MEAN, ABOVE_MOST = 3.5, 2.0
+PRIOR_DEVIATION, PRIOR_WEIGHT = 0.25, 2.0
+"""As if two rises had been seen before the first, one in three of which differs by a quarter."""
+ABOVE_MEAN, ABOVE_MOST = 3.0, 2.0
+PRIOR_TAIL, TAIL_MOST = 0.2, 0.25
+"""Hill's estimate: 0.2 is the upper half of a lognormal of deviation 0.25; a Pareto of 3, the
+lightest that is called heavy, has 0.33."""
+BACK_SHARE = 0.1
+"""Of the way up: what fell below that is back at its calm level."""
+FALL_SHARE = 0.85
+"""Of the calm level: below that it begins anew."""
 FIRST_BYTES = 1024.0 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """The most and the least of the lookahead, without its last reaction, in bytes; NaN: not seen."""
+
+    most: float = math.nan
+    least: float = math.nan
 
 
 @dataclass(slots=True)
@@ -45,19 +64,29 @@ class Bursts:
     calm: float = math.nan  # the level before, while it is still above
     top: float = math.nan
     until_s: float = math.nan
+    regains: float = math.nan  # the level that it fell from, until it is back there
+    regains_until_s: float = math.nan
     _room: tuple[float, float, float] = (-1.0, -1.0, 0.0)  # pending, peak → room
 
     def __post_init__(self) -> None:
         self.heights = Histogram(FIRST_BYTES, self.half_life_s)
 
-    def observe(self, at_s: float, value: float, before: float, peak: float) -> None:
-        """`before`: the most that was used in the lookahead, without the last reaction; NaN: not
-        seen. All in bytes."""
+    @property
+    def is_above(self) -> bool:
+        """Is it above the level from which it leapt?"""
+        return self.calm == self.calm
+
+    def observe(self, at_s: float, value: float, past: Past, peak: float) -> None:
+        """Take in one sight. Bytes; unknown amounts are NaN."""
+        is_above = self.is_above
+        if is_above and (
+            at_s > self.until_s or value < self.calm + BACK_SHARE * (self.top - self.calm)
+        ):
+            past = Past(past.most, min(past.least, self.calm))
+            self.calm, is_above = math.nan, False
+        before = self._before(at_s, value, past)
         step = value - before
         is_step = step >= STEP_SHARE * peak > 0.0
-        is_above = self.calm == self.calm
-        if is_above and (at_s > self.until_s or 2.0 * value < self.calm + self.top):
-            self.calm, is_above = math.nan, False
         if is_step and self.step <= 0.0:
             self.start = before
             if not is_above:
@@ -66,6 +95,14 @@ class Bursts:
         if is_step:
             self.top = max(self.top, value)
             self.pending = max(self.pending, value - self.start)
+
+    def _before(self, at_s: float, value: float, past: Past) -> float:
+        """What a rise must exceed: also the level from which it fell and to which it gets back."""
+        if value < FALL_SHARE * past.least:
+            self.regains, self.regains_until_s = past.least, at_s + self.stays_s
+        elif value >= self.regains or at_s > self.regains_until_s:
+            self.regains = math.nan
+        return max(past.most, self.regains) if self.regains == self.regains else past.most
 
     def close(self, at_s: float) -> None:
         """A block is over: its highest rise counts."""
@@ -77,7 +114,7 @@ class Bursts:
     def wanted(self, value: float, peak: float) -> float:
         """Bytes below which a limit would be passed by a rise as it must be reckoned with."""
         room = self.room(peak)
-        wanted = (self.calm if self.calm == self.calm else value) + room
+        wanted = (self.calm if self.is_above else value) + room
         if self.step > 0.0:
             wanted = max(wanted, self.start + room)
             if value - self.start >= self.pending:
@@ -104,6 +141,8 @@ class Bursts:
         count = sum(weight for _, weight in large)
         middle = sum(x * w for x, w in large) / count if count > 0.0 else math.log(most)
         squares = sum(w * (x - middle) ** 2 for x, w in large)
+        if _tail(large, count) > TAIL_MOST:
+            return math.inf
         prior = PRIOR_WEIGHT * PRIOR_DEVIATION**2
         deviation = math.sqrt((prior + squares) / (PRIOR_WEIGHT + count))
         deviation *= math.sqrt(1.0 + 1.0 / max(1.0, count))
@@ -122,3 +161,18 @@ class Bursts:
             self.heights.unpack(heights)
         if isinstance(pending, int | float) and 0.0 <= pending < math.inf:
             self.pending = float(pending)
+
+
+def _tail(rising: list[tuple[float, float]], count: float) -> float:
+    """Hill (1975): how far the upper half lies above the middle one, on the mean, in logarithms;
+    drawn towards the prior while there are few."""
+    seen, middle, excess, above = 0.0, math.nan, 0.0, 0.0
+    for height, weight in rising:
+        seen += weight
+        if middle != middle:
+            if seen >= count / 2:
+                middle = height
+            continue
+        excess += weight * (height - middle)
+        above += weight
+    return (PRIOR_WEIGHT * PRIOR_TAIL + excess) / (PRIOR_WEIGHT + above)

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 
-from everup.auto_scaler.bursts import FIRST_BYTES, Bursts
+from everup.auto_scaler.bursts import FIRST_BYTES, Bursts, Past
 from everup.auto_scaler.histogram import Histogram, numbers
 from everup.model.kinds import UNKNOWN
 from everup.model.settings import Settings
@@ -191,9 +191,11 @@ class Usage:
                 self.recent.clear()
         self.seen_at_s, self.memory_bytes = at_s, value
         self._peak(at_s, value)
-        before, trend = self._past(at_s, value)
-        self.bursts.observe(at_s, value, before, self.peak_bytes)
-        self.wanted_now = max(self.bursts.wanted(value, self.peak_bytes), value + trend)
+        past, trend = self._past(at_s, value)
+        self.bursts.observe(at_s, value, past, self.peak_bytes)
+        self.wanted_now = self.bursts.wanted(value, self.peak_bytes)
+        if not (self.bursts.is_above and value <= self.wanted_now):  # else it is reckoned with
+            self.wanted_now = max(self.wanted_now, value + trend)
         self._block(at_s)
         self._remember(at_s, value, cores)
 
@@ -220,27 +222,26 @@ class Usage:
             self.block_at_s, self.block_wanted = begins_s, 0.0
         self.block_wanted = max(self.block_wanted, self.wanted_now)
 
-    def _past(self, at_s: float, now: float) -> tuple[float, float]:
-        """The most that was used before the last reaction, NaN: nothing seen; and how much more it
-        will be after another lookahead, if it grew in every third of this one (by means)."""
+    def _past(self, at_s: float, now: float) -> tuple[Past, float]:
+        """The lookahead behind, and how much more is used after the next one, if use grew in every
+        third of this one (by means)."""
         oldest_s, newest_s = at_s - self.pace.lookahead_s, at_s - self.pace.reaction_s
         third_s = self.pace.lookahead_s / 3
         first_s, second_s = oldest_s + third_s, oldest_s + 2 * third_s
-        before, sums, counts = -math.inf, [0.0, 0.0, now], [0, 0, 1]
+        most, least, sums, counts = -math.inf, math.inf, [0.0, 0.0, now], [0, 0, 1]
         for seen_s, value, _ in self.recent:
             if seen_s < oldest_s:
                 continue
-            if value > before and seen_s <= newest_s:
-                before = value
+            if seen_s <= newest_s:
+                most, least = max(most, value), min(least, value)
             part = 0 if seen_s < first_s else 1 if seen_s < second_s else 2
             sums[part] += value
             counts[part] += 1
-        if before == -math.inf:
-            return UNKNOWN, 0.0
+        past = Past() if most == -math.inf else Past(most, least)
         if not (counts[0] and counts[1]):
-            return before, 0.0
+            return past, 0.0
         means = [total / count for total, count in zip(sums, counts, strict=True)]
-        return before, 3.0 * max(0.0, min(means[1] - means[0], means[2] - means[1]))
+        return past, 3.0 * max(0.0, min(means[1] - means[0], means[2] - means[1]))
 
     def _remember(self, at_s: float, value: float, cores: float) -> None:
         """At most two samples a reaction; of closer ones the larger."""

@@ -29,6 +29,8 @@ __all__ = ["Bounds", "Cap", "Pace", "Range", "Sight", "SizeAdvice", "Usage", "re
 
 REQUEST_SHARE, LIMIT_SHARE = 0.9, 0.99
 TOLERANCE = 0.10
+AHEAD = 0.05
+"""What use calls for at once is passed by so much, lest the next sight calls again."""
 STEP_MOST = 0.3
 """No shrinking takes more than this share at once."""
 STILL_BLOCKS = 3
@@ -185,9 +187,9 @@ def _memory(usage: Usage, now_s: float, declared: float, most: float, pace: Pace
         cap = Cap.DECLARED
     if usage.version_seen_s < pace.window_s and top > need:
         need, cap, why = top, Cap.TOO_LITTLE_SEEN, "this version was seen for less than a window"
-    is_short = floor > now or at_once > now
+    is_short = floor > now * CALM_SHARE or at_once > now
     if need > now * (1.0 + TOLERANCE) or (need > now and is_short):
-        wanted = max(need, min(now * (1.0 + TOLERANCE), max(need, top)))
+        wanted = max(need, min(at_once * (1.0 + AHEAD), top))
         if wanted > most:
             wanted, cap = max(most, now), Cap.MOST
         is_pressed = usage.memory_bytes > pace.short_above * now or usage.killed_bytes >= now
