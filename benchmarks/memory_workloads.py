@@ -119,7 +119,8 @@ def bursts(random: Random, minutes: int) -> Floats:
     alpha, scale = random.uniform(1.5, 3.0), random.uniform(0.03, 0.1)
     for begun in _moments(random, minutes, 1.0 / random.uniform(2, 30)):
         height = min(4.0, scale * float(random.pareto(alpha) + 1.0))
-        _add(used, begun, height, random.integers(1, 6), random.integers(2, 60), random)
+        rises, lasts = int(random.integers(1, 6)), int(random.integers(2, 60))
+        _add(used, begun, height, rises, lasts, random)
     return used
 
 
@@ -175,17 +176,20 @@ def of_kind(kind: str, seed: int, days: int) -> Workload:
         used, version = deploys(random, minutes)
     elif kind == "mixes":
         names = random.choice(sorted(PLAIN), size=int(random.integers(2, 4)), replace=False)
-        used = sum((random.uniform(0.3, 1.0) * PLAIN[n](random, minutes) for n in names), 0.0)
+        used = np.zeros(minutes)
+        for name in names:
+            used += random.uniform(0.3, 1.0) * PLAIN[name](random, minutes)
     elif kind == "weekly_job":
         used = 1.0 + noise(random, minutes, 0.01)
         for begun in range(int(random.uniform(2, 7) * DAY), minutes, 7 * DAY):
-            _add(used, begun, random.uniform(0.5, 3.0), random.integers(1, 11), 60, random)
+            _add(used, begun, random.uniform(0.5, 3.0), int(random.integers(1, 11)), 60, random)
     else:
         used = PLAIN[kind](random, minutes)
     size = 64 * MIB * 2.0 ** random.uniform(0, 7)
     least = float(np.quantile(used, 0.01))
-    name = f"{kind} {seed}"
-    return Workload(name, kind, np.maximum(used, 0.05) * size, version, 0.5 * least * size)
+    return Workload(
+        f"{kind} {seed}", kind, np.maximum(used, 0.05) * size, version, 0.5 * least * size
+    )
 
 
 def _each_day(random: Random, minutes: int, deviation: float) -> Floats:
@@ -201,9 +205,7 @@ def _moments(random: Random, minutes: int, days: float) -> list[int]:
     return sorted(int(m) for m in random.integers(0, minutes, count))
 
 
-def _add(
-    used: Floats, begun: int, height: float, rises: int, lasts: int, random: Random
-) -> None:
+def _add(used: Floats, begun: int, height: float, rises: int, lasts: int, random: Random) -> None:
     """One burst: up within `rises` minutes, then so long, then down within some."""
     falls = int(random.integers(1, 30))
     shape = np.concatenate(

@@ -80,6 +80,12 @@ class Histogram:
             known = self._known[share] = self._percentile(share)
         return known
 
+    def faded(self, at_s: float) -> float:
+        """What is left, at that time, of a weight that was added last."""
+        if self._last_s != self._last_s:
+            return 1.0
+        return float(0.5 ** (max(0.0, at_s - self._last_s) / self.half_life_s))
+
     def buckets(self) -> tuple[tuple[float, float], ...]:
         """(upper edge, weight as it stood at the last one), rising; without what is forgotten."""
         if not self._weights:

@@ -16,7 +16,8 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 
-from everup.auto_scaler.bursts import FIRST_BYTES, Bursts, Past
+from everup.auto_scaler.bursts import Bursts, Past
+from everup.auto_scaler.heights import FIRST_BYTES
 from everup.auto_scaler.histogram import Histogram, numbers
 from everup.model.kinds import UNKNOWN
 from everup.model.settings import Settings
@@ -26,6 +27,8 @@ PEAKS = 8
 """Windows whose peaks are kept: with a window of a day, a week and a day (as Kubernetes' VPA)."""
 BLOCKS = 24
 """Parts of a window, each with the most that a limit had to cover in it."""
+RISES_WINDOWS = 16
+"""Half-life of the heights of rises, which tell of the service and not of the week."""
 STAYS_BLOCKS = 4
 """What was above its calm level for so many blocks is at a new level."""
 FIRST_CORES = 0.01
@@ -106,6 +109,7 @@ class Usage:
     version: str = ""
     memory_limit_bytes: float = UNKNOWN
     memory_limit_since_s: float = UNKNOWN
+    memory_grew_s: float = UNKNOWN
     cpus: float = UNKNOWN
     cpus_since_s: float = UNKNOWN
     cpu_at_s: float = UNKNOWN
@@ -118,7 +122,7 @@ class Usage:
         pace = self.pace
         self.memory = Histogram(FIRST_BYTES, pace.half_life_s)
         self.cpu = Histogram(FIRST_CORES, pace.half_life_s)
-        self.bursts = Bursts(PEAKS * pace.window_s, STAYS_BLOCKS * pace.block_s)
+        self.bursts = Bursts(RISES_WINDOWS * pace.window_s, STAYS_BLOCKS * pace.block_s)
 
     def observe(self, sight: Sight) -> None:
         """Take in one look. Looks that are not later than the last one are left out."""
@@ -128,7 +132,6 @@ class Usage:
         self._limits(sight)
         if sight.version != self.version:
             self.version, self.version_seen_s = sight.version, 0.0
-            self.recent.clear()
         if sight.out_of_memory > 0:
             self._killed(sight)
         if sight.cpu_cores == sight.cpu_cores:
@@ -162,6 +165,8 @@ class Usage:
         if sight.memory_limit_bytes == sight.memory_limit_bytes:
             if sight.memory_limit_bytes != self.memory_limit_bytes:
                 self.memory_limit_since_s = sight.at_s
+            if sight.memory_limit_bytes > self.memory_limit_bytes:
+                self.memory_grew_s = sight.at_s
             self.memory_limit_bytes = sight.memory_limit_bytes
         if sight.cpus == sight.cpus:
             if sight.cpus != self.cpus:
@@ -189,6 +194,7 @@ class Usage:
             self.unbroken_s = 0.0
             if not since_s <= self.pace.lookahead_s:
                 self.recent.clear()
+                self.bursts.begin_anew(at_s, self.peak_bytes)
         self.seen_at_s, self.memory_bytes = at_s, value
         self._peak(at_s, value)
         past, trend = self._past(at_s, value)
@@ -218,7 +224,7 @@ class Usage:
         if begins_s != self.block_at_s:
             if self.block_at_s == self.block_at_s:
                 self.wanted.append(self.block_wanted)
-                self.bursts.close(self.block_at_s)
+                self.bursts.close(self.seen_s)
             self.block_at_s, self.block_wanted = begins_s, 0.0
         self.block_wanted = max(self.block_wanted, self.wanted_now)
 

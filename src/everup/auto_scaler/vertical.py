@@ -8,8 +8,8 @@ Requests are the 90th percentile with 15 % above, as in Kubernetes' VPA, and so 
 close in as more is seen (lower: median, upper: 95th percentile times 1 + 1/windows). A memory limit
 covers, whatever else, the peak of the latest windows with a margin and the last size at which it
 died for lack of memory by a fifth and 100 MiB; as far as its declared one, also leaps as they must
-be reckoned with (`bursts`) and growth over the lookahead. It grows at once and by a tenth at
-least. It shrinks after a whole window, a step at a time, to the most that it had to cover in it.
+be reckoned with (`bursts`) and growth over the lookahead. It grows at once. It shrinks after a
+whole window, a step at a time, to the most that it had to cover in it.
 """
 
 from __future__ import annotations
@@ -30,13 +30,17 @@ __all__ = ["Bounds", "Cap", "Pace", "Range", "Sight", "SizeAdvice", "Usage", "re
 REQUEST_SHARE, LIMIT_SHARE = 0.9, 0.99
 TOLERANCE = 0.10
 AHEAD = 0.05
-"""What use calls for at once is passed by so much, lest the next sight calls again."""
+"""What is called for at once is passed by so much, lest the next sight calls again; a limit that
+grew within a window grows by that at least."""
+VERSION_SHARE = 0.25
+"""Of a window: so long each new version keeps what is declared, though the service is known."""
 STEP_MOST = 0.3
 """No shrinking takes more than this share at once."""
 STILL_BLOCKS = 3
 """Of a window: so long a limit stays before it shrinks again."""
 CALM_SHARE = 0.98
 """How far the peak stays below where the rest of Everup calls memory short."""
+TOO_LITTLE = "seen for too short a time to take anything away"
 CPU_SHORT = 0.9
 CPU_GROWTH = 1.25
 """What is throttled shows no more than its limit: how much it needs is found step by step."""
@@ -185,28 +189,44 @@ def _memory(usage: Usage, now_s: float, declared: float, most: float, pace: Pace
     why, cap = f"peak {mib(usage.peak_bytes)}, {mib(need)} with room", Cap.NOTHING
     if usage.most_wanted > top >= floor:
         cap = Cap.DECLARED
-    if usage.version_seen_s < pace.window_s and top > need:
-        need, cap, why = top, Cap.TOO_LITTLE_SEEN, "this version was seen for less than a window"
+    if not _is_known(usage, pace) and top >= need:
+        need, cap, why = top, Cap.TOO_LITTLE_SEEN, TOO_LITTLE
     is_short = floor > now * CALM_SHARE or at_once > now
     if need > now * (1.0 + TOLERANCE) or (need > now and is_short):
-        wanted = max(need, min(at_once * (1.0 + AHEAD), top))
+        is_growing = now_s - usage.memory_grew_s < pace.window_s
+        ahead = (now if is_growing else at_once) * (1.0 + AHEAD)
+        wanted = max(need, min(ahead, top))
         if wanted > most:
             wanted, cap = max(most, now), Cap.MOST
         is_pressed = usage.memory_bytes > pace.short_above * now or usage.killed_bytes >= now
         return _Limit(wanted, cap, why, is_pressed)
     if need >= now * (1.0 - TOLERANCE):
-        return _Limit(now, Cap.NOTHING if need == now else Cap.TOLERANCE, why)
+        is_small = cap is Cap.NOTHING and need != now
+        return _Limit(now, Cap.TOLERANCE if is_small else cap, why)
     return _shrunk(now, need, usage.memory_limit_since_s, now_s, usage, pace, why, cap)
 
 
+def _is_known(usage: Usage, pace: Pace) -> bool:
+    """The service for a whole window, and this version of it for a part."""
+    is_old = usage.version_seen_s >= VERSION_SHARE * pace.window_s
+    return is_old and usage.seen_s >= pace.window_s
+
+
 def _shrunk(
-    now: float, need: float, since_s: float, now_s: float, usage: Usage, pace: Pace, why: str, cap: Cap
+    now: float,
+    need: float,
+    since_s: float,
+    now_s: float,
+    usage: Usage,
+    pace: Pace,
+    why: str,
+    cap: Cap,
 ) -> _Limit:
     """Only what is being seen, and was for a window, takes anything away."""
     if usage.is_stale(now_s):
         return _Limit(now, Cap.NOT_SEEN, "nothing was seen lately")
-    if usage.version_seen_s < pace.window_s or usage.unbroken_s < pace.block_s:
-        return _Limit(now, Cap.TOO_LITTLE_SEEN, "it was seen for too short a time to shrink")
+    if not _is_known(usage, pace) or usage.unbroken_s < pace.block_s:
+        return _Limit(now, Cap.TOO_LITTLE_SEEN, TOO_LITTLE)
     if not now_s - since_s >= STILL_BLOCKS * pace.block_s:
         return _Limit(now, Cap.STILL, why)
     wanted = max(need, now * (1.0 - STEP_MOST))
@@ -231,7 +251,7 @@ def _cpu(usage: Usage, now_s: float, most: float, pace: Pace) -> _Limit:
     if need >= now * (1.0 - TOLERANCE):
         return _Limit(now, Cap.NOTHING if need == now else Cap.TOLERANCE, why)
     if not now_s - usage.cpu_at_s <= pace.gap_s or usage.cpu_seen_s < pace.window_s:
-        return _Limit(now, Cap.TOO_LITTLE_SEEN, "they were seen for too short a time to shrink")
+        return _Limit(now, Cap.TOO_LITTLE_SEEN, TOO_LITTLE)
     return _shrunk(now, need, usage.cpus_since_s, now_s, usage, pace, why, Cap.NOTHING)
 
 
