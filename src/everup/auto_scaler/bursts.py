@@ -63,6 +63,10 @@ class Bursts:
         """Is it above the level from which it leapt?"""
         return self.calm == self.calm
 
+    def is_usual(self, value: float, peak: float) -> bool:
+        """Is it within a rise that is as it must be reckoned with?"""
+        return self.is_above and value <= self.calm + self.rises.room(peak)
+
     def begin_anew(self, at_s: float, level: float) -> None:
         """Nobody looked for a while: getting back up to `level` is no rise."""
         self.calm, self.step = math.nan, 0.0
@@ -104,7 +108,10 @@ class Bursts:
 
     def wanted(self, value: float, peak: float) -> float:
         """Bytes below which the next sight may pass a limit."""
-        rise, step = self.rises.room(peak), self.steps.room(peak)
+        rise = self.rises.room(peak)
+        step = (
+            self.steps.room(peak) if rise < math.inf else rise
+        )  # the whole of it may come at once
         if self.step <= 0.0:
             return (self.calm if self.is_above else value) + min(rise, step)
         height = value - self.start

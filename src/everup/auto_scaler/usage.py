@@ -200,7 +200,7 @@ class Usage:
         past, trend = self._past(at_s, value)
         self.bursts.observe(at_s, value, past, self.peak_bytes)
         self.wanted_now = self.bursts.wanted(value, self.peak_bytes)
-        if not (self.bursts.is_above and value <= self.wanted_now):  # else it is reckoned with
+        if not self.bursts.is_usual(value, self.peak_bytes):  # else its growth ends by itself
             self.wanted_now = max(self.wanted_now, value + trend)
         self._block(at_s)
         self._remember(at_s, value, cores)

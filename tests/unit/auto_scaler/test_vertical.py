@@ -108,7 +108,7 @@ def test_nobody_is_given_a_limit_who_has_none() -> None:
 
 def test_a_window_is_seen_before_anything_shrinks_and_then_a_step_at_a_time() -> None:
     _, advices = sized(level, 4 * WINDOW)
-    early = [a for a in advices[: WINDOW - 3]]
+    early = advices[: WINDOW - 3]
     assert {a.memory_limit_bytes for a in early} == {DECLARED}
     assert early[-1].capped_by is Cap.TOO_LITTLE_SEEN
     for before, after in zip(limits(advices), limits(advices)[1:], strict=False):
