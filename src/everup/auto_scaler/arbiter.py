@@ -21,7 +21,7 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-from everup.auto_scaler.vertical import SizeAdvice
+from everup.auto_scaler.advice import SizeAdvice
 from everup.model.axis import Axis
 from everup.model.kinds import UNKNOWN, is_known
 from everup.model.settings import Settings

@@ -19,67 +19,17 @@ from dataclasses import dataclass, field, fields
 from everup.auto_scaler.bursts import Bursts, Past
 from everup.auto_scaler.heights import FIRST_BYTES
 from everup.auto_scaler.histogram import Histogram, numbers
+from everup.auto_scaler.sight import BLOCKS, Pace, Sight
 from everup.model.kinds import UNKNOWN
-from everup.model.settings import Settings
 
-DAY_S = 86_400.0
 PEAKS = 8
 """Windows whose peaks are kept: with a window of a day, a week and a day (as Kubernetes' VPA)."""
-BLOCKS = 24
-"""Parts of a window, each with the most that a limit had to cover in it."""
 RISES_WINDOWS = 16
 """Half-life of the heights of rises, which tell of the service and not of the week."""
 STAYS_BLOCKS = 4
 """What was above its calm level for so many blocks is at a new level."""
 FIRST_CORES = 0.01
 RECENT_MOST = 256
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How fast sizes follow, in seconds. `reaction_s`: until a limit that is asked for holds.
-    `gap_s`: after which two sights are not connected. `least_above`: share of the limit that the
-    rest of Everup calls short of memory, below which a peak must stay."""
-
-    window_s: float
-    half_life_s: float
-    lookahead_s: float
-    reaction_s: float
-    gap_s: float
-    short_above: float
-
-    @classmethod
-    def of(cls, settings: Settings) -> Pace:
-        """A day's window and half-life as Kubernetes' VPA has them, at the settings' own scale."""
-        day_s = DAY_S * settings.time_scale
-        return cls(
-            window_s=day_s,
-            half_life_s=day_s,
-            lookahead_s=settings.prediction_horizon_s,
-            reaction_s=2 * settings.tick_s,
-            gap_s=settings.gap_ticks * settings.tick_s,
-            short_above=settings.cache_clear_memory_above,
-        )
-
-    @property
-    def block_s(self) -> float:
-        """The length of one of the parts of a window."""
-        return self.window_s / BLOCKS
-
-
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """One look at one service. Of several instances the largest use and the smallest limits; NaN:
-    not seen. An infinite limit is none. `out_of_memory`: deaths since the last sight for lack of
-    memory. `version`: whatever changes when it is deployed anew."""
-
-    at_s: float
-    memory_bytes: float = UNKNOWN
-    cpu_cores: float = UNKNOWN
-    memory_limit_bytes: float = UNKNOWN
-    cpus: float = UNKNOWN
-    out_of_memory: int = 0
-    version: str = ""
 
 
 @dataclass(slots=True)

@@ -15,18 +15,19 @@ whole window, a step at a time, to the most that it had to cover in it.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, replace
 
+from everup.auto_scaler.advice import NO_BOUNDS, Bounds, Cap, Range, SizeAdvice
 from everup.auto_scaler.histogram import Histogram
+from everup.auto_scaler.sight import Pace, Sight
 from everup.auto_scaler.sizes import GROWTH, GROWTH_LEAST_BYTES, MARGIN, mib
-from everup.auto_scaler.usage import Pace, Sight, Usage
-from everup.model.kinds import UNKNOWN
+from everup.auto_scaler.usage import Usage
 from everup.model.settings import Settings
 from everup.model.stack import Limits
 
 __all__ = ["Bounds", "Cap", "Pace", "Range", "Sight", "SizeAdvice", "Usage", "recommend"]
 
+NO_LIMITS = Limits()
 REQUEST_SHARE, LIMIT_SHARE = 0.9, 0.99
 TOLERANCE = 0.10
 AHEAD = 0.05
@@ -44,82 +45,6 @@ TOO_LITTLE = "seen for too short a time to take anything away"
 CPU_SHORT = 0.9
 CPU_GROWTH = 1.25
 """What is throttled shows no more than its limit: how much it needs is found step by step."""
-
-
-class Cap(StrEnum):
-    """What kept a limit from being what the numbers say."""
-
-    NOTHING = "nothing"
-    NO_LIMIT = "no_limit"  # nobody gave one, and Everup adds none
-    NOT_SEEN = "not_seen"
-    TOO_LITTLE_SEEN = "too_little_seen"
-    TOLERANCE = "tolerance"
-    STILL = "still"
-    STEP = "step"
-    DECLARED = "declared"  # what is only feared raises a limit no further than that
-    LEAST = "least"
-    MOST = "most"
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """What the owner allows of one instance; NaN: nothing said. They bind advice, and none takes
-    away what was seen to be needed."""
-
-    memory_least_bytes: float = UNKNOWN
-    memory_most_bytes: float = UNKNOWN
-    cpus_least: float = UNKNOWN
-    cpus_most: float = UNKNOWN
-
-
-NO_BOUNDS = Bounds()
-NO_LIMITS = Limits()
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """Between which a request is likely right, NaN while nothing was seen."""
-
-    lower: float
-    target: float
-    upper: float
-
-
-@dataclass(frozen=True, slots=True)
-class SizeAdvice:
-    """Of one instance. A limit that is the present one means: leave it. Infinite: there is none.
-    `confidence`: 0 to 1, a half after one window of sight. `is_memory_short`: it grows since the
-    present limit is nearly used up, or it died of it."""
-
-    memory_request_bytes: float
-    memory_limit_bytes: float
-    cpu_request_cores: float
-    cpu_limit_cores: float
-    memory_range: Range
-    cpu_range: Range
-    memory_now_bytes: float  # limits as they are
-    cpu_now_cores: float
-    reason: str
-    capped_by: Cap = Cap.NOTHING  # of memory
-    cpu_capped_by: Cap = Cap.NOTHING
-    confidence: float = 0.0
-    is_memory_short: bool = False
-    is_cpu_short: bool = False
-
-    @property
-    def memory_sign(self) -> int:
-        """1: its limit would grow, −1: shrink, 0: stay."""
-        return _sign(self.memory_limit_bytes, self.memory_now_bytes)
-
-    @property
-    def cpu_sign(self) -> int:
-        """The same of processors."""
-        return _sign(self.cpu_limit_cores, self.cpu_now_cores)
-
-    @property
-    def is_change(self) -> bool:
-        """Would anything be changed?"""
-        return bool(self.memory_sign or self.cpu_sign)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +128,7 @@ def _memory(usage: Usage, now_s: float, declared: float, most: float, pace: Pace
     if need >= now * (1.0 - TOLERANCE):
         is_small = cap is Cap.NOTHING and need != now
         return _Limit(now, Cap.TOLERANCE if is_small else cap, why)
-    return _shrunk(now, need, usage.memory_limit_since_s, now_s, usage, pace, why, cap)
+    return _shrunk(_Limit(now, cap, why), need, usage.memory_limit_since_s, now_s, usage, pace)
 
 
 def _is_known(usage: Usage, pace: Pace) -> bool:
@@ -213,24 +138,17 @@ def _is_known(usage: Usage, pace: Pace) -> bool:
 
 
 def _shrunk(
-    now: float,
-    need: float,
-    since_s: float,
-    now_s: float,
-    usage: Usage,
-    pace: Pace,
-    why: str,
-    cap: Cap,
+    held: _Limit, need: float, since_s: float, now_s: float, usage: Usage, pace: Pace
 ) -> _Limit:
-    """Only what is being seen, and was for a window, takes anything away."""
+    """Only what is being seen, and was for a window, takes anything away. `held`: as it is."""
     if usage.is_stale(now_s):
-        return _Limit(now, Cap.NOT_SEEN, "nothing was seen lately")
+        return replace(held, cap=Cap.NOT_SEEN, why="nothing was seen lately")
     if not _is_known(usage, pace) or usage.unbroken_s < pace.block_s:
-        return _Limit(now, Cap.TOO_LITTLE_SEEN, TOO_LITTLE)
+        return replace(held, cap=Cap.TOO_LITTLE_SEEN, why=TOO_LITTLE)
     if not now_s - since_s >= STILL_BLOCKS * pace.block_s:
-        return _Limit(now, Cap.STILL, why)
-    wanted = max(need, now * (1.0 - STEP_MOST))
-    return _Limit(wanted, Cap.STEP if wanted > need else cap, why)
+        return replace(held, cap=Cap.STILL)
+    wanted = max(need, held.value * (1.0 - STEP_MOST))
+    return replace(held, value=wanted, cap=Cap.STEP if wanted > need else held.cap)
 
 
 def _cpu(usage: Usage, now_s: float, most: float, pace: Pace) -> _Limit:
@@ -252,7 +170,8 @@ def _cpu(usage: Usage, now_s: float, most: float, pace: Pace) -> _Limit:
         return _Limit(now, Cap.NOTHING if need == now else Cap.TOLERANCE, why)
     if not now_s - usage.cpu_at_s <= pace.gap_s or usage.cpu_seen_s < pace.window_s:
         return _Limit(now, Cap.TOO_LITTLE_SEEN, TOO_LITTLE)
-    return _shrunk(now, need, usage.cpus_since_s, now_s, usage, pace, why, Cap.NOTHING)
+    held = _Limit(now, Cap.NOTHING, why)
+    return _shrunk(held, need, usage.cpus_since_s, now_s, usage, pace)
 
 
 def _lately(usage: Usage, now_s: float, pace: Pace) -> float:
@@ -282,7 +201,3 @@ def _bounded(advice: _Limit, now: float, least: float) -> _Limit:
     if advice.value < now and advice.value < least:
         return _Limit(min(now, least), Cap.LEAST, advice.why, advice.is_short)
     return advice
-
-
-def _sign(after: float, before: float) -> int:
-    return (after > before) - (after < before)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from everup.auto_scaler.advice import Range, SizeAdvice
 from everup.auto_scaler.arbiter import Part, Ruling, Trigger, Wish, arbitrate, still_s
-from everup.auto_scaler.vertical import Range, SizeAdvice
 from everup.model.axis import Axis
 from everup.model.settings import Settings
 

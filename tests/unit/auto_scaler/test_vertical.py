@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import settings as trial
 from hypothesis import strategies as st
 
+from everup.auto_scaler.sight import BLOCKS
 from everup.auto_scaler.sizes import GROWTH, GROWTH_LEAST_BYTES, MARGIN
-from everup.auto_scaler.usage import BLOCKS, PEAKS
+from everup.auto_scaler.usage import PEAKS
 from everup.auto_scaler.vertical import (
     AHEAD,
     STEP_MOST,
