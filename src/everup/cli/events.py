@@ -159,6 +159,8 @@ def _of_models(entry: e.Entry) -> str | None:
             kind = "anomaly" if entry.anomaly.is_alarm else "unusual for a moment"
             signals = dict.fromkeys(r.signal for r in entry.anomaly.reasons if r.signal)
             return f"{entry.service}: {kind} in {', '.join(signals) or 'all together'}"
+        case e.ScalingDecided():
+            return f"{entry.service}: {entry.choice.text}"
         case e.ModelReturned():
             what = entry.version or f"no {entry.craft} model"
             return f"model {what} serves in place of {entry.before or 'none'}, by {entry.by}"

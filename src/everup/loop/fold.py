@@ -163,6 +163,7 @@ _FOLDS: dict[type, Callable[[StackState, Any], StackState]] = {
     e.EdgesLearned: fold_edges.learned,
     e.BaselineLearned: fold_baselines.learned,
     e.AnomalyNoticed: fold_anomalies.noticed,
+    e.ScalingDecided: fold_scaling.decided,
     e.GivenBack: fold_scaling.given_back,
     e.JournalPruned: _pruned,
     e.ProbationBegan: fold_probation.began,

@@ -6,6 +6,7 @@ it. An action that was not proven leaves behind what takes it back, until that h
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from everup.loop.changes import with_service
@@ -19,6 +20,7 @@ from everup.model.undo import undo_of
 WHOLE = ""
 BY_FAILOVER = "failover "
 OURSELVES = "everup"
+CHOICES_MOST = 200
 GOES_BACK = ActionKind.EMERGENCY_ROLLBACK
 
 
@@ -90,6 +92,12 @@ def counted(state: StackState, entry: e.InstancesCounted) -> StackState:
         return state
     at_s = entry.changed_at_s if is_known(entry.changed_at_s) else entry.at_s
     return with_service(state, entry.service, recounted_at_s=at_s, recounted_by=entry.by)
+
+
+def decided(state: StackState, entry: e.ScalingDecided) -> StackState:
+    """The latest ones are kept."""
+    one = (entry.at_s, entry.service, entry.choice)
+    return replace(state, scaled=(*state.scaled, one)[-CHOICES_MOST:])
 
 
 def given_back(state: StackState, entry: e.GivenBack) -> StackState:

@@ -24,6 +24,7 @@ from everup.model.entries_models import ModelTrained as ModelTrained
 from everup.model.entries_restore import RestoreBegan as RestoreBegan
 from everup.model.entries_restore import RestoreEnded as RestoreEnded
 from everup.model.entries_restore import RestoreTurned as RestoreTurned
+from everup.model.entries_scaling import ScalingDecided as ScalingDecided
 from everup.model.entries_tuning import Recalibrated as Recalibrated
 from everup.model.entries_tuning import ThresholdTuned as ThresholdTuned
 from everup.model.entries_versions import ProbationBegan as ProbationBegan
@@ -484,6 +485,7 @@ Entry = (
     | ModelNotTrained
     | ModelReturned
     | AnomalyNoticed
+    | ScalingDecided
     | FailureMet
     | ForecastsSettled
     | Recalibrated

@@ -90,6 +90,7 @@ class Cause(StrEnum):
     CONNECTIONS_FULL = "connections_full"  # foretold: nobody else can connect
     QUEUE_FULL = "queue_full"  # foretold: clients are turned away before they are let in
     CERTIFICATE_EXPIRES = "certificate_expires"  # the certificate that it shows ends soon
+    DEMAND = "demand"  # never a finding: more or less is asked than the instances there carry
     ABOUT_TO_FAIL = "about_to_fail"  # foretold by what came before other failures: no limit is near
     HOST_PRESSURE = "host_pressure"  # never a finding, only a candidate: the machine is too busy
     UNKNOWN = "unknown"  # never a finding: the share of doubt that no candidate takes away

@@ -79,6 +79,32 @@ NOTHING_SAID = Amount()
 COUNTS = frozenset({ActionKind.SCALE_OUT, ActionKind.SCALE_IN})
 SIZES = frozenset({ActionKind.SCALE_UP, ActionKind.SCALE_DOWN})
 SCALING_KINDS = COUNTS | SIZES
+@dataclass(frozen=True, slots=True)
+class ScalingChoice:
+    """What should be, and why: `instances` of `instances_now`, or a limit of each (NaN: it stays).
+
+    `by`: who said it (`auto_scaler.planner.By`, or `size`). `chance`: of a shortage until instances
+    that are ordered now take work; NaN: nobody knows. `capped`: what kept it from `wished`.
+    """
+
+    instances_now: int
+    instances: int
+    by: str
+    text: str
+    wished: int = 0
+    floor: int = 0
+    chance: float = UNKNOWN
+    capped: tuple[str, ...] = ()
+    memory_bytes: float = UNKNOWN
+    cpus: float = UNKNOWN
+
+    @property
+    def is_change(self) -> bool:
+        """Is it another size than the present one?"""
+        has_limit = is_known(self.memory_bytes) or is_known(self.cpus)
+        return self.instances != self.instances_now or has_limit
+
+
 INVERSE = {
     ActionKind.SCALE_OUT: ActionKind.SCALE_IN,
     ActionKind.SCALE_IN: ActionKind.SCALE_OUT,

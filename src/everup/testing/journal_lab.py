@@ -196,6 +196,11 @@ def _models() -> list[e.Entry]:
             "db",
             Anomaly("db", 16.8, 3.4, 3.0, True, (AnomalyReason("cpu_ratio", "shift", 4.0, 0.9),)),
         ),
+        e.ScalingDecided(
+            16.9,
+            "api",
+            ScalingChoice(2, 4, "forecast", "90/s now", 5, 4, 0.01, ("most",), 64e6, 1.5),
+        ),
         e.ModelReturned(16.9, Craft.ANOMALY, "", "anomaly-1", "it alarms too often", "Ann"),
     ]
 
