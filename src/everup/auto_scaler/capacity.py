@@ -15,7 +15,7 @@ from typing import Any
 
 from everup.auto_scaler.buckets import Buckets
 from everup.auto_scaler.curve import Fit, fit, single_place
-from everup.auto_scaler.knee import NOTHING, Sight, badness, points, sight
+from everup.auto_scaler.knee import FLAT, NOTHING, Sight, badness, points, sight
 from everup.auto_scaler.pool import Pool, Pooled
 from everup.auto_scaler.start_up import BaseCost, Line, StartUp
 from everup.model.kinds import UNKNOWN, is_known
@@ -26,7 +26,9 @@ GLIMPSES_LEAST = 10
 EXPLORE = 1.25  # of what is proven, while nothing is felt
 EXPLORE_NARROW = 1.1  # while all that was seen is about one rate, so that nobody knows what is flat
 NARROW = 1.5
-RISEN = 1.3  # times the latency without load, from which on nothing more is tried
+CAUTION = 0.88
+"""Of what was proven once load is felt: a queue takes its time to grow, so that while load rises a
+little more than can last is answered in time."""
 KNOWN_WITHIN = 1.3
 CPU_MOST = 0.9  # of the limit
 CPU_EXPLAINS = 0.8  # of the variance, from which on the processor is taken for what bounds it
@@ -35,6 +37,7 @@ RELAPSES = 2
 DRAINING_MOST = 8
 PRIOR_WEIGHT = 2.0  # intervals that all that an older version taught still counts for
 LOOK_AGAIN = 10
+DRAW_AGAIN = 4  # intervals: one more within the targets moves a curve by little
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ class CapacityModel:
         self._is_well = True
         self._bad_rate = 0.0
         self._draining = 0
-        self._told: tuple[tuple[float, ...], Capacity] | None = None
+        self._told: tuple[tuple[float, ...], Capacity, int] | None = None
 
     def take(self, glimpse: Glimpse, latency_target_s: float, errors_most: float) -> None:
         """One interval. Few requests say little of a rate, so that quiet intervals are pooled."""
@@ -105,18 +108,24 @@ class CapacityModel:
         self._buckets.take(pooled.at_s, pooled.rate, log, pooled.errors, pooled.waiting)
         self._taken += pooled.count
         self._stale += 1
-        self._told = None
+        if bad > 0:
+            self._told = None
 
     def capacity(
         self, latency_target_s: float, errors_most: float, cpus: float = UNKNOWN
     ) -> Capacity:
-        """As of the latest glimpse. `cpus`: the limit of one instance in cores; unknown or
+        """As of the latest glimpses, drawn anew when a few more are there, or one beyond the targets.
+        `cpus`: the limit of one instance in cores; unknown or
         infinite: none, and then one core is not gone beyond untried."""
-        key = (latency_target_s, errors_most, cpus, self._at_s)
+        key = (latency_target_s, errors_most, cpus)
         asked = tuple(-1.0 if not is_known(one) else one for one in key)
-        if self._told is None or self._told[0] != asked:
-            seen = self._look(latency_target_s, errors_most)
-            self._told = asked, self._judged(seen, cpus)
+        told = self._told
+        if told is not None and told[0] == asked:
+            more = 1 if told[1].source == "rules" else DRAW_AGAIN
+            if self._taken < told[2] + more:
+                return told[1]
+        seen = self._look(latency_target_s, errors_most)
+        self._told = asked, self._judged(seen, cpus), self._taken
         return self._told[1]
 
     def version_changed(self) -> None:
@@ -217,7 +226,7 @@ class CapacityModel:
         drawn = None
         if is_known(seen.base_s):
             rows = points(self._buckets.rows(self._at_s))
-            drawn = fit(rows, seen.base_s, seen.target_s, seen.proven, seen.broken)
+            drawn = fit(rows, seen.base_s, seen.target_s, seen.broken)
         by_cpu = self._rate_of_cpu(cpus)
         has_limit = math.isfinite(cpus)
         if by_cpu < seen.proven and not has_limit:
@@ -226,7 +235,9 @@ class CapacityModel:
         lower = min(_counted_on(seen, drawn), by_cpu)
         upper = min(drawn.upper if drawn else math.inf, seen.broken)
         upper = max(lower, min(upper, by_cpu) if has_limit else upper)
-        best = drawn.best if drawn and math.isfinite(upper) else math.sqrt(lower * min(upper, lower))
+        best = (
+            drawn.best if drawn and math.isfinite(upper) else math.sqrt(lower * min(upper, lower))
+        )
         best = min(max(best, lower), upper)
         is_known_ = math.isfinite(seen.broken) or upper <= KNOWN_WITHIN * lower
         text = _told(seen, best, lower, is_known=is_known_)
@@ -246,14 +257,15 @@ class CapacityModel:
 def _counted_on(seen: Sight, drawn: Fit | None) -> float:
     """What was proven, and a step beyond while nothing is felt of it."""
     proven = seen.proven
+    bound = drawn.lower if drawn else math.inf
     if math.isfinite(seen.broken):
-        return min(proven, drawn.best) if drawn else proven
+        return CAUTION * min(proven, bound)
     most = EXPLORE if proven >= NARROW * seen.lowest else EXPLORE_NARROW
-    if not seen.is_quiet or seen.strain > RISEN:
-        most = 1.0
-    found = proven * most
-    if drawn:
-        found = min(found, max(drawn.lower, min(proven, drawn.best)))
+    if seen.strain > 1:
+        most -= (most - CAUTION) * min(1.0, (seen.strain - 1) / (FLAT - 1))
+    if not seen.is_quiet:
+        most = CAUTION
+    found = min(proven * most, bound * CAUTION)
     if is_known(seen.base_s):
         found = max(found, single_place(seen.base_s, seen.target_s))
     return found
@@ -263,7 +275,9 @@ def _told(seen: Sight, best: float, lower: float, *, is_known: bool) -> str:
     within = f" within {_milliseconds(seen.target_s)}" if seen.target_s > 0 else ""
     if is_known:
         end = f", seen to break at {seen.broken:.3g}" if math.isfinite(seen.broken) else ""
-        return f"one instance carries {best:.3g} per second{within}{end}; {lower:.3g} are counted on"
+        return (
+            f"one instance carries {best:.3g} per second{within}{end}; {lower:.3g} are counted on"
+        )
     how = "with ease" if lower > seen.proven else "and not more"
     return (
         f"one instance was seen to carry {seen.proven:.3g} per second{within} {how};"

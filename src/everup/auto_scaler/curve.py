@@ -22,12 +22,14 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-GRID = 36
+GRID = 28
 REACH = 8.0  # how far beyond what was seen a curve is looked for
 UNEVEN_LEAST, UNEVEN_MOST = 0.5, 5.0
 ROUGHNESS = 0.05  # relative: by how much a true service departs from any such curve
+SHORT_OF_BROKEN = 0.3  # a logarithm: a single slow row below the broken rate is noise up to here
 ONE_SIDED_90 = 1.2816**2  # χ² with one degree of freedom, one-sided 90 %
-BISECTIONS = 12
+BISECTIONS = 9
+_UNIT: Floats = np.linspace(0.0, 1.0, GRID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,39 +68,41 @@ def rising(values: Sequence[float], weights: Sequence[float]) -> list[float]:
 
 def single_place(base_s: float, target_s: float) -> float:
     """The rate that even one place carries within the target, at uneven service times (variance
-    twice the squared mean), and at most 60 % of its time; 0 where the target is out of reach.
+    three times the squared mean), and at most 60 % of its time; 0 where the target is out of reach.
 
-    Pollaczek-Khinchine: latency = b · (1 + 3/2 · ρ/(1−ρ)).
+    Pollaczek-Khinchine: latency = b · (1 + 2 · ρ/(1−ρ)).
     """
     if not target_s > base_s > 0:
         return 0.0
-    room = (target_s / base_s - 1) / 1.5
+    room = (target_s / base_s - 1) / 2
     return min(0.6, room / (1 + room)) / base_s
 
 
-def fit(seen: Seen, base_s: float, target_s: float, proven: float, broken: float) -> Fit | None:
+def fit(seen: Seen, base_s: float, target_s: float, broken: float) -> Fit | None:
     """The crossing of the target, or None where no curve can be drawn: too few points, or a target
-    below the latency without load. `proven`, `broken`: rates within and beyond the target; infinite
-    when none is beyond."""
-    within = seen.rates <= proven
+    below the latency without load. `broken`: the rate from which on it was seen to be beyond the
+    target; infinite when it was not."""
+    ceiling = np.log(target_s)
+    within = (seen.rates < broken) & (seen.logs < ceiling + SHORT_OF_BROKEN)
     if np.count_nonzero(within) < 3 or not target_s > base_s > 0:
         return None
-    top = min(broken * 1.6, proven * REACH)
-    full = np.geomspace(proven * 1.005, top, GRID)
+    highest = float(seen.rates[within][-1])
+    is_open = broken > highest * REACH
+    end = highest * REACH if is_open else broken * 1.6
+    full = highest * 1.005 * (end / highest / 1.005) ** _UNIT
     places = np.maximum(1.0, full * base_s)
     steep = np.sqrt(2 * (places + 1)) - 1
     x = _waits(seen.rates[None, :] / full[:, None], places[:, None], steep[:, None])
     base, uneven = _drawn(x[:, within], seen, within)
     drawn = np.log(base[:, None] * (1 + uneven[:, None] * x))
     # Beyond the target a queue grows as long as it lasts: how far beyond says nothing of the curve.
-    ceiling = np.log(target_s)
     off = np.where(within, seen.logs - drawn, np.maximum(0.0, ceiling - drawn))
     off_by = ((off / seen.errors) ** 2).sum(axis=1)
     at = _crossing(base, uneven / places, steep, target_s) * full
     likely = off_by <= off_by.min() + ONE_SIDED_90
     best = int(off_by.argmin())
-    is_open = bool(likely[-1]) and top >= proven * REACH
-    return Fit(float(at[best]), float(at[likely].min()), np.inf if is_open else at[likely].max())
+    upper = np.inf if is_open and likely[-1] else float(at[likely].max())
+    return Fit(float(at[best]), float(at[likely].min()), upper)
 
 
 def _waits(load: Floats, places: Floats, steep: Floats) -> Floats:

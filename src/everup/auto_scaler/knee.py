@@ -19,6 +19,8 @@ from everup.model.kinds import UNKNOWN, is_known
 
 PROOF, CALM_PROOF, BREAK_PROOF, BASE_PROOF = 2.0, 5.0, 3.0, 3.0
 """Intervals that it takes."""
+POINTS_MOST = 20
+Point = tuple[float, float, float, float]  # weight, rate, logarithm of the latency, its variance
 FLAT = 1.3  # times the latency without load, up to which nothing is felt
 ROOM_LEAST_S = 0.05
 WAITING_CALM, WAITING_MOST = 0.5, 1.0  # entries of one instance
@@ -104,18 +106,24 @@ def badness(
 
 
 def points(rows: Sequence[Row]) -> Seen:
-    """Of rows with latency, what a curve is drawn through."""
-    told = [row for row in rows if is_known(row.log)]
-    weight = np.array([row.weight for row in told])
-    variance = np.array([max(row.variance, 0.02**2) for row in told])
-    pooled = float(np.median(variance)) if told else 0.0
+    """Of rows with latency, what a curve is drawn through: at most so many, neighbours put together
+    two by two from the lowest rates on, where a curve has the least to say."""
+    told = [(r.weight, r.rate, r.mean_log, r.variance) for r in rows if is_known(r.log)]
+    over = max(0, len(told) - POINTS_MOST)
+    pairs = zip(told[: 2 * over : 2], told[1 : 2 * over : 2], strict=False)
+    told = [_together(a, b) for a, b in pairs] + told[2 * over :]
+    table = np.array(told, dtype=np.float64).reshape(-1, 4)
+    weight, variance = table[:, 0], np.maximum(table[:, 3], 0.02**2)
     # A row of one interval has seen no variance yet: it is lent that of the others.
-    spread = (variance * weight + pooled * 4) / (weight + 4)
-    return Seen(
-        rates=np.array([row.rate for row in told]),
-        logs=np.array([row.mean_log for row in told]),
-        errors=np.sqrt(spread / weight + ROUGHNESS**2),
-    )
+    lent = float(variance @ weight / weight.sum()) if told else 0.0
+    spread = (variance * weight + lent * 4) / (weight + 4)
+    return Seen(table[:, 1], table[:, 2], np.sqrt(spread / weight + ROUGHNESS**2))
+
+
+def _together(a: Point, b: Point) -> Point:
+    total = a[0] + b[0]
+    rate, log, variance = ((a[0] * x + b[0] * y) / total for x, y in zip(a[1:], b[1:], strict=True))
+    return total, rate, log, variance
 
 
 def _levels(rows: Sequence[Row]) -> list[float]:
