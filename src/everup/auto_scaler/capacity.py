@@ -114,9 +114,11 @@ class CapacityModel:
     def capacity(
         self, latency_target_s: float, errors_most: float, cpus: float = UNKNOWN
     ) -> Capacity:
-        """As of the latest glimpses, drawn anew when a few more are there, or one beyond the targets.
-        `cpus`: the limit of one instance in cores; unknown or
-        infinite: none, and then one core is not gone beyond untried."""
+        """As of the latest glimpses; drawn anew when a few more are there, or a bad one.
+
+        `cpus`: the limit of one instance in cores; unknown or infinite: none, and then one core is
+        not gone beyond untried.
+        """
         key = (latency_target_s, errors_most, cpus)
         asked = tuple(-1.0 if not is_known(one) else one for one in key)
         told = self._told

@@ -1,4 +1,4 @@
-"""Intervals of one service, pooled until there are enough requests in them to speak of a rate. Pure.
+"""Intervals of one service, pooled until enough requests are in them to speak of a rate. Pure.
 
 Flows in: glimpses. Flows out: means per instance, once a hundred units of work or six intervals are
 together: by chance alone n requests are off by 1/√n, and whoever takes the luck of a quiet quarter
