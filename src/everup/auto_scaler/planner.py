@@ -10,6 +10,7 @@ by replay, and by the benchmark, with the same words.
     no capacity is known            the plain rules on all triggers
     the forecast is still cold      the plain rule on demand and capacity
     else                            the cheapest number for the forecast (`cheapest`)
+    while a capacity is uncertain   nothing less than the plain rules on all triggers want
     always                          at least what the demand now seen needs, and what is planned;
                                     alarms and plans add, only seen demand removes
 """
@@ -63,14 +64,16 @@ class Cap(StrEnum):
 @dataclass(frozen=True, slots=True)
 class CountView:
     """`instances` are there, `ready` take work. `carries`: what one instance carries for certain,
-    in units of demand a second; NaN: unknown. `rules`: what the plain rules on all triggers want, 0:
-    they say nothing. `alarm`: what a trigger past its bound wants at once, 0: none is."""
+    in units of demand a second; NaN: unknown; `is_certain`: its end was seen. `rules`: what the plain
+    rules on all triggers want, 0: they say nothing. `alarm`: what a trigger past its bound wants at
+    once, 0: none is."""
 
     instances: int
     ready: int
     least: int
     most: int
     carries: float = UNKNOWN
+    is_certain: bool = True
     rules: int = 0
     rules_text: str = ""
     alarm: int = 0
@@ -104,6 +107,7 @@ class CountPlanner:
         self,
         starts_in: int,
         *,
+        ahead: int = AHEAD_STEPS,
         unit: float = 1.0,
         place: int = 0,
         shortage_costs: float = 120.0,
@@ -112,7 +116,7 @@ class CountPlanner:
         self.past = DemandPast(unit)
         self.past.first_at = place
         self.soon = Forecaster(starts_in + 1, highest_of(starts_in + 1), near)
-        self.ahead = Forecaster(AHEAD_STEPS + AHEAD_MEAN, mean_of(AHEAD_MEAN), far, AHEAD_MEAN)
+        self.ahead = Forecaster(ahead + AHEAD_MEAN, mean_of(AHEAD_MEAN), far, AHEAD_MEAN)
         self.rule = PlainRule(starts_in)
         self.balance = Balance(shortage_costs, change_gains)
         self._counts: deque[int] = deque(maxlen=2)
@@ -154,6 +158,8 @@ class CountPlanner:
         """For the step that comes."""
         found = self._found(view)
         wished, by, text = found.wished, found.by, found.text
+        if not view.is_certain and view.rules > wished:
+            wished, by, text = view.rules, By.RULES, view.rules_text
         if view.alarm > wished:
             wished, by, text = view.alarm, By.ALARM, view.alarm_text
         if view.planned > wished:

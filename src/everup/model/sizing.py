@@ -69,7 +69,7 @@ class ScalingSpec:
     latency_target_s: float = UNKNOWN  # it is within its capacity while answers take no longer
     errors_most: float = 0.01  # and while no larger share of them fails
     queue: QueueSpec | None = None
-    shortage_most: float = 0.01  # chance of a shortage in the lookahead that may remain
+    shortage_most: float = UNKNOWN  # chance of a shortage that may remain; NaN: its price decides
     planned: tuple[Planned, ...] = ()
     idle_s: float = 0.0  # to none at all after so long without work; 0: never
 

@@ -1,0 +1,312 @@
+"""One service as the auto_scaler knows it: what it learned, and what it would have now. Pure but
+for the memory that it keeps.
+
+Flows in: a StepSight after each step of time, the past first. Flows out: a ScalingChoice, with what
+it rests on. Called by `loop.scaler` live and by replay, with the same words. Nothing here knows
+whether the gate lets anything be.
+
+What is asked of a service is counted in requests where a router counts them, else in processors
+that it uses; the second says nothing of how long answers take, so that one instance is taken to
+carry what the rule allows it to use.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from everup.auto_scaler import triggers
+from everup.auto_scaler.advice import Bounds, SizeAdvice
+from everup.auto_scaler.arbiter import Part, Ruling, Trigger, Wish, arbitrate
+from everup.auto_scaler.capacity import Capacity, CapacityModel, Glimpse
+from everup.auto_scaler.demand.past import DAY
+from everup.auto_scaler.planner import UNIT, CountPlan, CountPlanner, CountView
+from everup.auto_scaler.rules import Rule
+from everup.auto_scaler.sight import Pace, Sight
+from everup.auto_scaler.usage import Usage
+from everup.auto_scaler.vertical import recommend
+from everup.model.axis import Axis
+from everup.model.kinds import UNKNOWN, is_known
+from everup.model.scaling import ScalingChoice
+from everup.model.settings import Settings
+from everup.model.sizing import Band, ScalingSpec
+from everup.model.stack import Limits
+
+DAY_S = 86_400.0
+ONE_PROCESSOR = 1.0
+BY_SIZE = "size"
+ALARM_SHARE = 2.0 / 3.0
+"""Once a capacity is learned a processor is an alarm only so far between the rule's bound and its
+limit: a service that its processor bounds is used beyond the rule, and well."""
+ALARMS_MOST = 64
+
+
+class Unit(StrEnum):
+    """In what demand is counted."""
+
+    NOTHING = ""
+    REQUESTS = "requests/s"
+    CORES = "cores"
+
+
+@dataclass(frozen=True, slots=True)
+class StepSight:
+    """One step of one service; NaN: not seen. `demand` in `unit`, of all instances. Of use, means of
+    the instances that run; of memory the largest. `starts_s`: how long a start takes."""
+
+    at_s: float
+    instances: int
+    ready: int
+    demand: float = UNKNOWN
+    unit: Unit = Unit.NOTHING
+    latency_s: float = UNKNOWN
+    errors_ratio: float = UNKNOWN
+    waiting: float = UNKNOWN
+    queue: float = UNKNOWN
+    cpu_cores: float = UNKNOWN
+    cpus: float = UNKNOWN
+    memory_ratio: float = UNKNOWN
+    memory_bytes: float = UNKNOWN
+    memory_limit_bytes: float = UNKNOWN
+    out_of_memory: int = 0
+    version: str = ""
+    starts_s: float = UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """What may be changed of it now, and between which bounds. `planned`: at least so many, as its
+    owner knows beforehand; 0: nothing is planned. `changed`: when its number, its memory and its
+    processors were last changed."""
+
+    axis: Axis
+    least: int
+    most: int
+    declared: Limits
+    planned: int = 0
+    count_changed_s: float = UNKNOWN
+    memory_changed_s: float = UNKNOWN
+    cpus_changed_s: float = UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """All that is thought of it at one moment."""
+
+    at_s: float
+    choice: ScalingChoice
+    plan: CountPlan
+    advice: SizeAdvice
+    ruling: Ruling
+    capacity: Capacity
+    unit: Unit
+    demand: float
+    rules: triggers.PlainWish
+
+
+class ServiceScaler:
+    """Of one service. `rule`: in force until more is known, and as alarms afterwards."""
+
+    def __init__(self, spec: ScalingSpec, rule: Rule, settings: Settings, at_s: float) -> None:
+        self._spec, self._rule, self._settings = spec, rule, settings
+        self._step_s = settings.scale_interval_s
+        day_s = DAY_S * settings.time_scale
+        self.planner = self._planner(self._steps(settings.start_period_unknown_s), at_s)
+        self.capacities = CapacityModel(day_s, self._step_s)
+        self.usage = Usage(Pace.of(settings))
+        self._stable = triggers.Stabiliser()
+        self._alarms: list[tuple[float, triggers.PlainWish]] = []
+        self._unit = Unit.NOTHING
+        self._version = ""
+        self._latest: StepSight | None = None
+
+    @property
+    def unit(self) -> Unit:
+        """In what its demand is counted."""
+        return self._unit
+
+    def follow(self, sight: StepSight, allowed: Allowed) -> None:
+        """A step is over."""
+        self._latest = sight
+        if sight.unit is not Unit.NOTHING and sight.unit is not self._unit:
+            self._begin_in(sight)
+        if sight.version and self._version and sight.version != self._version:
+            self.capacities.version_changed()
+        self._version = sight.version or self._version
+        if sight.unit is Unit.REQUESTS:
+            self.capacities.take(
+                Glimpse(
+                    sight.at_s,
+                    sight.ready,
+                    sight.demand,
+                    sight.latency_s,
+                    sight.errors_ratio,
+                    sight.waiting,
+                    sight.cpu_cores,
+                ),
+                self._spec.latency_target_s,
+                self._spec.errors_most,
+            )
+        if is_known(sight.starts_s):
+            self.planner.starts_in(self._steps(sight.starts_s))
+        demand = sight.demand if sight.unit is self._unit else UNKNOWN
+        self.planner.follow(demand, self._view(sight, allowed, self.capacity(sight)))
+
+    def use(self, sight: StepSight) -> None:
+        """What one instance was seen to use, more often than once a step."""
+        self.usage.observe(
+            Sight(
+                sight.at_s,
+                sight.memory_bytes,
+                sight.cpu_cores,
+                sight.memory_limit_bytes,
+                sight.cpus,
+                sight.out_of_memory,
+                sight.version,
+            )
+        )
+
+    def think(self, sight: StepSight, allowed: Allowed) -> Opinion:
+        """What it should have now."""
+        capacity = self.capacity(sight)
+        rules, alarm = self._rules(sight), self._alarm(sight)
+        view = replace(
+            self._view(sight, allowed, capacity), rules=rules.wanted, rules_text=rules.text
+        )
+        if alarm is not None:
+            view = replace(view, alarm=alarm.wanted, alarm_text=alarm.text)
+        plan = self.planner.plan(view)
+        advice = recommend(self.usage, sight.at_s, allowed.declared, Bounds(), self._settings)
+        asked = Wish(
+            allowed.axis,
+            plan.wanted - sight.instances,
+            Trigger.CPU if self._unit is Unit.CORES else Trigger.THROUGHPUT,
+            advice,
+            allowed.count_changed_s,
+            allowed.memory_changed_s,
+            allowed.cpus_changed_s,
+        )
+        ruling = arbitrate(asked, sight.at_s, self._settings)
+        choice = _choice(sight, plan, advice, ruling)
+        return Opinion(
+            sight.at_s, choice, plan, advice, ruling, capacity, self._unit, sight.demand, rules
+        )
+
+    def capacity(self, sight: StepSight) -> Capacity:
+        """What one instance carries, in the unit of its demand."""
+        if self._unit is Unit.CORES:
+            limit = sight.cpus if math.isfinite(sight.cpus) else ONE_PROCESSOR
+            carries = self._rule.cpu.out * limit
+            text = f"the rule lets one use {self._rule.cpu.out:.0%} of {limit:g} processors"
+            return Capacity(carries, carries, carries, False, UNKNOWN, "rules", text)
+        return self.capacities.capacity(
+            self._spec.latency_target_s, self._spec.errors_most, sight.cpus
+        )
+
+    def _begin_in(self, sight: StepSight) -> None:
+        """Demand is counted in something else from now on: what was learned of the other is of no
+        use."""
+        was_counted = self._unit is not Unit.NOTHING
+        self._unit = sight.unit
+        known = sight.demand if sight.demand > 0 else 1.0
+        unit = UNIT * known / max(1, sight.ready)
+        if was_counted:
+            self.planner = self._planner(self.planner.soon.after - 1, sight.at_s)
+        self.planner.past.unit = unit
+
+    def _planner(self, starts_in: int, at_s: float) -> CountPlanner:
+        settings = self._settings
+        return CountPlanner(
+            starts_in,
+            ahead=self._steps(settings.scale_lookahead_s),
+            place=int(at_s // self._step_s) % DAY,
+            shortage_costs=settings.scale_shortage_costs,
+        )
+
+    def _steps(self, seconds: float) -> int:
+        return max(1, math.ceil(seconds / self._step_s - 1e-6))
+
+    def _wish(self, sight: StepSight, cpu: Band) -> triggers.PlainWish:
+        limit = sight.cpus if math.isfinite(sight.cpus) else ONE_PROCESSOR
+        waits = sight.queue / max(1, sight.ready)
+        reading = triggers.Reading(
+            sight.cpu_cores / limit, sight.memory_ratio, sight.latency_s, waits
+        )
+        queue = self._spec.queue
+        targets = triggers.Targets(
+            self._spec.latency_target_s, UNKNOWN if queue is None else queue.per_instance
+        )
+        rule = replace(self._rule, cpu=cpu)
+        return triggers.plain(
+            reading, rule, targets, sight.instances, sight.ready, self._settings.scale_tolerance
+        )
+
+    def _rules(self, sight: StepSight) -> triggers.PlainWish:
+        """What the plain rules want, after their window and limits."""
+        settings = self._settings
+        wish = self._wish(sight, self._rule.cpu)
+        limits = triggers.Limits(
+            settings.scale_down_window_s,
+            settings.scale_interval_s,
+            settings.scale_up_most_ratio,
+            settings.scale_up_most_count,
+        )
+        steadied = triggers.step(self._stable, wish.wanted, sight.instances, sight.at_s, limits)
+        self._stable = steadied.state
+        return replace(wish, wanted=steadied.wanted)
+
+    def _alarm(self, sight: StepSight) -> triggers.PlainWish | None:
+        """The most that a trigger past its bound has wanted within the window for less."""
+        out = self._rule.cpu.out
+        high = Band(out + (1.0 - out) * ALARM_SHARE, self._rule.cpu.into)
+        wish = self._wish(sight, high)
+        since_s = sight.at_s - self._settings.scale_down_window_s
+        kept = [(at_s, one) for at_s, one in self._alarms if since_s < at_s <= sight.at_s]
+        if wish.trigger and wish.wanted > sight.instances:
+            kept.append((sight.at_s, wish))
+        self._alarms = kept[-ALARMS_MOST:]
+        return max((one for _, one in self._alarms), key=lambda one: one.wanted, default=None)
+
+    def _view(self, sight: StepSight, allowed: Allowed, capacity: Capacity) -> CountView:
+        carries = capacity.lower if self._unit is not Unit.NOTHING else UNKNOWN
+        most = self._spec.shortage_most
+        return CountView(
+            sight.instances,
+            sight.ready,
+            allowed.least,
+            allowed.most,
+            carries if carries > 0 else UNKNOWN,
+            is_certain=capacity.is_known,
+            planned=allowed.planned,
+            chance_most=most if is_known(most) else 1.0,
+        )
+
+
+def _choice(
+    sight: StepSight, plan: CountPlan, advice: SizeAdvice, ruling: Ruling
+) -> ScalingChoice:
+    now, count = sight.instances, sight.instances
+    memory = cpus = UNKNOWN
+    by, text = str(plan.by), plan.text
+    if ruling.part is Part.COUNT:
+        count = now + ruling.delta
+        text = f"{now} to {count} instances: {plan.text}"
+    elif ruling.part is Part.MEMORY:
+        memory, by, text = advice.memory_limit_bytes, BY_SIZE, advice.reason
+    elif ruling.part is Part.CPUS:
+        cpus, by, text = advice.cpu_limit_cores, BY_SIZE, advice.reason
+    elif ruling.held is not Part.NONE:
+        text = ruling.reason
+    return ScalingChoice(
+        now,
+        count,
+        by,
+        text,
+        plan.wished,
+        plan.floor,
+        plan.chance,
+        tuple(str(cap) for cap in plan.capped),
+        memory,
+        cpus,
+    )
