@@ -28,7 +28,8 @@ from everup.model.state import StackState
 from everup.model.sums import SumKey
 from everup.routing import create_router
 from everup.signals.host import create_host_sense
-from everup.signals.probes import create_prober
+from everup.signals.probes import create_commands, create_prober
+from everup.signals.queues import create_queue_sense
 
 FIRST_LOOK_S = 30.0
 JOURNAL_FILE = "journal.sqlite3"
@@ -70,7 +71,11 @@ class Engine:
         router = self._overrides.get("router")
         if router is None and (spec := self.loaded.options.router) is not None:
             router = create_router(spec, self.state_dir, clock)
-        self._prober = self._overrides.get("prober") or create_prober(clock, settings)
+        commands = create_commands(clock, settings)
+        self._prober = self._overrides.get("prober") or create_prober(
+            clock, settings, commands=commands
+        )
+        self._queues = self._overrides.get("queues") or create_queue_sense(commands)
         self._host = self._overrides.get("host") or create_host_sense(self.state_dir)
         self.control = Control(
             stack,
@@ -85,6 +90,7 @@ class Engine:
             shelf=VaultShelf(self._vault()),
             own_files=own_files([self.loaded.options.file]),
             router=router,
+            queues=self._queues,
             holder=f"{socket.gethostname()}:{os.getpid()}",
             version=__version__,
             boot_id=boot_id(),
@@ -143,6 +149,7 @@ class Engine:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         await self._prober.close()
+        await self._queues.close()
         await self._host.close()
         await self.control.close(stop_services=stop_services, gives_back=gives_back)
 
@@ -166,8 +173,8 @@ def open_journal_of(state_dir: Path, clock: Clock) -> SqlJournal:
 
 def build_app(loaded: Loaded, *, state_dir: Path | None = None, **overrides: Any) -> Engine:
     """An engine over what was loaded. `overrides` replace single parts: clock, ids, runtime,
-    prober, host, journal, rooms, router."""
-    known = {"clock", "ids", "runtime", "prober", "host", "journal", "rooms", "router"}
+    prober, queues, host, journal, rooms, router."""
+    known = {"clock", "ids", "runtime", "prober", "queues", "host", "journal", "rooms", "router"}
     unknown = set(overrides) - known
     if unknown:
         raise TypeError(f"unknown parts {sorted(unknown)}; there are {sorted(known)}")

@@ -5,6 +5,7 @@ Pure. `change` answers a person's wish or a rung of a ladder; forecasts have the
 
 from everup.auto_scaler.ask import Ask, Change, change
 from everup.auto_scaler.refusals import nature
+from everup.auto_scaler.rules import Rule, rule_for
 from everup.auto_scaler.state import ServiceScale, scale_of
 
-__all__ = ["Ask", "Change", "ServiceScale", "change", "nature", "scale_of"]
+__all__ = ["Ask", "Change", "Rule", "ServiceScale", "change", "nature", "rule_for", "scale_of"]

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from everup.dependency_monitor.root_cause import RankedCause, rank_roots
-from everup.loop.routes import servers_of
+from everup.loop.routes import Candidates
 from everup.model.kinds import UNKNOWN, is_known
 from everup.model.observation import Observation
 from everup.model.routing import Held, RouterListing, Served
@@ -86,10 +86,11 @@ def _totals(
     stack: Stack, seen: Observation, listing: RouterListing, held: Sequence[Held]
 ) -> dict[str, Served]:
     found: dict[str, Served] = {}
+    candidates = Candidates(listing, held)
     for name, spec in stack.services.items():
         service = seen.services.get(name)
         instances = [] if service is None else [i.instance for i in service.instances]
-        servers = servers_of(spec, instances, listing, held)
+        servers = candidates.servers_of(spec, instances)
         counted = [s.served for each in servers.values() for s in each if s.served is not None]
         if counted:
             found[name] = _together(counted)

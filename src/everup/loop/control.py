@@ -30,6 +30,7 @@ from everup.loop.desk_of_wishes import DeskOfWishes
 from everup.loop.edges import Edges
 from everup.loop.foresight import Foresight
 from everup.loop.gather import OwnFiles
+from everup.loop.loads import Loads
 from everup.loop.look import Decision, Look
 from everup.loop.mishaps import LOOK, Mishaps
 from everup.loop.mitigations import Containment
@@ -42,6 +43,7 @@ from everup.loop.ports import (
     Ids,
     Journal,
     Prober,
+    QueueSense,
     Random,
     Router,
     Runtime,
@@ -112,6 +114,7 @@ class Control(ControlViews):
         shelf: Shelf | None = None,
         own_files: OwnFiles | None = None,
         router: Router | None = None,
+        queues: QueueSense | None = None,
         holder: str = "everup",
         version: str = "",
         boot_id: str = "",
@@ -152,8 +155,11 @@ class Control(ControlViews):
         self._under_way = UnderWay(KeepAside(runtime.manifest))
         self._close: frozenset[str] = frozenset()
         self._close_in = self._book.state
-        self.mishaps = Mishaps(settings.tick_s)
-        self._debts = Debts()
+        self.mishaps, self._debts = Mishaps(settings.tick_s), Debts()
+        self.loads = Loads(
+            *(stack, settings, clock, self.desk, self.traffic, queues, self.mishaps),
+            self.beside.rooms.log,
+        )
         self.samplers = Samplers(
             *(stack, settings, runtime, prober, host, clock, self.desk),
             self.wake,
@@ -251,6 +257,7 @@ class Control(ControlViews):
             group.create_task(self.samplers.run())
             group.create_task(asker.run())
             group.create_task(self.breakers.run(self))
+            group.create_task(self.loads.run())
 
     def wants_busy(self, service: str) -> bool:
         """Is it worth asking whether it is busy: is it found to be sick, while it runs?"""
@@ -409,10 +416,6 @@ class Control(ControlViews):
         """Ended actions since the last look."""
         return self._under_way.take_finished()
 
-    def during(self, action_id: str) -> tuple[str, ...]:
-        """What was kept while the action ran; empty after a restart of ours."""
-        return self._under_way.during(action_id)
-
     def remember_answer(self, key: str, said: tuple[str, str, str]) -> None:
         """Bounded memory of the gate's latest answers."""
         self.answered[key] = said
@@ -474,14 +477,6 @@ class Control(ControlViews):
     async def close_breaker(self, edge: EdgeName, by: str, reason: str) -> BreakerAnswer:
         """A person says that it is well."""
         return await self.breakers.close(self, edge, by, reason)
-
-    def now_s(self) -> float:
-        """By the loop's clock."""
-        return self.clock.now()
-
-    def last_look_age_s(self) -> float:
-        """Seconds since the last look ended; NaN before the first."""
-        return self.clock.now() - self._last_look_s
 
     async def close(self, *, stop_services: bool = False, gives_back: bool = True) -> None:
         """Say goodbye in the journal and let go of the world. `gives_back`: what is held, unless

@@ -19,12 +19,15 @@ from everup.loop.mishaps import Mishaps
 from everup.loop.ports import Clock
 from everup.loop.rooms import Beside, RoomCounts
 from everup.loop.traffic import Traffic
+from everup.loop.under_way import UnderWay
 
 
 class ControlViews:
     """Made whole by `Control`, which sets these."""
 
     _book: Book
+    _last_look_s: float
+    _under_way: UnderWay
     beside: Beside
     clock: Clock
     desk: Desk
@@ -81,6 +84,18 @@ class ControlViews:
     def counts(self) -> RoomCounts:
         """What the rooms beside the loop count."""
         return replace(self.beside.counts(), router=self.traffic.counts())
+
+    def now_s(self) -> float:
+        """By the loop's clock."""
+        return self.clock.now()
+
+    def last_look_age_s(self) -> float:
+        """Seconds since the last look ended; NaN before the first."""
+        return self.clock.now() - self._last_look_s
+
+    def during(self, action_id: str) -> tuple[str, ...]:
+        """What was kept while the action ran; empty after a restart of ours."""
+        return self._under_way.during(action_id)
 
     def cannot_act(self) -> str:
         """Why this controller may not act at all; "" when it may."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from everup.loop.load_desk import LoadDesk
 from everup.loop.proven import must_pass_first
 from everup.loop.readings import Usage, doubted, first_usage, fold_probe, fold_usage
 from everup.model.kinds import UNKNOWN, InstanceState, ProbeVerdict, is_known
@@ -73,6 +74,7 @@ class Desk:
             if spec.probe is not None
         }
         self._busy: dict[str, Busy] = {}
+        self.loads = LoadDesk(self._limit_s)
         self.listed_at_s = UNKNOWN
         self.engine_fault = ""
         self.mismatches: tuple[Mismatch, ...] = ()
@@ -196,6 +198,7 @@ class Desk:
     def _break(self, at_s: float) -> None:
         """The clock jumped, or nobody looked for long: what lasted until then begins anew."""
         self.see_again(at_s)
+        self.loads.forget()
         for kept in (k for instances in self._kept.values() for k in instances.values()):
             kept.usage = first_usage(kept.instance, at_s)
             kept.at_s = at_s  # nobody knows what went on in between
@@ -223,6 +226,10 @@ class Desk:
         self._busy[service] = replace(
             busy, since_s=busy.since_s if is_known(busy.since_s) else busy.at_s
         )
+
+    def instances(self, service: str) -> list[Instance]:
+        """Those of the latest listing, running or not."""
+        return [kept.instance for kept in self._kept.get(service, {}).values()]
 
     def running(self, service: str) -> list[Instance]:
         """Those of the latest listing that run."""
@@ -294,6 +301,7 @@ class Desk:
         stale: list[str] = []
         complete = is_known(self.listed_at_s) and is_known(self.canaries_at_s)
         services: dict[str, ServiceObservation] = {}
+        is_counted = not self.loads.is_empty
         for name, by_name in self._kept.items():
             kept = [by_name[n] for n in sorted(by_name)] if len(by_name) > 1 else by_name.values()
             probe_limit_s = self._probe_limits_s.get(name)
@@ -309,7 +317,11 @@ class Desk:
                 if probe_limit_s is not None:
                     complete = complete and self._is_asked(k)
             services[name] = ServiceObservation(
-                name, tuple(observed), is_known=is_fresh, busy=self._busy.get(name)
+                name,
+                tuple(observed),
+                is_known=is_fresh,
+                busy=self._busy.get(name),
+                load=self.loads.of(name, now_s) if is_counted else None,
             )
             if not is_read:
                 stale.append(name)

@@ -8,12 +8,11 @@ deadline, and raises only `everup.model.errors`.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
+from everup.loop.action_record import ActionRecord as ActionRecord
 from everup.model.edges import Connections
 from everup.model.entries import Entry
-from everup.model.evidence import Sighting
 from everup.model.history import Columns, FloatArray, HistoryCounts, Signal, TimeArray
 from everup.model.incident import Incident
 from everup.model.kinds import BusyState
@@ -29,6 +28,7 @@ from everup.model.runtime import (
     RuntimeEvent,
     RuntimeManifest,
 )
+from everup.model.sizing import QueueSpec
 from everup.model.snapshot import Checked
 from everup.model.stack import HookSpec, Limits, ProbeSpec, ServiceSpec
 from everup.model.state import StackState
@@ -204,6 +204,26 @@ class Prober(Protocol):
 
     async def close(self) -> None:
         """Drop pooled connections."""
+
+
+class QueueSense(Protocol):
+    """Reads how much waits in the queue that a service's owner declared.
+
+    Raises: `TryAgain` for what passes, `GiveUp` for what will not be otherwise without its owner.
+    """
+
+    async def length(
+        self,
+        spec: QueueSpec,
+        service: ServiceSpec,
+        instances: Sequence[Instance],
+        timeout_s: float,
+    ) -> float:
+        """Entries that wait now. Where the queue is each instance's own, those of all `instances`,
+        which run; else it is asked once, also where none runs."""
+
+    async def close(self) -> None:
+        """Let go of what is open."""
 
 
 class HostSense(Protocol):
@@ -473,28 +493,3 @@ class History(Protocol):
 
     async def close(self) -> None:
         """Write what waits, bounded in time."""
-
-
-@dataclass(frozen=True, slots=True)
-class ActionRecord:
-    """The projection of one action: intent, outcome and verdict."""
-
-    id: str
-    service: str
-    kind: str
-    origin: str
-    cause: str
-    reason: str
-    by: str
-    incident_id: str | None
-    intended_at_s: float
-    state: str  # acting | verifying | verified | failed
-    parameters: Mapping[str, object]
-    finished_at_s: float | None = None
-    outcome: str = ""
-    error: str = ""
-    ended_at_s: float | None = None
-    verdict: str = ""
-    before: Sighting | None = None
-    after: Sighting | None = None
-    during: tuple[str, ...] = ()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from everup.model.observation import Instance
 from everup.model.routing import (
@@ -44,6 +45,43 @@ def servers_of(
         if name is not None:
             found.setdefault(name, []).append(server)
     return {name: tuple(servers) for name, servers in found.items()}
+
+
+class Candidates:
+    """The servers of one listing that may be a service's at all: where there are a thousand of
+    each, nobody compares all with all. `servers_of` finds the same among them."""
+
+    def __init__(self, listing: RouterListing, held: Sequence[Held]) -> None:
+        self._listing, self._held = listing, held
+        self._groups: dict[str, list[RoutedServer]] = {}
+        self._addresses: dict[str, list[RoutedServer]] = {}
+        for server in listing.servers:
+            self._groups.setdefault(server.name.group, []).append(server)
+            self._addresses.setdefault(server.address, []).append(server)
+        names = {server.name: server for server in listing.servers}
+        self._ours: dict[str, list[RoutedServer]] = {}
+        for one in held:
+            if one.server in names:
+                self._ours.setdefault(one.service, []).append(names[one.server])
+
+    def servers_of(
+        self, spec: ServiceSpec, instances: Sequence[Instance]
+    ) -> dict[str, tuple[RoutedServer, ...]]:
+        """As the function of this name."""
+        route = spec.route
+        if route is not None and route.group:
+            found = self._groups.get(route.group, [])
+        elif route is not None and route.server:
+            return servers_of(spec, instances, self._listing, self._held)
+        else:
+            at = dict.fromkeys(
+                a for i in instances for a in ([i.address] if i.address else LOOPBACK)
+            )
+            near = [server for address in at for server in self._addresses.get(address, ())]
+            both = {server.name: server for server in (*near, *self._ours.get(spec.name, ()))}
+            found = list(both.values())
+        mine = replace(self._listing, servers=tuple(found))
+        return servers_of(spec, instances, mine, self._held if spec.name in self._ours else ())
 
 
 def group_of(

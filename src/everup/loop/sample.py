@@ -12,6 +12,7 @@ import numpy as np
 from everup.model.assessment import OwnHealth
 from everup.model.history import INDEX, SIGNALS, FloatArray, Signal
 from everup.model.kinds import UNKNOWN, InstanceState, ProbeVerdict
+from everup.model.load import Load
 from everup.model.observation import InstanceObservation, Observation
 from everup.model.resources import NOT_MEASURED
 from everup.model.stack import Stack
@@ -21,6 +22,9 @@ VALUE_MOST = 1e15
 WORN = INDEX[Signal.RECEIVED_PER_S]
 """From here on signals are those of what runs out, in `worn`; before it come score and `_values`,
 after it whatever is not said of instances."""
+
+ASKED = INDEX[Signal.REQUESTS_PER_S]
+"""From here on signals are those of what is asked of it, in the order of `_of_load`."""
 
 Needs = Mapping[str, Sequence[tuple[str, float]]]
 """Service → what it depends on, each with its weight."""
@@ -50,6 +54,8 @@ def sample(
             rows[place, INDEX[Signal.AGE_S]] = age_s
             for signal, value in worn(seen.instances, at_s).items():
                 rows[place, INDEX[signal]] = value
+            if seen.load is not None:
+                rows[place, ASKED : ASKED + 5] = _of_load(seen.load)
         if needs and name in needs:
             rows[place, INDEX[Signal.DEPENDENCY_HEALTH]] = _of_needs(needs[name], own)
     found = np.asarray(rows.T, dtype=np.float32, order="C").copy()
@@ -152,6 +158,16 @@ def _of_listing(one: InstanceObservation, found: dict[Signal, float]) -> None:
         if not used <= found.get(Signal.DISK_RATIO, -1.0):
             found[Signal.DISK_RATIO] = used
             found[Signal.DISK_FREE_BYTES] = disk.free_bytes
+
+
+def _of_load(load: Load) -> tuple[float, ...]:
+    return (
+        load.requests_per_s,
+        load.failures_per_s,
+        load.latency_s,
+        load.sessions,
+        load.queue,
+    )
 
 
 def _worst(found: dict[Signal, float], signal: Signal, value: float) -> None:

@@ -27,7 +27,7 @@ from everup.loop.look import Look
 from everup.loop.perform import NotBegun
 from everup.loop.ports import Clock, Router, Runtime
 from everup.loop.rooms import RouterCounts
-from everup.loop.routes import is_needed, servers_of
+from everup.loop.routes import Candidates, is_needed, servers_of
 from everup.loop.traffic_back import Bringer
 from everup.loop.traffic_break import Breaking
 from everup.model.decision import Step
@@ -328,6 +328,18 @@ class Traffic:
             self.calls.take(look.at_s, self._stack, look.observation, listing, held)
         return await self._bringer.after_look(router, listing, held, control)
 
+    async def listing(self) -> tuple[RouterListing, Sequence[Held]]:
+        """All servers, and what is held of them, for whoever counts.
+
+        Raises:
+            GiveUp: there is no router.
+            TryAgain: it does not answer.
+        """
+        if self._router is None:
+            raise GiveUp(self.no_router)
+        listing = await self._call(self._router.list())
+        return listing, await self._call(self._router.held())
+
     async def turn_away(self, control: Control) -> None:
         """Traffic of edges whose breaker is open, and no other any more.
 
@@ -411,10 +423,11 @@ def _routed(
     stack: Stack, seen: Observation, listing: RouterListing, held: Sequence[Held]
 ) -> dict[str, frozenset[str]]:
     found: dict[str, frozenset[str]] = {}
+    candidates = Candidates(listing, held)
     for name, spec in stack.services.items():
         observed = seen.services.get(name)
         instances = [] if observed is None else [one.instance for one in observed.instances]
-        if servers := servers_of(spec, instances, listing, held):
+        if servers := candidates.servers_of(spec, instances):
             found[name] = frozenset(servers)
     return found
 

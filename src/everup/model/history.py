@@ -46,6 +46,11 @@ class Signal(StrEnum):
     GPU_MEMORY_RATIO = "gpu_memory_ratio"  # of that device
     CERTIFICATE_LEFT_S = "certificate_left_s"  # until the certificate that it shows ends, the first
     AGE_S = "age_s"  # since the latest start of one that runs
+    REQUESTS_PER_S = "requests_per_s"  # begun, as its router counts, of the latest few intervals
+    FAILURES_PER_S = "failures_per_s"  # of them
+    ROUTED_LATENCY_S = "routed_latency_s"  # mean of the latest answers, as its router counts
+    SESSIONS = "sessions"  # under way, with what waits at its router
+    WORK_QUEUE = "work_queue"  # entries of the queue that its owner declared
 
 
 SIGNALS: tuple[Signal, ...] = tuple(Signal)

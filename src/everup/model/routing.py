@@ -43,6 +43,15 @@ class Served:
 
 
 @dataclass(frozen=True, slots=True)
+class RoutedGroup:
+    """A group of servers as a whole: what was asked of it, with what no server was found for, and
+    what waits for a place at any of them. Its `latency_s` begins when the request came."""
+
+    served: Served | None = None  # None: its router does not count
+    waiting: float = UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
 class RoutedServer:
     """One server as its router has it now.
 
@@ -64,6 +73,7 @@ class RoutedServer:
     host_name: str = ""
     served: Served | None = None  # None: its router does not count
     is_encrypted: bool = False
+    waiting: float = UNKNOWN  # for a place at this very server, as `sessions` counts too
 
     @property
     def takes(self) -> bool:
@@ -80,6 +90,7 @@ class RouterListing:
     servers: tuple[RoutedServer, ...]
     life: str = ""
     version: str = ""
+    groups: Mapping[str, RoutedGroup] = field(default_factory=dict)  # those that it counts
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,8 +28,30 @@ SLACK = 1e-6
 UNEVEN = 1.5
 """So many more times than the longest series has: the series are not on one grid."""
 
-WORST = frozenset({Signal.MEMORY_RATIO, Signal.MEMORY_BYTES, Signal.LATENCY_S, Signal.ERROR_RATIO})
-SUMMED = frozenset({Signal.INSTANCES_UP})
+WORST = frozenset(
+    {
+        Signal.MEMORY_RATIO,
+        Signal.MEMORY_BYTES,
+        Signal.LATENCY_S,
+        Signal.ERROR_RATIO,
+        Signal.ROUTED_LATENCY_S,
+    }
+)
+OWN = [
+    index
+    for signal, index in INDEX.items()
+    if signal not in (Signal.REQUESTS_PER_S, Signal.FAILURES_PER_S, Signal.WORK_QUEUE)
+]
+"""Signs of life; what others ask of it is none."""
+SUMMED = frozenset(
+    {
+        Signal.INSTANCES_UP,
+        Signal.REQUESTS_PER_S,
+        Signal.FAILURES_PER_S,
+        Signal.SESSIONS,
+        Signal.WORK_QUEUE,
+    }
+)
 LOWEST = frozenset({Signal.AGE_S})
 
 
@@ -150,7 +172,7 @@ def _fill_up(values: FloatArray) -> list[int]:
     for index in range(values.shape[2]):
         if np.isfinite(values[:, up, index]).any():
             continue
-        alive = np.isfinite(values[:, :, index]).any(axis=1)
+        alive = np.isfinite(values[:, :, index][:, OWN]).any(axis=1)
         ok = values[:, INDEX[Signal.PROBE_OK], index]
         values[:, up, index] = np.where(alive, 1.0, np.nan)
         if np.isfinite(ok).any() or alive.any():

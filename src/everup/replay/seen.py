@@ -16,6 +16,7 @@ from types import MappingProxyType
 from everup.loop.readings import fold_probe
 from everup.model.history import INDEX, FloatArray, Signal
 from everup.model.kinds import UNKNOWN, InstanceState, ProbeVerdict, is_known
+from everup.model.load import Load
 from everup.model.observation import (
     Exit,
     Instance,
@@ -102,15 +103,16 @@ class Eyes:
         if death is not None or not count:
             exit = death or self._exit(spec.name, life, at_s, state)
             ended = (_ended(spec.name, count, life, at_s, exit),)
+        load = _load(at_s, values)
         if not count:
-            return ServiceObservation(spec.name, ended)
+            return ServiceObservation(spec.name, ended, load=load)
         readings = self._probed(spec, life, count, at_s, values)
         life.row_s = at_s
         running = (
             _instance(spec, life, number, at_s, values, reading)
             for number, reading in enumerate(readings)
         )
-        return ServiceObservation(spec.name, (*running, *ended))
+        return ServiceObservation(spec.name, (*running, *ended), load=load)
 
     def _follow(self, life: _Life, count: int, at_s: float, age_s: float) -> None:
         """Is it another life than in the row before?"""
@@ -170,6 +172,21 @@ class Eyes:
     def _padded(self, life: _Life, count: int) -> list[ProbeReading | None]:
         known: list[ProbeReading | None] = [*life.readings[:count]]
         return known + [None] * (count - len(known))
+
+
+def _load(at_s: float, values: Mapping[Signal, float]) -> Load | None:
+    """What was asked of it, as far as it was kept: not by which instance."""
+    found = Load(
+        at_s,
+        values[Signal.REQUESTS_PER_S],
+        values[Signal.FAILURES_PER_S],
+        values[Signal.ROUTED_LATENCY_S],
+        values[Signal.SESSIONS],
+        queue=values[Signal.WORK_QUEUE],
+    )
+    is_routed = is_known(found.requests_per_s) or is_known(found.sessions)
+    sources = [*(["router"] * is_routed), *(["queue"] * is_known(found.queue))]
+    return replace(found, source="+".join(sources)) if sources else None
 
 
 def _answered(

@@ -15,6 +15,7 @@ from everup.model.kinds import is_known
 from everup.model.routing import (
     Held,
     Order,
+    RoutedGroup,
     RoutedServer,
     RouterListing,
     RouterManifest,
@@ -36,6 +37,7 @@ class FakeRoutes:
     said: list[str] = field(default_factory=list)
     life: int = 1
     is_silent: bool = False
+    groups: dict[str, RoutedGroup] = field(default_factory=dict)
 
     def put(self, server: RoutedServer) -> None:
         """There is such a server."""
@@ -67,7 +69,8 @@ class FakeRouter:
             if one.is_checked and one.order is Order.READY and one.is_up is None:
                 self.routes.servers[one.name] = replace(one, is_up=True)
         shown = [replace(o, is_up=bool(o.is_up)) if o.is_checked else o for o in found]
-        return RouterListing(0.0, tuple(shown), str(self.routes.life), "1.0")
+        listing = RouterListing(0.0, tuple(shown), str(self.routes.life), "1.0")
+        return replace(listing, groups=dict(self.routes.groups))
 
     async def hold(self, held: Held) -> None:
         """Note, then order."""

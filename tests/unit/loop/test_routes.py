@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from everup.loop.routes import added_name, group_of, is_needed, servers_of
+from everup.loop.routes import Candidates, added_name, group_of, is_needed, servers_of
 from everup.model.kinds import InstanceState
 from everup.model.observation import Instance
 from everup.model.routing import Held, Order, Route, RoutedServer, RouterListing, ServerName
@@ -96,3 +98,50 @@ def test_where_another_one_belongs(
 
 def test_names_of_added_servers_are_names() -> None:
     assert added_name(Instance("web", "a b;c", "x", InstanceState.RUNNING)) == "everup-a-b-c"
+
+
+ADDRESSES = ("", "10.0.0.1", "10.0.0.2", "127.0.0.1")
+SERVERS = st.lists(
+    st.builds(
+        lambda group, number, address, port: server(f"{group}/web{number}", address, port),
+        st.sampled_from(["be_web", "admin"]),
+        st.integers(1, 4),
+        st.sampled_from(ADDRESSES),
+        st.sampled_from([0, 80, 81]),
+    ),
+    unique_by=lambda one: one.name,
+)
+INSTANCES = st.lists(
+    st.builds(
+        instance,
+        st.integers(1, 4),
+        st.sampled_from([None, *ADDRESSES[1:]]),
+        st.sampled_from([None, 80, 81]),
+    ),
+    unique_by=lambda one: one.name,
+)
+ROUTES = st.none() | st.builds(
+    Route,
+    st.sampled_from(["", "be_web", "gone"]),
+    st.sampled_from(["", "web{number}"]),
+    st.sampled_from([0, 80]),
+)
+
+
+@given(SERVERS, INSTANCES, ROUTES, st.sampled_from(["web", "other"]), st.booleans())
+def test_among_the_candidates_are_the_same_servers(
+    servers: list[RoutedServer],
+    instances: list[Instance],
+    route: Route | None,
+    holder: str,
+    is_broken: bool,
+) -> None:
+    listing = RouterListing(0.0, tuple(servers))
+    held = tuple(
+        Held(one.name, holder, "shop_web_1", 9e9, Order.DRAIN, because="an edge" * is_broken)
+        for one in servers[:1]
+    )
+    spec = service("web", route=route)
+    expected = servers_of(spec, instances, listing, held)
+    found = Candidates(listing, held).servers_of(spec, instances)
+    assert {n: set(s) for n, s in found.items()} == {n: set(s) for n, s in expected.items()}

@@ -13,6 +13,7 @@ from everup.loop.sample import needs_of, sample
 from everup.model.disk import Disk
 from everup.model.history import SIGNALS, Signal
 from everup.model.kinds import UNKNOWN, InstanceState, ProbeVerdict
+from everup.model.load import Load
 from everup.model.observation import Instance, InstanceObservation, ProbeResult
 from everup.model.resources import Resources
 from everup.model.stack import Dependency, ServiceSpec
@@ -124,11 +125,26 @@ def test_rates_are_between_two_listings_and_none_after_a_reset() -> None:
     assert math.isnan(same.received_per_s), "no time passed"
 
 
+def test_what_is_asked_of_it_is_kept_and_nothing_where_nobody_counts() -> None:
+    watched = seen(up("a"))
+    load = Load(NOW_S, 12.0, 1.0, 0.25, 3.0, 2.0, 40.0, {"a-0": 12.0}, "router+queue")
+    services = {"a": replace(watched.services["a"], load=load)}
+    asked = replace(watched, services=services)
+    own = assess(stack(service("a")), asked).own
+    found = dict(zip(SIGNALS, sample(("a",), asked, own)[:, 0], strict=True))
+    names = SIGNALS[SIGNALS.index(Signal.REQUESTS_PER_S) :]
+    assert [float(found[name]) for name in names] == [12.0, 1.0, 0.25, 3.0, 40.0]
+    assert all(math.isnan(row(up("a"))[name]) for name in names)
+
+
 def test_new_signals_are_at_the_end() -> None:
     """Their order is part of the files on disk."""
     assert [str(signal) for signal in SIGNALS[:8]] == [
         "score", "cpu_ratio", "memory_ratio", "memory_bytes",
         "latency_s", "error_ratio", "probe_ok", "instances_up",
+    ]  # fmt: skip
+    assert [str(signal) for signal in SIGNALS[-6:]] == [
+        "age_s", "requests_per_s", "failures_per_s", "routed_latency_s", "sessions", "work_queue",
     ]  # fmt: skip
     assert len(SIGNALS) == len(set(SIGNALS))
     assert np.isnan(row(up("a"))[Signal.GPU_RATIO])

@@ -66,12 +66,18 @@ def test_what_was_sampled_is_seen_again() -> None:
     """Sampled once more, it is the same row: nothing that is recorded is lost on the way."""
     told = row(
         memory_ratio=0.5, memory_bytes=1e8, cpu_ratio=0.3, latency_s=0.02, error_ratio=0.1,
-        instances_up=3.0, age_s=500.0,
+        instances_up=3.0, age_s=500.0, requests_per_s=12.0, failures_per_s=1.0,
+        routed_latency_s=0.04, sessions=3.0, work_queue=7.0,
     )  # fmt: skip
     stack = of_names(("a",))
     seen = Eyes(stack).observation(START_S, {"a": told}, StackState())
     again = sample(("a",), seen, OwnHealth({}))[:, 0]
     assert np.allclose(again, told, equal_nan=True)
+    load = seen.services["a"].load
+    assert load is not None
+    assert load.source == "router+queue"
+    silent = Eyes(stack).observation(START_S, {"a": row()}, StackState())
+    assert silent.services["a"].load is None
     assert Eyes(stack).observation(START_S, {}, StackState()).services["a"].is_known is False
 
 

@@ -54,6 +54,30 @@ def test_servers_as_they_are() -> None:
     assert not up.is_encrypted
 
 
+WHOLE = (
+    "# pxname,svname,qcur,scur,stot,econ,eresp,hrsp_5xx,mode,qtime,ctime,rtime,type,\n"
+    "web,web1,2,5,40,0,0,1,http,9,1,20,2,\nweb,BACKEND,7,12,50,9,0,4,http,10,2,28,1,\n"
+    "db,BACKEND,0,1,9,1,1,,tcp,0,0,0,1,\nold,BACKEND,,1,,,,,http,,,,1,\n"
+)
+
+
+def test_groups_as_a_whole() -> None:
+    """In HTTP what fails ends with an answer that says so, and is counted once."""
+    found = answers.groups(WHOLE)
+    assert found["web"].waiting == 7
+    assert found["web"].served == Served(50, 4, 0.04)
+    db = found["db"].served
+    assert db is not None
+    assert (db.requests, db.failures, math.isnan(db.latency_s)) == (9, 2, True)
+    assert found["old"].served is None
+    assert math.isnan(found["old"].waiting)
+    assert answers.waiting(WHOLE)[ServerName("web", "web1")] == 2
+    (one,) = answers.servers(
+        "\n".join(["1", COLUMNS, UP]), answers.sessions(WHOLE), {}, answers.waiting(WHOLE)
+    )
+    assert (one.waiting, one.sessions) == (2, 7)
+
+
 def test_tls_is_seen() -> None:
     tls = UP.replace("19081 - 0", "19081 - 1")
     (found,) = answers.servers("\n".join(["1", COLUMNS, tls]), {})

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from everup.model.kinds import UNKNOWN
-from everup.model.routing import Order, RoutedServer, Served, ServerName
+from everup.model.routing import Order, RoutedGroup, RoutedServer, Served, ServerName
 
 SERVERS_MOST = 10_000
 FIELD_CHARS_MOST = 256
@@ -33,6 +33,15 @@ FAILURES = ("econ", "eresp", "hrsp_5xx")
 """Columns of `show stat`: no connection, no answer, an answer that says so. One request may be in
 two of them."""
 
+
+GROUP_FAILURES = {"http": ("hrsp_5xx",), "tcp": ("econ", "eresp")}
+"""The same of a whole backend: in HTTP all that fails ends as an answer that says so, also what
+waited in vain for a server."""
+
+BACKEND = "BACKEND"
+"""The row of a backend as a whole."""
+WAITS = ("qtime", "ctime", "rtime")
+"""In the queue, for a connection, for an answer: milliseconds, means of the latest 500 or so."""
 
 TCP = "tcp"
 """The mode of a backend whose answers are not timed: it says 0 there."""
@@ -82,6 +91,29 @@ def served(text: str) -> Mapping[ServerName, Served]:
     return found
 
 
+def waiting(text: str) -> Mapping[ServerName, float]:
+    """`show stat`: what waits for a place at each server, where it says so."""
+    return {name: _count(row["qcur"]) for name, row in _rows(text).items() if row.get("qcur")}
+
+
+def groups(text: str) -> Mapping[str, RoutedGroup]:
+    """`show stat`: each backend as a whole."""
+    found: dict[str, RoutedGroup] = {}
+    for name, row in _rows(text).items():
+        if name.name != BACKEND or not is_name(name.group):
+            continue
+        mode = row.get("mode") or "http"
+        served = None
+        if row.get("stot") and mode in GROUP_FAILURES:
+            failures = sum(_count(row.get(column)) for column in GROUP_FAILURES[mode])
+            is_timed = mode != TCP and bool(row.get("rtime"))
+            took_s = sum(_count(row.get(column)) for column in WAITS) / 1000.0
+            served = Served(_count(row.get("stot")), failures, took_s if is_timed else UNKNOWN)
+        waits = _count(row.get("qcur")) if row.get("qcur") else UNKNOWN
+        found[name.group] = RoutedGroup(served, waits)
+    return found
+
+
 def _rows(text: str) -> Mapping[ServerName, Mapping[str, str]]:
     lines = text.splitlines()
     if not lines or not lines[0].startswith("# pxname,svname,"):
@@ -100,8 +132,9 @@ def servers(
     text: str,
     open_sessions: Mapping[ServerName, float],
     counted: Mapping[ServerName, Served] = MappingProxyType({}),
+    waits: Mapping[ServerName, float] = MappingProxyType({}),
 ) -> tuple[RoutedServer, ...]:
-    """`show servers state`, with what `sessions` and `served` found."""
+    """`show servers state`, with what `sessions`, `served` and `waiting` found."""
     lines = [line for line in text.splitlines() if line.strip()]
     if len(lines) < 2 or lines[0].strip() != "1" or not lines[1].startswith("# "):
         raise Unreadable(f"no state of servers in format 1: {text[:80]!r}")
@@ -117,7 +150,8 @@ def servers(
             continue
         one = _server(dict(zip(columns, cells, strict=False)), open_sessions)
         if one is not None:
-            found.append(replace(one, served=counted.get(one.name)))
+            waited = waits.get(one.name, UNKNOWN)
+            found.append(replace(one, served=counted.get(one.name), waiting=waited))
     return tuple(found)
 
 

@@ -36,6 +36,8 @@ WORD = {Order.READY: "ready", Order.DRAIN: "drain", Order.OUT: "maint"}
 MOVED = ("changed from", "no need to change")
 REGISTERED, KNOWN = "New server registered", "Already exists"
 CHECK = "check inter 1s"
+STATISTICS = "show stat -1 6 -1"
+"""Of all proxies those of backends (2) and servers (4)."""
 RETRY_S = 5.0
 
 
@@ -57,11 +59,12 @@ class HaproxyRouter:
             GiveUp: it is too old.
         """
         about, state, stat = await asyncio.gather(
-            self._ask("show info"), self._ask("show servers state"), self._ask("show stat -1 4 -1")
+            self._ask("show info"), self._ask("show servers state"), self._ask(STATISTICS)
         )
         try:
             info = answers.info(about)
-            found = answers.servers(state, answers.sessions(stat), answers.served(stat))
+            counted = answers.sessions(stat), answers.served(stat), answers.waiting(stat)
+            found, groups = answers.servers(state, *counted), answers.groups(stat)
         except answers.Unreadable as error:
             raise TryAgain(f"{self._spec.address} says {error}", RETRY_S) from error
         if info.number < OLDEST:
@@ -71,7 +74,7 @@ class HaproxyRouter:
         self._checked_ones = frozenset(one.name for one in found if one.is_checked)
         skills = MANIFEST.skills - ({Skill.ADD} if info.number < ADDS_SINCE else set())
         self.manifest = replace(MANIFEST, skills=skills)
-        return RouterListing(self._clock.now(), found, info.life, info.version)
+        return RouterListing(self._clock.now(), found, info.life, info.version, groups)
 
     async def hold(self, held: Held) -> None:
         """Note it, then order it."""

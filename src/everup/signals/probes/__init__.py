@@ -4,6 +4,6 @@ PostgreSQL and Redis, or by a command.
 Implements `loop.ports.Prober`; `create_prober` is the way in. One file for each way of asking.
 """
 
-from everup.signals.probes.prober import LiveProber, create_prober
+from everup.signals.probes.prober import LiveProber, create_commands, create_prober
 
-__all__ = ["LiveProber", "create_prober"]
+__all__ = ["LiveProber", "create_commands", "create_prober"]

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from everup.loop.ports import Clock
+from everup.model.errors import TryAgain
 from everup.model.kinds import ProbeVerdict
 from everup.model.observation import Heard, Instance
 from everup.model.stack import ServiceSpec
@@ -106,7 +107,7 @@ class CommandAsker:
             OSError: as `trouble.judge` understands it.
         """
         try:
-            order = self._order(command, service, instance)
+            order = self._order(command, service, instance.port)
             finished = await within(timeout_s, self._children.run(order))
             return judge_command(finished, PurePath(command[0]).name)
         except (FileNotFoundError, NotADirectoryError, ValueError, KeyError) as error:
@@ -117,6 +118,30 @@ class CommandAsker:
             return Answer(ProbeVerdict.UNKNOWN, f"probe command cannot be run: {error}")
         except (TooManyChildren, LostChild) as error:
             return Answer(ProbeVerdict.UNKNOWN, f"our own trouble: {error}")
+
+    async def run(
+        self, command: tuple[str, ...], service: ServiceSpec, port: int | None, timeout_s: float
+    ) -> Finished:
+        """Run it within `timeout_s` in one of the slots, for who judges by more than its code and
+        asks at a pace of their own.
+
+        Raises:
+            TryAgain: no slot came free, or it is our own trouble.
+            DeadlinePassed, OSError, ValueError, KeyError: as above.
+        """
+        order = self._order(command, service, port)
+        try:
+            async with asyncio.timeout(self._wait_most_s):
+                await self._slots.acquire()
+        except TimeoutError:
+            text = f"not asked: {AT_ONCE_MOST} other commands kept running"
+            raise TryAgain(f"{text} for {self._wait_most_s:g} s") from None
+        try:
+            return await within(timeout_s, self._children.run(order))
+        except (TooManyChildren, LostChild) as error:
+            raise TryAgain(f"our own trouble: {error}") from error
+        finally:
+            self._slots.release()
 
     async def close(self) -> None:
         """Kill what still runs."""
@@ -131,14 +156,14 @@ class CommandAsker:
         since_s = self._clock.now() - self._started_s.get(key, float("-inf"))
         return min(interval_s - since_s, interval_s)
 
-    def _order(self, command: tuple[str, ...], service: ServiceSpec, instance: Instance) -> Order:
+    def _order(self, command: tuple[str, ...], service: ServiceSpec, port: int | None) -> Order:
         """The command in the service's own place: its folder, its variables, its user."""
         env = {k: v for k, v in self._environ.items() if not k.startswith(_OWN_PREFIX)}
         env.pop("PORT", None)
         account, account_env = _account(service.user)
         env |= account_env | dict(service.env)
-        if instance.port is not None:
-            env["PORT"] = str(instance.port)
+        if port is not None:
+            env["PORT"] = str(port)
         if account and (prefix := self._prefixes.of(account)):
             return Order((*prefix, *command), service.directory, env)
         return Order(command, service.directory, env, account)

@@ -36,14 +36,23 @@ class Question:
     timeout_s: float
 
 
-def create_prober(
-    clock: Clock, settings: Settings, *, environ: Mapping[str, str] | None = None
-) -> LiveProber:
-    """A prober on the real network. `environ` is what probe commands inherit; the default is ours.
+def create_commands(
+    clock: Clock, settings: Settings, environ: Mapping[str, str] | None = None
+) -> CommandAsker:
+    """Whoever runs short commands on this host, for all that ask so. `environ` is what they
+    inherit; the default is ours. One waits at most one tick for one of the two slots."""
+    return CommandAsker(clock, os.environ if environ is None else environ, settings.tick_s)
 
-    A probe command waits at most one tick for one of the two slots.
-    """
-    commands = CommandAsker(clock, os.environ if environ is None else environ, settings.tick_s)
+
+def create_prober(
+    clock: Clock,
+    settings: Settings,
+    *,
+    environ: Mapping[str, str] | None = None,
+    commands: CommandAsker | None = None,
+) -> LiveProber:
+    """A prober on the real network; it ends the commands when it is closed."""
+    commands = commands or create_commands(clock, settings, environ)
     return LiveProber(clock, HttpAsker(), commands)
 
 
