@@ -25,11 +25,16 @@ def is_changed(spec: ServiceSpec, scale: ServiceScale) -> bool:
 def override(pairs: Sequence[tuple[ServiceSpec, ServiceScale]]) -> str:
     """The file; "" for none."""
     parts = [(spec.name, _lines(spec, scale)) for spec, scale in pairs]
+    return file_of(HEAD, parts)
+
+
+def file_of(head: str, parts: Sequence[tuple[str, Sequence[str]]]) -> str:
+    """A Compose file of these services' lines under a comment; "" where no service has any."""
     changed = [(name, lines) for name, lines in parts if lines]
     if not changed:
         return ""
     told = [f"  {name}:\n" + "".join(f"    {line}\n" for line in lines) for name, lines in changed]
-    return f'{HEAD}\n{HOW}\nversion: "2.4"\nservices:\n{"".join(told)}'
+    return f'{head}\n{HOW}\nversion: "2.4"\nservices:\n{"".join(told)}'
 
 
 def _lines(spec: ServiceSpec, scale: ServiceScale) -> list[str]:

@@ -13,33 +13,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Protocol
 
+from everup.auto_scaler.rules import Rule
 from everup.model.kinds import UNKNOWN, is_known
+from everup.model.sizing import Band
 
 NEARLY = 1e-9  # what a quotient may be above a whole number by rounding alone
 CALM_SHARE = 0.5
 """Of the targets of answer time and queue, for which no lower band is declared: over this there is
 no going in."""
 KEPT_MOST = 512
-
-
-class Banded(Protocol):
-    """A band: more above `out`, less below `into`; ratios of one instance."""
-
-    @property
-    def out(self) -> float: ...
-    @property
-    def into(self) -> float: ...
-
-
-class Ruled(Protocol):
-    """What is read of a rule: see `rules.rule_for`."""
-
-    @property
-    def cpu(self) -> Banded: ...
-    @property
-    def memory(self) -> Banded | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +70,7 @@ class _Trigger:
 
 def plain(
     reading: Reading,
-    rule: Ruled,
+    rule: Rule,
     targets: Targets,
     instances: int,
     ready: int,
@@ -117,7 +100,7 @@ def plain(
     return PlainWish(wanted, first.name, text, wants_size, missing)
 
 
-def _triggers(reading: Reading, rule: Ruled, targets: Targets) -> list[_Trigger]:
+def _triggers(reading: Reading, rule: Rule, targets: Targets) -> list[_Trigger]:
     cpu = reading.cpu_ratio_of_limit
     found = [_Trigger("cpu", cpu, rule.cpu.out, rule.cpu.into, f"CPU at {cpu:.0%}")]
     if is_known(targets.latency_s):
@@ -146,7 +129,7 @@ def _asked(one: _Trigger, instances: int, ready: int, tolerance: float) -> int:
 
 
 def _why_no_fewer(
-    known: list[_Trigger], missing: tuple[str, ...], memory: Banded | None, reading: Reading
+    known: list[_Trigger], missing: tuple[str, ...], memory: Band | None, reading: Reading
 ) -> str:
     """ "" when fewer may be asked for."""
     if missing:
