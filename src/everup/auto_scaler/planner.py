@@ -154,6 +154,14 @@ class CountPlanner:
         )
         self._counts.append(view.instances)
 
+    def follow_blind(self) -> None:
+        """A step went by that nobody saw."""
+        self.past.take(UNKNOWN)
+        self._is_seen = False
+        now = moment(self.past)
+        self.soon.follow(self.past, now)
+        self.ahead.follow(self.past, now)
+
     def plan(self, view: CountView) -> CountPlan:
         """For the step that comes."""
         found = self._found(view)

@@ -35,6 +35,7 @@ from everup.model.stack import Limits
 
 DAY_S = 86_400.0
 ONE_PROCESSOR = 1.0
+SKIPPED_MOST = 5760
 BY_SIZE = "size"
 ALARM_SHARE = 2.0 / 3.0
 """Once a capacity is learned a processor is an alarm only so far between the rule's bound and its
@@ -102,7 +103,14 @@ class Opinion:
     capacity: Capacity
     unit: Unit
     demand: float
+    latency_s: float
     rules: triggers.PlainWish
+    may_count: bool  # its number may be changed
+
+    @property
+    def is_slow(self) -> bool:
+        """Do answers take longer than they should, as its trigger says?"""
+        return self.rules.trigger == "latency" and self.plan.wanted > self.choice.instances_now
 
 
 class ServiceScaler:
@@ -119,7 +127,6 @@ class ServiceScaler:
         self._alarms: list[tuple[float, triggers.PlainWish]] = []
         self._unit = Unit.NOTHING
         self._version = ""
-        self._latest: StepSight | None = None
 
     @property
     def unit(self) -> Unit:
@@ -128,7 +135,17 @@ class ServiceScaler:
 
     def follow(self, sight: StepSight, allowed: Allowed) -> None:
         """A step is over."""
-        self._latest = sight
+        self.usage.observe(
+            Sight(
+                sight.at_s,
+                sight.memory_bytes,
+                sight.cpu_cores,
+                sight.memory_limit_bytes,
+                sight.cpus,
+                sight.out_of_memory,
+                sight.version,
+            )
+        )
         if sight.unit is not Unit.NOTHING and sight.unit is not self._unit:
             self._begin_in(sight)
         if sight.version and self._version and sight.version != self._version:
@@ -153,20 +170,6 @@ class ServiceScaler:
         demand = sight.demand if sight.unit is self._unit else UNKNOWN
         self.planner.follow(demand, self._view(sight, allowed, self.capacity(sight)))
 
-    def use(self, sight: StepSight) -> None:
-        """What one instance was seen to use, more often than once a step."""
-        self.usage.observe(
-            Sight(
-                sight.at_s,
-                sight.memory_bytes,
-                sight.cpu_cores,
-                sight.memory_limit_bytes,
-                sight.cpus,
-                sight.out_of_memory,
-                sight.version,
-            )
-        )
-
     def think(self, sight: StepSight, allowed: Allowed) -> Opinion:
         """What it should have now."""
         capacity = self.capacity(sight)
@@ -188,10 +191,24 @@ class ServiceScaler:
             allowed.cpus_changed_s,
         )
         ruling = arbitrate(asked, sight.at_s, self._settings)
-        choice = _choice(sight, plan, advice, ruling)
         return Opinion(
-            sight.at_s, choice, plan, advice, ruling, capacity, self._unit, sight.demand, rules
+            at_s=sight.at_s,
+            choice=_choice(sight, plan, advice, ruling),
+            plan=plan,
+            advice=advice,
+            ruling=ruling,
+            capacity=capacity,
+            unit=self._unit,
+            demand=sight.demand,
+            latency_s=sight.latency_s,
+            rules=rules,
+            may_count=allowed.axis in (Axis.COUNT, Axis.BOTH),
         )
+
+    def skip(self, steps: int) -> None:
+        """So many steps were seen by nobody."""
+        for _ in range(min(SKIPPED_MOST, steps)):
+            self.planner.follow_blind()
 
     def capacity(self, sight: StepSight) -> Capacity:
         """What one instance carries, in the unit of its demand."""
@@ -283,9 +300,7 @@ class ServiceScaler:
         )
 
 
-def _choice(
-    sight: StepSight, plan: CountPlan, advice: SizeAdvice, ruling: Ruling
-) -> ScalingChoice:
+def _choice(sight: StepSight, plan: CountPlan, advice: SizeAdvice, ruling: Ruling) -> ScalingChoice:
     now, count = sight.instances, sight.instances
     memory = cpus = UNKNOWN
     by, text = str(plan.by), plan.text

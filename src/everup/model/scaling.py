@@ -79,6 +79,8 @@ NOTHING_SAID = Amount()
 COUNTS = frozenset({ActionKind.SCALE_OUT, ActionKind.SCALE_IN})
 SIZES = frozenset({ActionKind.SCALE_UP, ActionKind.SCALE_DOWN})
 SCALING_KINDS = COUNTS | SIZES
+
+
 @dataclass(frozen=True, slots=True)
 class ScalingChoice:
     """What should be, and why: `instances` of `instances_now`, or a limit of each (NaN: it stays).

@@ -119,7 +119,7 @@ def streak(past: tuple[PastAction, ...], now_s: float, reset_s: float) -> list[P
     found: list[PastAction] = []
     next_start_s = now_s
     for action in reversed(past):
-        if action.is_undo or action.origin is Origin.MITIGATION:
+        if action.is_undo or action.origin in (Origin.MITIGATION, Origin.SCALING):
             continue
         if action.origin is Origin.PERSON:
             break

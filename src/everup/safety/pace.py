@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from zlib import crc32
 
 from everup.model.decision import Check, Delayed, Proposal, Step, Verdict
 from everup.model.kinds import TAKES_CAPACITY, ActionKind, Cause, InstanceState, Origin
-from everup.model.scaling import LEAVING
+from everup.model.scaling import COUNTS, LEAVING
 from everup.model.settings import Settings
-from everup.model.state import InFlight, Phase, streak
+from everup.model.state import InFlight, PastAction, Phase, streak
 from everup.safety.context import Context
+
+HOUR_S = 3600.0
+UNCOUNTED = frozenset({Origin.PERSON, Origin.SCALING})
+"""Whose actions are no attempts to heal."""
 
 
 def cooldown_for(kind: ActionKind, settings: Settings) -> float:
@@ -25,6 +30,8 @@ def cooldown(proposal: Proposal, context: Context) -> Verdict | None:
     """Per service and action kind, from the verified end, for actions on a running instance."""
     if proposal.origin is Origin.PERSON or not proposal.on_running:
         return None
+    if proposal.origin is Origin.SCALING and proposal.kind in COUNTS:
+        return None  # `auto_scaler` weighs each change of a number; see `flaps`
     for step in proposal.steps:
         wait_s = cooldown_for(step.kind, context.settings)
         for past in context.state.service(step.target).past:
@@ -54,6 +61,8 @@ def budget(proposal: Proposal, context: Context) -> Verdict | None:
         return None
     settings, now_s = context.settings, context.now_s
     past = context.state.service(proposal.service).past
+    if proposal.origin is Origin.SCALING:
+        return _after_failures(proposal, past, context) or flaps(proposal, past, context)
     recent = streak(past, now_s, settings.backoff_reset_s)
     if proposal.kind is ActionKind.EMERGENCY_ROLLBACK:
         recent = [p for p in recent if p.kind is proposal.kind]
@@ -66,13 +75,58 @@ def budget(proposal: Proposal, context: Context) -> Verdict | None:
     window = [
         a.started_at_s
         for a in past
-        if a.origin is not Origin.PERSON and now_s - a.started_at_s < settings.budget_window_s
+        if a.origin not in UNCOUNTED and now_s - a.started_at_s < settings.budget_window_s
     ]
     if len(window) >= settings.budget_actions:
         due_s = window[-settings.budget_actions] + settings.budget_window_s
         text = f"{len(window)} actions within {settings.budget_window_s:g} s is the budget"
         return Delayed(Check.BUDGET, text, due_s)
     return None
+
+
+def _after_failures(
+    proposal: Proposal, past: tuple[PastAction, ...], context: Context
+) -> Verdict | None:
+    """What was scaled and did not help is tried again with growing waits. Scaling that helps holds
+    nothing back, and no recovery either."""
+    failed: list[PastAction] = []
+    for action in reversed(past):
+        if action.origin is not Origin.SCALING or action.kind is not proposal.kind:
+            continue
+        if action.has_passed:
+            break
+        failed.append(action)
+    if not failed:
+        return None
+    settings = context.settings
+    due_s = failed[0].ended_at_s + backoff_s(len(failed), proposal.service, settings)
+    due_s += settings.cooldown_s if proposal.kind is ActionKind.SCALE_OUT else 0.0
+    if context.now_s >= due_s:
+        return None
+    text = f"{proposal.kind} of {proposal.service} has not helped {len(failed)} times in a row"
+    return Delayed(Check.BUDGET, text, due_s)
+
+
+def flaps(proposal: Proposal, past: tuple[PastAction, ...], context: Context) -> Verdict | None:
+    """After so many changes of direction within an hour fewer waits; more never does."""
+    if proposal.kind is not ActionKind.SCALE_IN:
+        return None
+    settings = context.settings
+    window_s = HOUR_S * settings.time_scale
+    lately = [
+        a
+        for a in past
+        if a.origin is Origin.SCALING
+        and a.kind in COUNTS
+        and not a.is_undo
+        and context.now_s - a.started_at_s < window_s
+    ]
+    kinds = [a.kind for a in lately]
+    turns = sum(before is not after for before, after in pairwise(kinds))
+    if turns < settings.scale_flaps_most:
+        return None
+    text = f"the number of {proposal.service} has changed its direction {turns} times in an hour"
+    return Delayed(Check.BUDGET, text, lately[0].started_at_s + window_s)
 
 
 def may_supersede(proposal: Proposal, flight: InFlight) -> bool:
@@ -132,7 +186,8 @@ def blast_radius(proposal: Proposal, context: Context) -> Verdict | None:
     )
     most = max(1, int(settings.blast_ratio * running))
     taken = sum(_taken(s, running) for s in proposal.steps if s.kind in TAKES_CAPACITY)
-    if taken > most:
+    is_weighed = proposal.origin is Origin.SCALING and proposal.kind is ActionKind.SCALE_IN
+    if taken > most and not is_weighed:  # whoever goes is drained, and is not needed
         text = f"would take {taken} of {running} running instances at once, at most {most}"
         return Delayed(Check.BLAST_RADIUS, text)
     return None

@@ -33,6 +33,7 @@ from everup.model.observation import Exit
 from everup.model.prediction import PredictionEnding
 from everup.model.probation import ProbationEnding
 from everup.model.restore import RestoreEnding, RestoreStep
+from everup.model.scaling import ScalingChoice
 from everup.model.snapshot import SnapshotReason
 from everup.model.tuning import Knob
 

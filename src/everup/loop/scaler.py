@@ -1,0 +1,352 @@
+"""What each service should have of instances and of each instance's limits, followed beside the
+looks, and proposed.
+
+Flows in: looks, the history of earlier lives. Flows out: decisions for the gate, ScalingDecided
+entries, opinions for whoever shows them. Called by `decide` and `record`; the pure parts are
+`auto_scaler`'s. What was learned is not written down: a new life lives through the past once more,
+as far as history goes, a little at a time between looks; until then the plain rules decide.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from everup.auto_scaler import Ask, Change, change, nature
+from everup.auto_scaler.rules import rule_for
+from everup.auto_scaler.scaler import Allowed, Opinion, ServiceScaler, StepSight
+from everup.loop import scaling
+from everup.loop.look import Decision, Look
+from everup.loop.scaler_past import live_through
+from everup.loop.scaler_sight import StepSights
+from everup.loop.scaler_waits import why_wait
+from everup.model.axis import Axis
+from everup.model.decision import Allowed as Go
+from everup.model.decision import Proposal, proposal_key
+from everup.model.entries import Entry, ScalingDecided
+from everup.model.evidence import Failed, Pending, Verification
+from everup.model.kinds import UNKNOWN, ActionKind, Cause, Origin, is_known
+from everup.model.scaling import COUNTS, SIZES, Amount, ScalingChoice
+from everup.model.settings import Settings
+from everup.model.sizing import ScalingSpec
+from everup.model.stack import ServiceSpec, Stack
+from everup.model.state import InFlight
+from everup.safety import judge
+from everup.safety.context import Context
+
+if TYPE_CHECKING:
+    from everup.loop.control import Control
+    from everup.loop.ports import History
+
+ASIDE_SERVICES_MOST = 30
+"""More are followed in a thread: a thousand take most of a second, which no look may wait for."""
+LATENCY_BEFORE, DEMAND_BEFORE = "latency_before_s", "demand_before"
+BETTER = 0.9
+MORE_ASKED = 1.1
+DAYS_OF_CHOICES = 1.0
+
+
+class Scaler:
+    """Of one stack. `opinions`: service → what is thought of it, as of the latest step."""
+
+    def __init__(self, stack: Stack, settings: Settings) -> None:
+        self._stack, self._settings = stack, settings
+        self._scalers: dict[str, ServiceScaler] = {}
+        self._sights = StepSights()
+        self._step = -1
+        self.opinions: Mapping[str, Opinion] = {}
+        self.waiting: dict[str, str] = {}
+        """Service → why what should be is not proposed now."""
+        self.again_s = UNKNOWN
+        self.fault = ""
+        self._written: dict[str, tuple[float, ScalingChoice]] = {}
+        self._aside: asyncio.Task[None] | None = None
+        self._life: asyncio.Task[None] | None = None
+        self._is_to_live = True
+
+    @property
+    def is_living_through(self) -> bool:
+        """Is the past still being lived through?"""
+        return self._life is not None and not self._life.done()
+
+    def scaler(self, name: str) -> ServiceScaler | None:
+        """What is known of this service; None before its first step."""
+        return self._scalers.get(name)
+
+    # --- following ------------------------------------------------------------------------------
+
+    def follow(self, control: Control, look: Look) -> None:
+        """Take the look in; at the end of a step all is thought over."""
+        settings = self._settings
+        self._sights.see(look)
+        step = int(look.at_s // settings.scale_interval_s)
+        if step == self._step or self._aside is not None or self.is_living_through:
+            return
+        missed = step - self._step if self._step >= 0 else 1
+        self._step = step
+        work = self._work(control, look, missed)
+        if len(work) > ASIDE_SERVICES_MOST:
+            self._aside = asyncio.create_task(self._think_aside(control, work), name="sizes")
+            return
+        self.opinions = _thought(work)
+
+    def _work(self, control: Control, look: Look, missed: int) -> list[_Work]:
+        found = []
+        for name, spec in self._stack.services.items():
+            sight = self._sights.take(spec, look, control)
+            if sight is None:
+                continue
+            scaler = self._scalers.get(name)
+            if scaler is None:
+                scaler = self._scalers[name] = _new(spec, self._settings, look.at_s)
+            found.append(_Work(name, scaler, sight, allowed(control, look, spec), missed))
+        return found
+
+    async def _think_aside(self, control: Control, work: list[_Work]) -> None:
+        try:
+            self.opinions = await asyncio.to_thread(_thought, work)
+            self.fault = ""
+        except Exception as error:  # noqa: BLE001 - nothing is scaled on it, and the loop goes on
+            self.fault = f"sizes could not be thought over: {error!r}"
+            self.opinions = {}
+        finally:
+            self._aside = None
+        control.wake("sizes")
+
+    # --- deciding -------------------------------------------------------------------------------
+
+    def decide(
+        self, control: Control, look: Look, context: Context, decided: Iterable[Decision]
+    ) -> list[Decision]:
+        """What should be, as proposals."""
+        self.again_s = UNKNOWN
+        if not self._settings.auto_scaling_enabled:
+            self.opinions, self.waiting = {}, {}
+            return []
+        self.follow(control, look)
+        if any(one.may_count for one in self.opinions.values()):
+            self.again_s = (self._step + 1) * self._settings.scale_interval_s
+        taken = {d.service for d in decided if isinstance(d.verdict, Go)}
+        found: list[Decision] = []
+        waiting: dict[str, str] = {}
+        for name, opinion in self.opinions.items():
+            if not opinion.choice.is_change:
+                continue
+            why = "something else is about to be done to it" if name in taken else ""
+            why = why or why_wait(control, look, name, opinion.choice)
+            if why:
+                waiting[name] = why
+                continue
+            proposal = self._proposal(control, look, name, opinion)
+            if isinstance(proposal, str):
+                waiting[name] = proposal
+                continue
+            verdict = judge(proposal, context)
+            if not isinstance(verdict, Go):
+                waiting[name] = f"{verdict.check}: {verdict.reason}"
+            found.append(Decision(name, proposal=proposal, verdict=verdict))
+        self.waiting = waiting
+        return found
+
+    def _proposal(
+        self, control: Control, look: Look, name: str, opinion: Opinion
+    ) -> Proposal | str:
+        """Or why it cannot be one."""
+        stack, choice, spec = control.stack, opinion.choice, control.stack.services[name]
+        seen = scaling.scale(stack, look.observation, look.assessment, control.state, name)
+        if choice.instances_now != seen.instances:
+            return f"there are {seen.instances} instances by now: it is thought over anew"
+        kind, amount = _kind_of(choice, opinion)
+        found = change(Ask(kind, amount, is_persons=False), spec, seen, stack, self._settings)
+        if not isinstance(found, Change):
+            return f"{found[0].name}: {found[0].text}"
+        step = found.step
+        if kind is ActionKind.SCALE_OUT and opinion.is_slow:
+            before = {LATENCY_BEFORE: opinion.latency_s, DEMAND_BEFORE: opinion.demand}
+            step = replace(step, parameters={**step.parameters, **before})
+        expected = scaling.expected(found, stack, look.assessment, self._settings)
+        if kind is not ActionKind.SCALE_IN:
+            # what is short of instances may be unwell until they are there, and so may its users
+            expected = replace(expected, score_least=0.0, dependents_before={})
+        return Proposal(
+            key=proposal_key(stack.name, name, Cause.DEMAND, (found.step,)),
+            origin=Origin.SCALING,
+            service=name,
+            cause=Cause.DEMAND,
+            steps=(step,),
+            reason=f"{choice.text} (by {choice.by})",
+            expectation=expected,
+            on_running=seen.running > 0,
+        )
+
+    def word(self, look: Look, flight: InFlight) -> Verification | None:
+        """What speaks against the proof of more instances that were to make slow answers faster:
+        two windows later they are as slow, and no more is asked. None: nothing does."""
+        before_s = float(flight.step.parameters.get(LATENCY_BEFORE, UNKNOWN))
+        if flight.origin is not Origin.SCALING or not is_known(before_s):
+            return None
+        load = look.observation.services[flight.step.target].load
+        windows_s = self._settings.scale_undo_windows * self._settings.verify_window_s
+        due_s = flight.done_at_s + windows_s
+        if look.at_s < due_s:
+            return Pending("answers to become faster")
+        if load is None or not is_known(load.latency_s) or load.latency_s <= before_s * BETTER:
+            return None
+        asked_before = float(flight.step.parameters.get(DEMAND_BEFORE, UNKNOWN))
+        if load.requests_per_s > asked_before * MORE_ASKED:
+            return None
+        if look.at_s < flight.done_at_s + flight.expectation.deadline_s:
+            return Pending("answers to become faster")
+        return Failed(
+            f"answers of {flight.step.target} are no faster for it: {before_s:.3g} s before,"
+            f" {load.latency_s:.3g} s after"
+        )
+
+    def due(self, look: Look) -> list[Entry]:
+        """What is to be written down: another size is right than was written before, and the last
+        line about this service is a window old."""
+        found: list[Entry] = []
+        for name, opinion in self.opinions.items():
+            choice, written = opinion.choice, self._written.get(name)
+            if not choice.is_change:
+                continue
+            if written is not None:
+                is_young = look.at_s - written[0] < self._settings.scale_down_window_s
+                is_same = _gist(written[1]) == _gist(choice)
+                is_old = look.at_s - written[0] < DAYS_OF_CHOICES * 86_400.0
+                if is_young or (is_same and is_old):
+                    continue
+            self._written[name] = (look.at_s, choice)
+            found.append(ScalingDecided(look.at_s, name, choice))
+        return found
+
+    # --- the past -------------------------------------------------------------------------------
+
+    def after_look(self, control: Control, history: History | None) -> None:
+        """Live through the past, if that is still to be done."""
+        if history is None or not self._is_to_live or not self._settings.auto_scaling_enabled:
+            return
+        self._is_to_live = False
+        work = self._live(control, history)
+        self._life = asyncio.create_task(work, name="sizes of the past")
+
+    async def _live(self, control: Control, history: History) -> None:
+        try:
+            found = await live_through(self._stack, self._settings, history, control.clock.now())
+        except Exception as error:  # noqa: BLE001 - whatever the past holds, this life goes on
+            self.fault = f"the past could not be read, demand is learned anew: {error!r}"
+            return
+        for name, scaler in found.items():
+            self._scalers[name] = scaler
+        self.fault = ""
+
+    async def close(self) -> None:
+        """End what is under way."""
+        for task in (self._life, self._aside):
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+
+
+class _Work:
+    """One service of one step."""
+
+    def __init__(
+        self, name: str, scaler: ServiceScaler, sight: StepSight, may: Allowed, missed: int
+    ) -> None:
+        self.name, self._scaler, self._sight = name, scaler, sight
+        self._may, self._missed = may, missed
+
+    def opinion(self, steps_seen: int) -> Opinion:
+        """Steps that nobody saw are told as such."""
+        self._scaler.skip(self._missed - steps_seen)
+        for _ in range(min(steps_seen, self._missed)):
+            self._scaler.follow(self._sight, self._may)
+        return self._scaler.think(self._sight, self._may)
+
+
+STEPS_OF_A_LOOK = 4
+"""A look stands for the steps before it, as many as lie between two looks when nothing is wrong."""
+
+
+def _thought(work: Iterable[_Work]) -> Mapping[str, Opinion]:
+    return {one.name: one.opinion(STEPS_OF_A_LOOK) for one in work}
+
+
+def _new(spec: ServiceSpec, settings: Settings, at_s: float) -> ServiceScaler:
+    return ServiceScaler(spec.scaling or ScalingSpec(), rule_for(spec), settings, at_s)
+
+
+def allowed(control: Control, look: Look, spec: ServiceSpec) -> Allowed:
+    """What may be changed of it. Without declared bounds its number is its owner's."""
+    settings, remembered = control.settings, control.state.service(spec.name)
+    axis = rule_for(spec).axis
+    manifest = control.runtime.manifest
+    has_count = axis in (Axis.COUNT, Axis.BOTH) and spec.has_bounds and not spec.is_stateful
+    for kind in COUNTS:
+        has_count = has_count and not nature(kind, spec, control.stack, settings)
+    has_count = has_count and manifest.can(scaling.NEEDS[ActionKind.SCALE_OUT])
+    has_size = axis in (Axis.SIZE, Axis.BOTH)
+    has_size = has_size and manifest.can(scaling.NEEDS[ActionKind.SCALE_UP])
+    if has_count:
+        axis = Axis.BOTH if has_size else Axis.COUNT
+    else:
+        axis = Axis.SIZE if has_size else Axis.NONE
+    ended = {
+        kinds: max(
+            (p.ended_at_s for p in remembered.past if p.kind in kinds and p.has_happened),
+            default=UNKNOWN,
+        )
+        for kinds in (COUNTS, SIZES)
+    }
+    there = _there(look, spec)
+    return Allowed(
+        axis,
+        spec.min_instances if spec.has_bounds else there,
+        spec.max_instances if spec.has_bounds else there,
+        spec.limits,
+        _planned(control, look, spec),
+        ended[COUNTS],
+        ended[SIZES],
+        ended[SIZES],
+    )
+
+
+def _there(look: Look, spec: ServiceSpec) -> int:
+    seen = look.observation.services.get(spec.name)
+    return spec.instances if seen is None else max(1, len(seen.instances))
+
+
+def _planned(control: Control, look: Look, spec: ServiceSpec) -> int:
+    """At least so many now, or by the time that an instance which is ordered now takes work."""
+    if spec.scaling is None or not spec.scaling.planned:
+        return 0
+    ahead_s = spec.start_period_s or control.settings.start_period_unknown_s
+    most = 0
+    for in_s in (0.0, ahead_s):
+        minute, weekday = control.local_minute(look.at_s + in_s)
+        for one in spec.scaling.planned:
+            if one.window.covers(minute, weekday, spec.name):
+                most = max(most, one.instances)
+    return most
+
+
+def _kind_of(choice: ScalingChoice, opinion: Opinion) -> tuple[ActionKind, Amount]:
+    if choice.instances != choice.instances_now:
+        is_more = choice.instances > choice.instances_now
+        kind = ActionKind.SCALE_OUT if is_more else ActionKind.SCALE_IN
+        return kind, Amount(instances=choice.instances)
+    if is_known(choice.memory_bytes):
+        is_more = choice.memory_bytes > opinion.advice.memory_now_bytes
+        amount = Amount(memory_bytes=float(math.ceil(choice.memory_bytes)))
+    else:
+        is_more = choice.cpus > opinion.advice.cpu_now_cores
+        amount = Amount(cpus=round(choice.cpus, 3))
+    return (ActionKind.SCALE_UP if is_more else ActionKind.SCALE_DOWN), amount
+
+
+def _gist(choice: ScalingChoice) -> tuple[object, ...]:
+    return choice.instances, choice.by == "size", is_known(choice.memory_bytes)
