@@ -19,10 +19,12 @@ from benchmarks.scaling_live.world import INSIDE_PORT, SERVICE
 
 ANSWERS_WITHIN_S = 5.0
 READY_WITHIN_S = 20.0
-HEAD = """\
+GLOBAL = """\
 global
   stats socket {socket} mode 666 level admin
-{resolvers}defaults
+"""
+DEFAULTS = """\
+defaults
   mode http
   timeout connect 2s
   timeout client 60s
@@ -31,11 +33,18 @@ global
   timeout check 2s
   retries 3
   option redispatch 1
-  default-server check inter 500ms fall 2 rise 2 weight 100{more}
-listen {service}
-  bind {bind}
+  default-server check inter 500ms fall 2 rise 2 weight 100
+"""
+LISTEN = f"""\
+listen {SERVICE}
+  bind {{bind}}
   balance leastconn
   option httpchk GET /health
+"""
+BY_NAME = """\
+  default-server resolvers engine init-addr none
+  # Who is found by name gets requests until a check has failed, and while it starts it says 503.
+  retry-on conn-failure empty-response 503
 """
 RESOLVERS = """\
 resolvers engine
@@ -52,21 +61,18 @@ resolvers engine
 
 def of_processes(socket_path: Path, port: int, ports: Sequence[int]) -> str:
     """The configuration before processes of this machine. `ports`: of those that have a place."""
-    head = HEAD.format(
-        socket=socket_path, resolvers="", more="", service=SERVICE, bind=f"127.0.0.1:{port}"
-    )
-    return head + "".join(
+    listen = LISTEN.format(bind=f"127.0.0.1:{port}")
+    places = "".join(
         f"  server {SERVICE}{number} 127.0.0.1:{each}\n" for number, each in enumerate(ports)
     )
+    return GLOBAL.format(socket=socket_path) + DEFAULTS + listen + places
 
 
 def of_containers(socket_path: str, port: int, places: int) -> str:
     """The configuration in a container; who has a place is found by the engine's name for all."""
-    more = " resolvers engine init-addr none"
-    head = HEAD.format(
-        socket=socket_path, resolvers=RESOLVERS, more=more, service=SERVICE, bind=f":{port}"
-    )
-    return f"{head}  server-template {SERVICE} 1-{places} {SERVICE}:{INSIDE_PORT}\n"
+    head = GLOBAL.format(socket=socket_path) + RESOLVERS + DEFAULTS + BY_NAME
+    template = f"  server-template {SERVICE} 1-{places} {SERVICE}:{INSIDE_PORT}\n"
+    return head + LISTEN.format(bind=f":{port}") + template
 
 
 @dataclass(frozen=True, slots=True)
