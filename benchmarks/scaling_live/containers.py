@@ -17,7 +17,15 @@ from benchmarks.scaling_live.everups import ByEverup, Everup
 from benchmarks.scaling_live.hands import ByHand, ContainerHands
 from benchmarks.scaling_live.haproxy import Haproxy
 from benchmarks.scaling_live.stage import OURS, PEER, SOCKET, Side, Stage
-from benchmarks.scaling_live.world import GRACE_S, INSIDE_PORT, PROGRAM, SERVICE, Size, declared
+from benchmarks.scaling_live.world import (
+    GRACE_S,
+    INSIDE_PORT,
+    PROGRAM,
+    SERVICE,
+    SETTINGS,
+    Size,
+    declared,
+)
 from everup.loop.pins import REPOSITORY
 
 PYTHON_IMAGE, HAPROXY_IMAGE = "everup-test/python:3.11", "everup-test/haproxy"
@@ -53,7 +61,7 @@ def with_everup(stage: Stage, run: Run, folder: Path, ends: ExitStack) -> Side:
     port, router = _router(stage, run, folder, ends, f"{project}_default")
     service = declared(size, stage.way.time_scale)
     service["probe"] = {"http": f"http://{{host}}:{INSIDE_PORT}/health", "interval_s": 1}
-    document = {"router": f"unix://{router.path}"}
+    document = {"router": f"unix://{router.path}", "settings": dict(SETTINGS)}
     yaml_file = everups.write(
         folder, document | {"services": {SERVICE: stage.with_scaling(service)}}
     )

@@ -44,7 +44,7 @@ class Watched:
     asked: list[Asked] = field(default_factory=list)
     changes: tuple[int, int] = (0, 0)
     orders: list[tuple[float, int]] = field(default_factory=list)
-    put_off: int = 0
+    put_off: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ def play(
                 _await_idle(side)
                 out, back = side.changes
                 watched[name].changes = (out, back)
-                watched[name].put_off = getattr(side, "put_off", 0)
+                watched[name].put_off = dict(side.put_off)
     return Played(stage, profile, target_s, watched, busy)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ WELL_WITHIN_S = 90.0
 ANSWER_WITHIN_S = 30.0
 DECISIONS_MOST = 100
 CONFLICT = 409
+REASON_CHARS_MOST = 100
 MODES = {False: "observe", True: "auto"}
 
 
@@ -118,7 +120,8 @@ class ByEverup:
         self._ends_services = ends_services
         self._worker = ThreadPoolExecutor(1)
         self._asked: Future[None] | None = None
-        self.put_off = 0
+        self.put_off: Counter[str] = Counter()
+        """By what the gate said against it."""
 
     @property
     def count(self) -> int:
@@ -157,6 +160,6 @@ class ByEverup:
         query = f"instances={count}&by=plain+rule"
         status, told = self.everup.ask("POST", f"/scaling/manual/{SERVICE}?{query}")
         if status == CONFLICT:
-            self.put_off += 1
+            self.put_off[str(told.get("detail", ""))[:REASON_CHARS_MOST]] += 1
         elif status >= 400:
             raise OSError(f"{status}: {told}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
@@ -110,6 +110,7 @@ class ByHand:
         self._under_way: Future[None] | None = None
         self.count = size.first
         self.changes = [0, 0]
+        self.put_off: Mapping[str, int] = {}
         for number in range(size.first):
             hands.start(number)
 

@@ -16,7 +16,7 @@ from benchmarks.scaling_live.everups import ByEverup, Everup
 from benchmarks.scaling_live.hands import ByHand, ProcessHands
 from benchmarks.scaling_live.haproxy import Haproxy
 from benchmarks.scaling_live.stage import OURS, PEER, SOCKET, Side, Stage
-from benchmarks.scaling_live.world import GRACE_S, PROGRAM, SERVICE, command, declared
+from benchmarks.scaling_live.world import GRACE_S, PROGRAM, SERVICE, SETTINGS, command, declared
 
 
 def _router(
@@ -47,7 +47,7 @@ def with_everup(stage: Stage, run: Run, folder: Path, ends: ExitStack) -> Side:
         "probe": {"http": "http://127.0.0.1:{port}/health", "interval_s": 1},
         "stop": {"grace_s": GRACE_S / time_scale},
     }
-    document = {"stack": "live", "router": f"unix://{router.path}"}
+    document = {"stack": "live", "router": f"unix://{router.path}", "settings": dict(SETTINGS)}
     file = everups.write(folder, document | {"services": {SERVICE: stage.with_scaling(service)}})
     everup = Everup(folder, run.port(), stage.way, ["-f", str(file)])
     side = ByEverup(

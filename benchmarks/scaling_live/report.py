@@ -98,7 +98,7 @@ def as_plain(played: Played) -> dict[str, Any]:
         "sides": {
             name: {
                 **asdict(figures),
-                "put_off": played.watched[name].put_off,
+                "put_off": dict(played.watched[name].put_off),
                 "orders": played.watched[name].orders,
                 "p95_of_seconds_s": [
                     p if math.isfinite(p) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
@@ -50,6 +51,10 @@ class Side(Protocol):
     @property
     def changes(self) -> list[int]:
         """Scalings out and in so far."""
+
+    @property
+    def put_off(self) -> Mapping[str, int]:
+        """How often a scaling was put off, by reason."""
 
     def runs(self) -> int:
         """How many instances are there, ready or not."""

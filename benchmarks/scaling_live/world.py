@@ -42,6 +42,9 @@ class Size:
 
 GRACE_S = 25.0
 """Until an instance that ends may be killed: longer than it may take by itself."""
+SETTINGS: Mapping[str, Any] = MappingProxyType({"host_pressure_ratio": 1.0})
+"""The service is limited by its permits: a machine that is busy with other things says nothing of
+it, and would have Everup wait."""
 SCALING: Mapping[str, Any] = MappingProxyType({})
 """What `everup.yaml` says under `scaling` of a service that Everup scales by itself."""
 

@@ -11,7 +11,7 @@ from benchmarks.scaling_live.drive import Played, play
 from benchmarks.scaling_live.everups import Way
 from benchmarks.scaling_live.figures import Figures
 from benchmarks.scaling_live.profile import Profile
-from benchmarks.scaling_live.report import as_plain, line_of_time, table_of
+from benchmarks.scaling_live.report import WITHIN_LEAST, as_plain, line_of_time, table_of
 from benchmarks.scaling_live.stage import OURS, PEER, Runtime, Stage
 from benchmarks.scaling_live.world import Size
 
@@ -50,4 +50,6 @@ def follows(found: Played) -> dict[str, Figures]:
     due = [[one.due_s for one in side.asked] for side in found.watched.values()]
     assert due[0] == due[1], "the same is asked at the same moments"
     assert set(as_plain(found)["sides"]) == {OURS, PEER}
+    if found.stage.way.scales:  # the plain rule promises no latency
+        assert found.figures[OURS].windows_within >= WITHIN_LEAST
     return found.figures
