@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 import socket
 from contextlib import ExitStack, suppress
@@ -17,6 +18,9 @@ from benchmarks.scaling_live.hands import ByHand, ProcessHands
 from benchmarks.scaling_live.haproxy import Haproxy
 from benchmarks.scaling_live.stage import OURS, PEER, SOCKET, Side, Stage
 from benchmarks.scaling_live.world import GRACE_S, PROGRAM, SERVICE, SETTINGS, command, declared
+
+FIRST_PORT, END_PORT, BLOCK = 15_000, 21_000, 32
+"""Of instances: below the ports of tests, and of those that a run gives one by one."""
 
 
 def _router(
@@ -35,7 +39,7 @@ def _router(
 
 
 def with_everup(stage: Stage, run: Run, folder: Path, ends: ExitStack) -> Side:
-    first_port, size = _free_ports(run, stage.size.most), stage.size
+    first_port, size = _free_ports(stage.size.most, ends), stage.size
     port, router = _router(stage, run, folder, ends, first_port, is_ours=True)
     time_scale = stage.way.time_scale
     service: dict[str, Any] = declared(size, time_scale) | {
@@ -61,7 +65,7 @@ def with_everup(stage: Stage, run: Run, folder: Path, ends: ExitStack) -> Side:
 
 
 def by_hand(stage: Stage, run: Run, folder: Path, ends: ExitStack) -> Side:
-    first_port = _free_ports(run, stage.size.most)
+    first_port = _free_ports(stage.size.most, ends)
     port, router = _router(stage, run, folder, ends, first_port, is_ours=False)
     hands = ProcessHands(folder, first_port, stage.size)
     side = ByHand(PEER, port, router, hands, stage.size)
@@ -69,12 +73,20 @@ def by_hand(stage: Stage, run: Run, folder: Path, ends: ExitStack) -> Side:
     return side
 
 
-def _free_ports(run: Run, count: int) -> int:
-    """The first of so many in a row that nobody listens on."""
-    while True:
-        first = run.port()
-        if all(_is_free(port) for port in range(first, first + count)):
-            return first
+def _free_ports(count: int, ends: ExitStack) -> int:
+    """The first of so many in a row that nobody listens on, and that no other run of this machine
+    is given before this one ends: not all of them are listened on from the beginning."""
+    blocks = list(range(FIRST_PORT, END_PORT - count, BLOCK))
+    random.shuffle(blocks)
+    for first in blocks:
+        claim = socket.socket(socket.AF_UNIX)
+        with suppress(OSError):
+            claim.bind(f"\0everup-bench-ports-{first}")
+            if all(_is_free(port) for port in range(first, first + count)):
+                ends.callback(claim.close)
+                return first
+        claim.close()
+    raise OSError(f"no {count} ports in a row are free from {FIRST_PORT} to {END_PORT}")
 
 
 def _is_free(port: int) -> bool:
