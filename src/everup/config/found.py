@@ -195,7 +195,7 @@ def _stop(found: ServiceSpec, read: Read) -> Any:
     return replace(found.stop, grace_s=read.spec.stop.grace_s)
 
 
-def _bounds(found: ServiceSpec, read: Read) -> dict[str, int]:
+def _bounds(found: ServiceSpec, read: Read) -> dict[str, int | bool]:
     """Least and most copies; how many there are is seen, not declared."""
     field, own = read.given["instances"], read.spec
     names = {entry.key for entry in field.node.entries}
@@ -209,7 +209,11 @@ def _bounds(found: ServiceSpec, read: Read) -> dict[str, int]:
     most = own.max_instances if "max" in names else max(found.max_instances, least)
     if not least <= found.instances <= most:
         field.wrong(f"does not hold the {found.instances} that there are", "change min or max")
-    return {"min_instances": least, "max_instances": most}
+    return {
+        "min_instances": least,
+        "max_instances": most,
+        "has_bounds": found.has_bounds or own.has_bounds,
+    }
 
 
 def _as_found(laid: ServiceSpec, found: ServiceSpec) -> ServiceSpec:

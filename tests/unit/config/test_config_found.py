@@ -65,6 +65,12 @@ def test_a_probe_in_its_short_form_and_single_fields(load: Load) -> None:
     assert stack.services["web"].depends_on == found().services["web"].depends_on
 
 
+def test_bounds_of_the_file_are_its_owners_word(load: Load) -> None:
+    web = over(load, "services: {web: {instances: {min: 1, max: 14}}}").services["web"]
+    assert (web.min_instances, web.max_instances, web.has_bounds) == (1, 14, True)
+    assert not over(load, "services: {db: }").services["db"].has_bounds
+
+
 def test_edges_are_laid_over_one_by_one(load: Load) -> None:
     stack = over(load, "services: {web: {depends_on: {db: {weight: 0.3}, cache: none}}, db: }")
     (edge,) = stack.services["web"].depends_on
