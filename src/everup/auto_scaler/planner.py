@@ -64,9 +64,9 @@ class Cap(StrEnum):
 @dataclass(frozen=True, slots=True)
 class CountView:
     """`instances` are there, `ready` take work. `carries`: what one instance carries for certain,
-    in units of demand a second; NaN: unknown; `is_certain`: its end was seen. `rules`: what the plain
-    rules on all triggers want, 0: they say nothing. `alarm`: what a trigger past its bound wants at
-    once, 0: none is."""
+    in units of demand a second; NaN: unknown. `is_certain`: its end was seen. `rules`: what the
+    plain rules on all triggers want, 0: they say nothing. `alarm`: what a trigger past its bound
+    wants at once, 0: none is."""
 
     instances: int
     ready: int

@@ -53,8 +53,8 @@ class Unit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StepSight:
-    """One step of one service; NaN: not seen. `demand` in `unit`, of all instances. Of use, means of
-    the instances that run; of memory the largest. `starts_s`: how long a start takes."""
+    """One step of one service; NaN: not seen. `demand` in `unit`, of all instances. Of use, means
+    of the instances that run; of memory the largest. `starts_s`: how long a start takes."""
 
     at_s: float
     instances: int

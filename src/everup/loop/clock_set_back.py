@@ -63,6 +63,7 @@ def not_after(state: StackState, now_s: float) -> StackState:
         },
         not_trained={craft: then.of(tried) for craft, tried in state.not_trained.items()},
         anomalies=tuple(map(then.of, state.anomalies)),
+        scaled=tuple(map(then.of, state.scaled)),
         tuned=then.tuned(state.tuned),
     )
 

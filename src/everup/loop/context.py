@@ -12,10 +12,16 @@ if TYPE_CHECKING:
     from everup.loop.control import Control
 
 
+def local_time(control: Control, at_s: float) -> tuple[int, int]:
+    """(Minute of the day, day of the week from 0 for Monday) on the wall's clock."""
+    local = datetime.fromtimestamp(at_s + control.wall_ahead_s(), UTC).astimezone()
+    return local.hour * 60 + local.minute, local.weekday()
+
+
 def gate_context(control: Control, look: Look) -> Context:
     """The state is the freshest one: an action begun in this look already counts. Maintenance
     windows are the owner's and go by the clock on the wall, also when that was set since."""
-    local = datetime.fromtimestamp(look.at_s + control.wall_ahead_s(), UTC).astimezone()
+    minute, weekday = local_time(control, look.at_s)
     return Context(
         stack=control.stack,
         settings=control.settings,
@@ -24,7 +30,7 @@ def gate_context(control: Control, look: Look) -> Context:
         state=control.state,
         memory=control.memory,
         hard_closure=control.hard_closure,
-        local_minute=local.hour * 60 + local.minute,
-        weekday=local.weekday(),
+        local_minute=minute,
+        weekday=weekday,
         cannot_act=control.cannot_act(),
     )

@@ -18,6 +18,7 @@ from everup.loop.history_ring import HistoryRing
 from everup.loop.mishaps import Mishaps
 from everup.loop.ports import Clock
 from everup.loop.rooms import Beside, RoomCounts
+from everup.loop.scaler import Scaler
 from everup.loop.traffic import Traffic
 from everup.loop.under_way import UnderWay
 
@@ -74,6 +75,11 @@ class ControlViews:
     def ring(self) -> HistoryRing:
         """The recent past of every service; `assess` reads trends from it."""
         return self.beside.ring
+
+    @property
+    def scaler(self) -> Scaler:
+        """What each service should have of instances and limits."""
+        return self.beside.scaler
 
     @property
     def anomalies(self) -> Anomalies:

@@ -83,9 +83,13 @@ async def decide(control: Control, look: Look) -> Look:
             decided.append(_judged(control, look, answer, context))
     if is_known(control.memory.complete_since_s):
         decided += control.mitigations.decide(control, look, context, decided)
+    decided += control.scaler.decide(control, look, context, decided)
     decided.sort(key=_rank)
     believed_s = believed_at_s(control.stack, control.state, look.observation, control.settings)
-    others_s = (control.foresight.again_s, believed_s, control.mitigations.again_s)
+    others_s = (
+        *(control.foresight.again_s, believed_s),
+        *(control.mitigations.again_s, control.scaler.again_s),
+    )
     again_s = _again(decided, *others_s)
     return replace(look, decisions=tuple(decided), again_at_s=again_s)
 

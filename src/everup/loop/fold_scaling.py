@@ -13,7 +13,7 @@ from everup.loop.changes import with_service
 from everup.model import entries as e
 from everup.model.decision import Step
 from everup.model.kinds import UNKNOWN, ActionKind, Origin, Purpose, is_known
-from everup.model.scaling import COUNTS, INSTANCES, SIZES
+from everup.model.scaling import COUNTS, INSTANCES, SIZES, ScalingChosen
 from everup.model.state import InFlight, StackState
 from everup.model.undo import undo_of
 
@@ -96,7 +96,7 @@ def counted(state: StackState, entry: e.InstancesCounted) -> StackState:
 
 def decided(state: StackState, entry: e.ScalingDecided) -> StackState:
     """The latest ones are kept."""
-    one = (entry.at_s, entry.service, entry.choice)
+    one = ScalingChosen(entry.at_s, entry.service, entry.choice)
     return replace(state, scaled=(*state.scaled, one)[-CHOICES_MOST:])
 
 

@@ -15,7 +15,7 @@ from everup.loop.look import Decision, Look
 from everup.model.decision import Delayed, Refused
 from everup.model.entries import Entry, GateAnswered, IncidentChanged, IncidentEscalated
 from everup.model.incident import Incident
-from everup.model.kinds import UNKNOWN
+from everup.model.kinds import UNKNOWN, Origin
 
 if TYPE_CHECKING:
     from everup.loop.control import Control
@@ -35,6 +35,7 @@ async def record(control: Control, look: Look) -> Look:
     entries += control.edges.follow(control, look)
     entries += control.beside.habits.due(look.at_s, control.state)
     entries += control.anomalies.due()
+    entries += control.scaler.due(look, control.state.scaled)
     context = gate_context(control, look)
     shown = control.shown.of(control)
     entries += follow_approvals(look.decisions, context, control.ids, shown)
@@ -66,9 +67,13 @@ def _gate(control: Control, look: Look, decision: Decision) -> list[Entry]:
     if proposal is None or not isinstance(verdict, Delayed | Refused):
         return []
     said = (verdict.check, verdict.reason, proposal.incident_id or "")
-    if control.answered.get(proposal.key) == said:
+    key = proposal.key
+    if proposal.origin is Origin.SCALING:  # what should be changes with each step of demand
+        key = f"scaling {proposal.service} {proposal.kind}"
+        said = (verdict.check, "", "")
+    if control.answered.get(key) == said:
         return []
-    control.remember_answer(proposal.key, said)
+    control.remember_answer(key, said)
     return [
         GateAnswered(
             look.at_s,

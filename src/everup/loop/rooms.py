@@ -17,6 +17,7 @@ from everup.loop.herald import Herald
 from everup.loop.history_ring import HistoryRing
 from everup.loop.ports import Clock, Heartbeat, History, Log, ModelShelf, Notifier, Trainer
 from everup.loop.sample import believable, needs_of, sample
+from everup.loop.scaler import Scaler
 from everup.model.assessment import OwnHealth
 from everup.model.entries import Entry
 from everup.model.history import HistoryCounts
@@ -94,6 +95,7 @@ class Beside:
         )
         self._needs, self.habits = needs_of(stack), Habits(stack, settings)
         self.anomalies = Anomalies(stack, settings)
+        self.scaler = Scaler(stack, settings)
         self._said: dict[str, str] = {}
 
     def take_sample(self, at_s: float, observation: Observation, own: OwnHealth) -> None:
@@ -114,6 +116,7 @@ class Beside:
         if self.rooms.heartbeat is not None and not cannot_act:
             self.rooms.heartbeat.beat()
         self.anomalies.after_look(self.rooms.history, control.clock.now())
+        self.scaler.after_look(control, self.rooms.history)
         history = self.rooms.history.counts() if self.rooms.history is not None else None
         self._warn("cannot_act", cannot_act)
         self._warn("entries_shed", str(control.entries_shed or ""))
@@ -140,6 +143,7 @@ class Beside:
     async def close(self) -> None:
         """Close every room."""
         await self.anomalies.close()
+        await self.scaler.close()
         await self.herald.close()
         if self.rooms.heartbeat is not None:
             await self.rooms.heartbeat.close()

@@ -19,6 +19,7 @@ from everup.auto_scaler import Ask, Change, change, nature
 from everup.auto_scaler.rules import rule_for
 from everup.auto_scaler.scaler import Allowed, Opinion, ServiceScaler, StepSight
 from everup.loop import scaling
+from everup.loop.context import local_time
 from everup.loop.look import Decision, Look
 from everup.loop.scaler_past import live_through
 from everup.loop.scaler_sight import StepSights
@@ -29,7 +30,7 @@ from everup.model.decision import Proposal, proposal_key
 from everup.model.entries import Entry, ScalingDecided
 from everup.model.evidence import Failed, Pending, Verification
 from everup.model.kinds import UNKNOWN, ActionKind, Cause, Origin, is_known
-from everup.model.scaling import COUNTS, SIZES, Amount, ScalingChoice
+from everup.model.scaling import COUNTS, SIZES, Amount, ScalingChoice, ScalingChosen
 from everup.model.settings import Settings
 from everup.model.sizing import ScalingSpec
 from everup.model.stack import ServiceSpec, Stack
@@ -62,7 +63,7 @@ class Scaler:
         """Service → why what should be is not proposed now."""
         self.again_s = UNKNOWN
         self.fault = ""
-        self._written: dict[str, tuple[float, ScalingChoice]] = {}
+        self._written: dict[str, tuple[float, ScalingChoice]] | None = None
         self._aside: asyncio.Task[None] | None = None
         self._life: asyncio.Task[None] | None = None
         self._is_to_live = True
@@ -85,7 +86,7 @@ class Scaler:
         step = int(look.at_s // settings.scale_interval_s)
         if step == self._step or self._aside is not None or self.is_living_through:
             return
-        missed = step - self._step if self._step >= 0 else 1
+        missed = max(1, step - self._step) if self._step >= 0 else 1
         self._step = step
         work = self._work(control, look, missed)
         if len(work) > ASIDE_SERVICES_MOST:
@@ -205,10 +206,12 @@ class Scaler:
             f" {load.latency_s:.3g} s after"
         )
 
-    def due(self, look: Look) -> list[Entry]:
+    def due(self, look: Look, known: Iterable[ScalingChosen]) -> list[Entry]:
         """What is to be written down: another size is right than was written before, and the last
         line about this service is a window old."""
         found: list[Entry] = []
+        if self._written is None:
+            self._written = {one.service: (one.at_s, one.choice) for one in known}
         for name, opinion in self.opinions.items():
             choice, written = opinion.choice, self._written.get(name)
             if not choice.is_change:
@@ -327,7 +330,7 @@ def _planned(control: Control, look: Look, spec: ServiceSpec) -> int:
     ahead_s = spec.start_period_s or control.settings.start_period_unknown_s
     most = 0
     for in_s in (0.0, ahead_s):
-        minute, weekday = control.local_minute(look.at_s + in_s)
+        minute, weekday = local_time(control, look.at_s + in_s)
         for one in spec.scaling.planned:
             if one.window.covers(minute, weekday, spec.name):
                 most = max(most, one.instances)

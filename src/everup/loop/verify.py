@@ -65,6 +65,7 @@ async def verify(control: Control, look: Look) -> Look:
         verdict = judge_expectation(flight, look.observation, look.assessment, control.settings)
         if isinstance(verdict, Passed | Pending):
             verdict = control.mitigations.word(control, look, flight) or verdict
+            verdict = control.scaler.word(look, flight) or verdict
         if isinstance(verdict, Pending):
             continue
         has_passed = isinstance(verdict, Passed)

@@ -1,4 +1,4 @@
-"""The journal's entry about what should be scaled. Part of `entries`, where everybody takes it from."""
+"""The journal's entry about what should be scaled. Part of `entries`, where it is taken from."""
 
 from __future__ import annotations
 

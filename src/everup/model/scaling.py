@@ -107,6 +107,15 @@ class ScalingChoice:
         return self.instances != self.instances_now or has_limit
 
 
+@dataclass(frozen=True, slots=True)
+class ScalingChosen:
+    """A choice of another size for a service, and when."""
+
+    at_s: float
+    service: str
+    choice: ScalingChoice
+
+
 INVERSE = {
     ActionKind.SCALE_OUT: ActionKind.SCALE_IN,
     ActionKind.SCALE_IN: ActionKind.SCALE_OUT,

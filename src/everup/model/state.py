@@ -38,7 +38,7 @@ from everup.model.prediction import MadePrediction
 from everup.model.probation import Probation, Worse
 from everup.model.restore import Restore
 from everup.model.safe_point import SafePoint, as_many
-from everup.model.scaling import ScalingChoice
+from everup.model.scaling import ScalingChosen
 from everup.model.snapshot import KeptVerified, SnapshotMark
 from everup.model.stack import ServiceSpec
 from everup.model.tuning import Tuned
@@ -299,8 +299,8 @@ class StackState:
     anomalies: tuple[Anomaly, ...] = ()
     """The latest, oldest first, bounded."""
     tuned: Tuned = field(default_factory=Tuned)  # from how predictions ended
-    scaled: tuple[tuple[float, str, ScalingChoice], ...] = ()
-    """(when, service, what should be): the latest choices of another size, oldest first, bounded."""
+    scaled: tuple[ScalingChosen, ...] = ()
+    """The latest choices of another size, oldest first, bounded."""
 
     def service(self, name: str) -> ServiceState:
         """An empty memory for a service never heard of."""
