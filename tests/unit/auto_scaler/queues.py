@@ -46,16 +46,6 @@ def mean_latency(service: Service, rate: float, seed: int, requests: int = 30_00
     return total / requests
 
 
-def true_capacity(service: Service, seed: int = 5) -> float:
-    """The rate of one instance at which the mean answer takes as long as the target."""
-    low, high = 0.0, service.places / service.mean_s
-    for _ in range(9):
-        middle = (low + high) / 2
-        is_within = mean_latency(service, middle, seed) < service.target_s
-        low, high = (middle, high) if is_within else (low, middle)
-    return (low + high) / 2
-
-
 def played(service: Service, rates: Callable[[int], float], steps: int, seed: int) -> list[Glimpse]:
     """A glimpse of each interval; `rates`: of one instance, by the number of the interval."""
     random = Random(seed)

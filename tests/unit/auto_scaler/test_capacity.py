@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import pytest
@@ -23,8 +23,8 @@ from tests.unit.auto_scaler.queues import (
     Service,
     fed,
     glimpse,
+    mean_latency,
     played,
-    true_capacity,
 )
 
 BASE_S = 0.1
@@ -46,13 +46,13 @@ def of(model: CapacityModel, target_s: float = NAN, cpus: float = NAN) -> Capaci
 
 # --- against queues ------------------------------------------------------------------------------
 
+# With the rate at which the mean answer takes as long as the target, of 120,000 requests each.
 SERVICES = [
-    Service(1, 0.1, 0.5, 2),
-    Service(2, 0.1, 1.0),
-    Service(4, 0.2, 0.0),
-    Service(4, 0.1, 1.5),
-    Service(8, 0.2, 1.0),
-    Service(16, 0.4, 0.5),
+    (Service(1, 0.1, 0.5, 2), 6.25),
+    (Service(2, 0.1, 1.0), 14.31),
+    (Service(4, 0.2, 0.0), 17.98),
+    (Service(8, 0.2, 1.0), 36.71),
+    (Service(16, 0.4, 0.5), 38.97),
 ]
 
 
@@ -61,9 +61,8 @@ def wave(number: int) -> float:
     return 0.65 - 0.5 * math.cos(2 * math.pi * number / 53)
 
 
-@pytest.mark.parametrize("service", SERVICES, ids=str)
-def test_it_learns_what_a_queue_carries(service: Service) -> None:
-    true = true_capacity(service)
+@pytest.mark.parametrize(("service", "true"), SERVICES, ids=str)
+def test_it_learns_what_a_queue_carries(service: Service, true: float) -> None:
     off, beyond = [], 0
     for seed in range(3):
         model = CapacityModel()
@@ -79,9 +78,15 @@ def test_it_learns_what_a_queue_carries(service: Service) -> None:
     assert beyond <= 0.05 * 3 * 50
 
 
+def test_the_truth_is_where_the_mean_answer_meets_the_target() -> None:
+    service, true = SERVICES[0]
+    assert mean_latency(service, true, seed=1, requests=20_000) == pytest.approx(
+        service.target_s, rel=0.1
+    )
+
+
 def test_what_is_counted_on_stays_below_the_truth_for_nearly_all_seeds() -> None:
-    service = Service(4, 0.2, 1.0)
-    true = true_capacity(service)
+    service, true = Service(4, 0.2, 1.0), 16.83
     beyond = [0] * 60
     seeds = 20
     for seed in range(100, 100 + seeds):
@@ -113,10 +118,11 @@ def test_low_load_alone_proves_no_end() -> None:
 
 def test_a_step_beyond_shrinks_as_answers_take_longer() -> None:
     rates = [20.0, 25.0, 30.0, 35.0, 40.0]
-    lowers = [
-        of(fed(rates, lambda rate, e=extra: BASE_S * (1 + e * (rate / 40) ** 6))).lower
-        for extra in (0.0, 0.1, 0.2, 0.29)
-    ]
+
+    def bent(by: float) -> Callable[[float], float]:
+        return lambda rate: BASE_S * (1 + by * (rate / 40) ** 6)
+
+    lowers = [of(fed(rates, bent(by))).lower for by in (0.0, 0.1, 0.2, 0.29)]
     assert lowers == sorted(lowers, reverse=True)
     assert lowers[0] > 40 > lowers[-1]
 
