@@ -276,7 +276,7 @@ def _counted_on(seen: Sight, drawn: Fit | None) -> float:
     if not seen.is_quiet:
         most = CAUTION
     found = min(proven * most, bound * CAUTION)
-    if is_known(seen.base_s):
+    if is_known(seen.base_s) and seen.calm > 0:
         found = max(found, single_place(seen.base_s, seen.target_s))
     return found
 
