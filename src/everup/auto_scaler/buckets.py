@@ -92,9 +92,9 @@ class Buckets:
         """Forget what was seen at this rate and above."""
         self._rows = {key: row for key, row in self._rows.items() if row.rate < rate}
 
-    def lighten(self, total: float) -> None:
-        """Leave all rows together no more weight than this."""
-        weight = sum(row.weight for row in self._rows.values())
+    def lighten(self, total: float, at_s: float) -> None:
+        """Leave all rows together no more weight than this, as of this moment."""
+        weight = sum(row.weight for row in self.rows(at_s))
         if weight > total:
             for row in self._rows.values():
                 row.weight *= total / weight

@@ -34,7 +34,7 @@ CPU_MOST = 0.9  # of the limit
 CPU_EXPLAINS = 0.8  # of the variance, from which on the processor is taken for what bounds it
 LOW = 0.5  # of what is proven: beneath, whatever is slow is no lack of capacity
 RELAPSES = 2
-DRAINING_MOST = 8
+DRAINING_MOST, DEEPER = 60, 1.05
 PRIOR_WEIGHT = 2.0  # intervals that all that an older version taught still counts for
 LOOK_AGAIN = 10
 DRAW_AGAIN = 4  # intervals: one more within the targets moves a curve by little
@@ -84,7 +84,8 @@ class CapacityModel:
         self._doubt = math.inf
         self._relapses = 0
         self._is_well = True
-        self._bad_rate = 0.0
+        # Of a stretch beyond the targets: the highest rate, and how long the latest answers took.
+        self._bad_rate = self._bad_depth = 0.0
         self._draining = 0
         self._told: tuple[tuple[float, ...], Capacity, int] | None = None
 
@@ -101,7 +102,7 @@ class CapacityModel:
         bad = badness(log, pooled.errors, pooled.waiting, self._target(pooled), errors_most)
         if not is_known(bad):
             return
-        if bad > 0 and (self._is_backlog(pooled.rate) or self._is_fault(pooled)):
+        if bad > 0 and (self._is_backlog(pooled) or self._is_fault(pooled)):
             return
         if bad <= 0:
             self._settle(pooled.rate)
@@ -132,12 +133,12 @@ class CapacityModel:
 
     def version_changed(self) -> None:
         """What runs is another version: what the old one taught is left as a hint."""
-        self._buckets.lighten(PRIOR_WEIGHT)
+        self._buckets.lighten(PRIOR_WEIGHT, self._at_s)
         self._cores.fade(PRIOR_WEIGHT)
         self._pool.clear()
         self._taken = 0
         self._sight, self._stale = NOTHING, LOOK_AGAIN
-        self._bad_rate, self._draining = 0.0, 0
+        self._bad_rate, self._bad_depth, self._draining = 0.0, 0.0, 0
         self._forget_doubt()
         self._told = None
 
@@ -182,12 +183,18 @@ class CapacityModel:
         target = self._sight.target_s
         return target if is_known(target) else pooled.latency_s
 
-    def _is_backlog(self, rate: float) -> bool:
-        """After too much load, an instance still works off what waits while less comes in."""
-        if 0 < rate < 0.97 * self._bad_rate and self._draining < DRAINING_MOST:
-            self._draining += 1
-            return True
-        self._bad_rate, self._draining = rate, 0
+    def _is_backlog(self, pooled: Pooled) -> bool:
+        """After too much load, an instance still works off what waits while less comes in: no more
+        comes than at the worst of this stretch, and answers do not take ever longer."""
+        rate, depth = pooled.rate, pooled.latency_s
+        if not is_known(depth):
+            depth = pooled.waiting
+        before, self._bad_depth = self._bad_depth, depth
+        if rate < 0.97 * self._bad_rate and self._draining < DRAINING_MOST:
+            if not depth > DEEPER * before:
+                self._draining += 1
+                return True
+        self._bad_rate = max(rate, self._bad_rate)
         return False
 
     def _is_fault(self, pooled: Pooled) -> bool:
@@ -210,7 +217,7 @@ class CapacityModel:
 
     def _settle(self, rate: float) -> None:
         """Well at this rate: what does it say of a doubt?"""
-        self._bad_rate, self._draining = 0.0, 0
+        self._bad_rate, self._bad_depth, self._draining = 0.0, 0.0, 0
         if rate >= 0.95 * self._doubt:
             self._forget_doubt()
         elif not self._is_well:
@@ -241,7 +248,8 @@ class CapacityModel:
             drawn.best if drawn and math.isfinite(upper) else math.sqrt(lower * min(upper, lower))
         )
         best = min(max(best, lower), upper)
-        is_known_ = math.isfinite(seen.broken) or upper <= KNOWN_WITHIN * lower
+        is_narrow = upper <= KNOWN_WITHIN * lower and seen.proven >= LOW * upper
+        is_known_ = math.isfinite(seen.broken) or is_narrow
         text = _told(seen, best, lower, is_known=is_known_)
         source = "learned" if is_known_ else "proven so far"
         return Capacity(best, lower, upper, is_known_, seen.base_s, source, text)
@@ -268,7 +276,7 @@ def _counted_on(seen: Sight, drawn: Fit | None) -> float:
     if not seen.is_quiet:
         most = CAUTION
     found = min(proven * most, bound * CAUTION)
-    if is_known(seen.base_s):
+    if is_known(seen.base_s) and seen.calm > 0:
         found = max(found, single_place(seen.base_s, seen.target_s))
     return found
 

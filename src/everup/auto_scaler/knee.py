@@ -117,7 +117,8 @@ def points(rows: Sequence[Row]) -> Seen:
     # A row of one interval has seen no variance yet: it is lent that of the others.
     lent = float(variance @ weight / weight.sum()) if told else 0.0
     spread = (variance * weight + lent * 4) / (weight + 4)
-    return Seen(table[:, 1], table[:, 2], np.sqrt(spread / weight + ROUGHNESS**2))
+    rough = ROUGHNESS / np.minimum(weight, 1.0)  # what has nearly faded says nearly nothing
+    return Seen(table[:, 1], table[:, 2], np.sqrt(spread / weight + rough**2))
 
 
 def _together(a: Point, b: Point) -> Point:
