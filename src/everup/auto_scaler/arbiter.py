@@ -128,4 +128,4 @@ def _unless_held(
 
 def still_s(settings: Settings) -> float:
     """How long a change on one axis holds the other, as long as Kubernetes waits to scale in."""
-    return settings.cooldown_s
+    return settings.scale_down_window_s

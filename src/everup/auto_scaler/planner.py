@@ -80,6 +80,8 @@ class CountView:
     alarm_text: str = ""
     planned: int = 0
     chance_most: float = 1.0
+    up_ratio: float = UP_RATIO
+    up_count: int = UP_COUNT
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ class CountPlanner:
         ahead: int = AHEAD_STEPS,
         unit: float = 1.0,
         place: int = 0,
-        shortage_costs: float = 120.0,
+        shortage_costs: float = 100.0,
         change_gains: float = 0.7,
     ) -> None:
         self.past = DemandPast(unit)
@@ -225,7 +227,7 @@ class CountPlanner:
 def _capped(wished: int, view: CountView) -> tuple[int, tuple[Cap, ...]]:
     """Within what its owner said, and not more at once than the usual autoscaler."""
     wanted, capped = wished, list[Cap]()
-    step = max(UP_RATIO * view.instances, view.instances + UP_COUNT)
+    step = max(int(view.up_ratio * view.instances), view.instances + view.up_count)
     if wanted > step:
         wanted = step
         capped.append(Cap.STEP)

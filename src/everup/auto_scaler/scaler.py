@@ -297,6 +297,8 @@ class ServiceScaler:
             is_certain=capacity.is_known,
             planned=allowed.planned,
             chance_most=most if is_known(most) else 1.0,
+            up_ratio=self._settings.scale_up_most_ratio,
+            up_count=self._settings.scale_up_most_count,
         )
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from everup.model.kinds import UNKNOWN
 from everup.model.settings import Settings
 
-DAY_S = 86_400.0
 BLOCKS = 24
 """Parts of a window, each with the most that a limit had to cover in it."""
 
@@ -19,7 +18,8 @@ BLOCKS = 24
 class Pace:
     """How fast sizes follow, in seconds. `reaction_s`: until a limit that is asked for holds.
     `gap_s`: after which two sights are not connected. `short_above`: the
-    share of a limit from which on the rest of Everup calls memory short."""
+    share of a limit from which on the rest of Everup calls memory short. `tolerance`: no smaller
+    share of a limit is worth a change."""
 
     window_s: float
     half_life_s: float
@@ -27,18 +27,19 @@ class Pace:
     reaction_s: float
     gap_s: float
     short_above: float
+    tolerance: float = 0.10
 
     @classmethod
     def of(cls, settings: Settings) -> Pace:
-        """A day's window and half-life as Kubernetes' VPA has them, at the settings' own scale."""
-        day_s = DAY_S * settings.time_scale
+        """As set."""
         return cls(
-            window_s=day_s,
-            half_life_s=day_s,
+            window_s=settings.resize_window_s,
+            half_life_s=settings.resize_half_life_s,
             lookahead_s=settings.prediction_horizon_s,
             reaction_s=2 * settings.tick_s,
             gap_s=settings.gap_ticks * settings.tick_s,
             short_above=settings.cache_clear_memory_above,
+            tolerance=settings.resize_tolerance,
         )
 
     @property

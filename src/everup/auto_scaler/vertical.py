@@ -29,7 +29,6 @@ __all__ = ["Bounds", "Cap", "Pace", "Range", "Sight", "SizeAdvice", "Usage", "re
 
 NO_LIMITS = Limits()
 REQUEST_SHARE, LIMIT_SHARE = 0.9, 0.99
-TOLERANCE = 0.10
 AHEAD = 0.05
 """What is called for at once is passed by so much, lest the next sight calls again; a limit that
 grew within a window grows by that at least."""
@@ -117,7 +116,7 @@ def _memory(usage: Usage, now_s: float, declared: float, most: float, pace: Pace
     if not _is_known(usage, pace) and top >= need:
         need, cap, why = top, Cap.TOO_LITTLE_SEEN, TOO_LITTLE
     is_short = floor > now * CALM_SHARE or at_once > now
-    if need > now * (1.0 + TOLERANCE) or (need > now and is_short):
+    if need > now * (1.0 + pace.tolerance) or (need > now and is_short):
         is_growing = now_s - usage.memory_grew_s < pace.window_s
         ahead = (now if is_growing else at_once) * (1.0 + AHEAD)
         wanted = max(need, min(ahead, top))
@@ -125,7 +124,7 @@ def _memory(usage: Usage, now_s: float, declared: float, most: float, pace: Pace
             wanted, cap = max(most, now), Cap.MOST
         is_pressed = usage.memory_bytes > pace.short_above * now or usage.killed_bytes >= now
         return _Limit(wanted, cap, why, is_pressed)
-    if need >= now * (1.0 - TOLERANCE):
+    if need >= now * (1.0 - pace.tolerance):
         is_small = cap is Cap.NOTHING and need != now
         return _Limit(now, Cap.TOLERANCE if is_small else cap, why)
     return _shrunk(_Limit(now, cap, why), need, usage.memory_limit_since_s, now_s, usage, pace)
@@ -166,7 +165,7 @@ def _cpu(usage: Usage, now_s: float, most: float, pace: Pace) -> _Limit:
         cap = Cap.MOST if wanted > most else Cap.NOTHING
         wanted = max(now, most) if wanted > most else wanted
         return _Limit(wanted, cap, f"{lately:.2f} of {now:g} are used", is_short=True)
-    if need >= now * (1.0 - TOLERANCE):
+    if need >= now * (1.0 - pace.tolerance):
         return _Limit(now, Cap.NOTHING if need == now else Cap.TOLERANCE, why)
     if not now_s - usage.cpu_at_s <= pace.gap_s or usage.cpu_seen_s < pace.window_s:
         return _Limit(now, Cap.TOO_LITTLE_SEEN, TOO_LITTLE)

@@ -87,6 +87,7 @@ _MAY_BE_ZERO_S = {
     "slow_start_s",
     "mitigation_wait_s",
     "scale_down_window_s",
+    "scale_hand_s",
 }
 _COUNTS = {
     "history_slots": (20, COUNT_MOST),

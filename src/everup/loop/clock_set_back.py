@@ -20,10 +20,11 @@ from everup.model.learned import NotTrained
 from everup.model.prediction import MadePrediction
 from everup.model.probation import Probation
 from everup.model.restore import Restore
+from everup.model.scaling import ScalingChosen
 from everup.model.state import Freeze, InFlight, PastAction, ServiceState, StackState
 from everup.model.tuning import Tuned
 
-A = TypeVar("A", Anomaly, Failure, NotTrained)
+A = TypeVar("A", Anomaly, Failure, NotTrained, ScalingChosen)
 
 CLOCK_OFF_MOST_S = 60.0
 
@@ -63,7 +64,7 @@ def not_after(state: StackState, now_s: float) -> StackState:
         },
         not_trained={craft: then.of(tried) for craft, tried in state.not_trained.items()},
         anomalies=tuple(map(then.of, state.anomalies)),
-        scaled=tuple(map(then.of, state.scaled)),
+        scaled=tuple(then.of(one) for one in state.scaled),
         tuned=then.tuned(state.tuned),
     )
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from everup.auto_scaler.scaler import StepSight, Unit
 from everup.auto_scaler.start_up import StartUp
 from everup.loop.look import Look
+from everup.loop.sample import VALUE_MOST
 from everup.model.kinds import UNKNOWN, InstanceState, ProbeVerdict, is_known
 from everup.model.observation import InstanceObservation, ServiceObservation
 from everup.model.stack import ServiceSpec
@@ -30,7 +31,7 @@ class Mean:
 
     def add(self, value: float) -> None:
         """NaN says nothing."""
-        if value == value and math.isfinite(value):
+        if abs(value) <= VALUE_MOST:
             self._sum += value
             self._count += 1
 
@@ -123,11 +124,15 @@ def _add(step: _Step, seen: ServiceObservation) -> None:
     cores = Mean()
     for one in running:
         cores.add(one.cpu_ratio)
-        if not one.instance.memory_bytes <= step.memory:
-            step.memory = one.instance.memory_bytes
-        if not one.memory_ratio <= step.ratio:
-            step.ratio = one.memory_ratio
+        step.memory = _more(step.memory, one.instance.memory_bytes)
+        step.ratio = _more(step.ratio, one.memory_ratio)
     step.cores.add(cores.value)
+
+
+def _more(known: float, value: float) -> float:
+    """The larger one, of what can be."""
+    is_one = 0.0 <= value <= VALUE_MOST
+    return value if is_one and not value <= known else known
 
 
 def _latency_s(told_s: float, sessions: float, rate: float) -> float:

@@ -138,7 +138,7 @@ class Settings:
     scale_up_most_count: int = 4
     scale_flaps_most: int = 6
     scale_undo_windows: int = 2
-    scale_shortage_costs: float = 120.0
+    scale_shortage_costs: float = 100.0
     scale_hand_s: float = 3600.0
     resize_window_s: float = 86_400.0
     resize_tolerance: float = 0.10

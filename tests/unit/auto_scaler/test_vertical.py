@@ -18,7 +18,6 @@ from everup.auto_scaler.usage import PEAKS
 from everup.auto_scaler.vertical import (
     AHEAD,
     STEP_MOST,
-    TOLERANCE,
     Bounds,
     Cap,
     Pace,
@@ -237,7 +236,7 @@ def test_small_differences_are_left() -> None:
     for factor in (1.01, 1.08):
         usage.memory_limit_bytes = need * factor
         advice = recommend(usage, at_s - STEP_S, Limits(memory_bytes=DECLARED))
-        assert advice.capped_by is Cap.TOLERANCE
+        assert advice.capped_by is Cap.PACE.tolerance
         assert not advice.is_change
 
 
@@ -321,7 +320,7 @@ def test_never_below_the_peak_nor_where_it_died(
             assert advice.memory_limit_bytes >= min(peak * MARGIN, max(limit, peak * MARGIN))
         shrunk = 1 - advice.memory_limit_bytes / limit
         assert shrunk <= STEP_MOST + 1e-9
-        assert not 0 < shrunk < TOLERANCE
+        assert not 0 < shrunk < PACE.tolerance
         if killed and usage.killed_version == version and advice.memory_limit_bytes < limit:
             assert advice.memory_limit_bytes >= usage.killed_bytes * GROWTH
         assert advice.memory_request_bytes <= advice.memory_limit_bytes or not peak
@@ -363,4 +362,4 @@ def test_an_advice_says_which_way() -> None:
     assert replace(one, memory_limit_bytes=2 * DECLARED).memory_sign == 1
     assert replace(one, memory_limit_bytes=0.5 * DECLARED).memory_sign == -1
     assert "peak" in one.reason or "seen" in one.reason
-    assert 0 < AHEAD < TOLERANCE
+    assert 0 < AHEAD < PACE.tolerance

@@ -62,9 +62,8 @@ def scaling() -> Part:
         ),
         "shortage": described(
             share(0.5),
-            "Chance of a shortage in the time ahead that may remain.",
+            "Chance of a shortage that may remain; without, its price decides.",
             "1%",
-            default=_NOBODY.shortage_most,
         ),
         "queue": _queue(),
         "plan": _plan(),
