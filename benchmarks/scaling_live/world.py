@@ -45,7 +45,7 @@ GRACE_S = 25.0
 SETTINGS: Mapping[str, Any] = MappingProxyType({"host_pressure_ratio": 1.0})
 """The service is limited by its permits: a machine that is busy with other things says nothing of
 it, and would have Everup wait."""
-SCALING: Mapping[str, Any] = MappingProxyType({})
+SCALING: Mapping[str, Any] = MappingProxyType({"latency": "300ms"})
 """What `everup.yaml` says under `scaling` of a service that Everup scales by itself."""
 
 

@@ -8,7 +8,8 @@ by replay, and by the benchmark, with the same words.
 
     nothing is seen of demand       hold: what is not seen removes nothing
     no capacity is known            the plain rules on all triggers
-    the forecast is still cold      the plain rule on demand and capacity
+    the forecast is still cold      the plain rule on demand and capacity, and where a rise leads
+                                    (`rise`); fewer only after a window of demand was seen
     else                            the cheapest number for the forecast (`cheapest`)
     while a capacity is uncertain   nothing less than the plain rules on all triggers want
     always                          at least what the demand now seen needs, and what is planned;
@@ -27,7 +28,8 @@ from everup.auto_scaler.cheapest import cheapest, needed
 from everup.auto_scaler.demand import DemandPast, Forecaster, Spread
 from everup.auto_scaler.demand.features import moment
 from everup.auto_scaler.demand.forecast import far, highest_of, mean_of, near
-from everup.auto_scaler.shadow import UP_COUNT, UP_RATIO, PlainRule
+from everup.auto_scaler.rise import STEPS, risen
+from everup.auto_scaler.shadow import STILL_STEPS, TARGET, UP_COUNT, UP_RATIO, PlainRule
 from everup.model.kinds import UNKNOWN, is_known
 
 WARM_STEPS = 480
@@ -38,6 +40,9 @@ AHEAD_MEAN = 4
 UNIT = 0.04
 """Of an instance's capacity: what is added to demand before logarithms are taken."""
 ROUNDING = 1e-9
+ANSWERED_IN = 2
+"""Steps beyond a start that who is ordered now must do for: what is seen is of the step before, and
+the next order waits for the proof of this one."""
 
 
 class By(StrEnum):
@@ -122,6 +127,9 @@ class CountPlanner:
         self.rule = PlainRule(starts_in)
         self.balance = Balance(shortage_costs, change_gains)
         self._counts: deque[int] = deque(maxlen=2)
+        self._lately: deque[float] = deque(maxlen=STEPS)
+        self._risen: deque[float] = deque(maxlen=STILL_STEPS)
+        self._seen_steps = 0
         self._is_seen = False
 
     @property
@@ -138,15 +146,12 @@ class CountPlanner:
     def follow(self, demand: float, view: CountView) -> None:
         """A step is over: so much was asked in each second of it (NaN: nobody saw), while `view`
         was there."""
-        self.past.take(demand)
-        self._is_seen = is_known(demand)
-        now = moment(self.past)
-        self.soon.follow(self.past, now)
-        self.ahead.follow(self.past, now)
+        self._take(demand)
         if not is_known(view.carries) or not self._is_seen:
             self._counts.append(view.instances)
             return
-        self.rule.follow(demand, view.carries, view.least, view.most)
+        target = TARGET if view.is_certain else 1.0  # what was proven is no end to leave room to
+        self.rule.follow(demand, view.carries, view.least, view.most, target)
         has_changed = len(self._counts) > 1 and self._counts[-1] != self._counts[-2]
         self.balance.follow(
             was_short=demand > view.ready * view.carries + ROUNDING,
@@ -158,8 +163,14 @@ class CountPlanner:
 
     def follow_blind(self) -> None:
         """A step went by that nobody saw."""
-        self.past.take(UNKNOWN)
-        self._is_seen = False
+        self._take(UNKNOWN)
+
+    def _take(self, demand: float) -> None:
+        self.past.take(demand)
+        self._is_seen = is_known(demand)
+        self._seen_steps += self._is_seen
+        self._lately.append(demand)
+        self._risen.append(risen(self._lately, self.soon.after - 1 + ANSWERED_IN))
         now = moment(self.past)
         self.soon.follow(self.past, now)
         self.ahead.follow(self.past, now)
@@ -192,10 +203,22 @@ class CountPlanner:
             return CountPlan(more, By.RULES if more > now else By.HELD, text, more)
         floor = needed(self.past.last, view.carries)
         if not self.is_warm or self.soon.now is None:
-            wished = max(floor, self.rule.instances)
-            text = f"{self.past.last:.3g}/s now at 70 % of {view.carries:.3g}/s each"
-            return CountPlan(wished, By.PLAIN, text, wished, floor)
+            return self._plain(view, floor)
         return self._cheapest(self.soon.now, view, floor)
+
+    def _plain(self, view: CountView, floor: int) -> CountPlan:
+        """Fewer only after a window of demand, and none of it, nor of where it was rising to, needs
+        more."""
+        share = "at 70 % of " if view.is_certain else "at "
+        text = f"{self.past.last:.3g}/s now {share}{view.carries:.3g}/s each"
+        most = max((one for one in self._risen if is_known(one)), default=0.0)
+        by_rise = needed(most, view.carries)
+        wished = max(floor, self.rule.instances, by_rise)
+        if by_rise > max(floor, self.rule.instances):
+            text += f", and rising to {most:.3g}/s until an instance could start"
+        if wished < view.instances and self._seen_steps < STILL_STEPS:
+            wished, text = view.instances, f"{text}; nothing goes before more of it is seen"
+        return CountPlan(wished, By.PLAIN, text, wished, floor)
 
     def _cheapest(self, spread: Spread, view: CountView, floor: int) -> CountPlan:
         found = cheapest(

@@ -21,6 +21,7 @@ from everup.auto_scaler.advice import Bounds, SizeAdvice
 from everup.auto_scaler.arbiter import Part, Ruling, Trigger, Wish, arbitrate
 from everup.auto_scaler.capacity import Capacity, CapacityModel, Glimpse
 from everup.auto_scaler.demand.past import DAY
+from everup.auto_scaler.knee import FLAT, WAITING_CALM
 from everup.auto_scaler.planner import UNIT, CountPlan, CountPlanner, CountView
 from everup.auto_scaler.rules import Rule
 from everup.auto_scaler.sight import Pace, Sight
@@ -263,6 +264,8 @@ class ServiceScaler:
         """What the plain rules want, after their window and limits."""
         settings = self._settings
         wish = self._wish(sight, self._rule.cpu)
+        if not self._stable.wishes:  # what is there was somebody's wish before there were ours
+            self._stable = triggers.Stabiliser(((sight.at_s, sight.instances),))
         limits = triggers.Limits(
             settings.scale_down_window_s,
             settings.scale_interval_s,
@@ -285,8 +288,26 @@ class ServiceScaler:
         self._alarms = kept[-ALARMS_MOST:]
         return max((one for _, one in self._alarms), key=lambda one: one.wanted, default=None)
 
+    def _is_at_ease(self, sight: StepSight, capacity: Capacity) -> bool:
+        """While nobody knows where its end is: does it carry what is asked now, and feels nothing
+        of it? Then at least that is carried, though not seen for long enough to be proven."""
+        if self._unit is not Unit.REQUESTS or sight.unit is not self._unit or capacity.is_known:
+            return False
+        if not (sight.ready > 0 and sight.demand > 0 and is_known(sight.latency_s)):
+            return False
+        if sight.errors_ratio > self._spec.errors_most / 2 or sight.waiting > WAITING_CALM:
+            return False
+        bounds = (
+            triggers.CALM_SHARE * self._spec.latency_target_s,
+            FLAT * capacity.base_latency_s,
+        )
+        known = [bound for bound in bounds if is_known(bound)]
+        return bool(known) and sight.latency_s <= min(known)
+
     def _view(self, sight: StepSight, allowed: Allowed, capacity: Capacity) -> CountView:
         carries = capacity.lower if self._unit is not Unit.NOTHING else UNKNOWN
+        if self._is_at_ease(sight, capacity):
+            carries = max(carries if is_known(carries) else 0.0, sight.demand / sight.ready)
         most = self._spec.shortage_most
         return CountView(
             sight.instances,
