@@ -170,7 +170,8 @@ class CountPlanner:
         self._is_seen = is_known(demand)
         self._seen_steps += self._is_seen
         self._lately.append(demand)
-        self._risen.append(risen(self._lately, self.soon.after - 1 + ANSWERED_IN))
+        leads_to = risen(self._lately, self.soon.after - 1 + ANSWERED_IN)
+        self._risen.append(leads_to if leads_to > demand else 0.0)
         now = moment(self.past)
         self.soon.follow(self.past, now)
         self.ahead.follow(self.past, now)
@@ -211,7 +212,7 @@ class CountPlanner:
         more."""
         share = "at 70 % of " if view.is_certain else "at "
         text = f"{self.past.last:.3g}/s now {share}{view.carries:.3g}/s each"
-        most = max((one for one in self._risen if is_known(one)), default=0.0)
+        most = max(self._risen, default=0.0)
         by_rise = needed(most, view.carries)
         wished = max(floor, self.rule.instances, by_rise)
         if by_rise > max(floor, self.rule.instances):

@@ -24,8 +24,9 @@ OFF_OF_KINK = SURELY * math.sqrt(2.0) / (0.6745 * math.sqrt(6.0))
 """From the median of second differences to what two steps differ by chance: of normal noise the
 median is 0.6745 of its deviation."""
 
-RISES_TO_MOST = 2.0
-"""Of the latest demand: what came at once looks like a rise, and goes on no further."""
+RISES_TO_MOST = 2.0  # of the latest demand
+JUMP = 4.0
+"""Times as much within two steps has come at once, and nothing says that it goes on."""
 
 
 def risen(lately: Iterable[float], ahead: int) -> float:
@@ -36,6 +37,8 @@ def risen(lately: Iterable[float], ahead: int) -> float:
         return seen[-1] if seen else math.nan
     last, rise = seen[-1], seen[-1] - seen[-3]
     slope = min(seen[-1] - seen[-2], rise / 2.0)
+    if last > JUMP * seen[-3]:
+        return last
     if slope <= 0.0 or rise <= TOLERANCE * seen[-3] or rise <= OFF_OF_KINK * _kink(seen[:-1]):
         return last
     return min(last + slope * ahead, RISES_TO_MOST * last)

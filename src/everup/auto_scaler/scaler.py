@@ -21,7 +21,7 @@ from everup.auto_scaler.advice import Bounds, SizeAdvice
 from everup.auto_scaler.arbiter import Part, Ruling, Trigger, Wish, arbitrate
 from everup.auto_scaler.capacity import Capacity, CapacityModel, Glimpse
 from everup.auto_scaler.demand.past import DAY
-from everup.auto_scaler.knee import FLAT, WAITING_CALM
+from everup.auto_scaler.ease import Ease, is_calm
 from everup.auto_scaler.planner import UNIT, CountPlan, CountPlanner, CountView
 from everup.auto_scaler.rules import Rule
 from everup.auto_scaler.sight import Pace, Sight
@@ -126,6 +126,7 @@ class ServiceScaler:
         self.usage = Usage(Pace.of(settings))
         self._stable = triggers.Stabiliser()
         self._alarms: list[tuple[float, triggers.PlainWish]] = []
+        self._ease = Ease(settings.scale_down_window_s, self._step_s)
         self._unit = Unit.NOTHING
         self._version = ""
 
@@ -151,6 +152,7 @@ class ServiceScaler:
             self._begin_in(sight)
         if sight.version and self._version and sight.version != self._version:
             self.capacities.version_changed()
+            self._ease.forget()
         self._version = sight.version or self._version
         if sight.unit is Unit.REQUESTS:
             self.capacities.take(
@@ -227,6 +229,7 @@ class ServiceScaler:
         use."""
         was_counted = self._unit is not Unit.NOTHING
         self._unit = sight.unit
+        self._ease.forget()
         known = sight.demand if sight.demand > 0 else 1.0
         unit = UNIT * known / max(1, sight.ready)
         if was_counted:
@@ -288,26 +291,14 @@ class ServiceScaler:
         self._alarms = kept[-ALARMS_MOST:]
         return max((one for _, one in self._alarms), key=lambda one: one.wanted, default=None)
 
-    def _is_at_ease(self, sight: StepSight, capacity: Capacity) -> bool:
-        """While nobody knows where its end is: does it carry what is asked now, and feels nothing
-        of it? Then at least that is carried, though not seen for long enough to be proven."""
-        if self._unit is not Unit.REQUESTS or sight.unit is not self._unit or capacity.is_known:
-            return False
-        if not (sight.ready > 0 and sight.demand > 0 and is_known(sight.latency_s)):
-            return False
-        if sight.errors_ratio > self._spec.errors_most / 2 or sight.waiting > WAITING_CALM:
-            return False
-        bounds = (
-            triggers.CALM_SHARE * self._spec.latency_target_s,
-            FLAT * capacity.base_latency_s,
-        )
-        known = [bound for bound in bounds if is_known(bound)]
-        return bool(known) and sight.latency_s <= min(known)
-
     def _view(self, sight: StepSight, allowed: Allowed, capacity: Capacity) -> CountView:
         carries = capacity.lower if self._unit is not Unit.NOTHING else UNKNOWN
-        if self._is_at_ease(sight, capacity):
-            carries = max(carries if is_known(carries) else 0.0, sight.demand / sight.ready)
+        if not capacity.is_known and sight.unit is self._unit is Unit.REQUESTS:
+            spec = self._spec
+            felt = (sight.latency_s, capacity.base_latency_s, spec.latency_target_s)
+            calm = is_calm(*felt, sight.waiting, sight.errors_ratio, spec.errors_most)
+            eased = self._ease.take(sight.at_s, sight.demand, sight.ready, is_calm=calm)
+            carries = max(carries, eased) if is_known(carries) else eased
         most = self._spec.shortage_most
         return CountView(
             sight.instances,
