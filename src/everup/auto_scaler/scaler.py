@@ -258,7 +258,8 @@ class ServiceScaler:
         targets = triggers.Targets(
             self._spec.latency_target_s, UNKNOWN if queue is None else queue.per_instance
         )
-        rule = replace(self._rule, cpu=cpu)
+        has_limit = sight.memory_limit_bytes != math.inf  # without one it is no trigger
+        rule = replace(self._rule, cpu=cpu, memory=self._rule.memory if has_limit else None)
         return triggers.plain(
             reading, rule, targets, sight.instances, sight.ready, self._settings.scale_tolerance
         )

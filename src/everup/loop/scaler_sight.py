@@ -65,6 +65,7 @@ class StepSights:
     def __init__(self) -> None:
         self._steps: dict[str, _Step] = {}
         self._deaths_told_s: dict[str, float] = {}
+        self._counted: set[str] = set()  # whose requests, or queue, somebody counted in this life
 
     def see(self, look: Look) -> None:
         """One more look."""
@@ -75,6 +76,8 @@ class StepSights:
             if step is None:
                 step = self._steps[name] = _Step()
             _add(step, seen)
+            if seen.load is not None:
+                self._counted.add(name)
 
     def take(self, spec: ServiceSpec, look: Look, control: Control) -> StepSight | None:
         """The step that ends with this look; None: nothing of it was ever seen."""
@@ -87,7 +90,7 @@ class StepSights:
         unit, demand = Unit.NOTHING, UNKNOWN
         if is_known(requests):
             unit, demand = Unit.REQUESTS, requests
-        elif seen.load is None and is_known(cores):
+        elif is_known(cores) and not self._is_counted(spec, seen, control):
             unit, demand = Unit.CORES, cores * len(running)
         limits = [one.instance.memory_limit_bytes for one in running]
         return StepSight(
@@ -109,6 +112,13 @@ class StepSights:
             version=control.state.service(spec.name).version,
             starts_s=_starts_s(spec, control),
         )
+
+    def _is_counted(self, spec: ServiceSpec, seen: ServiceObservation, control: Control) -> bool:
+        """Does anybody count what is asked of it? Where they cannot be read now demand is unknown:
+        processors say little of it, and would have it shrink in a peak."""
+        if seen.load is not None or spec.name in self._counted:
+            return True
+        return spec.route is not None and not control.traffic.no_router
 
     def _deaths(self, name: str, seen: ServiceObservation) -> int:
         since_s = self._deaths_told_s.get(name, -math.inf)
