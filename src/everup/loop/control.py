@@ -482,7 +482,7 @@ class Control(ControlViews):
         """Say goodbye in the journal and let go of the world. `gives_back`: what is held, unless
         the next life begins at once and holds it on."""
         if gives_back or self._debts.is_owed:
-            await self._debts.settle(self)
+            await self._debts.settle(self, wakes=not stop_services)
         now_s = self.clock.now()
         await self.write([ControllerStopped(now_s, "asked to", stops_services=stop_services)])
         await self.beside.close()
