@@ -41,8 +41,8 @@ def is_asleep(remembered: ServiceState) -> bool:
 
 
 class Sleep:
-    """`waiting`: service → why it does not sleep though it has nothing to do. `again_s`: when to look
-    for whoever asks for a sleeper; NaN: nobody sleeps."""
+    """`waiting`: service → why it does not sleep though it has nothing to do. `again_s`: when to
+    look for whoever asks for a sleeper; NaN: nobody sleeps."""
 
     def __init__(self) -> None:
         self._idle_since_s: dict[str, float] = {}
