@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -61,6 +62,8 @@ class Scaler:
         self.opinions: Mapping[str, Opinion] = {}
         self.waiting: dict[str, str] = {}
         """Service → why what should be is not proposed now."""
+        self.decided: Counter[str] = Counter()
+        """Who said them → choices of another size that were written down since the start."""
         self.again_s = UNKNOWN
         self.fault = ""
         self._written: dict[str, tuple[float, ScalingChoice]] | None = None
@@ -223,6 +226,7 @@ class Scaler:
                 if is_young or (is_same and is_old):
                     continue
             self._written[name] = (look.at_s, choice)
+            self.decided[choice.by] += 1
             found.append(ScalingDecided(look.at_s, name, choice))
         return found
 
