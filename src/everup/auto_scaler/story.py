@@ -58,7 +58,7 @@ def foretold(forecaster: Forecaster, in_s: float) -> Foretold:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """One service. `is_learned`: its forecast is warm and what one instance carries is known.
+    """One service. `is_learned`: its forecast decides; until then the plain rules do.
     `per`: what stands behind an amount of its demand. `ahead`: the minute after `in_s`; `soon`: the
     highest until an instance that is ordered now takes work. `fixed`: why Everup does not change
     its number, "" where it may. `waits`: why what should be is not done now."""

@@ -103,7 +103,7 @@ def _load(story: Story) -> Iterator[str]:
         yield f"Asked now: {amount(story.demand, story.per)}, {amount(each, story.per)} of each."
     if capacity is not None:
         yield f"What one carries ({capacity.source}): {capacity.text}."
-    if not story.is_learned:
+    if capacity is None or not capacity.is_known:
         yield f"Rule until more is learned: {story.rule}."
     if choice is not None and choice.floor:
         yield f"What is seen now needs {choice.floor}."

@@ -25,6 +25,7 @@ from everup.loop.look import Decision, Look
 from everup.loop.scaler_past import live_through
 from everup.loop.scaler_sight import StepSights
 from everup.loop.scaler_waits import why_wait
+from everup.loop.why_not import SizeWish
 from everup.model.axis import Axis
 from everup.model.decision import Allowed as Go
 from everup.model.decision import Proposal, proposal_key
@@ -181,10 +182,24 @@ class Scaler:
             service=name,
             cause=Cause.DEMAND,
             steps=(step,),
-            reason=f"{choice.text} (by {choice.by})",
+            reason=f"{choice.text} (by {choice.by.replace('_', ' ')})",
             expectation=expected,
             on_running=seen.running > 0,
         )
+
+    def wish(self, look: Look, name: str) -> SizeWish | None:
+        """What it would change of this service now, and what stands against it."""
+        opinion = self.opinions.get(name)
+        if opinion is None or not opinion.choice.is_change:
+            return None
+        kind, _ = _kind_of(opinion.choice, opinion)
+        for one in look.decisions:
+            proposal = one.proposal
+            is_ours = proposal is not None and proposal.origin is Origin.SCALING
+            if is_ours and one.service == name and one.verdict is not None:
+                return SizeWish(kind, one.verdict, opinion.choice.text)
+        waits = self.waiting.get(name, "")
+        return SizeWish(kind, waits, opinion.choice.text) if waits else None
 
     def word(self, look: Look, flight: InFlight) -> Verification | None:
         """What speaks against the proof of more instances that were to make slow answers faster:

@@ -82,13 +82,15 @@ def spent(around: Around, name: str, seen: ServiceScale) -> Cost:
 
 
 def is_learned(scaler: Scaler, name: str) -> bool:
-    """Does the forecast decide, with a capacity that was learned?"""
+    """Does the forecast decide? It does once it is warm and something is known of what one instance
+    carries, be it so far."""
     known, opinion = scaler.scaler(name), scaler.opinions.get(name)
     return (
         known is not None
         and opinion is not None
         and known.planner.is_warm
-        and opinion.capacity.is_known
+        and opinion.unit is not Unit.NOTHING
+        and is_known(opinion.capacity.lower)
     )
 
 

@@ -167,9 +167,9 @@ class RecommendationShape(Shape):
 
 
 class ServiceScalingShape(Shape):
-    """One service. `learned`: its forecast decides, with a capacity that was learned; until then
-    the plain rules do. `fixed`: why Everup itself leaves its number as it is, "" where it may
-    change it. `told`: all of it in sentences, `why` in one line."""
+    """One service. `learned`: its forecast decides; until then the plain rules do. `fixed`: why
+    Everup itself leaves its number as it is, "" where it may change it. `told`: all of it in
+    sentences, `why` in one line."""
 
     service: str
     instances: CountShape
@@ -200,8 +200,9 @@ ScalingState = Literal["running", "learning", "waiting", "off"]
 
 class ScalingShape(Shape):
     """auto_scaler. `state`: off (switched off), waiting (for the first look), learning (the plain
-    rules still decide for some service), running. `learned`: every service whose number may change
-    is. `decided` is what should have been, `decisions` what was done."""
+    rules still decide for some service whose number may change), running. `learned`: the forecast
+    decides for each of these, and there is one. `decided` is what should have been, `decisions`
+    what was done."""
 
     state: ScalingState
     at_s: Known
