@@ -22,6 +22,7 @@ from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
 
+from everup.auto_scaler.amounts import PER_SECOND, amount
 from everup.auto_scaler.balance import Balance
 from everup.auto_scaler.cheapest import cheapest, needed
 from everup.auto_scaler.demand import DemandPast, Forecaster, Spread
@@ -66,7 +67,7 @@ class CountView:
     """`instances` are there, `ready` take work. `carries`: what one instance carries for certain,
     in units of demand a second; NaN: unknown. `is_certain`: its end was seen. `rules`: what the
     plain rules on all triggers want, 0: they say nothing. `alarm`: what a trigger past its bound
-    wants at once, 0: none is."""
+    wants at once, 0: none is. `per`: what stands behind an amount of demand."""
 
     instances: int
     ready: int
@@ -82,6 +83,7 @@ class CountView:
     chance_most: float = 1.0
     up_ratio: float = UP_RATIO
     up_count: int = UP_COUNT
+    per: str = PER_SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +195,8 @@ class CountPlanner:
         floor = needed(self.past.last, view.carries)
         if not self.is_warm or self.soon.now is None:
             wished = max(floor, self.rule.instances)
-            text = f"{self.past.last:.3g}/s now at 70 % of {view.carries:.3g}/s each"
+            now_is, each = amount(self.past.last, view.per), amount(view.carries, view.per)
+            text = f"{now_is} now, at 70 % of {each} that one carries"
             return CountPlan(wished, By.PLAIN, text, wished, floor)
         return self._cheapest(self.soon.now, view, floor)
 
@@ -210,9 +213,10 @@ class CountPlanner:
         is_floor = found.instances == floor and not found.is_kept
         by = By.DEMAND if is_floor else By.FORECAST
         most = spread.quantiles((0.95,))[0]
+        now_is, each = amount(self.past.last, view.per), amount(view.carries, view.per)
         text = (
-            f"{self.past.last:.3g}/s now, by 95 % at most {most:.3g}/s until an instance could"
-            f" start, {view.carries:.3g}/s each"
+            f"{now_is} now, by 95 % at most {amount(most, view.per)} until an instance could start,"
+            f" and one carries {each}"
         )
         capped = (Cap.FEW_CHANGES,) if found.is_kept else ()
         count = found.instances

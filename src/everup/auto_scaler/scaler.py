@@ -18,9 +18,12 @@ from enum import StrEnum
 
 from everup.auto_scaler import triggers
 from everup.auto_scaler.advice import Bounds, SizeAdvice
+from everup.auto_scaler.amounts import CORES, PER_SECOND
 from everup.auto_scaler.arbiter import Part, Ruling, Trigger, Wish, arbitrate
 from everup.auto_scaler.capacity import Capacity, CapacityModel, Glimpse
+from everup.auto_scaler.cheapest import needed
 from everup.auto_scaler.demand.past import DAY
+from everup.auto_scaler.needs import Needs
 from everup.auto_scaler.planner import UNIT, CountPlan, CountPlanner, CountView
 from everup.auto_scaler.rules import Rule
 from everup.auto_scaler.sight import Pace, Sight
@@ -123,6 +126,7 @@ class ServiceScaler:
         self.planner = self._planner(self._steps(settings.start_period_unknown_s), at_s)
         self.capacities = CapacityModel(day_s, self._step_s)
         self.usage = Usage(Pace.of(settings))
+        self.needs = Needs()
         self._stable = triggers.Stabiliser()
         self._alarms: list[tuple[float, triggers.PlainWish]] = []
         self._unit = Unit.NOTHING
@@ -168,7 +172,10 @@ class ServiceScaler:
         if is_known(sight.starts_s):
             self.planner.starts_in(self._steps(sight.starts_s))
         demand = sight.demand if sight.unit is self._unit else UNKNOWN
-        self.planner.follow(demand, self._view(sight, allowed, self.capacity(sight)))
+        view = self._view(sight, allowed, self.capacity(sight))
+        self.planner.follow(demand, view)
+        is_told = is_known(demand) and is_known(view.carries)
+        self.needs.take(needed(demand, view.carries) if is_told else UNKNOWN)
 
     def think(self, sight: StepSight, allowed: Allowed) -> Opinion:
         """What it should have now."""
@@ -207,6 +214,8 @@ class ServiceScaler:
 
     def skip(self, steps: int) -> None:
         """So many steps were seen by nobody."""
+        if steps > 0:
+            self.needs.take(UNKNOWN, steps)
         for _ in range(min(SKIPPED_MOST, steps)):
             self.planner.follow_blind()
 
@@ -299,6 +308,7 @@ class ServiceScaler:
             chance_most=most if is_known(most) else 1.0,
             up_ratio=self._settings.scale_up_most_ratio,
             up_count=self._settings.scale_up_most_count,
+            per=CORES if self._unit is Unit.CORES else PER_SECOND,
         )
 
 

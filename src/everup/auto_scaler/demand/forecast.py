@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from everup.auto_scaler.demand.account import Account
 from everup.auto_scaler.demand.features import V_SIZE, X_SIZE, Moment
 from everup.auto_scaler.demand.past import DemandPast, Floats
 from everup.auto_scaler.demand.regression import Line
@@ -36,7 +37,6 @@ MASSES: Floats = np.diff(_EDGES)
 MIDDLE = int(np.searchsorted(CENTRES, 0.5))
 """Errors are summed up as these quantiles, finer towards the end that shortages come from."""
 TOLD_AT = (0.05, 0.25, 0.5, 0.75, 0.95)
-BAND = (TOLD_AT[0], TOLD_AT[-1])
 MISSED_AIM, MISSED_MOST = 0.10, 0.14
 MISSED_STEPS = 960.0
 CHECKED_EACH = 4
@@ -75,7 +75,7 @@ class _Said:
     moment: Moment
     places: Floats
     width: float
-    band: tuple[float, ...] | None  # demand between which nine tenths were expected
+    told: tuple[float, ...] | None  # demand at TOLD_AT, where it is held against what came
 
 
 Outcome = Callable[[DemandPast], float]
@@ -127,6 +127,7 @@ class Forecaster:
         self._stretch = 1.0
         self.missed = MISSED_AIM
         """Share of what came lately that was outside of the band from 5 to 95 %."""
+        self.account = Account(TOLD_AT, LOSS_STEPS / max(each, CHECKED_EACH))
         self.now: Spread | None = None
         """What is foretold at this moment; None before enough is known."""
 
@@ -152,8 +153,8 @@ class Forecaster:
         places = self._places(moment, moment.level + rise)
         self.now = self._spread(places, width, past.unit)
         is_checked = past.steps % CHECKED_EACH == 0
-        band = self.now.quantiles(BAND) if self.now is not None and is_checked else None
-        self._waiting.append(_Said(past.steps, moment, places, width, band))
+        told = self.now.quantiles(TOLD_AT) if self.now is not None and is_checked else None
+        self._waiting.append(_Said(past.steps, moment, places, width, told))
 
     def _settle(self, past: DemandPast) -> None:
         while self._waiting and past.steps - self._waiting[0].step >= self.after:
@@ -161,7 +162,9 @@ class Forecaster:
             if past.steps - said.step > self.after or past.unseen_at >= said.step:
                 continue  # not all of it was seen
             demand = self._outcome(past)
-            self._recalibrate(said.band, demand)
+            if said.told is not None:
+                self._recalibrate(said.told, demand)
+                self.account.settle(said.told, math.exp(said.moment.level) - past.unit, demand)
             came = math.log(demand + past.unit)
             errors = came - said.places
             self._line.learn(
@@ -171,10 +174,8 @@ class Forecaster:
             self._weigh(errors, said.width)
             self._keep(errors)
 
-    def _recalibrate(self, band: tuple[float, ...] | None, demand: float) -> None:
-        if band is None:
-            return
-        missed = 0.0 if band[0] <= demand <= band[1] else 1.0
+    def _recalibrate(self, told: tuple[float, ...], demand: float) -> None:
+        missed = 0.0 if told[0] <= demand <= told[-1] else 1.0
         self.missed += (missed - self.missed) * CHECKED_EACH / MISSED_STEPS
         by = STRETCHED_BY if self.missed > MISSED_MOST else 1.0 / STRETCHED_BY
         self._stretch = min(STRETCH_MOST, max(1.0, self._stretch * by))
