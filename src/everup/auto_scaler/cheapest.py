@@ -34,8 +34,9 @@ class Cheapest:
 
 
 def needed(demand: float, capacity: float) -> int:
-    """How many instances carry this demand; one at least."""
-    return max(1, math.ceil(demand / capacity - ROUNDING))
+    """How many instances carry this demand; one at least, and no more than anybody ever has: a
+    number that was misread must not cost memory by its size."""
+    return max(1, math.ceil(min(demand / capacity, COUNT_MOST) - ROUNDING))
 
 
 def cheapest(

@@ -35,7 +35,6 @@ from everup.model.stack import Limits
 
 DAY_S = 86_400.0
 ONE_PROCESSOR = 1.0
-SKIPPED_MOST = 5760
 BY_SIZE = "size"
 ALARM_SHARE = 2.0 / 3.0
 """Once a capacity is learned a processor is an alarm only so far between the rule's bound and its
@@ -207,8 +206,7 @@ class ServiceScaler:
 
     def skip(self, steps: int) -> None:
         """So many steps were seen by nobody."""
-        for _ in range(min(SKIPPED_MOST, steps)):
-            self.planner.follow_blind()
+        self.planner.skip(steps)
 
     def capacity(self, sight: StepSight) -> Capacity:
         """What one instance carries, in the unit of its demand."""
