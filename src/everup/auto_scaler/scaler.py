@@ -173,12 +173,7 @@ class ServiceScaler:
         """What it should have now."""
         capacity = self.capacity(sight)
         rules, alarm = self._rules(sight), self._alarm(sight)
-        view = replace(
-            self._view(sight, allowed, capacity), rules=rules.wanted, rules_text=rules.text
-        )
-        if alarm is not None:
-            view = replace(view, alarm=alarm.wanted, alarm_text=alarm.text)
-        plan = self.planner.plan(view)
+        plan = self.planner.plan(self._view(sight, allowed, capacity, rules, alarm))
         advice = recommend(self.usage, sight.at_s, allowed.declared, Bounds(), self._settings)
         asked = Wish(
             allowed.axis,
@@ -283,7 +278,15 @@ class ServiceScaler:
         self._alarms = kept[-ALARMS_MOST:]
         return max((one for _, one in self._alarms), key=lambda one: one.wanted, default=None)
 
-    def _view(self, sight: StepSight, allowed: Allowed, capacity: Capacity) -> CountView:
+    def _view(
+        self,
+        sight: StepSight,
+        allowed: Allowed,
+        capacity: Capacity,
+        rules: triggers.PlainWish = triggers.NO_WISH,
+        alarm: triggers.PlainWish | None = None,
+    ) -> CountView:
+        alarm = alarm or triggers.NO_WISH
         carries = capacity.lower if self._unit is not Unit.NOTHING else UNKNOWN
         most = self._spec.shortage_most
         return CountView(
@@ -293,6 +296,10 @@ class ServiceScaler:
             allowed.most,
             carries if carries > 0 else UNKNOWN,
             is_certain=capacity.is_known,
+            rules=rules.wanted,
+            rules_text=rules.text,
+            alarm=alarm.wanted,
+            alarm_text=alarm.text,
             planned=allowed.planned,
             chance_most=most if is_known(most) else 1.0,
             up_ratio=self._settings.scale_up_most_ratio,
