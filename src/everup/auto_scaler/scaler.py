@@ -122,6 +122,17 @@ class ServiceScaler:
         self.planner = self._planner(self._steps(settings.start_period_unknown_s), at_s)
         self.capacities = CapacityModel(day_s, self._step_s)
         self.usage = Usage(Pace.of(settings))
+        self._high = _higher(rule)
+        queue = spec.queue
+        self._targets = triggers.Targets(
+            spec.latency_target_s, UNKNOWN if queue is None else queue.per_instance
+        )
+        self._limits = triggers.Limits(
+            settings.scale_down_window_s,
+            settings.scale_interval_s,
+            settings.scale_up_most_ratio,
+            settings.scale_up_most_count,
+        )
         self._stable = triggers.Stabiliser()
         self._alarms: list[tuple[float, triggers.PlainWish]] = []
         self._unit = Unit.NOTHING
@@ -237,40 +248,29 @@ class ServiceScaler:
     def _steps(self, seconds: float) -> int:
         return max(1, math.ceil(seconds / self._step_s - 1e-6))
 
-    def _wish(self, sight: StepSight, cpu: Band) -> triggers.PlainWish:
+    def _wish(self, sight: StepSight, rule: Rule) -> triggers.PlainWish:
         limit = sight.cpus if math.isfinite(sight.cpus) else ONE_PROCESSOR
         waits = sight.queue / max(1, sight.ready)
         reading = triggers.Reading(
             sight.cpu_cores / limit, sight.memory_ratio, sight.latency_s, waits
         )
-        queue = self._spec.queue
-        targets = triggers.Targets(
-            self._spec.latency_target_s, UNKNOWN if queue is None else queue.per_instance
-        )
-        rule = replace(self._rule, cpu=cpu)
+        tolerance = self._settings.scale_tolerance
         return triggers.plain(
-            reading, rule, targets, sight.instances, sight.ready, self._settings.scale_tolerance
+            reading, rule, self._targets, sight.instances, sight.ready, tolerance
         )
 
     def _rules(self, sight: StepSight) -> triggers.PlainWish:
         """What the plain rules want, after their window and limits."""
-        settings = self._settings
-        wish = self._wish(sight, self._rule.cpu)
-        limits = triggers.Limits(
-            settings.scale_down_window_s,
-            settings.scale_interval_s,
-            settings.scale_up_most_ratio,
-            settings.scale_up_most_count,
+        wish = self._wish(sight, self._rule)
+        steadied = triggers.step(
+            self._stable, wish.wanted, sight.instances, sight.at_s, self._limits
         )
-        steadied = triggers.step(self._stable, wish.wanted, sight.instances, sight.at_s, limits)
         self._stable = steadied.state
         return replace(wish, wanted=steadied.wanted)
 
     def _alarm(self, sight: StepSight) -> triggers.PlainWish | None:
         """The most that a trigger past its bound has wanted within the window for less."""
-        out = self._rule.cpu.out
-        high = Band(out + (1.0 - out) * ALARM_SHARE, self._rule.cpu.into)
-        wish = self._wish(sight, high)
+        wish = self._wish(sight, self._high)
         since_s = sight.at_s - self._settings.scale_down_window_s
         kept = [(at_s, one) for at_s, one in self._alarms if since_s < at_s <= sight.at_s]
         if wish.trigger and wish.wanted > sight.instances:
@@ -305,6 +305,12 @@ class ServiceScaler:
             up_ratio=self._settings.scale_up_most_ratio,
             up_count=self._settings.scale_up_most_count,
         )
+
+
+def _higher(rule: Rule) -> Rule:
+    """With the bound from which on a processor is an alarm."""
+    out = rule.cpu.out
+    return replace(rule, cpu=Band(out + (1.0 - out) * ALARM_SHARE, rule.cpu.into))
 
 
 def _choice(sight: StepSight, plan: CountPlan, advice: SizeAdvice, ruling: Ruling) -> ScalingChoice:

@@ -236,7 +236,7 @@ def test_small_differences_are_left() -> None:
     for factor in (1.01, 1.08):
         usage.memory_limit_bytes = need * factor
         advice = recommend(usage, at_s - STEP_S, Limits(memory_bytes=DECLARED))
-        assert advice.capped_by is Cap.PACE.tolerance
+        assert advice.capped_by is Cap.TOLERANCE
         assert not advice.is_change
 
 

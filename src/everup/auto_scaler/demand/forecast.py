@@ -66,8 +66,7 @@ class Spread:
         order = self.values.argsort()
         reached = self.masses[order].cumsum()
         places = reached.searchsorted(np.multiply(shares, reached[-1]) - 1e-12)
-        most = len(order) - 1
-        return tuple(float(self.values[order[min(int(place), most)]]) for place in places)
+        return tuple(self.values[order[np.minimum(places, len(order) - 1)]].tolist())
 
     def chance_above(self, demand: float) -> float:
         """How probable more than this is."""
@@ -144,7 +143,8 @@ class Forecaster:
             return np.full(MEMBERS, 1.0 / MEMBERS)
         found = (self._losses.min() / self._losses) ** SHARPNESS
         found[found < HEARD_LEAST * found.sum()] = 0.0
-        return np.asarray(found / found.sum(), dtype=np.float64)
+        found /= found.sum()
+        return np.asarray(found, dtype=np.float64)
 
     def retarget(self, after: int, outcome: Outcome) -> None:
         """From now on another stretch is foretold; what was learned of the old one is near it."""
@@ -221,11 +221,15 @@ class Forecaster:
         if self._stretch != 1.0:
             middle = errors[:, MIDDLE, None]
             errors = middle + (errors - middle) * self._stretch
-        widths = np.where(heard == 0, width, 1.0)[:, None]
-        logs = places[heard, None] + errors * widths
-        values = np.exp(np.minimum(logs.ravel(), LOG_MOST)) - unit
-        masses = np.multiply.outer(weights[heard], MASSES).ravel()
-        return Spread(np.maximum(values, 0.0), masses)
+        logs = errors.copy() if errors is self._summary else errors
+        if heard[0] == 0:  # the line's errors are in its widths
+            logs[0] *= width
+        logs += places[heard, None]
+        np.minimum(logs, LOG_MOST, out=logs)
+        values = np.exp(logs, out=logs).ravel()
+        values -= unit
+        np.maximum(values, 0.0, out=values)
+        return Spread(values, (weights[heard, None] * MASSES).ravel())
 
 
 def _grown(errors: Singles, most: int) -> Singles:
