@@ -124,7 +124,6 @@ class CountPlanner:
         self.rule = PlainRule(starts_in)
         self.balance = Balance(shortage_costs, change_gains)
         self._counts: deque[int] = deque(maxlen=2)
-        self._is_seen = False
 
     @property
     def is_warm(self) -> bool:
@@ -141,11 +140,8 @@ class CountPlanner:
         """A step is over: so much was asked in each second of it (NaN: nobody saw), while `view`
         was there."""
         self.past.take(demand)
-        self._is_seen = is_known(demand)
-        now = moment(self.past)
-        self.soon.follow(self.past, now)
-        self.ahead.follow(self.past, now)
-        if not is_known(view.carries) or not self._is_seen:
+        self._foretell()
+        if not is_known(view.carries) or not self.past.is_seen:
             self._counts.append(view.instances)
             return
         self.rule.follow(demand, view.carries, view.least, view.most)
@@ -158,10 +154,16 @@ class CountPlanner:
         )
         self._counts.append(view.instances)
 
-    def follow_blind(self) -> None:
-        """A step went by that nobody saw."""
-        self.past.take(UNKNOWN)
-        self._is_seen = False
+    def skip(self, steps: int) -> None:
+        """So many steps went by that nobody saw. Nothing that was said of them is ever settled, so
+        that only the last ones are foretold from: a day takes hardly longer than a minute."""
+        last = min(steps, AHEAD_MEAN)
+        self.past.skip(steps - last)
+        for _ in range(last):
+            self.past.take(UNKNOWN)
+            self._foretell()
+
+    def _foretell(self) -> None:
         now = moment(self.past)
         self.soon.follow(self.past, now)
         self.ahead.follow(self.past, now)
@@ -188,7 +190,7 @@ class CountPlanner:
             if view.rules:
                 return CountPlan(view.rules, By.RULES, view.rules_text, view.rules)
             return CountPlan(now, By.HELD, "nothing is known of what is asked of it", now)
-        if not self._is_seen:
+        if not self.past.is_seen:
             text = "what is asked of it is not seen now: nothing is removed"
             more = max(now, view.rules)
             return CountPlan(more, By.RULES if more > now else By.HELD, text, more)

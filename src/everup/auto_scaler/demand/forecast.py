@@ -17,13 +17,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from everup.auto_scaler.demand.account import Account
 from everup.auto_scaler.demand.features import V_SIZE, X_SIZE, Moment
 from everup.auto_scaler.demand.past import DemandPast, Floats
 from everup.auto_scaler.demand.regression import Line
 
+MEMBERS = 4
 ERRORS_KEPT = 6000
+GROWN_BY, GROWN_LEAST = 1.5, 128
+"""Room for errors comes as they do: most services are young, and a start lives through few."""
 ERRORS_LEAST = 100
 SUMMED_EACH = 20
 LOSS_STEPS = 2880.0
@@ -31,6 +35,7 @@ LOSS_STEPS = 2880.0
 SHARPNESS = 8.0
 HEARD_LEAST = 0.02
 LOSS_AT = np.array([0.5, 0.8, 0.95, 0.99])
+LOSS_UNDER = LOSS_AT - 1.0
 _EDGES = np.r_[np.linspace(0.0, 0.5, 9), 1.0 - 0.5 * 10.0 ** -np.linspace(0.08, 3.0, 40), 1.0]
 CENTRES: Floats = (_EDGES[1:] + _EDGES[:-1]) / 2.0
 MASSES: Floats = np.diff(_EDGES)
@@ -46,6 +51,8 @@ It is never made narrower than the errors were: where demand stands still for mi
 the band's very edge, and nothing can be said from how often it holds."""
 LOG_MOST = 40.0
 
+Singles = NDArray[np.float32]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Spread:
@@ -56,11 +63,10 @@ class Spread:
 
     def quantiles(self, shares: Sequence[float]) -> tuple[float, ...]:
         """The smallest values that at least these shares are not above."""
-        order = np.argsort(self.values)
-        reached = np.cumsum(self.masses[order])
-        places = np.searchsorted(reached, np.multiply(shares, reached[-1]) - 1e-12)
-        most = len(order) - 1
-        return tuple(float(self.values[order[min(int(place), most)]]) for place in places)
+        order = self.values.argsort()
+        reached = self.masses[order].cumsum()
+        places = reached.searchsorted(np.multiply(shares, reached[-1]) - 1e-12)
+        return tuple(self.values[order[np.minimum(places, len(order) - 1)]].tolist())
 
     def chance_above(self, demand: float) -> float:
         """How probable more than this is."""
@@ -119,7 +125,7 @@ class Forecaster:
         self.after, self._outcome, self._places, self._each = after, outcome, places, each
         self._line = Line(X_SIZE, V_SIZE)
         self._waiting: deque[_Said] = deque()
-        self._errors: Floats | None = None
+        self._errors = np.empty((MEMBERS, 0), dtype=np.float32)
         self._count = self._summed_at = 0
         self._summary: Floats | None = None
         self._marks: Floats | None = None
@@ -135,10 +141,11 @@ class Forecaster:
     def weights(self) -> Floats:
         """How much each member counts; equal before anything is known."""
         if self._losses is None:
-            return np.full(4, 0.25)
+            return np.full(MEMBERS, 1.0 / MEMBERS)
         found = (self._losses.min() / self._losses) ** SHARPNESS
         found[found < HEARD_LEAST * found.sum()] = 0.0
-        return np.asarray(found / found.sum(), dtype=np.float64)
+        found /= found.sum()
+        return np.asarray(found, dtype=np.float64)
 
     def retarget(self, after: int, outcome: Outcome) -> None:
         """From now on another stretch is foretold; what was learned of the old one is near it."""
@@ -186,7 +193,7 @@ class Forecaster:
             return
         over = errors[:, None] - self._marks
         over[0] *= width
-        losses = np.where(over > 0.0, LOSS_AT * over, (LOSS_AT - 1.0) * over).sum(axis=1)
+        losses = np.maximum(LOSS_AT * over, LOSS_UNDER * over).sum(axis=1)
         if self._losses is None:
             self._losses = np.full(len(errors), 0.3)
         losses_of = min(LOSS_STEPS / self._each, self._count - ERRORS_LEAST + 1.0)
@@ -194,28 +201,46 @@ class Forecaster:
 
     def _keep(self, errors: Floats) -> None:
         kept = ERRORS_KEPT // self._each
-        if self._errors is None:
-            self._errors = np.zeros((len(errors), kept), dtype=np.float64)
-        self._errors[:, self._count % kept] = errors
+        place = self._count % kept
+        if place == self._errors.shape[1]:
+            self._errors = _grown(self._errors, kept)
+        self._errors[:, place] = errors
         self._count += 1
         if self._count < ERRORS_LEAST or self._count % SUMMED_EACH:
             return
         known = np.sort(self._errors[:, : min(self._count, kept)], axis=1)
         count = known.shape[1]
-        self._summary = known[:, np.minimum(count - 1, (count * CENTRES).astype(int))]
-        self._marks = known[:, np.minimum(count - 1, (count * LOSS_AT).astype(int))]
+        self._summary = _at(known, np.minimum(count - 1, (count * CENTRES).astype(int)))
+        self._marks = _at(known, np.minimum(count - 1, (count * LOSS_AT).astype(int)))
 
     def _spread(self, places: Floats, width: float, unit: float) -> Spread | None:
         if self._summary is None:
             return None
         weights = self.weights
-        heard = np.flatnonzero(weights)
+        heard = weights.nonzero()[0]
         errors = self._summary[heard]
         if self._stretch != 1.0:
             middle = errors[:, MIDDLE, None]
             errors = middle + (errors - middle) * self._stretch
-        widths = np.where(heard == 0, width, 1.0)[:, None]
-        logs = places[heard, None] + errors * widths
-        values = np.exp(np.minimum(logs.ravel(), LOG_MOST)) - unit
-        masses = np.multiply.outer(weights[heard], MASSES).ravel()
-        return Spread(np.maximum(values, 0.0), masses)
+        logs = errors.copy() if errors is self._summary else errors
+        if heard[0] == 0:  # the line's errors are in its widths
+            logs[0] *= width
+        logs += places[heard, None]
+        np.minimum(logs, LOG_MOST, out=logs)
+        values = np.exp(logs, out=logs).ravel()
+        values -= unit
+        np.maximum(values, 0.0, out=values)
+        return Spread(values, (weights[heard, None] * MASSES).ravel())
+
+
+def _grown(errors: Singles, most: int) -> Singles:
+    """The same errors, with room for more; `most` is all the room there will be."""
+    count = errors.shape[1]
+    room = min(most, max(GROWN_LEAST, int(GROWN_BY * count)))
+    found = np.empty((MEMBERS, room), dtype=np.float32)
+    found[:, :count] = errors
+    return found
+
+
+def _at(errors: Singles, places: NDArray[np.int64]) -> Floats:
+    return errors[:, places].astype(np.float64)
