@@ -17,6 +17,7 @@ from everup.loop.mishaps import Mishaps
 from everup.loop.ports import ActionRecord
 from everup.loop.restores import RestoreAnswer, RestoreWish
 from everup.loop.rooms import RoomCounts
+from everup.loop.scaler import Scaler
 from everup.model.anomaly import AnomalyNow, InputFlaw
 from everup.model.assessment import Assessment
 from everup.model.breaker import BreakerAnswer, BreakerView, CallOutcome, EdgeName
@@ -214,6 +215,8 @@ class ControlView(Protocol):
     def anomalies(self) -> AnomaliesView: ...
     @property
     def tuning(self) -> TuningView: ...
+    @property
+    def scaler(self) -> Scaler: ...
 
     async def request(self, request: Wish) -> Answer: ...
 

@@ -23,6 +23,7 @@ from everup.api.metrics_limits import of_limits
 from everup.api.metrics_mitigations import of_mitigations
 from everup.api.metrics_predictions import of_predictions
 from everup.api.metrics_rooms import of_rooms
+from everup.api.metrics_scaling import of_scaling
 from everup.api.routes.health import current_freezes, look_age_s
 from everup.model.kinds import Condition, is_known
 
@@ -48,6 +49,7 @@ class EngineCollector(Collector):
         yield from of_limits(control)
         yield from of_predictions(control)
         yield from of_anomalies(control)
+        yield from of_scaling(control)
 
 
 def create_registry(engine: EngineView, traffic: Traffic) -> CollectorRegistry:

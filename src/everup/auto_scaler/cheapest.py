@@ -34,8 +34,9 @@ class Cheapest:
 
 
 def needed(demand: float, capacity: float) -> int:
-    """How many instances carry this demand; one at least."""
-    return max(1, math.ceil(demand / capacity - ROUNDING))
+    """How many instances carry this demand; one at least, and no more than anybody ever has: a
+    number that was misread must not cost memory by its size."""
+    return max(1, math.ceil(min(demand / capacity, COUNT_MOST) - ROUNDING))
 
 
 def cheapest(
@@ -53,11 +54,11 @@ def cheapest(
     counts = np.maximum(1.0, needs).astype(np.int64)
     top = max(int(counts.max()), now, least)
     masses = np.bincount(counts, weights=spread.masses, minlength=top + 1)
-    reached = np.cumsum(masses)
+    reached = masses.cumsum()
     enough = np.minimum(1.0, reached / reached[-1])  # [n]: chance that n will do
-    idle = np.cumsum(enough) - enough
+    idle = enough.cumsum() - enough
     costs: Floats = idle + shortage_price * (1.0 - enough)
-    by_price = least + int(np.argmin(costs[least:]))
+    by_price = least + int(costs[least:].argmin())
     wanted, is_bound = by_price, False
     if 1.0 - enough[by_price] > chance_most:
         wanted = max(by_price, int(np.searchsorted(enough, 1.0 - chance_most)))

@@ -23,12 +23,13 @@ from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
 
+from everup.auto_scaler.amounts import PER_SECOND, amount
 from everup.auto_scaler.balance import Balance
 from everup.auto_scaler.cheapest import cheapest, needed
 from everup.auto_scaler.demand import DemandPast, Forecaster, Spread
 from everup.auto_scaler.demand.features import moment
 from everup.auto_scaler.demand.forecast import far, highest_of, mean_of, near
-from everup.auto_scaler.rise import STEPS, risen
+from everup.auto_scaler.rise import Rise
 from everup.auto_scaler.shadow import STILL_STEPS, TARGET, UP_COUNT, UP_RATIO, PlainRule
 from everup.model.kinds import UNKNOWN, is_known
 
@@ -71,7 +72,7 @@ class CountView:
     """`instances` are there, `ready` take work. `carries`: what one instance carries for certain,
     in units of demand a second; NaN: unknown. `is_certain`: its end was seen. `rules`: what the
     plain rules on all triggers want, 0: they say nothing. `alarm`: what a trigger past its bound
-    wants at once, 0: none is."""
+    wants at once, 0: none is. `per`: what stands behind an amount of demand."""
 
     instances: int
     ready: int
@@ -87,6 +88,7 @@ class CountView:
     chance_most: float = 1.0
     up_ratio: float = UP_RATIO
     up_count: int = UP_COUNT
+    per: str = PER_SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +128,9 @@ class CountPlanner:
         self.ahead = Forecaster(ahead + AHEAD_MEAN, mean_of(AHEAD_MEAN), far, AHEAD_MEAN)
         self.rule = PlainRule(starts_in)
         self.balance = Balance(shortage_costs, change_gains)
+        self.rise = Rise(STILL_STEPS)
         self._counts: deque[int] = deque(maxlen=2)
-        self._lately: deque[float] = deque(maxlen=STEPS)
-        self._risen: deque[float] = deque(maxlen=STILL_STEPS)
         self._seen_steps = 0
-        self._is_seen = False
 
     @property
     def is_warm(self) -> bool:
@@ -146,12 +146,15 @@ class CountPlanner:
     def follow(self, demand: float, view: CountView) -> None:
         """A step is over: so much was asked in each second of it (NaN: nobody saw), while `view`
         was there."""
-        self._take(demand)
-        if not is_known(view.carries) or not self._is_seen:
+        self.past.take(demand)
+        self._seen_steps += self.past.is_seen
+        self.rise.take(demand, self.soon.after - 1 + ANSWERED_IN)
+        self._foretell()
+        if not is_known(view.carries) or not self.past.is_seen:
             self._counts.append(view.instances)
             return
         target = TARGET if view.is_certain else 1.0  # what was proven is no end to leave room to
-        self.rule.follow(demand, view.carries, view.least, view.most, target)
+        self.rule.follow(demand, self._carries(view), view.least, view.most, target)
         has_changed = len(self._counts) > 1 and self._counts[-1] != self._counts[-2]
         self.balance.follow(
             was_short=demand > view.ready * view.carries + ROUNDING,
@@ -161,17 +164,17 @@ class CountPlanner:
         )
         self._counts.append(view.instances)
 
-    def follow_blind(self) -> None:
-        """A step went by that nobody saw."""
-        self._take(UNKNOWN)
+    def skip(self, steps: int) -> None:
+        """So many steps went by that nobody saw. Nothing that was said of them is ever settled, so
+        that only the last ones are foretold from: a day takes hardly longer than a minute."""
+        self.rise.take(UNKNOWN, 0)
+        last = min(steps, AHEAD_MEAN)
+        self.past.skip(steps - last)
+        for _ in range(last):
+            self.past.take(UNKNOWN)
+            self._foretell()
 
-    def _take(self, demand: float) -> None:
-        self.past.take(demand)
-        self._is_seen = is_known(demand)
-        self._seen_steps += self._is_seen
-        self._lately.append(demand)
-        leads_to = risen(self._lately, self.soon.after - 1 + ANSWERED_IN)
-        self._risen.append(leads_to if leads_to > demand else 0.0)
+    def _foretell(self) -> None:
         now = moment(self.past)
         self.soon.follow(self.past, now)
         self.ahead.follow(self.past, now)
@@ -198,7 +201,7 @@ class CountPlanner:
             if view.rules:
                 return CountPlan(view.rules, By.RULES, view.rules_text, view.rules)
             return CountPlan(now, By.HELD, "nothing is known of what is asked of it", now)
-        if not self._is_seen:
+        if not self.past.is_seen:
             text = "what is asked of it is not seen now: nothing is removed"
             more = max(now, view.rules)
             return CountPlan(more, By.RULES if more > now else By.HELD, text, more)
@@ -207,16 +210,20 @@ class CountPlanner:
             return self._plain(view, floor)
         return self._cheapest(self.soon.now, view, floor)
 
+    def _carries(self, view: CountView) -> float:
+        return view.carries if view.is_certain else self.rise.counted_on(view.carries)
+
     def _plain(self, view: CountView, floor: int) -> CountPlan:
-        """Fewer only after a window of demand, and none of it, nor of where it was rising to, needs
-        more."""
-        share = "at 70 % of " if view.is_certain else "at "
-        text = f"{self.past.last:.3g}/s now {share}{view.carries:.3g}/s each"
-        most = max(self._risen, default=0.0)
-        by_rise = needed(most, view.carries)
+        """Fewer only after a window of demand, and where none of it, nor where it was rising to,
+        needs more."""
+        carries = self._carries(view)
+        by_rise = needed(self.rise.most, carries)
         wished = max(floor, self.rule.instances, by_rise)
+        share = "at 70 % of" if view.is_certain else "at"
+        each = amount(carries, view.per)
+        text = f"{amount(self.past.last, view.per)} now, {share} {each} that one carries"
         if by_rise > max(floor, self.rule.instances):
-            text += f", and rising to {most:.3g}/s until an instance could start"
+            text += f", and rising to {amount(self.rise.most, view.per)} until one could start"
         if wished < view.instances and self._seen_steps < STILL_STEPS:
             wished, text = view.instances, f"{text}; nothing goes before more of it is seen"
         return CountPlan(wished, By.PLAIN, text, wished, floor)
@@ -234,9 +241,10 @@ class CountPlanner:
         is_floor = found.instances == floor and not found.is_kept
         by = By.DEMAND if is_floor else By.FORECAST
         most = spread.quantiles((0.95,))[0]
+        now_is, each = amount(self.past.last, view.per), amount(view.carries, view.per)
         text = (
-            f"{self.past.last:.3g}/s now, by 95 % at most {most:.3g}/s until an instance could"
-            f" start, {view.carries:.3g}/s each"
+            f"{now_is} now, by 95 % at most {amount(most, view.per)} until an instance could start,"
+            f" and one carries {each}"
         )
         capped = (Cap.FEW_CHANGES,) if found.is_kept else ()
         count = found.instances

@@ -18,10 +18,14 @@ from enum import StrEnum
 
 from everup.auto_scaler import triggers
 from everup.auto_scaler.advice import Bounds, SizeAdvice
+from everup.auto_scaler.amounts import CORES, PER_SECOND
 from everup.auto_scaler.arbiter import Part, Ruling, Trigger, Wish, arbitrate
 from everup.auto_scaler.capacity import Capacity, CapacityModel, Glimpse
+from everup.auto_scaler.cheapest import needed
+from everup.auto_scaler.curve import single_place
 from everup.auto_scaler.demand.past import DAY
 from everup.auto_scaler.ease import Ease, is_calm
+from everup.auto_scaler.needs import Needs
 from everup.auto_scaler.planner import UNIT, CountPlan, CountPlanner, CountView
 from everup.auto_scaler.rules import Rule
 from everup.auto_scaler.sight import Pace, Sight
@@ -36,7 +40,6 @@ from everup.model.stack import Limits
 
 DAY_S = 86_400.0
 ONE_PROCESSOR = 1.0
-SKIPPED_MOST = 5760
 BY_SIZE = "size"
 ALARM_SHARE = 2.0 / 3.0
 """Once a capacity is learned a processor is an alarm only so far between the rule's bound and its
@@ -124,6 +127,18 @@ class ServiceScaler:
         self.planner = self._planner(self._steps(settings.start_period_unknown_s), at_s)
         self.capacities = CapacityModel(day_s, self._step_s)
         self.usage = Usage(Pace.of(settings))
+        self.needs = Needs()
+        self._high = _higher(rule)
+        queue = spec.queue
+        self._targets = triggers.Targets(
+            spec.latency_target_s, UNKNOWN if queue is None else queue.per_instance
+        )
+        self._limits = triggers.Limits(
+            settings.scale_down_window_s,
+            settings.scale_interval_s,
+            settings.scale_up_most_ratio,
+            settings.scale_up_most_count,
+        )
         self._stable = triggers.Stabiliser()
         self._alarms: list[tuple[float, triggers.PlainWish]] = []
         self._ease = Ease(settings.scale_down_window_s, self._step_s)
@@ -171,18 +186,16 @@ class ServiceScaler:
         if is_known(sight.starts_s):
             self.planner.starts_in(self._steps(sight.starts_s))
         demand = sight.demand if sight.unit is self._unit else UNKNOWN
-        self.planner.follow(demand, self._view(sight, allowed, self.capacity(sight)))
+        view = self._view(sight, allowed, self.capacity(sight))
+        self.planner.follow(demand, view)
+        is_told = is_known(demand) and is_known(view.carries)
+        self.needs.take(needed(demand, view.carries) if is_told else UNKNOWN)
 
     def think(self, sight: StepSight, allowed: Allowed) -> Opinion:
         """What it should have now."""
         capacity = self.capacity(sight)
         rules, alarm = self._rules(sight), self._alarm(sight)
-        view = replace(
-            self._view(sight, allowed, capacity), rules=rules.wanted, rules_text=rules.text
-        )
-        if alarm is not None:
-            view = replace(view, alarm=alarm.wanted, alarm_text=alarm.text)
-        plan = self.planner.plan(view)
+        plan = self.planner.plan(self._view(sight, allowed, capacity, rules, alarm))
         advice = recommend(self.usage, sight.at_s, allowed.declared, Bounds(), self._settings)
         asked = Wish(
             allowed.axis,
@@ -210,8 +223,9 @@ class ServiceScaler:
 
     def skip(self, steps: int) -> None:
         """So many steps were seen by nobody."""
-        for _ in range(min(SKIPPED_MOST, steps)):
-            self.planner.follow_blind()
+        if steps > 0:
+            self.needs.take(UNKNOWN, steps)
+        self.planner.skip(steps)
 
     def capacity(self, sight: StepSight) -> Capacity:
         """What one instance carries, in the unit of its demand."""
@@ -248,43 +262,31 @@ class ServiceScaler:
     def _steps(self, seconds: float) -> int:
         return max(1, math.ceil(seconds / self._step_s - 1e-6))
 
-    def _wish(self, sight: StepSight, cpu: Band) -> triggers.PlainWish:
+    def _wish(self, sight: StepSight, rule: Rule) -> triggers.PlainWish:
         limit = sight.cpus if math.isfinite(sight.cpus) else ONE_PROCESSOR
         waits = sight.queue / max(1, sight.ready)
         reading = triggers.Reading(
             sight.cpu_cores / limit, sight.memory_ratio, sight.latency_s, waits
         )
-        queue = self._spec.queue
-        targets = triggers.Targets(
-            self._spec.latency_target_s, UNKNOWN if queue is None else queue.per_instance
-        )
-        has_limit = sight.memory_limit_bytes != math.inf  # without one it is no trigger
-        rule = replace(self._rule, cpu=cpu, memory=self._rule.memory if has_limit else None)
-        return triggers.plain(
-            reading, rule, targets, sight.instances, sight.ready, self._settings.scale_tolerance
-        )
+        tolerance = self._settings.scale_tolerance
+        if sight.memory_limit_bytes == math.inf:  # without a limit it is no trigger
+            rule = replace(rule, memory=None)
+        return triggers.plain(reading, rule, self._targets, sight.instances, sight.ready, tolerance)
 
     def _rules(self, sight: StepSight) -> triggers.PlainWish:
         """What the plain rules want, after their window and limits."""
-        settings = self._settings
-        wish = self._wish(sight, self._rule.cpu)
+        wish = self._wish(sight, self._rule)
         if not self._stable.wishes:  # what is there was somebody's wish before there were ours
             self._stable = triggers.Stabiliser(((sight.at_s, sight.instances),))
-        limits = triggers.Limits(
-            settings.scale_down_window_s,
-            settings.scale_interval_s,
-            settings.scale_up_most_ratio,
-            settings.scale_up_most_count,
+        steadied = triggers.step(
+            self._stable, wish.wanted, sight.instances, sight.at_s, self._limits
         )
-        steadied = triggers.step(self._stable, wish.wanted, sight.instances, sight.at_s, limits)
         self._stable = steadied.state
         return replace(wish, wanted=steadied.wanted)
 
     def _alarm(self, sight: StepSight) -> triggers.PlainWish | None:
         """The most that a trigger past its bound has wanted within the window for less."""
-        out = self._rule.cpu.out
-        high = Band(out + (1.0 - out) * ALARM_SHARE, self._rule.cpu.into)
-        wish = self._wish(sight, high)
+        wish = self._wish(sight, self._high)
         since_s = sight.at_s - self._settings.scale_down_window_s
         kept = [(at_s, one) for at_s, one in self._alarms if since_s < at_s <= sight.at_s]
         if wish.trigger and wish.wanted > sight.instances:
@@ -292,13 +294,25 @@ class ServiceScaler:
         self._alarms = kept[-ALARMS_MOST:]
         return max((one for _, one in self._alarms), key=lambda one: one.wanted, default=None)
 
-    def _view(self, sight: StepSight, allowed: Allowed, capacity: Capacity) -> CountView:
+    def _eased(self, sight: StepSight, capacity: Capacity) -> float:
+        spec = self._spec
+        felt = (sight.latency_s, capacity.base_latency_s, spec.latency_target_s)
+        calm = is_calm(*felt, sight.waiting, sight.errors_ratio, spec.errors_most)
+        alone = single_place(sight.latency_s, spec.latency_target_s) if calm else 0.0
+        return max(alone, self._ease.take(sight.at_s, sight.demand, sight.ready, is_calm=calm))
+
+    def _view(
+        self,
+        sight: StepSight,
+        allowed: Allowed,
+        capacity: Capacity,
+        rules: triggers.PlainWish = triggers.NO_WISH,
+        alarm: triggers.PlainWish | None = None,
+    ) -> CountView:
+        alarm = alarm or triggers.NO_WISH
         carries = capacity.lower if self._unit is not Unit.NOTHING else UNKNOWN
         if not capacity.is_known and sight.unit is self._unit is Unit.REQUESTS:
-            spec = self._spec
-            felt = (sight.latency_s, capacity.base_latency_s, spec.latency_target_s)
-            calm = is_calm(*felt, sight.waiting, sight.errors_ratio, spec.errors_most)
-            eased = self._ease.take(sight.at_s, sight.demand, sight.ready, is_calm=calm)
+            eased = self._eased(sight, capacity)
             carries = max(carries, eased) if is_known(carries) else eased
         most = self._spec.shortage_most
         return CountView(
@@ -308,11 +322,22 @@ class ServiceScaler:
             allowed.most,
             carries if carries > 0 else UNKNOWN,
             is_certain=capacity.is_known,
+            rules=rules.wanted,
+            rules_text=rules.text,
+            alarm=alarm.wanted,
+            alarm_text=alarm.text,
             planned=allowed.planned,
             chance_most=most if is_known(most) else 1.0,
             up_ratio=self._settings.scale_up_most_ratio,
             up_count=self._settings.scale_up_most_count,
+            per=CORES if self._unit is Unit.CORES else PER_SECOND,
         )
+
+
+def _higher(rule: Rule) -> Rule:
+    """With the bound from which on a processor is an alarm."""
+    out = rule.cpu.out
+    return replace(rule, cpu=Band(out + (1.0 - out) * ALARM_SHARE, rule.cpu.into))
 
 
 def _choice(sight: StepSight, plan: CountPlan, advice: SizeAdvice, ruling: Ruling) -> ScalingChoice:

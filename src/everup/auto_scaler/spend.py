@@ -70,6 +70,11 @@ class Cost:
     unknown: tuple[str, ...]  # of "cpu", "memory"
     text: str
 
+    @property
+    def waste_per_hour(self) -> float:
+        """What is not needed, by the hour."""
+        return self.waste_per_month / HOURS_OF_A_MONTH
+
 
 def reserved(one: CostInput) -> Size:
     """What is set apart for an instance: its request, or its limit, or what it uses."""

@@ -59,6 +59,9 @@ class PlainWish:
     missing: tuple[str, ...] = ()
 
 
+NO_WISH = PlainWish(0, "", "")
+
+
 @dataclass(frozen=True, slots=True)
 class _Trigger:
     name: str

@@ -189,7 +189,7 @@ def why_not(found: Mapping[str, Any]) -> None:
     if found["at_s"] is None:
         out.print("there was no look yet")
         return
-    told = [a for a in found["actions"] if a["rungs"]]
+    told = [a for a in found["actions"] if a["rungs"] or a.get("is_wished")]
     if told:
         table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
         table.add_column("action", no_wrap=True)
@@ -221,6 +221,8 @@ def _why_no_other(found: Mapping[str, Any], told: Sequence[Mapping[str, Any]]) -
     """Above the kinds of action that Everup would not take for what is wrong now."""
     if found["condition"] == "paused":
         return f"{PAUSED[0].upper()}{PAUSED[1:]}; what you may do beside that"
+    if found["finding"] is None and told:
+        return "Nothing is wrong; what you may do beside that"
     if found["finding"] is None:
         return "Nothing is wrong, so Everup does nothing; what you may do"
     what = behind(found["finding"]["cause"])

@@ -28,6 +28,9 @@ from everup.cli.words import (
     until,
 )
 
+SCALING = "scaling"
+SIZES = "scale"
+
 
 def plan(found: Mapping[str, Any]) -> None:
     """What `everup plan` prints."""
@@ -106,7 +109,10 @@ def _in_turn(then: Sequence[str]) -> str:
 def _proposal(decision: Mapping[str, Any], now_s: float) -> tuple[Text, Text]:
     proposal, verdict = decision["proposal"], decision["verdict"]
     what = Text(f"{named(proposal['kind'])}\n")
-    why = Text(f"it {happened(proposal['cause'])}: {plainly(proposal['reason'])}")
+    is_scaling = proposal["origin"] == SCALING
+    why = Text(plainly(proposal["reason"]))
+    if not is_scaling:
+        why = Text(f"it {happened(proposal['cause'])}: {plainly(proposal['reason'])}")
     if verdict:
         answer = clean(verdict["answer"])
         what.append(answer, COLOURS.get(answer, ""))
@@ -117,5 +123,8 @@ def _proposal(decision: Mapping[str, Any], now_s: float) -> tuple[Text, Text]:
     if otherwise:
         by = f" by {clean(otherwise['check'])}" if otherwise["check"] else ""
         why.append(f"\nin mode auto: {clean(otherwise['answer'])}{by}")
-    why.append(f"\nif it does not help: {_in_turn(decision['then'])}", "dim")
+    if is_scaling:
+        why.append(f"\nif it is not proven it is taken back; {typed(SIZES)} tells more", "dim")
+    else:
+        why.append(f"\nif it does not help: {_in_turn(decision['then'])}", "dim")
     return what, why

@@ -117,6 +117,9 @@ def status(health: Mapping[str, Any], state: Mapping[str, Any], scores: Mapping[
     for text in state["components"].get("dependency_monitor", {}).get("mitigations", ()):
         said = f"in force: {clean(text)} (everup graph mitigations)"
         console().print(Text(said, "yellow"), soft_wrap=True)
+    for text in state["components"]["auto_scaler"].get("wants", ()):
+        said = f"should be {clean(text)} (everup scale)"
+        console().print(Text(said, "yellow"), soft_wrap=True)
     for line in _handed(state):
         console().print(Text(line, "bold red"), soft_wrap=True)
     put_table(
@@ -127,8 +130,15 @@ def status(health: Mapping[str, Any], state: Mapping[str, Any], scores: Mapping[
     put_table(
         "Components",
         ("component", "state"),
-        [(name, part["state"]) for name, part in state["components"].items()],
+        [(name, _stands(part)) for name, part in state["components"].items()],
     )
+
+
+def _stands(part: Mapping[str, Any]) -> str:
+    """Its state; of what learns, how far it is."""
+    if part["state"] == "learning" and part.get("scalable"):
+        return f"learning ({part['services_learned']} of {part['scalable']})"
+    return str(part["state"])
 
 
 def _handed(state: Mapping[str, Any]) -> list[str]:

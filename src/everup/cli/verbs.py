@@ -188,18 +188,25 @@ def scale(
     compose: Annotated[
         bool, typer.Option("--compose", help="Print a Compose file that keeps what was scaled.")
     ] = False,
+    recommend: Annotated[
+        bool,
+        typer.Option(
+            "--recommend", help="What to change for good; with --compose as a Compose file."
+        ),
+    ] = False,
     wait: Wait = 120,
     reason: Reason = "",
     override: Override = None,
     *,
     place: Place,
 ) -> int:
-    """Another number of instances, or other limits; without a service, show all sizes."""
+    """Another number of instances, or other limits; without an amount, what is asked of services,
+    what they should be and why, and what they cost."""
     from everup.cli.scaling import put_sizes
     from everup.cli.wishes import scale as run_scale
 
     if service is None or (instances is None and memory is None and cpus is None):
-        return put_sizes(place, service, is_compose=compose)
+        return put_sizes(place, service, is_compose=compose, is_recommended=recommend)
     return run_scale(place, service, instances, memory, cpus, wait, reason, override)
 
 

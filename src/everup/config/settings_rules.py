@@ -112,10 +112,13 @@ _RATIO_LEAST = {
     "breaker_slow_ratio": 0.01,
     # Below it nothing would ever grow.
     "scale_up_most_ratio": 1.0,
+    # Below it a shortage is as good as what prevents it.
+    "scale_shortage_costs": 1.0,
 }
 
 _RATIO_MOST = {
     "scale_up_most_ratio": 100.0,
+    "scale_shortage_costs": 10_000.0,
 }
 
 _IN_ORDER: tuple[tuple[str, ...], ...] = (

@@ -430,7 +430,9 @@ class Control(ControlViews):
             return ()
         decision = next((d for d in look.decisions if d.service == service), None)
         spec, manifest = self.stack.services[service], self.runtime.manifest
-        return why_not.answers(why_not.Question(spec, gate_context(self, look), decision, manifest))
+        size = self.scaler.wish(look, service)
+        context = gate_context(self, look)
+        return why_not.answers(why_not.Question(spec, context, decision, manifest, size))
 
     def but_for_the_mode(self, decision: Decision) -> Verdict | None:
         """What the gate would say to it in mode auto; None where the mode forbids nothing."""
@@ -482,7 +484,7 @@ class Control(ControlViews):
         """Say goodbye in the journal and let go of the world. `gives_back`: what is held, unless
         the next life begins at once and holds it on."""
         if gives_back or self._debts.is_owed:
-            await self._debts.settle(self)
+            await self._debts.settle(self, wakes=not stop_services)
         now_s = self.clock.now()
         await self.write([ControllerStopped(now_s, "asked to", stops_services=stop_services)])
         await self.beside.close()

@@ -19,6 +19,7 @@ from everup.loop.mishaps import Mishaps
 from everup.loop.ports import Clock
 from everup.loop.rooms import Beside, RoomCounts
 from everup.loop.scaler import Scaler
+from everup.loop.sleep import Sleep
 from everup.loop.traffic import Traffic
 from everup.loop.under_way import UnderWay
 
@@ -80,6 +81,11 @@ class ControlViews:
     def scaler(self) -> Scaler:
         """What each service should have of instances and limits."""
         return self.beside.scaler
+
+    @property
+    def sleep(self) -> Sleep:
+        """Who sleeps since nothing is asked of it."""
+        return self.beside.sleep
 
     @property
     def anomalies(self) -> Anomalies:

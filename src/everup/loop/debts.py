@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from everup.loop.sleep import wake_all
 from everup.model.entries import GivenBack
 from everup.model.errors import EverupError, StillHeld
 from everup.model.request import Answer, AnswerState, Request
@@ -33,9 +34,12 @@ class Debts:
         self._told: frozenset[str] = frozenset()
         self._was_in_part = False
 
-    async def settle(self, control: Control) -> None:
-        """Nothing that we hold outlives us. Never raises: what fails is owed from now on."""
+    async def settle(self, control: Control, *, wakes: bool = True) -> None:
+        """Nothing that we hold outlives us. Never raises: what fails is owed from now on. `wakes`:
+        who sleeps too, unless all are about to be stopped."""
         given, why, is_in_part = await _of_all(control, "")
+        if wakes and control.fence:
+            given = _joined(given, await wake_all(control))
         if self._was_in_part and not why and not given:
             given = {"": ("nothing is held any more",)}  # nobody is cut off: the state has to know
         self._was_in_part = is_in_part or (self._was_in_part and bool(why))
@@ -57,6 +61,7 @@ async def release(control: Control, request: Request) -> Answer:
     """All of the stack, or of one service. What cannot be given back holds nothing else up."""
     control.traffic.breaking.let_go(control.breakers, request.service)
     given, why, _ = await _of_all(control, request.service)
+    given = _joined(given, await wake_all(control, request.service))
     said = await control.safe_points.release(control, request.service, request.by)
     try:
         said += await control.snapshots.release(request.service, request.by)
@@ -79,8 +84,11 @@ async def _of_all(control: Control, service: str) -> tuple[Given, str, bool]:
     if why and routed:  # an entry of this scope would say that nobody is cut off any more
         control.beside.rooms.log.warning("router", text="; ".join(_lines(routed)))
         routed = {}
-    both = {name: (*given.get(name, ()), *routed.get(name, ())) for name in {**given, **routed}}
-    return both, "; ".join(text for text in (why, why_not) if text), is_in_part
+    return _joined(given, routed), "; ".join(text for text in (why, why_not) if text), is_in_part
+
+
+def _joined(given: Given, more: Given) -> Given:
+    return {name: (*given.get(name, ()), *more.get(name, ())) for name in {**given, **more}}
 
 
 async def _of_the_runtime(control: Control, service: str) -> tuple[Given, str, bool]:

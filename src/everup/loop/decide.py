@@ -68,6 +68,9 @@ async def decide(control: Control, look: Look) -> Look:
         if entries:
             await control.write(entries)
     led = await control.restores.decide(control, look, asked)
+    if is_known(control.memory.complete_since_s):
+        if entries := control.sleep.follow(control, look):
+            await control.write(entries)
     context = gate_context(control, look)
     decided = [*led, *wishes.decide_requests(control, look, context)]
     for answer in propose(
@@ -88,7 +91,7 @@ async def decide(control: Control, look: Look) -> Look:
     believed_s = believed_at_s(control.stack, control.state, look.observation, control.settings)
     others_s = (
         *(control.foresight.again_s, believed_s),
-        *(control.mitigations.again_s, control.scaler.again_s),
+        *(control.mitigations.again_s, control.scaler.again_s, control.sleep.again_s),
     )
     again_s = _again(decided, *others_s)
     return replace(look, decisions=tuple(decided), again_at_s=again_s)

@@ -20,6 +20,8 @@ from everup.model.undo import undo_of
 WHOLE = ""
 BY_FAILOVER = "failover "
 OURSELVES = "everup"
+ON_THE_WAY = frozenset({Origin.RECOVERY, Origin.MITIGATION})
+"""To whom a larger limit is a step on the way: it stays though it alone has not helped."""
 CHOICES_MOST = 200
 GOES_BACK = ActionKind.EMERGENCY_ROLLBACK
 
@@ -73,7 +75,7 @@ def undo_owed(known: Step | None, flight: InFlight, *, has_passed: bool) -> Step
     is owed still; what somebody wants anew makes an older one moot."""
     if flight.step.undoes:
         return None if has_passed else known
-    is_kept = flight.step.kind in SIZES and flight.origin is not Origin.PERSON  # a step on the way
+    is_kept = flight.step.kind in SIZES and flight.origin in ON_THE_WAY
     found = None if has_passed or is_kept else undo_of(flight.step, flight.action_id)
     return found if found is not None or _is_of_size(flight.step) else known
 

@@ -18,6 +18,7 @@ from everup.loop.history_ring import HistoryRing
 from everup.loop.ports import Clock, Heartbeat, History, Log, ModelShelf, Notifier, Trainer
 from everup.loop.sample import believable, needs_of, sample
 from everup.loop.scaler import Scaler
+from everup.loop.sleep import Sleep
 from everup.model.assessment import OwnHealth
 from everup.model.entries import Entry
 from everup.model.history import HistoryCounts
@@ -95,7 +96,7 @@ class Beside:
         )
         self._needs, self.habits = needs_of(stack), Habits(stack, settings)
         self.anomalies = Anomalies(stack, settings)
-        self.scaler = Scaler(stack, settings)
+        self.scaler, self.sleep = Scaler(stack, settings), Sleep()
         self._said: dict[str, str] = {}
 
     def take_sample(self, at_s: float, observation: Observation, own: OwnHealth) -> None:

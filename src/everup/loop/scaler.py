@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ from everup.loop.look import Decision, Look
 from everup.loop.scaler_past import live_through
 from everup.loop.scaler_sight import StepSights
 from everup.loop.scaler_waits import why_wait
+from everup.loop.why_not import SizeWish
 from everup.model.axis import Axis
 from everup.model.decision import Allowed as Go
 from everup.model.decision import Proposal, proposal_key
@@ -61,6 +63,8 @@ class Scaler:
         self.opinions: Mapping[str, Opinion] = {}
         self.waiting: dict[str, str] = {}
         """Service → why what should be is not proposed now."""
+        self.decided: Counter[str] = Counter()
+        """Who said them → choices of another size that were written down since the start."""
         self.again_s = UNKNOWN
         self.fault = ""
         self._written: dict[str, tuple[float, ScalingChoice]] | None = None
@@ -178,10 +182,24 @@ class Scaler:
             service=name,
             cause=Cause.DEMAND,
             steps=(step,),
-            reason=f"{choice.text} (by {choice.by})",
+            reason=f"{choice.text} (by {choice.by.replace('_', ' ')})",
             expectation=expected,
             on_running=seen.running > 0,
         )
+
+    def wish(self, look: Look, name: str) -> SizeWish | None:
+        """What it would change of this service now, and what stands against it."""
+        opinion = self.opinions.get(name)
+        if opinion is None or not opinion.choice.is_change:
+            return None
+        kind, _ = _kind_of(opinion.choice, opinion)
+        for one in look.decisions:
+            proposal = one.proposal
+            is_ours = proposal is not None and proposal.origin is Origin.SCALING
+            if is_ours and one.service == name and one.verdict is not None:
+                return SizeWish(kind, one.verdict, opinion.choice.text)
+        waits = self.waiting.get(name, "")
+        return SizeWish(kind, waits, opinion.choice.text) if waits else None
 
     def word(self, look: Look, flight: InFlight) -> Verification | None:
         """What speaks against the proof of more instances that were to make slow answers faster:
@@ -223,6 +241,7 @@ class Scaler:
                 if is_young or (is_same and is_old):
                     continue
             self._written[name] = (look.at_s, choice)
+            self.decided[choice.by] += 1
             found.append(ScalingDecided(look.at_s, name, choice))
         return found
 

@@ -8,7 +8,7 @@ change it. Called by `Control.kinds`; it proposes nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from everup.automated_recovery import proposal_for
@@ -51,6 +51,15 @@ VERBS = {ActionKind.START: Verb.START, ActionKind.STOP: Verb.STOP}
 
 
 @dataclass(frozen=True, slots=True)
+class SizeWish:
+    """Another size would be right. `answer`: of the gate, or why it is not even asked now."""
+
+    kind: ActionKind
+    answer: Verdict | str
+    text: str = ""  # why it would be right
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """One service and all that bears on it."""
 
@@ -58,6 +67,7 @@ class Question:
     context: Context
     decision: Decision | None
     manifest: RuntimeManifest
+    scaling: SizeWish | None = None  # None: its size is right
 
     @property
     def name(self) -> str:
@@ -73,7 +83,7 @@ class Question:
     def cause(self) -> Cause | None:
         """The one whose ladder is climbed now."""
         proposal = self.decision.proposal if self.decision is not None else None
-        if proposal is not None and proposal.origin is not Origin.PERSON:
+        if proposal is not None and proposal.origin not in (Origin.PERSON, Origin.SCALING):
             return proposal.cause
         return None if self.found is None else self.found.cause
 
@@ -106,6 +116,8 @@ def _answer(question: Question, kind: ActionKind) -> KindAnswer:
             said = Said(KindState.CANNOT, no_way)
             return KindAnswer(kind, said, said)
     wish = _wish(question, kind)
+    if question.scaling is not None and question.scaling.kind is kind:
+        return _sized(question, question.scaling, wish)
     if not isinstance(wish, Proposal):
         said = Said(KindState.REFUSED, "; ".join(no.text for no in wish), wish[0].name)
         return KindAnswer(kind, said, said)
@@ -129,6 +141,22 @@ def _answer(question: Question, kind: ActionKind) -> KindAnswer:
             person.check, question.name, kind, scope=_frozen(question), person_may=may
         )
     return KindAnswer(kind, own, person, rungs, ways)
+
+
+def _sized(question: Question, size: SizeWish, wish: Proposal | tuple[Refusal, ...]) -> KindAnswer:
+    """What the auto_scaler would do now, beside any ladder."""
+    if isinstance(wish, Proposal):
+        person = _said(judge(wish, question.context))
+    else:
+        person = Said(KindState.REFUSED, "; ".join(no.text for no in wish), wish[0].name)
+    own = size.answer
+    said = Said(KindState.HELD, own, "waits") if isinstance(own, str) else _said(own)
+    if size.text:
+        said = replace(said, reason=f"{size.text}; {said.reason}")
+    may = person.state is KindState.ALLOWED
+    scope = _frozen(question)
+    ways = remedies.for_check(said.check, question.name, size.kind, scope=scope, person_may=may)
+    return KindAnswer(size.kind, said, person, (), ways, is_wished=True)
 
 
 def cannot(

@@ -6,12 +6,14 @@ the wish was spoken and whatever was in flight at that moment. So are starts (`o
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from everup.automated_recovery import proposal_for
 from everup.loop import owed_ends, scaling, undoing
 from everup.loop.look import NOTHING_SEEN, Decision, Look
 from everup.loop.possible import why_not
+from everup.loop.sleep import ASLEEP
 from everup.model.decision import Check, Delayed, Hold, HoldReason, Proposal, Refused, Verdict
 from everup.model.entries import Entry, FreezeLifted, FreezeSet, PurposeSet
 from everup.model.kinds import UNKNOWN, ActionKind, Condition, InstanceState, Purpose, is_known
@@ -53,6 +55,8 @@ def decide_requests(control: Control, look: Look, context: Context) -> list[Deci
         if verb is not None:
             wish = known[service].purpose_by or "somebody"
             request = Request(verb, by=wish, service=service)
+            if wish == ASLEEP:
+                request = replace(request, by="everup", reason="nothing is asked of it")
             decided.append(_decision(control, look, context, request, None))
     return decided
 

@@ -65,13 +65,15 @@ class Said:
 @dataclass(frozen=True, slots=True)
 class KindAnswer:
     """May this kind be done to this service now: by Everup's own initiative, and by a person's
-    command? `rungs`: its places on the present ladder, from 1."""
+    command? `rungs`: its places on the present ladder, from 1. `is_wished`: beside any ladder, as
+    another size would be right."""
 
     kind: ActionKind
     own: Said
     person: Said
     rungs: tuple[int, ...] = ()
     remedies: tuple[Remedy, ...] = ()
+    is_wished: bool = False
 
 
 @dataclass(frozen=True, slots=True)

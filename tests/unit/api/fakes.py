@@ -17,6 +17,7 @@ from everup.loop.mitigations import Containment
 from everup.loop.ports import ActionRecord
 from everup.loop.restores import RestoreAnswer, RestoreWish
 from everup.loop.rooms import RoomCounts
+from everup.loop.scaler import Scaler
 from everup.model import decision as d
 from everup.model.assessment import (
     Assessment,
@@ -333,6 +334,7 @@ class FakeControl:
     models: FakeModels = field(default_factory=FakeModels)
     anomalies: Anomalies = field(init=False)
     tuning: FakeTuning = field(default_factory=FakeTuning)
+    scaler: Scaler = field(init=False)
     memory: Memory = field(default_factory=lambda: Memory(looks=7))
     look: Look | None = field(default_factory=look)
     breakers: Breakers = field(init=False)
@@ -353,6 +355,7 @@ class FakeControl:
 
     def __post_init__(self) -> None:
         self.anomalies = Anomalies(self.stack, self.settings)
+        self.scaler = Scaler(self.stack, self.settings)
         self.breakers = Breakers(self.stack, self.settings, FakeClock(), FakeIds())
 
     async def write(self, entries: list[Entry]) -> None:

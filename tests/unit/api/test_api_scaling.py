@@ -66,5 +66,6 @@ def test_every_service_has_its_size_and_what_stands_against_more(client: TestCli
     (out,) = [d for d in redis["directions"] if d["kind"] == "scale_out"]
     assert {no["name"] for no in out["refusals"]} == {"runtime_cannot", "no_router"}
     assert redis["forecast"] is None
-    assert client.get("/scaling/decisions").json() == {"decisions": []}
+    assert redis["decision"] is None
+    assert client.get("/scaling/decisions").json() == {"decided": [], "decisions": []}
     assert client.get("/status").json()["components"]["auto_scaler"]["state"] == "running"

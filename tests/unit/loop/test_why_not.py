@@ -11,8 +11,8 @@ import pytest
 from everup.automated_recovery import propose
 from everup.loop import perform
 from everup.loop.look import Decision
-from everup.loop.why_not import NEEDS, Question, answers, but_for_the_mode
-from everup.model.decision import Allowed, Check, Hold, Proposal, Step
+from everup.loop.why_not import NEEDS, Question, SizeWish, answers, but_for_the_mode
+from everup.model.decision import Allowed, Check, Hold, Proposal, Refused, Step
 from everup.model.disk import Disk
 from everup.model.explanation import KindAnswer, KindState, Way
 from everup.model.kinds import OF_TRAFFIC, ActionKind, Mode
@@ -165,3 +165,25 @@ def test_what_is_called_not_built_is_what_perform_has_no_hands_for(kind: ActionK
     call = perform._call(AsyncMock(), spec, Step(kind, "a", parameters), 1.0)
     asyncio.run(call)
     assert kind in NEEDS
+
+
+@pytest.mark.parametrize(
+    ("answer", "state", "check"),
+    [
+        ("inc-1 is open on it", KindState.HELD, "waits"),
+        (Refused(Check.MODE, "everup only watches"), KindState.REFUSED, "mode"),
+        (Allowed("every check passed"), KindState.ALLOWED, ""),
+    ],
+)
+def test_another_size_that_would_be_right_is_told_beside_any_ladder(
+    answer: Refused | Allowed | str, state: KindState, check: str
+) -> None:
+    what = stack(service("a"))
+    wish = SizeWish(ActionKind.SCALE_OUT, answer, "1 to 2 instances: 60/s now")
+    around = context(what, seen(up("a")))
+    found = answers(Question(what.services["a"], around, None, EVERYTHING, wish))
+    (out,) = [one for one in found if one.is_wished]
+    assert out.kind is ActionKind.SCALE_OUT
+    assert (out.own.state, out.own.check) == (state, check)
+    assert out.own.reason.startswith("1 to 2 instances: 60/s now; ")
+    assert not out.rungs

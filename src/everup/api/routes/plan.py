@@ -24,6 +24,8 @@ from everup.model.state import InFlight, Phase
 
 router = APIRouter(tags=["plan"])
 
+OF_NO_LADDER = frozenset({Origin.MITIGATION, Origin.SCALING})
+"""Whose proposals are no rung: what is not proven of them is taken back."""
 NOTHING_FOLLOWS = frozenset(
     {HoldReason.WITH_A_PERSON, HoldReason.STOPPED_ON_PURPOSE, HoldReason.ONLY_WATCHED}
 )
@@ -87,8 +89,8 @@ def _then(control: ControlView, proposal: Proposal | None) -> tuple[ActionKind, 
     """The rungs after this one."""
     if proposal is None:
         return ()
-    if proposal.origin is Origin.MITIGATION:
-        return ()  # it is no rung
+    if proposal.origin in OF_NO_LADDER:
+        return ()
     if proposal.origin is Origin.PERSON:
         return () if proposal.next_kind is None else (proposal.next_kind,)
     is_stateful = control.stack.services[proposal.service].is_stateful
@@ -100,7 +102,7 @@ def flight_shape(control: ControlView, flight: InFlight) -> FlightShape:
     """An action under way, and what comes if it cannot be proven."""
     then: list[ActionKind] | None = None
     spec = control.stack.services.get(flight.step.target)
-    if flight.origin not in (Origin.PERSON, Origin.MITIGATION) and spec is not None:
+    if flight.origin not in {Origin.PERSON, *OF_NO_LADDER} and spec is not None:
         is_stateful = spec.is_stateful
         rungs = ladder(flight.cause, is_stateful=is_stateful, on_running=flight.on_running)
         then = list(rungs[flight.rung + 1 : control.settings.budget_per_incident])

@@ -1,14 +1,16 @@
-"""GET /scaling: sizes, what stands against others, what was done. POST /scaling/manual/{service}:
-a person scales; the gate still has its say."""
+"""GET /scaling: sizes, what is forecast, what should be and why, what stands against it, costs and
+recommendations, what was decided and done. POST /scaling/manual/{service}: a person scales; the
+gate still has its say."""
 
 from __future__ import annotations
 
+import asyncio
 import math
 from enum import StrEnum
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from everup.api.engine import Control, ControlView
 from everup.api.parameters import (
@@ -22,24 +24,36 @@ from everup.api.parameters import (
 )
 from everup.api.problems import ApiProblem, FieldProblem
 from everup.api.routes.actions import action_story
+from everup.api.scaled import scale_of, status_of, story_of
+from everup.api.scaling_text import NOTHING, text_of
 from everup.api.shapes.answers import AnswerShape
-from everup.api.shapes.health import ScalingStatusShape
 from everup.api.shapes.records import ActionStoryShape
 from everup.api.shapes.scaling import (
+    CapacityShape,
+    ChosenShape,
     CountShape,
     DecisionsShape,
+    DemandShape,
     DirectionShape,
     LimitShape,
     RefusalShape,
     ScalingShape,
     ServiceScalingShape,
+    SizeShape,
+    choice_shape,
+    chosen_shape,
+    cost_shape,
+    forecast_shape,
+    recommendation_shapes,
 )
 from everup.api.wishes import ask
 from everup.auto_scaler import ServiceScale
+from everup.auto_scaler.cost import Recommendation, recommended_override
 from everup.auto_scaler.override import is_changed, override
+from everup.auto_scaler.story import Story
+from everup.auto_scaler.told import told, why
 from everup.config.units import size_bytes
 from everup.loop import scaling as sizing
-from everup.loop.look import NOTHING_SEEN, NOTHING_UNDERSTOOD
 from everup.model.errors import JournalUnavailable
 from everup.model.kinds import UNKNOWN, ActionKind, is_known
 from everup.model.request import Request, Verb
@@ -52,6 +66,18 @@ CPUS_MOST = 1024.0
 DECISIONS_MOST = 20
 LOOKED_AT_MOST = 200
 IN_ORDER = tuple(kind for kind in ActionKind if kind in SCALING_KINDS)
+
+STORIES_AT_ONCE = 10
+"""Then the loop has its turn: a thousand services take a second."""
+
+
+class Format(StrEnum):
+    """How the answer is written."""
+
+    JSON = "json"
+    TEXT = "text"
+    COMPOSE = "compose"
+
 
 Action = StrEnum("Action", {kind.name: kind.value for kind in IN_ORDER})  # type: ignore[misc]
 
@@ -69,23 +95,34 @@ Cpus = Annotated[
 ]
 
 
-@router.get("")
-async def scaling(control: Control) -> ScalingShape:
-    """Every service's size, and what stands against another one, by name."""
-    services = {name: _service(control, name) for name in control.stack.services}
-    return ScalingShape(
-        state=status_of(control).state,
-        at_s=UNKNOWN if control.look is None else control.look.at_s,
-        services=services,
-        decisions=await _decisions(control, DECISIONS_MOST),
-        override=_override(control),
-    )
+Form = Annotated[
+    Format, Query(description="text: sentences; compose: a file of what is recommended")
+]
+
+
+@router.get(
+    "",
+    response_model=ScalingShape,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
+async def scaling(control: Control, format: Form = Format.JSON) -> ScalingShape | Response:
+    """Every service's size, what is asked of it and forecast, what it should be and why, what it
+    costs and what is recommended. Reading it changes nothing."""
+    found = await _scaling(control)
+    if format is Format.TEXT:
+        return PlainTextResponse(text_of(found))
+    if format is Format.COMPOSE:
+        return PlainTextResponse(found.recommended_override or f"{NOTHING}\n")
+    return found
 
 
 @router.get("/decisions")
 async def decisions(control: Control, limit: Limit = DECISIONS_MOST) -> DecisionsShape:
-    """What was scaled lately, by whom and how it ended, newest first."""
-    return DecisionsShape(decisions=await _decisions(control, limit))
+    """What should have been of another size and why, and what was scaled, by whom and how it
+    ended. Newest first."""
+    return DecisionsShape(
+        decided=_decided(control, limit), decisions=await _decisions(control, limit)
+    )
 
 
 @router.post(
@@ -116,14 +153,31 @@ async def scale(
     return await ask(control, request, wait)
 
 
-def status_of(control: ControlView) -> ScalingStatusShape:
-    """For /status."""
-    changed = [name for name in control.stack.services if _is_changed(control, name)]
-    if not control.settings.auto_scaling_enabled:
-        return ScalingStatusShape(state="off", changed=changed)
-    return ScalingStatusShape(
-        state="waiting" if control.look is None else "running", changed=changed
+async def _scaling(control: ControlView) -> ScalingShape:
+    status = status_of(control)
+    services: dict[str, ServiceScalingShape] = {}
+    recommended: list[Recommendation] = []
+    for place, name in enumerate(control.stack.services):
+        if place % STORIES_AT_ONCE == STORIES_AT_ONCE - 1:
+            await asyncio.sleep(0)
+        story = story_of(control, name)
+        services[name] = _service(control, name, story)
+        recommended += story.recommendations
+    return ScalingShape(
+        state=status.state,
+        at_s=UNKNOWN if control.look is None else control.look.at_s,
+        learned=status.learned,
+        fault=status.fault,
+        services=services,
+        decided=_decided(control, DECISIONS_MOST),
+        decisions=await _decisions(control, DECISIONS_MOST),
+        override=_override(control),
+        recommended_override=recommended_override(recommended),
     )
+
+
+def _decided(control: ControlView, limit: int) -> list[ChosenShape]:
+    return [chosen_shape(one) for one in reversed(control.state.scaled[-limit:])]
 
 
 async def _decisions(control: ControlView, limit: int) -> list[ActionStoryShape]:
@@ -134,20 +188,13 @@ async def _decisions(control: ControlView, limit: int) -> list[ActionStoryShape]
     return [action_story(record) for record in found if record.kind in SCALING_KINDS][:limit]
 
 
-def _service(control: ControlView, name: str) -> ServiceScalingShape:
+def _service(control: ControlView, name: str, story: Story) -> ServiceScalingShape:
     spec, remembered = control.stack.services[name], control.state.service(name)
-    seen = _scale(control, name)
-    manifest, settings = control.runtime.manifest, control.settings
+    seen, prices = scale_of(control, name), control.stack.prices
+    choice, capacity, size = story.choice, story.capacity, story.advice
     return ServiceScalingShape(
         service=name,
-        instances=CountShape(
-            running=seen.running,
-            there=seen.instances,
-            wanted=seen.wanted,
-            declared=spec.instances,
-            least=spec.min_instances if spec.has_bounds else 1,
-            most=spec.max_instances if spec.has_bounds else seen.borne,
-        ),
+        instances=_counts(control, name, seen),
         memory_bytes=LimitShape(
             now=seen.memory_limit_bytes,
             declared=spec.limits.memory_bytes,
@@ -159,35 +206,52 @@ def _service(control: ControlView, name: str) -> ServiceScalingShape:
         stands_in=remembered.stands_in,
         isolated=sorted(remembered.isolated),
         leaving=list(seen.leaving),
-        directions=[
-            DirectionShape(
-                kind=kind,
-                refusals=[
-                    RefusalShape.model_validate(no)
-                    for no in sizing.stands_against(kind, control.stack, name, settings, manifest)
-                ],
-            )
-            for kind in IN_ORDER
-        ],
-        is_changed=_is_changed(control, name),
+        directions=_directions(control, name),
+        is_changed=is_changed(spec, seen),
+        learned=story.is_learned,
+        demand=DemandShape(now=story.demand, unit=story.unit),
+        forecast=forecast_shape(story),
+        capacity=None if capacity is None else CapacityShape.model_validate(capacity),
+        decision=None if choice is None else choice_shape(choice, story.waits),
+        fixed=story.fixed,
+        size=None if size is None else SizeShape.model_validate(size),
+        cost=cost_shape(story, prices.currency),
+        recommendations=recommendation_shapes(story),
+        why="" if choice is None else why(choice, story.fixed, story.waits),
+        told=list(told(story, prices)),
     )
 
 
-def _scale(control: ControlView, name: str) -> ServiceScale:
-    look = control.look
-    observation = NOTHING_SEEN if look is None else look.observation
-    assessment = NOTHING_UNDERSTOOD if look is None else look.assessment
-    return sizing.scale(control.stack, observation, assessment, control.state, name)
+def _counts(control: ControlView, name: str, seen: ServiceScale) -> CountShape:
+    spec = control.stack.services[name]
+    return CountShape(
+        running=seen.running,
+        there=seen.instances,
+        wanted=seen.wanted,
+        declared=spec.instances,
+        least=spec.min_instances if spec.has_bounds else 1,
+        most=spec.max_instances if spec.has_bounds else seen.borne,
+    )
 
 
-def _is_changed(control: ControlView, name: str) -> bool:
-    return is_changed(control.stack.services[name], _scale(control, name))
+def _directions(control: ControlView, name: str) -> list[DirectionShape]:
+    manifest, settings = control.runtime.manifest, control.settings
+    return [
+        DirectionShape(
+            kind=kind,
+            refusals=[
+                RefusalShape.model_validate(no)
+                for no in sizing.stands_against(kind, control.stack, name, settings, manifest)
+            ],
+        )
+        for kind in IN_ORDER
+    ]
 
 
 def _override(control: ControlView) -> str:
     if control.stack.runtime != "docker":
         return ""
-    pairs = [(spec, _scale(control, name)) for name, spec in control.stack.services.items()]
+    pairs = [(spec, scale_of(control, name)) for name, spec in control.stack.services.items()]
     return override(pairs)
 
 

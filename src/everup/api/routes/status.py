@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from everup import __version__
 from everup.api.engine import Control, ControlView
 from everup.api.routes.health import current_freezes, look_age_s
-from everup.api.routes.scaling import status_of
+from everup.api.scaled import status_of
 from everup.api.shapes.health import (
     ComponentsShape,
     ContributionShape,

@@ -78,13 +78,14 @@ class SaidShape(Shape):
 
 class KindAnswerShape(Shape):
     """`own`: by Everup's initiative. `person`: by a person's command. `rungs`: its places on the
-    present ladder."""
+    present ladder. `is_wished`: on none, but another size would be right."""
 
     kind: ActionKind
     own: SaidShape
     person: SaidShape
     rungs: list[int]
     remedies: list[RemedyShape]
+    is_wished: bool = False
 
 
 class FindingShape(Shape):

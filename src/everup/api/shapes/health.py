@@ -80,11 +80,20 @@ class DependenciesStatusShape(Shape):
 
 
 class ScalingStatusShape(Shape):
-    """auto_scaler. `changed`: services that are not as declared."""
+    """auto_scaler. `changed`: services that are not as declared. `services`: that are followed,
+    `scalable`: whose number Everup may change, `services_learned`: of which the forecast decides.
+    `wants`: what should be of another size, in words; `waiting`: how many of these wait. `fault`:
+    why nothing could be thought over lately."""
 
-    state: Literal["running", "waiting", "off"]
+    state: Literal["running", "learning", "waiting", "off"]
     learned: bool = False
     changed: list[str]
+    services: int = 0
+    scalable: int = 0
+    services_learned: int = 0
+    wants: tuple[str, ...] = ()
+    waiting: int = 0
+    fault: str = ""
 
 
 class SafePointShape(Shape):

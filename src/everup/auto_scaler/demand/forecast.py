@@ -17,12 +17,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from everup.auto_scaler.demand.account import Account
 from everup.auto_scaler.demand.features import V_SIZE, X_SIZE, Moment
 from everup.auto_scaler.demand.past import DemandPast, Floats
 from everup.auto_scaler.demand.regression import Line
 
+MEMBERS = 4
 ERRORS_KEPT = 6000
+GROWN_BY, GROWN_LEAST = 1.5, 128
+"""Room for errors comes as they do: most services are young, and a start lives through few."""
 ERRORS_LEAST = 100
 SUMMED_EACH = 20
 LOSS_STEPS = 2880.0
@@ -30,13 +35,13 @@ LOSS_STEPS = 2880.0
 SHARPNESS = 8.0
 HEARD_LEAST = 0.02
 LOSS_AT = np.array([0.5, 0.8, 0.95, 0.99])
+LOSS_UNDER = LOSS_AT - 1.0
 _EDGES = np.r_[np.linspace(0.0, 0.5, 9), 1.0 - 0.5 * 10.0 ** -np.linspace(0.08, 3.0, 40), 1.0]
 CENTRES: Floats = (_EDGES[1:] + _EDGES[:-1]) / 2.0
 MASSES: Floats = np.diff(_EDGES)
 MIDDLE = int(np.searchsorted(CENTRES, 0.5))
 """Errors are summed up as these quantiles, finer towards the end that shortages come from."""
 TOLD_AT = (0.05, 0.25, 0.5, 0.75, 0.95)
-BAND = (TOLD_AT[0], TOLD_AT[-1])
 MISSED_AIM, MISSED_MOST = 0.10, 0.14
 MISSED_STEPS = 960.0
 CHECKED_EACH = 4
@@ -45,6 +50,8 @@ STRETCHED_BY, STRETCH_MOST = 1.004, 2.0
 It is never made narrower than the errors were: where demand stands still for minutes much lies on
 the band's very edge, and nothing can be said from how often it holds."""
 LOG_MOST = 40.0
+
+Singles = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,11 +63,10 @@ class Spread:
 
     def quantiles(self, shares: Sequence[float]) -> tuple[float, ...]:
         """The smallest values that at least these shares are not above."""
-        order = np.argsort(self.values)
-        reached = np.cumsum(self.masses[order])
-        places = np.searchsorted(reached, np.multiply(shares, reached[-1]) - 1e-12)
-        most = len(order) - 1
-        return tuple(float(self.values[order[min(int(place), most)]]) for place in places)
+        order = self.values.argsort()
+        reached = self.masses[order].cumsum()
+        places = reached.searchsorted(np.multiply(shares, reached[-1]) - 1e-12)
+        return tuple(self.values[order[np.minimum(places, len(order) - 1)]].tolist())
 
     def chance_above(self, demand: float) -> float:
         """How probable more than this is."""
@@ -75,7 +81,7 @@ class _Said:
     moment: Moment
     places: Floats
     width: float
-    band: tuple[float, ...] | None  # demand between which nine tenths were expected
+    told: tuple[float, ...] | None  # demand at TOLD_AT, where it is held against what came
 
 
 Outcome = Callable[[DemandPast], float]
@@ -119,7 +125,7 @@ class Forecaster:
         self.after, self._outcome, self._places, self._each = after, outcome, places, each
         self._line = Line(X_SIZE, V_SIZE)
         self._waiting: deque[_Said] = deque()
-        self._errors: Floats | None = None
+        self._errors = np.empty((MEMBERS, 0), dtype=np.float32)
         self._count = self._summed_at = 0
         self._summary: Floats | None = None
         self._marks: Floats | None = None
@@ -127,6 +133,7 @@ class Forecaster:
         self._stretch = 1.0
         self.missed = MISSED_AIM
         """Share of what came lately that was outside of the band from 5 to 95 %."""
+        self.account = Account(TOLD_AT, LOSS_STEPS / max(each, CHECKED_EACH))
         self.now: Spread | None = None
         """What is foretold at this moment; None before enough is known."""
 
@@ -134,10 +141,11 @@ class Forecaster:
     def weights(self) -> Floats:
         """How much each member counts; equal before anything is known."""
         if self._losses is None:
-            return np.full(4, 0.25)
+            return np.full(MEMBERS, 1.0 / MEMBERS)
         found = (self._losses.min() / self._losses) ** SHARPNESS
         found[found < HEARD_LEAST * found.sum()] = 0.0
-        return np.asarray(found / found.sum(), dtype=np.float64)
+        found /= found.sum()
+        return np.asarray(found, dtype=np.float64)
 
     def retarget(self, after: int, outcome: Outcome) -> None:
         """From now on another stretch is foretold; what was learned of the old one is near it."""
@@ -152,8 +160,8 @@ class Forecaster:
         places = self._places(moment, moment.level + rise)
         self.now = self._spread(places, width, past.unit)
         is_checked = past.steps % CHECKED_EACH == 0
-        band = self.now.quantiles(BAND) if self.now is not None and is_checked else None
-        self._waiting.append(_Said(past.steps, moment, places, width, band))
+        told = self.now.quantiles(TOLD_AT) if self.now is not None and is_checked else None
+        self._waiting.append(_Said(past.steps, moment, places, width, told))
 
     def _settle(self, past: DemandPast) -> None:
         while self._waiting and past.steps - self._waiting[0].step >= self.after:
@@ -161,7 +169,9 @@ class Forecaster:
             if past.steps - said.step > self.after or past.unseen_at >= said.step:
                 continue  # not all of it was seen
             demand = self._outcome(past)
-            self._recalibrate(said.band, demand)
+            if said.told is not None:
+                self._recalibrate(said.told, demand)
+                self.account.settle(said.told, math.exp(said.moment.level) - past.unit, demand)
             came = math.log(demand + past.unit)
             errors = came - said.places
             self._line.learn(
@@ -171,10 +181,8 @@ class Forecaster:
             self._weigh(errors, said.width)
             self._keep(errors)
 
-    def _recalibrate(self, band: tuple[float, ...] | None, demand: float) -> None:
-        if band is None:
-            return
-        missed = 0.0 if band[0] <= demand <= band[1] else 1.0
+    def _recalibrate(self, told: tuple[float, ...], demand: float) -> None:
+        missed = 0.0 if told[0] <= demand <= told[-1] else 1.0
         self.missed += (missed - self.missed) * CHECKED_EACH / MISSED_STEPS
         by = STRETCHED_BY if self.missed > MISSED_MOST else 1.0 / STRETCHED_BY
         self._stretch = min(STRETCH_MOST, max(1.0, self._stretch * by))
@@ -185,7 +193,7 @@ class Forecaster:
             return
         over = errors[:, None] - self._marks
         over[0] *= width
-        losses = np.where(over > 0.0, LOSS_AT * over, (LOSS_AT - 1.0) * over).sum(axis=1)
+        losses = np.maximum(LOSS_AT * over, LOSS_UNDER * over).sum(axis=1)
         if self._losses is None:
             self._losses = np.full(len(errors), 0.3)
         losses_of = min(LOSS_STEPS / self._each, self._count - ERRORS_LEAST + 1.0)
@@ -193,28 +201,46 @@ class Forecaster:
 
     def _keep(self, errors: Floats) -> None:
         kept = ERRORS_KEPT // self._each
-        if self._errors is None:
-            self._errors = np.zeros((len(errors), kept), dtype=np.float64)
-        self._errors[:, self._count % kept] = errors
+        place = self._count % kept
+        if place == self._errors.shape[1]:
+            self._errors = _grown(self._errors, kept)
+        self._errors[:, place] = errors
         self._count += 1
         if self._count < ERRORS_LEAST or self._count % SUMMED_EACH:
             return
         known = np.sort(self._errors[:, : min(self._count, kept)], axis=1)
         count = known.shape[1]
-        self._summary = known[:, np.minimum(count - 1, (count * CENTRES).astype(int))]
-        self._marks = known[:, np.minimum(count - 1, (count * LOSS_AT).astype(int))]
+        self._summary = _at(known, np.minimum(count - 1, (count * CENTRES).astype(int)))
+        self._marks = _at(known, np.minimum(count - 1, (count * LOSS_AT).astype(int)))
 
     def _spread(self, places: Floats, width: float, unit: float) -> Spread | None:
         if self._summary is None:
             return None
         weights = self.weights
-        heard = np.flatnonzero(weights)
+        heard = weights.nonzero()[0]
         errors = self._summary[heard]
         if self._stretch != 1.0:
             middle = errors[:, MIDDLE, None]
             errors = middle + (errors - middle) * self._stretch
-        widths = np.where(heard == 0, width, 1.0)[:, None]
-        logs = places[heard, None] + errors * widths
-        values = np.exp(np.minimum(logs.ravel(), LOG_MOST)) - unit
-        masses = np.multiply.outer(weights[heard], MASSES).ravel()
-        return Spread(np.maximum(values, 0.0), masses)
+        logs = errors.copy() if errors is self._summary else errors
+        if heard[0] == 0:  # the line's errors are in its widths
+            logs[0] *= width
+        logs += places[heard, None]
+        np.minimum(logs, LOG_MOST, out=logs)
+        values = np.exp(logs, out=logs).ravel()
+        values -= unit
+        np.maximum(values, 0.0, out=values)
+        return Spread(values, (weights[heard, None] * MASSES).ravel())
+
+
+def _grown(errors: Singles, most: int) -> Singles:
+    """The same errors, with room for more; `most` is all the room there will be."""
+    count = errors.shape[1]
+    room = min(most, max(GROWN_LEAST, int(GROWN_BY * count)))
+    found = np.empty((MEMBERS, room), dtype=np.float32)
+    found[:, :count] = errors
+    return found
+
+
+def _at(errors: Singles, places: NDArray[np.int64]) -> Floats:
+    return errors[:, places].astype(np.float64)

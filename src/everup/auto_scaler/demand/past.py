@@ -22,6 +22,8 @@ BIN = 20
 DAY, WEEK = 5760, 7 * 5760
 """Steps of a day and a week, of 15 s."""
 BINS = WEEK // BIN + 64
+DEMAND_MOST = 1e15
+"""More a second is no reading."""
 
 
 class DemandPast:
@@ -46,13 +48,18 @@ class DemandPast:
         return float(self._values[(self.steps - 1) % RECENT]) if self.steps else math.nan
 
     @property
+    def is_seen(self) -> bool:
+        """Did anybody see the latest step?"""
+        return self.unseen_at < self.steps - 1
+
+    @property
     def place(self) -> int:
         """The step of the day in which the next step lies."""
         return (self.first_at + self.steps) % DAY
 
     def take(self, demand: float) -> None:
-        """One more step; NaN: nobody saw it."""
-        if not demand >= 0.0:
+        """One more step; NaN, or what no demand can be: nobody saw it."""
+        if not 0.0 <= demand <= DEMAND_MOST:
             self.unseen_at = self.steps
             demand = self.last if self.steps else 0.0
         log = math.log(demand + self.unit)
@@ -66,6 +73,14 @@ class DemandPast:
         self.steps += 1
         if self.steps % BIN == 0:
             self._curve[self.steps // BIN % BINS] = self._sum
+
+    def skip(self, steps: int) -> None:
+        """So many steps that nobody saw. Beyond a week whole weeks are left out: what was before
+        is forgotten, and the time of the week is kept."""
+        if steps > WEEK:
+            steps = WEEK + steps % WEEK
+        for _ in range(steps):
+            self.take(math.nan)
 
     def latest(self, count: int) -> Floats:
         """The latest steps, oldest first; at most RECENT, fewer where there were fewer."""

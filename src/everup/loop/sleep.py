@@ -1,0 +1,155 @@
+"""To none at all, and back: a service whose owner lets it sleep is stopped after so long without
+work, and started by the first that is asked of it.
+
+Flows in: looks, and what is declared as `idle`. Flows out: PurposeSet entries, wishes to start.
+Called by `decide`; `debts` wakes all when Everup ends or begins, since nobody else would. Only what
+a router or a queue counts can be known to have nothing to do: what uses no processor may be waited
+for all the same. Whoever asks meanwhile is refused by the router until it is up again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from everup.loop.look import Look
+from everup.loop.scaler_waits import why_wait
+from everup.model.entries import Entry, PurposeSet
+from everup.model.errors import EverupError
+from everup.model.kinds import UNKNOWN, ActionKind, Condition, Mode, Purpose, is_known
+from everup.model.load import Load
+from everup.model.request import Request, Verb
+from everup.model.runtime import Capability
+from everup.model.scaling import ScalingChoice
+from everup.model.stack import ServiceSpec
+from everup.model.state import ServiceState
+from everup.safety import mode_in_force
+from everup.safety.freezes import freeze_on
+
+if TYPE_CHECKING:
+    from everup.loop.control import Control
+
+ASLEEP = "everup: asleep, as nothing is asked of it"
+OURSELVES = "everup"
+_TO_NONE = ScalingChoice(1, 0, "idle", "nothing is asked of it")
+
+
+def is_asleep(remembered: ServiceState) -> bool:
+    """Have we stopped it since it had nothing to do?"""
+    return remembered.purpose is Purpose.STOPPED and remembered.purpose_by == ASLEEP
+
+
+class Sleep:
+    """`waiting`: service → why it does not sleep though it has nothing to do. `again_s`: when to
+    look for whoever asks for a sleeper; NaN: nobody sleeps."""
+
+    def __init__(self) -> None:
+        self._idle_since_s: dict[str, float] = {}
+        self.waiting: dict[str, str] = {}
+        self.again_s = UNKNOWN
+
+    def follow(self, control: Control, look: Look) -> list[Entry]:
+        """Who falls asleep now, and who wakes up."""
+        self.waiting, self.again_s = {}, UNKNOWN
+        found: list[Entry] = []
+        for name, spec in control.stack.services.items():
+            remembered = control.state.services.get(name)
+            if remembered is not None and is_asleep(remembered):
+                self.again_s = look.at_s + control.settings.sample_interval_s
+                if why := _why_wake(control, look, spec):
+                    found.append(_awake(control, name, look.at_s, why))
+            elif spec.scaling is not None and spec.scaling.idle_s:
+                if self._is_tired(control, look, spec, spec.scaling.idle_s):
+                    found.append(PurposeSet(look.at_s, name, Purpose.STOPPED, ASLEEP))
+        return found
+
+    def idle_s(self, name: str, now_s: float) -> float:
+        """For how long nothing has been asked of it; 0: something is, or nobody knows."""
+        return max(0.0, now_s - self._idle_since_s.get(name, now_s))
+
+    def _is_tired(
+        self, control: Control, look: Look, spec: ServiceSpec, idle_most_s: float
+    ) -> bool:
+        name = spec.name
+        seen, health = look.observation.services.get(name), look.assessment.own.services.get(name)
+        is_well = health is not None and health.condition is Condition.HEALTHY
+        if seen is None or not is_well or not _has_nothing_to_do(seen.load):
+            self._idle_since_s.pop(name, None)
+            return False
+        since_s = self._idle_since_s.setdefault(name, look.at_s)
+        if look.at_s - since_s < idle_most_s:
+            return False
+        if why := _why_not(control, look, spec):
+            self.waiting[name] = why
+            return False
+        self._idle_since_s.pop(name, None)
+        return True
+
+
+def _has_nothing_to_do(load: Load | None) -> bool:
+    """Known for certain: all that is counted is 0, and something is."""
+    if load is None:
+        return False
+    counted = [load.requests_per_s, load.sessions, load.waiting, load.queue]
+    known = [value for value in counted if is_known(value)]
+    has_source = is_known(load.requests_per_s) or is_known(load.queue)
+    return has_source and not any(known)
+
+
+def _why_not(control: Control, look: Look, spec: ServiceSpec) -> str:
+    if not control.settings.auto_scaling_enabled:
+        return "auto_scaler is switched off"
+    if not control.runtime.manifest.can(Capability.STOP):
+        return f"the {control.runtime.manifest.name} runtime cannot stop it"
+    mode = mode_in_force(control.stack, look.observation, spec.name, ActionKind.SCALE_IN)
+    if mode is not Mode.AUTO:
+        return f"mode is {mode}"
+    if freeze_on(spec.name, control.stack, control.state, look.observation, look.at_s) is not None:
+        return "it is frozen"
+    if needs := [name for name in control.stack.who_needs(spec.name) if name != spec.name]:
+        return f"{', '.join(needs)} cannot do without it"
+    return why_wait(control, look, spec.name, _TO_NONE)
+
+
+def _why_wake(control: Control, look: Look, spec: ServiceSpec) -> str:
+    if not control.settings.auto_scaling_enabled:
+        return "auto_scaler is switched off"
+    if spec.scaling is None or not spec.scaling.idle_s:
+        return "its owner lets it sleep no more"
+    seen = look.observation.services.get(spec.name)
+    load = None if seen is None else seen.load
+    if load is None:
+        return ""
+    if load.requests_per_s > 0:
+        return f"{load.requests_per_s:.3g} requests a second are asked of it"
+    if load.waiting > 0 or load.queue > 0:
+        return "work waits for it"
+    return ""
+
+
+def _awake(control: Control, name: str, at_s: float, why: str) -> Entry:
+    wish = Request(Verb.START, OURSELVES, name, reason=f"woken up: {why}")
+    control.owed_starts.put(wish, at_s)
+    return PurposeSet(at_s, name, Purpose.RUN, OURSELVES)
+
+
+async def wake_all(control: Control, service: str = "") -> Mapping[str, tuple[str, ...]]:
+    """Start whoever sleeps (of all services: ""), since nobody would see that it is asked for.
+    Service → what was done. Who cannot be started sleeps on, and that is said."""
+    given: dict[str, tuple[str, ...]] = {}
+    for name, remembered in control.state.services.items():
+        if service not in ("", name) or not is_asleep(remembered):
+            continue
+        if name not in control.stack.services:
+            continue
+        try:
+            async with asyncio.timeout(control.settings.lease_s):
+                await control.runtime.start(name)
+        except (EverupError, TimeoutError) as error:
+            text = str(error) or "the runtime does not answer"
+            control.beside.rooms.log.warning("sleeps_on", service=name, text=text)
+            continue
+        await control.write([PurposeSet(control.clock.now(), name, Purpose.RUN, OURSELVES)])
+        given[name] = (f"{name} was asleep, and is started",)
+    return given

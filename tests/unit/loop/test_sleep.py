@@ -1,0 +1,38 @@
+"""When a service may sleep, and when it wakes up."""
+
+from __future__ import annotations
+
+import pytest
+
+from everup.loop.sleep import ASLEEP, _has_nothing_to_do, is_asleep
+from everup.model.kinds import UNKNOWN, Purpose
+from everup.model.load import Load
+from everup.model.state import ServiceState
+
+
+@pytest.mark.parametrize(
+    ("load", "is_idle"),
+    [
+        (None, False),
+        (Load(1.0), False),
+        (Load(1.0, requests_per_s=0.0), True),
+        (Load(1.0, requests_per_s=0.0, sessions=1.0), False),
+        (Load(1.0, requests_per_s=0.1), False),
+        (Load(1.0, queue=0.0), True),
+        (Load(1.0, queue=2.0), False),
+        (Load(1.0, requests_per_s=0.0, queue=3.0), False),
+        (Load(1.0, requests_per_s=0.0, waiting=1.0), False),
+        (Load(1.0, sessions=0.0), False),
+        (Load(1.0, requests_per_s=UNKNOWN, queue=0.0), True),
+    ],
+)
+def test_only_what_is_counted_can_be_known_to_have_nothing_to_do(
+    load: Load | None, is_idle: bool
+) -> None:
+    assert _has_nothing_to_do(load) is is_idle
+
+
+def test_who_was_stopped_by_somebody_else_does_not_sleep() -> None:
+    assert is_asleep(ServiceState(purpose=Purpose.STOPPED, purpose_by=ASLEEP))
+    assert not is_asleep(ServiceState(purpose=Purpose.STOPPED, purpose_by="Ann"))
+    assert not is_asleep(ServiceState(purpose=Purpose.RUN, purpose_by=ASLEEP))
