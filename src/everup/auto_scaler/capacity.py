@@ -22,7 +22,7 @@ from everup.model.kinds import UNKNOWN, is_known
 
 __all__ = ["BaseCost", "Capacity", "CapacityModel", "Glimpse", "StartUp"]
 
-GLIMPSES_LEAST = 3
+GLIMPSES_LEAST = 10
 EXPLORE = 1.25  # of what is proven, while nothing is felt
 EXPLORE_NARROW = 1.1  # while all that was seen is about one rate, so that nobody knows what is flat
 NARROW = 1.5

@@ -154,7 +154,7 @@ class CountPlanner:
             self._counts.append(view.instances)
             return
         target = TARGET if view.is_certain else 1.0  # what was proven is no end to leave room to
-        self.rule.follow(demand, self._carries(view), view.least, view.most, target)
+        self.rule.follow(demand, view.carries, view.least, view.most, target)
         has_changed = len(self._counts) > 1 and self._counts[-1] != self._counts[-2]
         self.balance.follow(
             was_short=demand > view.ready * view.carries + ROUNDING,
@@ -210,17 +210,13 @@ class CountPlanner:
             return self._plain(view, floor)
         return self._cheapest(self.soon.now, view, floor)
 
-    def _carries(self, view: CountView) -> float:
-        return view.carries if view.is_certain else self.rise.counted_on(view.carries)
-
     def _plain(self, view: CountView, floor: int) -> CountPlan:
         """Fewer only after a window of demand, and where none of it, nor where it was rising to,
         needs more."""
-        carries = self._carries(view)
-        by_rise = needed(self.rise.most, carries)
+        by_rise = needed(self.rise.most, view.carries)
         wished = max(floor, self.rule.instances, by_rise)
         share = "at 70 % of" if view.is_certain else "at"
-        each = amount(carries, view.per)
+        each = amount(view.carries, view.per)
         text = f"{amount(self.past.last, view.per)} now, {share} {each} that one carries"
         if by_rise > max(floor, self.rule.instances):
             text += f", and rising to {amount(self.rise.most, view.per)} until one could start"

@@ -1,13 +1,13 @@
 """A rise of demand: is there one, and how far will it have gone by the time that who is ordered now
 takes work, while too little was seen for a forecast. Pure but for the memory that it keeps.
 
-Flows in: the demand of each step, what one instance is taken to carry. Flows out: a demand to be
-ready for, and what is counted on of an instance meanwhile. Called by `planner`.
+Flows in: the demand of each step. Flows out: a demand to be ready for. Called by `planner`.
 
 A rise goes on as it was, along the steepest of the lines from two, four or eight steps back to the
 latest one. What may be chance is no rise: the line must be more than demand is off its own line as
-a rule, and its second half must rise too. Both come from differences of demand: of steps x with
-noise s, x[n] - x[m] is off by s√2 and x[n] - 2 x[n-1] + x[n-2] by s√6.
+a rule, and its latest half and quarter must rise too, so that its end is seen. Line and chance come
+from differences of demand: of steps x with noise s, x[n] - x[m] is off by s√2, and
+x[n] - 2 x[n-1] + x[n-2] by s√6.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TOLERANCE = 0.10
 """Of the latest demand: what leads to less than that is left to the room that there is."""
 FEW, TOLERANCE_OF_FEW = 6, 0.20
 """Before so many steps were seen nobody knows what is chance, and a fifth within the line is."""
-SURELY = 3.0
+SURELY = 3.5
 OFF_OF_KINK = SURELY * math.sqrt(2.0) / (0.6745 * math.sqrt(6.0))
 """From the median of second differences to what two steps differ by chance: of normal noise the
 median is 0.6745 of its deviation."""
@@ -41,7 +41,6 @@ class Rise:
     def __init__(self, window: int) -> None:
         self._lately: deque[float] = deque(maxlen=STEPS)
         self._leads_to: deque[float] = deque(maxlen=window)
-        self._carried = UNKNOWN
 
     @property
     def most(self) -> float:
@@ -53,15 +52,6 @@ class Rise:
         self._lately.append(demand)
         to = risen(self._lately, ahead)
         self._leads_to.append(to if to > demand else 0.0)
-
-    def counted_on(self, carries: float) -> float:
-        """What may be counted on of an instance whose end was never seen: in a rise what was before
-        it. A queue takes its time to grow, so that what is carried on the way up is proven too late
-        to act upon."""
-        if not self.most or not is_known(self._carried):
-            self._carried = carries
-            return carries
-        return min(carries, self._carried) if is_known(carries) else carries
 
 
 def risen(lately: Iterable[float], ahead: int) -> float:
@@ -81,11 +71,11 @@ def _slope(seen: Sequence[float], span: int) -> float:
     """Of the line over so many steps; 0: there is none, or it may be chance."""
     if len(seen) <= span:
         return 0.0
-    last, middle, first = seen[-1], seen[-1 - span // 2], seen[-1 - span]
-    rise = last - first
-    slope = min(rise / span, (last - middle) / (span // 2))
+    parts = [span, span // 2, max(1, span // 4)]
+    slope = min((seen[-1] - seen[-1 - part]) / part for part in parts)
+    first, rise = seen[-1 - span], seen[-1] - seen[-1 - span]
     kink, known = _kink(seen[:-1])
-    chance = max(OFF_OF_KINK * kink, 0.0 if known >= FEW else TOLERANCE_OF_FEW * first)
+    chance = OFF_OF_KINK * kink if known >= FEW else TOLERANCE_OF_FEW * first
     return slope if slope > 0.0 and rise > chance else 0.0
 
 

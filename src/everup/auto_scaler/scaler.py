@@ -22,9 +22,8 @@ from everup.auto_scaler.amounts import CORES, PER_SECOND
 from everup.auto_scaler.arbiter import Part, Ruling, Trigger, Wish, arbitrate
 from everup.auto_scaler.capacity import Capacity, CapacityModel, Glimpse
 from everup.auto_scaler.cheapest import needed
-from everup.auto_scaler.curve import single_place
 from everup.auto_scaler.demand.past import DAY
-from everup.auto_scaler.ease import Ease, is_calm
+from everup.auto_scaler.ease import Ease, alone, is_calm
 from everup.auto_scaler.needs import Needs
 from everup.auto_scaler.planner import UNIT, CountPlan, CountPlanner, CountView
 from everup.auto_scaler.rules import Rule
@@ -141,7 +140,7 @@ class ServiceScaler:
         )
         self._stable = triggers.Stabiliser()
         self._alarms: list[tuple[float, triggers.PlainWish]] = []
-        self._ease = Ease(settings.scale_down_window_s, self._step_s)
+        self._ease = Ease(settings.scale_down_window_s)
         self._unit = Unit.NOTHING
         self._version = ""
 
@@ -294,12 +293,19 @@ class ServiceScaler:
         self._alarms = kept[-ALARMS_MOST:]
         return max((one for _, one in self._alarms), key=lambda one: one.wanted, default=None)
 
-    def _eased(self, sight: StepSight, capacity: Capacity) -> float:
+    def _counted_on(self, sight: StepSight, capacity: Capacity) -> float:
+        """Of one instance, in the unit of its demand."""
+        if self._unit is Unit.NOTHING:
+            return UNKNOWN
+        if capacity.is_known or not (sight.unit is self._unit is Unit.REQUESTS):
+            return capacity.lower
         spec = self._spec
         felt = (sight.latency_s, capacity.base_latency_s, spec.latency_target_s)
         calm = is_calm(*felt, sight.waiting, sight.errors_ratio, spec.errors_most)
-        alone = single_place(sight.latency_s, spec.latency_target_s) if calm else 0.0
-        return max(alone, self._ease.take(sight.at_s, sight.demand, sight.ready, is_calm=calm))
+        rate = sight.demand / sight.ready if sight.ready > 0 else UNKNOWN
+        found = self._ease.take(sight.at_s, capacity.lower, rate, is_calm=calm)
+        least = alone(sight.latency_s, spec.latency_target_s) if calm else 0.0
+        return max(found, least) if is_known(found) else found
 
     def _view(
         self,
@@ -310,10 +316,7 @@ class ServiceScaler:
         alarm: triggers.PlainWish | None = None,
     ) -> CountView:
         alarm = alarm or triggers.NO_WISH
-        carries = capacity.lower if self._unit is not Unit.NOTHING else UNKNOWN
-        if not capacity.is_known and sight.unit is self._unit is Unit.REQUESTS:
-            eased = self._eased(sight, capacity)
-            carries = max(carries, eased) if is_known(carries) else eased
+        carries = self._counted_on(sight, capacity)
         most = self._spec.shortage_most
         return CountView(
             sight.instances,
