@@ -87,15 +87,14 @@ def believed(sight: StepSight) -> StepSight:
 
 
 VALUE_MOST = 1e15
-LIMIT_LEAST = 1e-3
-"""Of a processor, of a byte."""
+CPUS_LEAST = 1e-3
 STARTS_MOST_S = 86_400.0
 RANGES: tuple[tuple[str, float, float], ...] = (
     *((name, 0.0, VALUE_MOST) for name in ("demand", "latency_s", "waiting", "queue", "cpu_cores")),
     ("errors_ratio", 0.0, 1.0),
     ("memory_ratio", 0.0, VALUE_MOST),
     ("memory_bytes", 1.0, VALUE_MOST),  # whatever runs uses some
-    ("cpus", LIMIT_LEAST, math.inf),
+    ("cpus", CPUS_LEAST, math.inf),
     ("memory_limit_bytes", 1.0, math.inf),
     ("starts_s", 0.0, STARTS_MOST_S),
 )
