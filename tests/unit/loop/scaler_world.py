@@ -14,13 +14,14 @@ from typing import Any
 from everup.loop.control import Control
 from everup.loop.rooms import Rooms
 from everup.model import entries as e
-from everup.model.kinds import ActionKind, Mode
+from everup.model.kinds import UNKNOWN, ActionKind, Mode
 from everup.model.load import Load
 from everup.model.scaling import Spread
 from everup.model.settings import Settings
 from everup.model.sizing import ScalingSpec
 from everup.model.stack import Limits, ProbeSpec, ServiceSpec, Stack
 from everup.runtimes.simulated import Operations, SimulatedHost, SimulatedProber, World
+from everup.runtimes.simulated.instance import Answer
 from everup.runtimes.simulated.nature import Nature
 from everup.runtimes.simulated.runtime import SimulatedRuntime
 from everup.simulation.virtual_clock import CountedIds, SeededRandom, VirtualClock
@@ -31,6 +32,8 @@ WEB = "web"
 MIB = 1024.0 * 1024.0
 CAPACITY = 100.0
 LATENCY_S = 0.01
+CALM = Settings(sample_interval_s=15.0)
+"""Samples as seldom as steps: most of what a virtual hour costs is sampling."""
 Demand = Callable[[float], float]
 """Seconds since the beginning → requests a second; NaN: nobody counts."""
 
@@ -73,7 +76,7 @@ class ScalerWorld:
     ) -> None:
         self.loop = VirtualLoop()
         self.clock = VirtualClock(self.loop)
-        self.demand, self.settings = demand, settings or Settings()
+        self.demand, self.settings = demand, settings or CALM
         self.stack = Stack("s", {WEB: web(**changes)}, mode=mode, runtime="simulated")
         nature = nature or Nature(
             boot_s=2.0, warm_up_s=0.0, latency_s=LATENCY_S, capacity_rps=CAPACITY, demand_rps=1.0
@@ -170,16 +173,16 @@ class ScalerWorld:
 
     def _load(self, asked: float) -> Load:
         service = self.world.services[WEB]
-        answering = [i.latency_s for i in service.instances.values() if i.latency_s > 0]
-        latency_s = sum(answering) / len(answering) if answering else 1.0
-        if asked >= 0.97 * CAPACITY * max(1, len(answering)):
-            latency_s = 2.0
+        up = [i for i in service.instances.values() if i.is_up]
+        times = [i.latency_s for i in up if i.answer is Answer.OK]
+        latency_s = sum(times) / len(times) if times else UNKNOWN
+        if up and not times and asked > CAPACITY:
+            latency_s = 2.0  # whatever comes waits for long
         return Load(
             self.clock.now(),
             requests_per_s=asked,
             failures_per_s=0.0,
             latency_s=latency_s,
-            sessions=asked * latency_s,
             waiting=0.0,
             source="router",
         )
