@@ -90,17 +90,15 @@ def believed(sight: StepSight) -> StepSight:
 
 
 VALUE_MOST = 1e15
-LIMIT_LEAST = 1e-3
-"""Of a processor, of a byte."""
-STARTS_MOST_S = 86_400.0
+CPUS_LEAST = 1e-3
 RANGES: tuple[tuple[str, float, float], ...] = (
     *((name, 0.0, VALUE_MOST) for name in ("demand", "latency_s", "waiting", "queue", "cpu_cores")),
     ("errors_ratio", 0.0, 1.0),
     ("memory_ratio", 0.0, VALUE_MOST),
     ("memory_bytes", 1.0, VALUE_MOST),  # whatever runs uses some
-    ("cpus", LIMIT_LEAST, math.inf),
+    ("cpus", CPUS_LEAST, math.inf),
     ("memory_limit_bytes", 1.0, math.inf),
-    ("starts_s", 0.0, STARTS_MOST_S),
+    ("starts_s", 0.0, math.inf),
 )
 
 
@@ -211,7 +209,9 @@ class ServiceScaler:
                 self._spec.errors_most,
             )
         if is_known(sight.starts_s):
-            self.planner.starts_in(self._steps(sight.starts_s))
+            # one that came up only when load fell says nothing of how long a start takes
+            starts_s = min(sight.starts_s, self._settings.scale_lookahead_s)
+            self.planner.starts_in(self._steps(starts_s))
         demand = sight.demand if sight.unit is self._unit else UNKNOWN
         view = self._view(sight, allowed, self.capacity(sight))
         self.planner.follow(demand, view)
@@ -303,9 +303,7 @@ class ServiceScaler:
             sight.cpu_cores / limit, sight.memory_ratio, sight.latency_s, waits
         )
         tolerance = self._settings.scale_tolerance
-        return triggers.plain(
-            reading, rule, self._targets, sight.instances, sight.ready, tolerance
-        )
+        return triggers.plain(reading, rule, self._targets, sight.instances, sight.ready, tolerance)
 
     def _rules(self, sight: StepSight) -> triggers.PlainWish:
         """What the plain rules want, after their window and limits."""

@@ -193,6 +193,8 @@ def test_a_start_is_as_long_as_it_was_seen_to_be() -> None:
     assert scaler.planner.soon.after == 8
     lived(scaler, 1, starts_s=math.nan)
     assert scaler.planner.soon.after == 8
+    lived(scaler, 1, starts_s=3600.0)
+    assert scaler.planner.soon.after == 61, "no further than is foretold at all"
 
 
 def test_nobody_takes_away_before_a_window_was_seen() -> None:
