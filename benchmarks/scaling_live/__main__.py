@@ -25,9 +25,8 @@ from benchmarks.scaling_live.profile import Profile
 from benchmarks.scaling_live.report import as_plain, holds, line_of_time, machine_of, table_of
 from benchmarks.scaling_live.stage import Runtime, Stage
 from benchmarks.scaling_live.steps import one_more, table_of_steps
-from benchmarks.scaling_live.world import Size
+from benchmarks.scaling_live.world import Size, target_s
 
-TARGET_S = 0.3
 RULE, ITSELF, NOBODY = "rule", "itself", "nobody"
 
 
@@ -48,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     if chosen.seconds is not None:
         before_s = profile.total_s - profile.tail_s
         profile = replace(profile, tail_s=max(0.0, chosen.seconds - before_s))
-    played = play(stage, profile, TARGET_S, by_rule=chosen.scaled_by != NOBODY)
+    played = play(stage, profile, target_s(size), by_rule=chosen.scaled_by != NOBODY)
     _print(console, played)
     _write(chosen.json, as_plain(played))
     return 0 if holds(played) else 1

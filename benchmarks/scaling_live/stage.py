@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from benchmarks.scaling_live.everups import Way
 from benchmarks.scaling_live.haproxy import Haproxy
-from benchmarks.scaling_live.world import SCALING, Size
+from benchmarks.scaling_live.world import Size, scaling
 
 OURS, PEER = "everup", "plain 70 %"
 SOCKET = "admin.sock"
@@ -34,7 +34,7 @@ class Stage:
 
     def with_scaling(self, service: dict[str, Any]) -> dict[str, Any]:
         """What `everup.yaml` says of the service, where Everup scales it by itself."""
-        return {**service, "scaling": dict(SCALING)} if self.way.scales and SCALING else service
+        return {**service, "scaling": scaling(self.size)} if self.way.scales else service
 
 
 class Side(Protocol):

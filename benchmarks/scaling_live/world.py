@@ -45,8 +45,18 @@ GRACE_S = 25.0
 SETTINGS: Mapping[str, Any] = MappingProxyType({"host_pressure_ratio": 1.0})
 """The service is limited by its permits: a machine that is busy with other things says nothing of
 it, and would have Everup wait."""
-SCALING: Mapping[str, Any] = MappingProxyType({})
-"""What `everup.yaml` says under `scaling` of a service that Everup scales by itself."""
+TARGET_OF_HOLD = 3.0
+"""The target of answers, in times of the work on one."""
+
+
+def target_s(size: Size) -> float:
+    """What the 95th percentile of answers is to be within."""
+    return TARGET_OF_HOLD * size.hold_s
+
+
+def scaling(size: Size) -> dict[str, Any]:
+    """What `everup.yaml` says under `scaling` of a service that Everup scales by itself."""
+    return {"latency": f"{target_s(size) * 1000:g}ms"}
 
 
 def declared(size: Size, time_scale: float) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The load laboratory with containers behind a HAProxy that finds them by their name.
 
-Ours through Everup's API and the peer by hand are scaled by the same plain rule: nothing is lost by
-either of them, out or in, and nothing of the engine's is left.
+Ours is scaled by Everup itself, the peer beside it by the plain rule of 70 %: nothing is lost by
+either of them, out or in, and ours keeps its target, and nothing of the engine's is left.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The load laboratory with processes: its generator, its service, and a load that rises and falls.
 
-Ours through Everup's API and the peer by hand are scaled by the same plain rule: nothing is lost by
-either of them, out or in.
+Ours is scaled by Everup itself, the peer beside it by the plain rule of 70 %: nothing is lost by
+either of them, out or in, and ours keeps its target.
 """
 
 from __future__ import annotations

@@ -8,7 +8,8 @@ by replay, and by the benchmark, with the same words.
 
     nothing is seen of demand       hold: what is not seen removes nothing
     no capacity is known            the plain rules on all triggers
-    the forecast is still cold      the plain rule on demand and capacity
+    the forecast is still cold      the plain rule on demand and capacity, and where a rise leads
+                                    (`rise`); fewer only after a window of demand was seen
     else                            the cheapest number for the forecast (`cheapest`)
     while a capacity is uncertain   nothing less than the plain rules on all triggers want
     always                          at least what the demand now seen needs, and what is planned;
@@ -28,7 +29,8 @@ from everup.auto_scaler.cheapest import cheapest, needed
 from everup.auto_scaler.demand import DemandPast, Forecaster, Spread
 from everup.auto_scaler.demand.features import moment
 from everup.auto_scaler.demand.forecast import far, highest_of, mean_of, near
-from everup.auto_scaler.shadow import UP_COUNT, UP_RATIO, PlainRule
+from everup.auto_scaler.rise import Rise
+from everup.auto_scaler.shadow import STILL_STEPS, TARGET, UP_COUNT, UP_RATIO, PlainRule
 from everup.model.kinds import UNKNOWN, is_known
 
 WARM_STEPS = 480
@@ -39,6 +41,9 @@ AHEAD_MEAN = 4
 UNIT = 0.04
 """Of an instance's capacity: what is added to demand before logarithms are taken."""
 ROUNDING = 1e-9
+ANSWERED_IN = 2
+"""Steps beyond a start that who is ordered now must do for: what is seen is of the step before, and
+the next order waits for the proof of this one."""
 
 
 class By(StrEnum):
@@ -123,7 +128,9 @@ class CountPlanner:
         self.ahead = Forecaster(ahead + AHEAD_MEAN, mean_of(AHEAD_MEAN), far, AHEAD_MEAN)
         self.rule = PlainRule(starts_in)
         self.balance = Balance(shortage_costs, change_gains)
+        self.rise = Rise(STILL_STEPS)
         self._counts: deque[int] = deque(maxlen=2)
+        self._seen_steps = 0
 
     @property
     def is_warm(self) -> bool:
@@ -140,11 +147,14 @@ class CountPlanner:
         """A step is over: so much was asked in each second of it (NaN: nobody saw), while `view`
         was there."""
         self.past.take(demand)
+        self._seen_steps += self.past.is_seen
+        self.rise.take(demand, self.soon.after - 1 + ANSWERED_IN)
         self._foretell()
         if not is_known(view.carries) or not self.past.is_seen:
             self._counts.append(view.instances)
             return
-        self.rule.follow(demand, view.carries, view.least, view.most)
+        target = TARGET if view.is_certain else 1.0  # what was proven is no end to leave room to
+        self.rule.follow(demand, view.carries, view.least, view.most, target)
         has_changed = len(self._counts) > 1 and self._counts[-1] != self._counts[-2]
         self.balance.follow(
             was_short=demand > view.ready * view.carries + ROUNDING,
@@ -157,6 +167,7 @@ class CountPlanner:
     def skip(self, steps: int) -> None:
         """So many steps went by that nobody saw. Nothing that was said of them is ever settled, so
         that only the last ones are foretold from: a day takes hardly longer than a minute."""
+        self.rise.take(UNKNOWN, 0)
         last = min(steps, AHEAD_MEAN)
         self.past.skip(steps - last)
         for _ in range(last):
@@ -196,11 +207,22 @@ class CountPlanner:
             return CountPlan(more, By.RULES if more > now else By.HELD, text, more)
         floor = needed(self.past.last, view.carries)
         if not self.is_warm or self.soon.now is None:
-            wished = max(floor, self.rule.instances)
-            now_is, each = amount(self.past.last, view.per), amount(view.carries, view.per)
-            text = f"{now_is} now, at 70 % of {each} that one carries"
-            return CountPlan(wished, By.PLAIN, text, wished, floor)
+            return self._plain(view, floor)
         return self._cheapest(self.soon.now, view, floor)
+
+    def _plain(self, view: CountView, floor: int) -> CountPlan:
+        """Fewer only after a window of demand, and where none of it, nor where it was rising to,
+        needs more."""
+        by_rise = needed(self.rise.most, view.carries)
+        wished = max(floor, self.rule.instances, by_rise)
+        share = "at 70 % of" if view.is_certain else "at"
+        each = amount(view.carries, view.per)
+        text = f"{amount(self.past.last, view.per)} now, {share} {each} that one carries"
+        if by_rise > max(floor, self.rule.instances):
+            text += f", and rising to {amount(self.rise.most, view.per)} until one could start"
+        if wished < view.instances and self._seen_steps < STILL_STEPS:
+            wished, text = view.instances, f"{text}; nothing goes before more of it is seen"
+        return CountPlan(wished, By.PLAIN, text, wished, floor)
 
     def _cheapest(self, spread: Spread, view: CountView, floor: int) -> CountPlan:
         found = cheapest(

@@ -23,6 +23,7 @@ from everup.auto_scaler.arbiter import Part, Ruling, Trigger, Wish, arbitrate
 from everup.auto_scaler.capacity import Capacity, CapacityModel, Glimpse
 from everup.auto_scaler.cheapest import needed
 from everup.auto_scaler.demand.past import DAY
+from everup.auto_scaler.ease import Ease, alone, is_calm
 from everup.auto_scaler.needs import Needs
 from everup.auto_scaler.planner import UNIT, By, CountPlan, CountPlanner, CountView
 from everup.auto_scaler.rules import Rule
@@ -38,6 +39,7 @@ from everup.model.stack import Limits
 
 DAY_S = 86_400.0
 ONE_PROCESSOR = 1.0
+BEYOND_DECLARED = 2.0
 BY_SIZE = "size"
 TOO_SHORT = "seen for too short a time to take any away"
 ALARM_SHARE = 2.0 / 3.0
@@ -164,6 +166,7 @@ class ServiceScaler:
         )
         self._stable = triggers.Stabiliser()
         self._alarms: list[tuple[float, triggers.PlainWish]] = []
+        self._ease = Ease(settings.scale_down_window_s)
         self._unit = Unit.NOTHING
         self._version = ""
         self._since_s = UNKNOWN
@@ -193,6 +196,7 @@ class ServiceScaler:
             self._begin_in(sight)
         if sight.version and self._version and sight.version != self._version:
             self.capacities.version_changed()
+            self._ease.forget()
         self._version = sight.version or self._version
         if sight.unit is Unit.REQUESTS:
             self.capacities.take(
@@ -226,7 +230,9 @@ class ServiceScaler:
         plan = self.planner.plan(self._view(sight, allowed, capacity, rules, alarm))
         if plan.wanted < sight.instances and self._is_new(sight):
             plan = replace(plan, wanted=sight.instances, by=By.HELD, text=TOO_SHORT)
-        advice = recommend(self.usage, sight.at_s, allowed.declared, Bounds(), self._settings)
+        advice = recommend(
+            self.usage, sight.at_s, allowed.declared, _bounds(allowed.declared), self._settings
+        )
         asked = Wish(
             allowed.axis,
             plan.wanted - sight.instances,
@@ -278,6 +284,7 @@ class ServiceScaler:
         use."""
         was_counted = self._unit is not Unit.NOTHING
         self._unit = sight.unit
+        self._ease.forget()
         known = sight.demand if sight.demand > 0 else 1.0
         unit = UNIT * known / max(1, sight.ready)
         if was_counted:
@@ -303,11 +310,15 @@ class ServiceScaler:
             sight.cpu_cores / limit, sight.memory_ratio, sight.latency_s, waits
         )
         tolerance = self._settings.scale_tolerance
+        if sight.memory_limit_bytes == math.inf:  # without a limit it is no trigger
+            rule = replace(rule, memory=None)
         return triggers.plain(reading, rule, self._targets, sight.instances, sight.ready, tolerance)
 
     def _rules(self, sight: StepSight) -> triggers.PlainWish:
         """What the plain rules want, after their window and limits."""
         wish = self._wish(sight, self._rule)
+        if not self._stable.wishes:  # what is there was somebody's wish before there were ours
+            self._stable = triggers.Stabiliser(((sight.at_s, sight.instances),))
         steadied = triggers.step(
             self._stable, wish.wanted, sight.instances, sight.at_s, self._limits
         )
@@ -324,6 +335,20 @@ class ServiceScaler:
         self._alarms = kept[-ALARMS_MOST:]
         return max((one for _, one in self._alarms), key=lambda one: one.wanted, default=None)
 
+    def _counted_on(self, sight: StepSight, capacity: Capacity) -> float:
+        """Of one instance, in the unit of its demand."""
+        if self._unit is Unit.NOTHING:
+            return UNKNOWN
+        if capacity.is_known or not (sight.unit is self._unit is Unit.REQUESTS):
+            return capacity.lower
+        spec = self._spec
+        felt = (sight.latency_s, capacity.base_latency_s, spec.latency_target_s)
+        calm = is_calm(*felt, sight.waiting, sight.errors_ratio, spec.errors_most)
+        rate = sight.demand / sight.ready if sight.ready > 0 else UNKNOWN
+        found = self._ease.take(sight.at_s, capacity.lower, rate, is_calm=calm)
+        least = alone(sight.latency_s, spec.latency_target_s) if calm else 0.0
+        return max(found, least) if is_known(found) else found
+
     def _view(
         self,
         sight: StepSight,
@@ -333,7 +358,7 @@ class ServiceScaler:
         alarm: triggers.PlainWish | None = None,
     ) -> CountView:
         alarm = alarm or triggers.NO_WISH
-        carries = capacity.lower if self._unit is not Unit.NOTHING else UNKNOWN
+        carries = self._counted_on(sight, capacity)
         most = self._spec.shortage_most
         return CountView(
             sight.instances,
@@ -358,6 +383,14 @@ def _higher(rule: Rule) -> Rule:
     """With the bound from which on a processor is an alarm."""
     out = rule.cpu.out
     return replace(rule, cpu=Band(out + (1.0 - out) * ALARM_SHARE, rule.cpu.into))
+
+
+def _bounds(declared: Limits) -> Bounds:
+    """Beyond what its owner declared only so far: what leaks would else be given all there is."""
+    return Bounds(
+        memory_most_bytes=declared.memory_bytes * BEYOND_DECLARED,
+        cpus_most=declared.cpus * BEYOND_DECLARED,
+    )
 
 
 def _choice(sight: StepSight, plan: CountPlan, advice: SizeAdvice, ruling: Ruling) -> ScalingChoice:

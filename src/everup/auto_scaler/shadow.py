@@ -24,8 +24,8 @@ class PlainRule:
     """One service under the plain rule. `starts_in`: steps from the order until an instance takes
     work."""
 
-    def __init__(self, starts_in: int, target: float = TARGET) -> None:
-        self.target, self.starts_in = target, starts_in
+    def __init__(self, starts_in: int) -> None:
+        self.target, self.starts_in = TARGET, starts_in
         self.instances = 0
         self.was_short = False
         self.has_changed = False
@@ -44,9 +44,12 @@ class PlainRule:
         self.starts_in = starts_in
         self._counts = deque(self._counts, maxlen=starts_in + 1)
 
-    def follow(self, demand: float, capacity: float, least: int, most: int) -> int:
+    def follow(
+        self, demand: float, capacity: float, least: int, most: int, target: float = TARGET
+    ) -> int:
         """After a step: how many it wants for the next one. `demand` and `capacity` of one instance
-        in the same unit, a second."""
+        in the same unit, a second; `target`: the share of it that is to be used."""
+        self.target = target
         if not self.instances:
             self.instances = self._within(demand / (capacity * self.target), least, most)
         self._lately.append(demand)

@@ -5,6 +5,7 @@ Flows in: listings, and which servers are whose. Flows out: a Load for each serv
 counts. Called by `loads`, once per interval.
 
     rate = requests of the latest three intervals / their length
+    latency = of their answers alone, where the router says how its mean fades; else that mean
 
 A group of servers that serves one service alone is counted as a whole: then what waited in vain for
 a place is in it, also while there is no instance at all. Otherwise its servers are added up. An
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 
 from everup.model.kinds import UNKNOWN, is_known
 from everup.model.load import Load
@@ -25,6 +26,11 @@ from everup.model.routing import RoutedServer, RouterListing, Served, ServerName
 WINDOW_INTERVALS = 3
 LATE = 1.5
 """A reading may come so many intervals after the one before; the window is as much longer."""
+TOLD_WITHIN_S = 0.002
+"""Routers tell whole milliseconds, some of them in parts."""
+TELLING = 0.1
+"""Of the mean that the router tells: what latest answers are known less well than that is not
+told of them alone."""
 ROUTER = "router"
 NOTHING_YET = Served(0.0, 0.0)
 
@@ -37,6 +43,19 @@ class Fell(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Recent:
+    """Answers of an interval: how many, and how long they took in all. `blur_s`: by how much that
+    may be wrong."""
+
+    count: float = 0.0
+    took_s: float = 0.0
+    blur_s: float = 0.0
+
+
+NOT_TOLD = Recent(took_s=UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
 class _Step:
     """One interval of one service, in seconds and requests."""
 
@@ -45,6 +64,7 @@ class _Step:
     requests: float
     failures: float
     by_instance: Mapping[str, float]
+    answers: Recent
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +168,7 @@ def _step(part: _Part, before: _Read, now: _Read) -> _Step | None:
     """None: nothing of it is counted, or it was counted anew."""
     by_instance: dict[str, float] = {}
     total: list[tuple[float, float]] = []
+    answers: list[Recent] = []
     try:
         for name, instance in part.servers.items():
             had, has = _of_server(name, before, now)
@@ -157,13 +178,52 @@ def _step(part: _Part, before: _Read, now: _Read) -> _Step | None:
             by_instance[instance] = by_instance.get(instance, 0.0) + more[0]
             if name.group not in part.whole:
                 total.append(more)
-        total += [_grown(before.groups.get(name), now.groups[name]) for name in part.whole]
+                answers.append(recent(had, has, more[0] - _more_at_work(name, before, now)))
+        for group in part.whole:
+            known, is_now = before.groups.get(group), now.groups[group]
+            total.append(_grown(known, is_now))
+            mine = (name for name in part.servers if name.group == group)
+            at_work = sum(_more_at_work(name, before, now) for name in mine)
+            waits = now.waiting[group] - before.waiting.get(group, 0.0)
+            at_work += waits if is_known(waits) else 0.0
+            answers.append(recent(known, is_now, total[-1][0] - at_work))
     except Fell:
         return None
     if not total:
         return None
     requests, failures = (sum(each) for each in zip(*total, strict=True))
-    return _Step(now.at_s, now.at_s - before.at_s, requests, failures, by_instance)
+    told = Recent(*(sum(each) for each in zip(*map(astuple, answers), strict=True)))
+    return _Step(now.at_s, now.at_s - before.at_s, requests, failures, by_instance, told)
+
+
+def recent(had: Served | None, has: Served, ended: float) -> Recent:
+    """Of the `ended` answers since. With m the mean that the router tells, over n answers, and
+    f = (1 - 1/n)^ended what is left of the earlier ones, m = f m' + (1 - f) x: x is theirs."""
+    if not is_known(has.latency_s) or not is_known(has.fades_over) or not is_known(ended):
+        return NOT_TOLD
+    if ended < 1.0:
+        return Recent()
+    over = has.fades_over
+    left = (1.0 - 1.0 / over) ** ended
+    took_s = _sum_s(has) - (0.0 if had is None else _sum_s(had)) * left
+    weight = ended / (over * (1.0 - left))
+    return Recent(
+        ended, max(0.0, took_s * weight), TOLD_WITHIN_S * min(has.requests, over) * weight
+    )
+
+
+def _sum_s(one: Served) -> float:
+    """Of what its mean is over; before there are so many answers it is over those that are."""
+    return one.latency_s * min(one.requests, one.fades_over) if one.requests > 0 else 0.0
+
+
+def _more_at_work(name: ServerName, before: _Read, now: _Read) -> float:
+    """How many more it works on than at the listing before; they were given to it, and have not
+    ended."""
+    known = before.servers.get(name)
+    had = 0.0 if known is None else known.sessions
+    more = now.servers[name].sessions - had
+    return more if is_known(more) else 0.0
 
 
 def _of_server(name: ServerName, before: _Read, now: _Read) -> tuple[Served | None, Served | None]:
@@ -198,7 +258,7 @@ def _load(part: _Part, now: _Read, steps: Iterable[_Step]) -> Load:
         now.at_s,
         requests / span_s if span_s else UNKNOWN,
         failures / span_s if span_s else UNKNOWN,
-        _latency_s(part, now) if requests else UNKNOWN,
+        _latency_s(part, now, steps) if requests else UNKNOWN,
         sum(server.sessions for server in servers) + outside,
         sum(server.waiting for server in servers) + outside,
         by_instance=_by_instance(part, steps),
@@ -216,8 +276,19 @@ def _by_instance(part: _Part, steps: tuple[_Step, ...]) -> dict[str, float]:
     return found
 
 
-def _latency_s(part: _Part, now: _Read) -> float:
-    """The mean of the latest answers, each group or server as much as it was asked."""
+def _latency_s(part: _Part, now: _Read, steps: tuple[_Step, ...]) -> float:
+    """The mean of the answers of these intervals, where enough of them ended to tell it."""
+    told_s = _told_s(part, now)
+    count = sum(step.answers.count for step in steps)
+    blur_s = sum(step.answers.blur_s for step in steps)
+    if count and blur_s <= TELLING * told_s * count:
+        latest_s = sum(step.answers.took_s for step in steps) / count
+        return latest_s if is_known(latest_s) else told_s
+    return told_s
+
+
+def _told_s(part: _Part, now: _Read) -> float:
+    """What the router tells of the latest answers, each group or server as much as it was asked."""
     single = (now.servers[name].served for name in part.servers if name.group not in part.whole)
     counted = [*(now.groups[name] for name in part.whole), *single]
     timed = [one for one in counted if one is not None and is_known(one.latency_s)]

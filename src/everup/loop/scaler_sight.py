@@ -11,14 +11,20 @@ from typing import TYPE_CHECKING
 
 from everup.auto_scaler.scaler import StepSight, Unit
 from everup.auto_scaler.start_up import StartUp
+from everup.loop.load_meter import WINDOW_INTERVALS
 from everup.loop.look import Look
 from everup.loop.sample import VALUE_MOST
 from everup.model.kinds import UNKNOWN, InstanceState, ProbeVerdict, is_known
 from everup.model.observation import InstanceObservation, ServiceObservation
+from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec
 
 if TYPE_CHECKING:
     from everup.loop.control import Control
+
+
+NEARLY = 0.5
+"""Of an interval: readings come a little late."""
 
 
 class Mean:
@@ -47,7 +53,8 @@ class _Step:
     __slots__ = ("cores", "errors", "latency", "memory", "queue", "ratio", "requests", "waiting")
 
     def __init__(self) -> None:
-        self.requests, self.latency, self.errors = Mean(), Mean(), Mean()
+        self.requests: dict[float, float] = {}  # time of the reading → rate over its intervals
+        self.latency, self.errors = Mean(), Mean()
         self.waiting, self.queue, self.cores = Mean(), Mean(), Mean()
         self.memory = self.ratio = UNKNOWN
 
@@ -58,6 +65,7 @@ class StepSights:
     def __init__(self) -> None:
         self._steps: dict[str, _Step] = {}
         self._deaths_told_s: dict[str, float] = {}
+        self._counted: set[str] = set()  # whose requests, or queue, somebody counted in this life
 
     def see(self, look: Look) -> None:
         """One more look."""
@@ -68,6 +76,8 @@ class StepSights:
             if step is None:
                 step = self._steps[name] = _Step()
             _add(step, seen)
+            if seen.load is not None:
+                self._counted.add(name)
 
     def take(self, spec: ServiceSpec, look: Look, control: Control) -> StepSight | None:
         """The step that ends with this look; None: nothing of it was ever seen."""
@@ -76,11 +86,11 @@ class StepSights:
         if seen is None or not seen.is_known or step is None or not seen.instances:
             return None
         running = [one for one in seen.instances if _runs(one)]
-        requests, cores = step.requests.value, step.cores.value
+        requests, cores = _demand(step.requests, control.settings), step.cores.value
         unit, demand = Unit.NOTHING, UNKNOWN
         if is_known(requests):
             unit, demand = Unit.REQUESTS, requests
-        elif seen.load is None and is_known(cores):
+        elif is_known(cores) and not self._is_counted(spec, seen, control):
             unit, demand = Unit.CORES, cores * len(running)
         limits = [one.instance.memory_limit_bytes for one in running]
         return StepSight(
@@ -103,6 +113,13 @@ class StepSights:
             starts_s=_starts_s(spec, control),
         )
 
+    def _is_counted(self, spec: ServiceSpec, seen: ServiceObservation, control: Control) -> bool:
+        """Does anybody count what is asked of it? Where they cannot be read now demand is unknown:
+        processors say little of it, and would have it shrink in a peak."""
+        if seen.load is not None or spec.name in self._counted:
+            return True
+        return spec.route is not None and not control.traffic.no_router
+
     def _deaths(self, name: str, seen: ServiceObservation) -> int:
         since_s = self._deaths_told_s.get(name, -math.inf)
         died = [one.at_s for one in seen.exits if one.is_out_of_memory and one.at_s > since_s]
@@ -115,8 +132,9 @@ def _add(step: _Step, seen: ServiceObservation) -> None:
     load = seen.load
     running = [one for one in seen.instances if _runs(one)]
     if load is not None:
-        step.requests.add(load.requests_per_s)
-        step.latency.add(_latency_s(load.latency_s, load.sessions, load.requests_per_s))
+        if is_known(load.requests_per_s):
+            step.requests[load.at_s] = load.requests_per_s
+        step.latency.add(load.latency_s)
         if load.requests_per_s > 0:
             step.errors.add(min(1.0, load.failures_per_s / load.requests_per_s))
         step.waiting.add(load.waiting / max(1, len(running)))
@@ -129,24 +147,21 @@ def _add(step: _Step, seen: ServiceObservation) -> None:
     step.cores.add(cores.value)
 
 
+def _demand(read: dict[float, float], settings: Settings) -> float:
+    """The mean of the step, of readings that are about nothing else: each is over a few intervals,
+    and one that reaches back before the step would have a rise seem to come later."""
+    if not read:
+        return UNKNOWN
+    back_s = (WINDOW_INTERVALS - NEARLY) * settings.sample_interval_s
+    since_s = max(read) - max(0.0, settings.scale_interval_s - back_s)
+    kept = [rate for at_s, rate in read.items() if at_s >= since_s and rate <= VALUE_MOST]
+    return sum(kept) / len(kept) if kept else UNKNOWN
+
+
 def _more(known: float, value: float) -> float:
     """The larger one, of what can be."""
     is_one = 0.0 <= value <= VALUE_MOST
     return value if is_one and not value <= known else known
-
-
-def _latency_s(told_s: float, sessions: float, rate: float) -> float:
-    """A router's mean of its latest thousand answers comes late: what is under way now, over how
-    much comes, says the same at once (Little, 1961). It counts where it is clearly more."""
-    if rate > 0 and sessions > FEW_SESSIONS:
-        now_s = sessions / rate
-        if now_s > CLEARLY * told_s:
-            return now_s
-    return told_s
-
-
-FEW_SESSIONS = 4.0
-CLEARLY = 1.5
 
 
 def _runs(one: InstanceObservation) -> bool:

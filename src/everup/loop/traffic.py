@@ -34,7 +34,7 @@ from everup.model.decision import Step
 from everup.model.entries import Intended
 from everup.model.errors import EverupError, GiveUp, StillHeld
 from everup.model.evidence import ROUTED
-from everup.model.kinds import InstanceState
+from everup.model.kinds import InstanceState, is_known
 from everup.model.mitigation import SHED_FOR
 from everup.model.observation import Instance, Observation
 from everup.model.routing import Held, Order, RoutedServer, RouterListing
@@ -83,6 +83,7 @@ class Traffic:
         self._bringer = Bringer(stack, settings, clock)
         self.breaking = Breaking(stack, settings, self._bringer)
         self._task: asyncio.Task[None] | None = None
+        self._later: asyncio.Task[None] | None = None
         self._is_held = 0
         self._turn = asyncio.Lock()
         self.calls = CallRows(tuple(stack.services))
@@ -315,6 +316,16 @@ class Traffic:
         if self._fault and self._fault != self._told:
             warn("router_fault", text=self._fault)
         self._told = self._fault
+        wait_s = self._bringer.next_s - self._clock.now()
+        if is_known(wait_s) and (self._later is None or self._later.done()):
+            self._later = asyncio.create_task(
+                self._call_for_look(control, wait_s), name="newcomers"
+            )
+
+    async def _call_for_look(self, control: Control, wait_s: float) -> None:
+        """Who comes has its next share when it is time, not when something else calls."""
+        await self._clock.sleep(max(wait_s, POLL_S))
+        control.wake("a server that comes")
 
     async def _pass(self, control: Control, router: Router, look: Look) -> list[str]:
         held = await self._call(router.held())
@@ -379,9 +390,10 @@ class Traffic:
 
     async def stop(self) -> None:
         """Nothing more is begun."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        for task in (self._task, self._later):
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
 
     async def close(self) -> None:
         """Let go of the router."""

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from everup.loop.ports import Clock, Router
 from everup.loop.routes import LOOPBACK, added_name, group_of, leads_to, servers_of
-from everup.loop.traffic_plan import Fate, fate, is_well
+from everup.loop.traffic_plan import Fate, comes_up_most_s, fate, is_well
 from everup.loop.weights import LEVELS, WEIGHT_LEAST, score_of, shares, slow_start
 from everup.model.errors import GiveUp
-from everup.model.kinds import ActionKind, Mode, is_known
+from everup.model.kinds import UNKNOWN, ActionKind, InstanceState, Mode, is_known
 from everup.model.mitigation import SHED_FOR
 from everup.model.observation import Instance, InstanceObservation
 from everup.model.routing import (
@@ -49,6 +49,14 @@ class Bringer:
         self._fresh: dict[ServerName, float] = {}
         self._refused: dict[str, str] = {}  # instance → why it got no server, as last said
         self._steered_at_s = float("-inf")
+        self._awaited: frozenset[str] = frozenset()  # services of which a newcomer may soon be well
+
+    @property
+    def next_s(self) -> float:
+        """When it is time again though nothing else calls for it; NaN: it is not."""
+        if not self._fresh and not self._awaited:
+            return UNKNOWN
+        return self._steered_at_s + self._settings.sample_interval_s
 
     def is_due(self, now_s: float) -> bool:
         """Is it time to see to shares and newcomers?"""
@@ -73,6 +81,7 @@ class Bringer:
         if self.is_due(control.clock.now()):
             self._steered_at_s = control.clock.now()
             self._forget_gone(by_name, control)
+            self._awaited = frozenset()
             for spec in self._stack.services.values():
                 said += await self._newcomers(router, spec, listing, held, control)
                 await self._steer(router, spec, listing, ours, control)
@@ -242,7 +251,7 @@ class Bringer:
         routed = servers_of(spec, instances, listing, held)
         unknown = [one for name, one in seen.items() if name not in routed]
         group, like = group_of(spec, routed)
-        if like is None or like.host_name or not unknown or spec.name in control.state.in_flight:
+        if like is None or like.host_name or not unknown or _is_touched(spec, control):
             return []
         if Skill.ADD not in router.manifest.skills or not self._may_add(spec, control):
             return []
@@ -250,6 +259,8 @@ class Bringer:
         for one in unknown[:NEW_MOST]:
             port = self._port(spec, one.instance, like)
             if not is_well(spec, one, now_s, self._settings) or not port:
+                if port and self._may_come(spec, one, now_s):
+                    self._awaited |= {spec.name}
                 continue
             address = one.instance.address or LOOPBACK[0]
             try:
@@ -265,6 +276,12 @@ class Bringer:
                     said.append(f"{spec.name}: {error}")
                 self._refused[one.instance.name] = str(error)
         return said
+
+    def _may_come(self, spec: ServiceSpec, seen: InstanceObservation, now_s: float) -> bool:
+        """Is it young enough to be starting still?"""
+        if seen.instance.state is not InstanceState.RUNNING:
+            return False
+        return now_s - seen.instance.started_at_s < comes_up_most_s(spec, self._settings)
 
     def _may_add(self, spec: ServiceSpec, control: Control) -> bool:
         if control.state.service(spec.name).instances_wanted:
@@ -343,6 +360,13 @@ class Bringer:
             return
         until_s = now_s + self._settings.router_hold_most_s
         await router.weigh(Held(server.name, spec.name, instance, until_s, None, before), wanted)
+
+
+def _is_touched(spec: ServiceSpec, control: Control) -> bool:
+    """Is something under way that may take away who seems to have come? Who was added stays unless
+    it is taken back, and then it is drained first."""
+    flight = control.state.in_flight.get(spec.name)
+    return flight is not None and flight.step.kind is not ActionKind.SCALE_OUT
 
 
 def _share(server: RoutedServer, notes: Mapping[ServerName, Held]) -> float:

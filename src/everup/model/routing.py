@@ -35,11 +35,16 @@ class ServerName:
 @dataclass(frozen=True, slots=True)
 class Served:
     """What a server was given since its router began: requests, how many of them it failed, and the
-    mean time of its latest answers (NaN: unknown)."""
+    mean time of its latest answers (NaN: unknown).
+
+    `fades_over`: that mean moves by one part in so many with each answer, as of all where there
+    were fewer; NaN: nobody knows how far back it goes.
+    """
 
     requests: float
     failures: float
     latency_s: float = UNKNOWN
+    fades_over: float = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

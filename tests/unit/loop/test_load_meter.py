@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from everup.loop.load_meter import WINDOW_INTERVALS, LoadMeter
+from everup.loop.load_meter import WINDOW_INTERVALS, LoadMeter, recent
 from everup.model.kinds import UNKNOWN
 from everup.model.load import Load
 from everup.model.routing import RoutedGroup, RoutedServer, RouterListing, Served, ServerName
@@ -215,3 +215,79 @@ def test_answers_of_the_idle_are_not_timed() -> None:
     assert load.requests_per_s == 0.0
     assert math.isnan(load.latency_s)
     assert load.queue is UNKNOWN or math.isnan(load.queue)
+
+
+# --- what the latest answers took ----------------------------------------------------------------
+
+OVER = 512
+
+
+class Fading:
+    """A router's mean that moves by one part in OVER with each answer, told in milliseconds."""
+
+    def __init__(self) -> None:
+        self.sum_s, self.count = 0.0, 0
+
+    def answer(self, took_s: list[float]) -> Served:
+        for one in took_s:
+            self.sum_s += one - self.sum_s / OVER
+            self.count += 1
+        return self.told()
+
+    def told(self, more: int = 0) -> Served:
+        """`more`: begun, and not ended."""
+        begun = self.count + more
+        mean_s = self.sum_s / min(begun, OVER) if begun else UNKNOWN
+        return Served(float(begun), 0.0, round(mean_s, 3), float(OVER))
+
+
+@given(
+    st.lists(st.floats(0.05, 2.0), min_size=0, max_size=1500),
+    st.lists(st.floats(0.05, 2.0), min_size=60, max_size=800),
+)
+def test_the_latest_answers_are_told_apart_from_the_earlier_ones(
+    before: list[float], after: list[float]
+) -> None:
+    router = Fading()
+    had = router.answer(before)
+    found = recent(had, router.answer(after), float(len(after)))
+    mean_s = found.took_s / found.count
+    weights = [(1.0 - 1.0 / OVER) ** age for age in reversed(range(len(after)))]
+    true_s = sum(w * took for w, took in zip(weights, after, strict=True)) / sum(weights)
+    assert abs(mean_s - true_s) <= found.blur_s / found.count
+
+
+def test_answers_that_turn_slow_are_seen_at_once_and_so_is_their_end() -> None:
+    router, made, told = Fading(), meter(), list[float]()
+    for number, took_s in enumerate([0.1] * 8 + [1.0] * 3 + [0.1] * 4):
+        served = router.answer([took_s] * 150)
+        server = RoutedServer(name(1), address="10.0.0.1", port=80, sessions=2.0, served=served)
+        listing = RouterListing(0.0, (server,), "1")
+        told.append(made.take(EVERY_S * number, placing(1), listing)["api"].latency_s)
+    assert told[7] == pytest.approx(0.1, rel=0.05)
+    assert told[10] == pytest.approx(1.0, rel=0.05), "three intervals later it is all of it"
+    assert told[13] == pytest.approx(0.1, rel=0.2), "and as soon it is over"
+
+
+def test_what_has_not_ended_is_no_answer() -> None:
+    router = Fading()
+    had = router.answer([0.2] * 600)
+    busy = RoutedServer(name(1), address="10.0.0.1", port=80, sessions=0.0, served=had)
+    made = meter()
+    made.take(0.0, placing(1), RouterListing(0.0, (busy,), "1"))
+    router.answer([0.4] * 100)
+    busy = RoutedServer(
+        name(1), address="10.0.0.1", port=80, sessions=100.0, served=router.told(more=100)
+    )
+    load = made.take(EVERY_S, placing(1), RouterListing(0.0, (busy,), "1"))["api"]
+    assert load.latency_s == pytest.approx(0.4, rel=0.1)
+
+
+@pytest.mark.parametrize("over", [UNKNOWN, float(OVER)])
+def test_few_answers_or_an_unknown_mean_leave_what_is_told(over: float) -> None:
+    made, load = meter(), Load(0.0)
+    for number, (total, told_s) in enumerate([(1000.0, 0.1), (1001.0, 0.101)]):
+        served = Served(total, 0.0, told_s, over)
+        server = RoutedServer(name(1), address="10.0.0.1", port=80, sessions=0.0, served=served)
+        load = made.take(EVERY_S * number, placing(1), RouterListing(0.0, (server,), "1"))["api"]
+    assert load.latency_s == pytest.approx(0.101)

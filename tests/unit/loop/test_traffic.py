@@ -17,6 +17,7 @@ from everup.model.mitigation import SHED_FOR
 from everup.model.request import Answer, AnswerState, Request, Verb
 from everup.model.routing import Held, Order, Route
 from everup.model.scaling import Amount, Spread
+from everup.model.settings import Settings
 from everup.model.stack import ProbeSpec
 from tests.unit.builders import service, stack
 from tests.unit.loop.small_world import QUICK, until
@@ -282,6 +283,35 @@ def test_who_leaves_is_drained_first_and_who_comes_is_added_and_weighs_little() 
     weights = [line for line in world.routes.said if line.startswith("weigh be_web/everup-web-4")]
     assert weights[0].endswith(" 10")
     assert weights[-1].endswith(" 100")
+
+
+def test_who_comes_takes_requests_once_it_is_well_itself() -> None:
+    """The proof of all of them together takes longer."""
+    world = World(OBSERVED, Settings(verify_window_s=500.0).scaled(0.02))
+
+    async def story() -> None:
+        async with world.life() as control:
+            await ask(control, ActionKind.SCALE_OUT, amount=Amount(4))
+            await until(lambda: len(world.routes.added) == 1)
+            assert not world.journal.of(e.Verified)
+
+    run(story())
+
+
+def test_who_comes_has_its_share_by_time_though_nothing_else_calls_for_a_look() -> None:
+    world = World(OBSERVED, Settings(tick_s=5000.0).scaled(0.02))
+
+    async def story() -> None:
+        async with world.life() as control:
+            await ask(control, ActionKind.SCALE_OUT, amount=Amount(4))
+            await over(world)
+            await until(lambda: bool(world.routes.added) and not world.routes.notes)
+
+    run(story())
+    weights = [line for line in world.routes.said if line.startswith("weigh be_web/everup-web-4")]
+    given = [int(line.rpartition(" ")[2]) for line in weights]
+    assert (given[0], given[-1]) == (10, 100)
+    assert given == sorted(set(given))
 
 
 def test_a_reload_in_the_middle_is_made_up_for() -> None:

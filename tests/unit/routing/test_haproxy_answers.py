@@ -65,7 +65,7 @@ def test_groups_as_a_whole() -> None:
     """In HTTP what fails ends with an answer that says so, and is counted once."""
     found = answers.groups(WHOLE)
     assert found["web"].waiting == 7
-    assert found["web"].served == Served(50, 4, 0.04)
+    assert found["web"].served == Served(50, 4, 0.04, answers.FADES_OVER)
     db = found["db"].served
     assert db is not None
     assert (db.requests, db.failures, math.isnan(db.latency_s)) == (9, 2, True)

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from everup.model.kinds import UNKNOWN
+from everup.model.kinds import UNKNOWN, is_known
 from everup.model.routing import Order, RoutedGroup, RoutedServer, Served, ServerName
 
 SERVERS_MOST = 10_000
@@ -41,7 +41,9 @@ waited in vain for a server."""
 BACKEND = "BACKEND"
 """The row of a backend as a whole."""
 WAITS = ("qtime", "ctime", "rtime")
-"""In the queue, for a connection, for an answer: milliseconds, means of the latest 500 or so."""
+"""In the queue, for a connection, for an answer: milliseconds, means of the latest ones."""
+FADES_OVER = 512.0
+"""Answers: TIME_STATS_SAMPLES of HAProxy's source, and so measured of 2.6; its manual says 1024."""
 
 TCP = "tcp"
 """The mode of a backend whose answers are not timed: it says 0 there."""
@@ -87,7 +89,8 @@ def served(text: str) -> Mapping[ServerName, Served]:
         failures = sum(_count(row.get(column)) for column in FAILURES)
         took_ms = "" if row.get("mode") == TCP else row.get("rtime") or ""
         latency_s = _count(took_ms) / 1000.0 if took_ms else UNKNOWN
-        found[name] = Served(_count(row.get("stot")), failures, latency_s)
+        over = FADES_OVER if is_known(latency_s) else UNKNOWN
+        found[name] = Served(_count(row.get("stot")), failures, latency_s, over)
     return found
 
 
@@ -108,7 +111,8 @@ def groups(text: str) -> Mapping[str, RoutedGroup]:
             failures = sum(_count(row.get(column)) for column in GROUP_FAILURES[mode])
             is_timed = mode != TCP and bool(row.get("rtime"))
             took_s = sum(_count(row.get(column)) for column in WAITS) / 1000.0
-            served = Served(_count(row.get("stot")), failures, took_s if is_timed else UNKNOWN)
+            timed = (took_s, FADES_OVER) if is_timed else (UNKNOWN, UNKNOWN)
+            served = Served(_count(row.get("stot")), failures, *timed)
         waits = _count(row.get("qcur")) if row.get("qcur") else UNKNOWN
         found[name.group] = RoutedGroup(served, waits)
     return found

@@ -1,0 +1,84 @@
+"""The planner before it has seen enough for a forecast: no more than is needed at rest, in time in
+a rise, and fewer only after a window of demand."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from everup.auto_scaler.planner import By, CountPlan, CountPlanner, CountView
+from everup.auto_scaler.shadow import STILL_STEPS
+
+STARTS_IN = 1
+
+
+def played(
+    demands: list[float], carries: float, first: int, *, is_certain: bool
+) -> tuple[list[int], CountPlan]:
+    """What was wanted after each step, each wish carried out by the next."""
+    planner = CountPlanner(STARTS_IN, unit=0.04 * carries)
+    now, wanted, plan = first, [], None
+    for demand in demands:
+        view = CountView(now, now, 1, 100, carries, is_certain=is_certain)
+        planner.follow(demand, view)
+        plan = planner.plan(view)
+        now = plan.wanted
+        wanted.append(now)
+    assert plan is not None
+    return wanted, plan
+
+
+@given(st.floats(0.5, 1e4), st.integers(1, 20))
+def test_at_rest_what_was_proven_calls_for_no_more(rate: float, instances: int) -> None:
+    """Nobody knows where the end is, and what is there carries what is asked."""
+    wanted, _ = played([rate * instances] * 40, rate, instances, is_certain=False)
+    assert set(wanted) == {instances}
+
+
+@given(st.floats(0.5, 1e4), st.integers(1, 20))
+def test_where_its_end_is_known_a_third_is_left(rate: float, instances: int) -> None:
+    wanted, _ = played([rate * instances] * 40, rate, instances, is_certain=True)
+    assert wanted[-1] * 0.7 * rate * 1.11 >= min(rate * instances, 100 * 0.7 * rate)
+
+
+@given(st.integers(2, 30), st.floats(0.0, 5.0), st.booleans())
+def test_nothing_goes_before_a_window_was_seen(first: int, demand: float, is_certain: bool) -> None:
+    wanted, plan = played([demand] * (STILL_STEPS - 1), 10.0, first, is_certain=is_certain)
+    assert set(wanted) == {first}
+    assert "nothing goes" in plan.text
+    wanted, _ = played([demand] * (STILL_STEPS + 1), 10.0, first, is_certain=is_certain)
+    assert wanted[-1] == 1
+
+
+@pytest.mark.parametrize("is_certain", [False, True])
+def test_a_rise_is_gone_ahead_of(is_certain: bool) -> None:
+    """Five times as much in eight steps: who is ordered after a step is there for the one after
+    the next, and whoever is there then is enough."""
+    demands = [30.0] * 4 + [30.0 + 15.0 * step for step in range(1, 9)] + [150.0] * 10
+    wanted, _ = played(demands, 15.0, 3, is_certain=is_certain)
+    for step, demand in list(enumerate(demands))[6:]:  # it began after the fourth
+        assert wanted[step - 2] * 15.0 >= demand * 0.99, (step, wanted)
+    assert max(wanted) <= 20
+
+
+def test_a_rise_that_ends_is_kept_for_a_window_and_no_longer() -> None:
+    rise = [30.0, 30.0, 45.0, 60.0]
+    wanted, plan = played(rise, 10.0, 6, is_certain=False)
+    assert (plan.by, plan.wanted) == (By.PLAIN, 11)
+    assert "rising to" in plan.text
+    wanted, _ = played(rise + [60.0] * (STILL_STEPS + 2), 10.0, 6, is_certain=False)
+    assert wanted[10] == 11
+    assert wanted[-1] == 6
+
+
+def test_what_is_not_seen_removes_nothing_and_says_so() -> None:
+    demands = [100.0] * 30 + [math.nan] * 100
+    wanted, plan = played(demands, 10.0, 20, is_certain=True)
+    assert set(wanted[30:]) == {wanted[29]}
+    assert plan.by is By.HELD
+    assert "nothing is removed" in plan.text
+    wanted, plan = played([*demands, *[10.0] * (STILL_STEPS + 2)], 10.0, 20, is_certain=True)
+    assert wanted[-1] == 2, "it goes on"
