@@ -73,7 +73,7 @@ class Heights:
 
     def _reckoned(self, peak: float) -> float:
         most, least = max(self.pending, self.highest), LEAST_SHARE * peak
-        if most < least:
+        if most <= 0.0 or most < least:
             return 2.0 * most
         large = [(math.log(value), weight) for value, weight in self.known if value >= least]
         count = sum(weight for _, weight in large)

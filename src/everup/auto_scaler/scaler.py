@@ -25,7 +25,7 @@ from everup.auto_scaler.cheapest import needed
 from everup.auto_scaler.demand.past import DAY
 from everup.auto_scaler.ease import Ease, alone, is_calm
 from everup.auto_scaler.needs import Needs
-from everup.auto_scaler.planner import UNIT, CountPlan, CountPlanner, CountView
+from everup.auto_scaler.planner import UNIT, By, CountPlan, CountPlanner, CountView
 from everup.auto_scaler.rules import Rule
 from everup.auto_scaler.sight import Pace, Sight
 from everup.auto_scaler.usage import Usage
@@ -39,7 +39,9 @@ from everup.model.stack import Limits
 
 DAY_S = 86_400.0
 ONE_PROCESSOR = 1.0
+BEYOND_DECLARED = 2.0
 BY_SIZE = "size"
+TOO_SHORT = "seen for too short a time to take any away"
 ALARM_SHARE = 2.0 / 3.0
 """Once a capacity is learned a processor is an alarm only so far between the rule's bound and its
 limit: a service that its processor bounds is used beyond the rule, and well."""
@@ -78,6 +80,30 @@ class StepSight:
     out_of_memory: int = 0
     version: str = ""
     starts_s: float = UNKNOWN
+
+
+def believed(sight: StepSight) -> StepSight:
+    """Without what cannot be: what is negative, endless or absurd was not seen, and no limit is
+    zero."""
+    changes: dict[str, float] = {}
+    for name, least, most in RANGES:
+        value = getattr(sight, name)
+        if value == value and not least <= value <= most:
+            changes[name] = UNKNOWN
+    return replace(sight, **changes) if changes else sight  # type: ignore[arg-type]
+
+
+VALUE_MOST = 1e15
+CPUS_LEAST = 1e-3
+RANGES: tuple[tuple[str, float, float], ...] = (
+    *((name, 0.0, VALUE_MOST) for name in ("demand", "latency_s", "waiting", "queue", "cpu_cores")),
+    ("errors_ratio", 0.0, 1.0),
+    ("memory_ratio", 0.0, VALUE_MOST),
+    ("memory_bytes", 1.0, VALUE_MOST),  # whatever runs uses some
+    ("cpus", CPUS_LEAST, math.inf),
+    ("memory_limit_bytes", 1.0, math.inf),
+    ("starts_s", 0.0, math.inf),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +171,7 @@ class ServiceScaler:
         self._ease = Ease(settings.scale_down_window_s)
         self._unit = Unit.NOTHING
         self._version = ""
+        self._since_s = UNKNOWN
 
     @property
     def unit(self) -> Unit:
@@ -153,6 +180,9 @@ class ServiceScaler:
 
     def follow(self, sight: StepSight, allowed: Allowed) -> None:
         """A step is over."""
+        sight = believed(sight)
+        if not is_known(self._since_s):
+            self._since_s = sight.at_s
         self.usage.observe(
             Sight(
                 sight.at_s,
@@ -185,7 +215,9 @@ class ServiceScaler:
                 self._spec.errors_most,
             )
         if is_known(sight.starts_s):
-            self.planner.starts_in(self._steps(sight.starts_s))
+            # one that came up only when load fell says nothing of how long a start takes
+            starts_s = min(sight.starts_s, self._settings.scale_lookahead_s)
+            self.planner.starts_in(self._steps(starts_s))
         demand = sight.demand if sight.unit is self._unit else UNKNOWN
         view = self._view(sight, allowed, self.capacity(sight))
         self.planner.follow(demand, view)
@@ -194,10 +226,15 @@ class ServiceScaler:
 
     def think(self, sight: StepSight, allowed: Allowed) -> Opinion:
         """What it should have now."""
+        sight = believed(sight)
         capacity = self.capacity(sight)
         rules, alarm = self._rules(sight), self._alarm(sight)
         plan = self.planner.plan(self._view(sight, allowed, capacity, rules, alarm))
-        advice = recommend(self.usage, sight.at_s, allowed.declared, Bounds(), self._settings)
+        if plan.wanted < sight.instances and self._is_new(sight):
+            plan = replace(plan, wanted=sight.instances, by=By.HELD, text=TOO_SHORT)
+        advice = recommend(
+            self.usage, sight.at_s, allowed.declared, _bounds(allowed.declared), self._settings
+        )
         asked = Wish(
             allowed.axis,
             plan.wanted - sight.instances,
@@ -221,6 +258,11 @@ class ServiceScaler:
             rules=rules,
             may_count=allowed.axis in (Axis.COUNT, Axis.BOTH),
         )
+
+    def _is_new(self, sight: StepSight) -> bool:
+        """The wishes of the window for less are those that were seen: a new life knows none of the
+        minutes before it, in which more may have been needed."""
+        return sight.at_s - self._since_s < self._settings.scale_down_window_s
 
     def skip(self, steps: int) -> None:
         """So many steps were seen by nobody."""
@@ -344,6 +386,14 @@ def _higher(rule: Rule) -> Rule:
     """With the bound from which on a processor is an alarm."""
     out = rule.cpu.out
     return replace(rule, cpu=Band(out + (1.0 - out) * ALARM_SHARE, rule.cpu.into))
+
+
+def _bounds(declared: Limits) -> Bounds:
+    """Beyond what its owner declared only so far: what leaks would else be given all there is."""
+    return Bounds(
+        memory_most_bytes=declared.memory_bytes * BEYOND_DECLARED,
+        cpus_most=declared.cpus * BEYOND_DECLARED,
+    )
 
 
 def _choice(sight: StepSight, plan: CountPlan, advice: SizeAdvice, ruling: Ruling) -> ScalingChoice:

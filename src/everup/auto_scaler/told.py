@@ -97,7 +97,8 @@ def _load(story: Story) -> Iterator[str]:
             " not seen."
         )
     elif not is_known(story.demand):
-        yield "What is asked of it is not seen now, so that nothing is removed."
+        if choice is None or choice.by != "held":  # else that is why
+            yield "What is asked of it is not seen now, so that nothing is removed."
     else:
         each = story.demand / max(1, story.instances)
         yield f"Asked now: {amount(story.demand, story.per)}, {amount(each, story.per)} of each."

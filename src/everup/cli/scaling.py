@@ -228,6 +228,8 @@ def _no_more(services: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
     for service in services:
         (out,) = [d for d in service["directions"] if d["kind"] == "scale_out"]
         for no in out["refusals"]:
+            if no["text"] in service["why"]:
+                continue  # that is said of it already
             found.setdefault(f"{no['name']}: {no['text']}", []).append(service["service"])
     return found
 

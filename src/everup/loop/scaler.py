@@ -4,7 +4,8 @@ looks, and proposed.
 Flows in: looks, the history of earlier lives. Flows out: decisions for the gate, ScalingDecided
 entries, opinions for whoever shows them. Called by `decide` and `record`; the pure parts are
 `auto_scaler`'s. What was learned is not written down: a new life lives through the past once more,
-as far as history goes, a little at a time between looks; until then the plain rules decide.
+as far as history goes, a little at a time between looks; until then what is new decides, by the
+plain rules.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ ASIDE_SERVICES_MOST = 30
 LATENCY_BEFORE, DEMAND_BEFORE = "latency_before_s", "demand_before"
 BETTER = 0.9
 MORE_ASKED = 1.1
-DAYS_OF_CHOICES = 1.0
+DAY_S = 86_400.0
 
 
 class Scaler:
@@ -88,7 +89,7 @@ class Scaler:
         settings = self._settings
         self._sights.see(look)
         step = int(look.at_s // settings.scale_interval_s)
-        if step == self._step or self._aside is not None or self.is_living_through:
+        if step == self._step or self._aside is not None:
             return
         missed = max(1, step - self._step) if self._step >= 0 else 1
         self._step = step
@@ -96,7 +97,19 @@ class Scaler:
         if len(work) > ASIDE_SERVICES_MOST:
             self._aside = asyncio.create_task(self._think_aside(control, work), name="sizes")
             return
-        self.opinions = _thought(work)
+        try:
+            self.opinions = _thought(work)
+        except Exception as error:  # noqa: BLE001 - what is to be healed does not wait for it
+            self._failed(control, error)
+        else:
+            self.fault = ""
+
+    def _failed(self, control: Control, error: Exception) -> None:
+        """Nothing is scaled on it, and the loop goes on."""
+        self.fault = f"sizes could not be thought over: {error!r}"
+        self.opinions = {}
+        now_s = control.clock.now()
+        control.mishaps.happened("sizes", error, now_s, stops_acting=False, can_end=False)
 
     def _work(self, control: Control, look: Look, missed: int) -> list[_Work]:
         found = []
@@ -114,9 +127,8 @@ class Scaler:
         try:
             self.opinions = await asyncio.to_thread(_thought, work)
             self.fault = ""
-        except Exception as error:  # noqa: BLE001 - nothing is scaled on it, and the loop goes on
-            self.fault = f"sizes could not be thought over: {error!r}"
-            self.opinions = {}
+        except Exception as error:  # noqa: BLE001 - what is to be healed does not wait for it
+            self._failed(control, error)
         finally:
             self._aside = None
         control.wake("sizes")
@@ -207,7 +219,8 @@ class Scaler:
         before_s = float(flight.step.parameters.get(LATENCY_BEFORE, UNKNOWN))
         if flight.origin is not Origin.SCALING or not is_known(before_s):
             return None
-        load = look.observation.services[flight.step.target].load
+        seen = look.observation.services.get(flight.step.target)
+        load = None if seen is None else seen.load
         windows_s = self._settings.scale_undo_windows * self._settings.verify_window_s
         due_s = flight.done_at_s + windows_s
         if look.at_s < due_s:
@@ -215,8 +228,8 @@ class Scaler:
         if load is None or not is_known(load.latency_s) or load.latency_s <= before_s * BETTER:
             return None
         asked_before = float(flight.step.parameters.get(DEMAND_BEFORE, UNKNOWN))
-        if load.requests_per_s > asked_before * MORE_ASKED:
-            return None
+        if not load.requests_per_s <= asked_before * MORE_ASKED:
+            return None  # more is asked, or nobody knows how much is
         if look.at_s < flight.done_at_s + flight.expectation.deadline_s:
             return Pending("answers to become faster")
         return Failed(
@@ -235,10 +248,10 @@ class Scaler:
             if not choice.is_change:
                 continue
             if written is not None:
-                is_young = look.at_s - written[0] < self._settings.scale_down_window_s
+                age_s = max(0.0, look.at_s - written[0])
+                again_s = DAY_S * self._settings.time_scale
                 is_same = _gist(written[1]) == _gist(choice)
-                is_old = look.at_s - written[0] < DAYS_OF_CHOICES * 86_400.0
-                if is_young or (is_same and is_old):
+                if age_s < (again_s if is_same else self._settings.scale_down_window_s):
                     continue
             self._written[name] = (look.at_s, choice)
             self.decided[choice.by] += 1
@@ -256,12 +269,16 @@ class Scaler:
         self._life = asyncio.create_task(work, name="sizes of the past")
 
     async def _live(self, control: Control, history: History) -> None:
+        now_s = control.clock.now()
         try:
-            found = await live_through(self._stack, self._settings, history, control.clock.now())
+            found = await live_through(self._stack, self._settings, history, now_s)
         except Exception as error:  # noqa: BLE001 - whatever the past holds, this life goes on
             self.fault = f"the past could not be read, demand is learned anew: {error!r}"
             return
+        # What was seen meanwhile is with those that go: these have a hole of so many steps.
+        missed = self._step - int(now_s // self._settings.scale_interval_s)
         for name, scaler in found.items():
+            scaler.skip(missed)
             self._scalers[name] = scaler
         self.fault = ""
 

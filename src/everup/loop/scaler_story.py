@@ -78,7 +78,7 @@ def story(around: Around, name: str, seen: ServiceScale) -> Story:
 
 def spent(around: Around, name: str, seen: ServiceScale) -> Cost:
     """What it costs now."""
-    return cost(cost_input(around, name, seen), around.stack.prices)
+    return cost(cost_input(around, name, seen, has_hours=False), around.stack.prices)
 
 
 def is_learned(scaler: Scaler, name: str) -> bool:
@@ -111,15 +111,18 @@ def fixed(around: Around, spec: ServiceSpec) -> str:
     return ""
 
 
-def cost_input(around: Around, name: str, seen: ServiceScale) -> CostInput:
-    """One service over the last day, as far as it was seen."""
+def cost_input(
+    around: Around, name: str, seen: ServiceScale, *, has_hours: bool = True
+) -> CostInput:
+    """One service over the last day, as far as it was seen. `has_hours` False: without what is only
+    of use for recommendations, which takes most of the time."""
     stack, spec = around.stack, around.stack.services[name]
     scaler, opinion = around.scaler.scaler(name), around.scaler.opinions.get(name)
     advised = NO_SIZE
     if opinion is not None:
         advised = Size(opinion.advice.cpu_limit_cores, opinion.advice.memory_limit_bytes)
     carries = UNKNOWN if opinion is None else opinion.capacity.lower
-    means, days = _hours(around, scaler)
+    means, days = _hours(around, scaler) if has_hours else ((), 0.0)
     return CostInput(
         name=name,
         instances=seen.instances,
@@ -131,24 +134,28 @@ def cost_input(around: Around, name: str, seen: ServiceScale) -> CostInput:
         use=_use(around.observation, name),
         peak=_peak(scaler),
         advised=advised,
-        needed_by=tuple(
-            other.name
-            for other in stack.services.values()
-            if any(d.target == name and d.kind is DependencyKind.HARD for d in other.depends_on)
-        ),
+        needed_by=_needed_by(stack, name) if has_hours else (),
         hourly=means,
         per_instance=carries,
         days_seen=days,
-        idle_s=_idle_s(around.settings, scaler),
-        can_copy=not _stands_against_copies(around, spec),
+        idle_s=_idle_s(around.settings, scaler) if has_hours else 0.0,
+        can_copy=_can_copy(around, spec) if has_hours else True,
     )
 
 
-def _stands_against_copies(around: Around, spec: ServiceSpec) -> bool:
+def _needed_by(stack: Stack, name: str) -> tuple[str, ...]:
+    return tuple(
+        other.name
+        for other in stack.services.values()
+        if any(d.target == name and d.kind is DependencyKind.HARD for d in other.depends_on)
+    )
+
+
+def _can_copy(around: Around, spec: ServiceSpec) -> bool:
     kind = ActionKind.SCALE_OUT
     is_able = around.manifest.can(scaling.NEEDS[kind])
     refused = nature(kind, spec, around.stack, around.settings)
-    return spec.is_stateful or bool(refused) or not is_able
+    return is_able and not spec.is_stateful and not refused
 
 
 def _use(observation: Observation, name: str) -> Size:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from everup.auto_scaler.bursts import Bursts, Past
+from everup.auto_scaler.heights import Heights
 
 HOUR_S, MIB = 3600.0, 1024.0 * 1024
 BASE = 100 * MIB
@@ -104,3 +105,7 @@ def test_a_restart_of_everup_keeps_the_heights() -> None:
     after = Bursts(32 * 86_400.0, 4 * HOUR_S)
     after.unpack({"rises": {"pending": math.nan, "histogram": 3}, "steps": 1})
     assert after.rises.pending == 0.0
+
+
+def test_who_uses_nothing_needs_no_room() -> None:
+    assert Heights(3600.0).room(0.0) == 0.0

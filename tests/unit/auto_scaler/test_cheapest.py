@@ -42,9 +42,7 @@ def chance(spread: Spread, capacity: float, count: int) -> float:
 def test_no_number_is_cheaper(
     spread: Spread, capacity: float, price: float, now: int, least: int
 ) -> None:
-    found = cheapest(
-        spread, capacity, now, shortage_price=price, change_price=0.0, least=least
-    )
+    found = cheapest(spread, capacity, now, shortage_price=price, change_price=0.0, least=least)
     assert found.instances >= least
     assert not found.is_bound
     top = max(needed(float(spread.values.max()), capacity), now, least)
@@ -83,9 +81,7 @@ def test_a_declared_chance_is_kept(
 def test_the_present_number_stays_only_where_another_one_gains_too_little(
     spread: Spread, capacity: float, price: float, now: int, gains: float, least: int
 ) -> None:
-    found = cheapest(
-        spread, capacity, now, shortage_price=price, change_price=gains, least=least
-    )
+    found = cheapest(spread, capacity, now, shortage_price=price, change_price=gains, least=least)
     assert found.instances >= least
     if found.is_kept:
         assert found.instances == now >= least

@@ -1,0 +1,269 @@
+"""One service as the auto_scaler knows it: units, versions, and whatever cannot be seen."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from everup.auto_scaler.planner import WARM_STEPS, By
+from everup.auto_scaler.rules import ANY_OTHER, Rule
+from everup.auto_scaler.scaler import Allowed, Opinion, ServiceScaler, StepSight, Unit
+from everup.model.axis import Axis
+from everup.model.kinds import UNKNOWN, is_known
+from everup.model.settings import Settings
+from everup.model.sizing import QueueSpec, ScalingSpec
+from everup.model.stack import Limits
+
+MIB = 1024.0 * 1024.0
+STEP_S = 15.0
+BEGINS_S = 1_000_000.0
+RULE = Rule(ANY_OTHER.cpu, ANY_OTHER.memory, 1, 10, Axis.BOTH, "usual")
+MAY = Allowed(Axis.BOTH, 1, 10, Limits(512 * MIB, 1.0))
+SPEC = ScalingSpec(latency_target_s=0.5)
+SIGHT = StepSight(
+    at_s=BEGINS_S,
+    instances=3,
+    ready=3,
+    demand=60.0,
+    unit=Unit.REQUESTS,
+    latency_s=0.05,
+    errors_ratio=0.0,
+    waiting=0.0,
+    queue=UNKNOWN,
+    cpu_cores=0.4,
+    cpus=1.0,
+    memory_ratio=0.5,
+    memory_bytes=256 * MIB,
+    memory_limit_bytes=512 * MIB,
+    version="1",
+    starts_s=45.0,
+)
+
+
+def new(spec: ScalingSpec = SPEC) -> ServiceScaler:
+    return ServiceScaler(spec, RULE, Settings(), BEGINS_S)
+
+
+IDLE = {"unit": Unit.CORES, "demand": 0.03, "cpu_cores": 0.01, "memory_ratio": 0.2}
+GONE = {"unit": Unit.NOTHING, "demand": math.nan, "cpu_cores": math.nan, "latency_s": math.nan}
+
+
+def lived(scaler: ServiceScaler, steps: int, may: Allowed = MAY, **changes: object) -> StepSight:
+    """So many steps after another; the last sight."""
+    sight = replace(SIGHT, **changes)  # type: ignore[arg-type]
+    begins_s = max(BEGINS_S, scaler.usage.seen_at_s) if scaler.planner.past.steps else BEGINS_S
+    for step in range(1, steps + 1):
+        sight = replace(sight, at_s=begins_s + step * STEP_S)
+        scaler.follow(sight, may)
+    return sight
+
+
+def opinion(steps: int, may: Allowed = MAY, **changes: object) -> Opinion:
+    scaler = new()
+    sight = lived(scaler, steps, may, **changes)
+    return scaler.think(sight, may)
+
+
+ANYTHING = st.floats(0.0, 1e15) | st.sampled_from([math.nan, math.inf, -math.inf, 0.0, -1.0])
+COUNTS = st.integers(0, 12)
+SIGHTS = st.builds(
+    StepSight,
+    at_s=st.just(0.0),
+    instances=st.integers(1, 12),
+    ready=COUNTS,
+    demand=ANYTHING,
+    unit=st.sampled_from(list(Unit)),
+    latency_s=ANYTHING,
+    errors_ratio=ANYTHING,
+    waiting=ANYTHING,
+    queue=ANYTHING,
+    cpu_cores=ANYTHING,
+    cpus=ANYTHING,
+    memory_ratio=ANYTHING,
+    memory_bytes=ANYTHING,
+    memory_limit_bytes=ANYTHING,
+    out_of_memory=st.integers(0, 2),
+    version=st.sampled_from(["", "1", "2"]),
+    starts_s=st.floats(0.0, 1e9) | st.sampled_from([math.nan, math.inf]),
+)
+
+
+@given(
+    st.lists(SIGHTS, min_size=1, max_size=12),
+    st.sampled_from(list(Axis)),
+    st.integers(0, 3),
+    st.booleans(),
+)
+@settings(deadline=None, max_examples=80)
+def test_whatever_is_seen_there_is_an_opinion_within_the_bounds(
+    sights: list[StepSight], axis: Axis, least: int, has_queue: bool
+) -> None:
+    spec = replace(SPEC, queue=QueueSpec(command=("q",), per_instance=2.0) if has_queue else None)
+    scaler, may = new(spec), Allowed(axis, least, least + 7, Limits(512 * MIB, 1.0))
+    for step, sight in enumerate(sights):
+        now = replace(sight, at_s=BEGINS_S + step * STEP_S, ready=min(sight.ready, sight.instances))
+        scaler.follow(now, may)
+        found = scaler.think(now, may)
+        choice = found.choice
+        assert choice.instances_now == now.instances
+        low, high = min(least, now.instances), max(may.most, now.instances)
+        assert low <= choice.instances <= high
+        assert choice.text
+        assert not (choice.instances != now.instances and is_known(choice.memory_bytes))
+        if not found.may_count:
+            assert choice.instances == now.instances
+
+
+def test_nothing_at_all_is_seen() -> None:
+    found = opinion(
+        30,
+        demand=math.nan,
+        unit=Unit.NOTHING,
+        latency_s=math.nan,
+        errors_ratio=math.nan,
+        cpu_cores=math.nan,
+        cpus=math.nan,
+        memory_ratio=math.nan,
+        memory_bytes=math.nan,
+        memory_limit_bytes=math.nan,
+        starts_s=math.nan,
+        version="",
+    )
+    assert not found.choice.is_change
+    assert found.unit is Unit.NOTHING
+
+
+def test_no_limits_are_one_processor_and_nothing_to_size() -> None:
+    found = opinion(
+        30, unit=Unit.CORES, demand=1.2, cpu_cores=0.4, cpus=math.inf, memory_limit_bytes=math.inf
+    )
+    assert found.capacity.lower == pytest.approx(0.7)
+    assert not is_known(found.choice.memory_bytes)
+    nothing = opinion(5, unit=Unit.CORES, demand=1.2, cpus=0.0)
+    assert nothing.capacity.lower == pytest.approx(0.7), "no limit that can be is zero"
+
+
+def test_what_is_used_counts_until_requests_are() -> None:
+    scaler = new()
+    lived(scaler, 20, unit=Unit.CORES, demand=1.2)
+    planner = scaler.planner
+    assert scaler.unit is Unit.CORES
+    lived(scaler, 1)
+    assert scaler.unit is Unit.REQUESTS
+    assert scaler.planner is not planner
+    assert scaler.planner.past.steps == 1
+    assert scaler.planner.past.last == 60.0
+    kept = scaler.planner
+    lived(scaler, 5, unit=Unit.NOTHING, demand=math.nan)
+    assert scaler.planner is kept, "what is not seen for a while is no other unit"
+    assert not kept.past.is_seen
+    lived(scaler, 1)
+    assert scaler.planner is kept
+
+
+def test_the_first_unit_keeps_the_steps_before_it() -> None:
+    scaler = new()
+    lived(scaler, 5, unit=Unit.NOTHING, demand=math.nan)
+    planner = scaler.planner
+    lived(scaler, 1)
+    assert scaler.planner is planner
+    assert planner.past.steps == 6
+
+
+def test_another_version_carries_what_it_will() -> None:
+    scaler = new()
+    told: list[int] = []
+    scaler.capacities.version_changed = lambda: told.append(1)  # type: ignore[method-assign]
+    lived(scaler, 3)
+    lived(scaler, 2, version="")
+    lived(scaler, 2)
+    assert not told, "a version that is not known is no other one"
+    lived(scaler, 2, version="2")
+    assert told == [1]
+
+
+def test_a_start_is_as_long_as_it_was_seen_to_be() -> None:
+    scaler = new()
+    lived(scaler, 2, starts_s=100.0)
+    assert scaler.planner.soon.after == 8
+    lived(scaler, 1, starts_s=math.nan)
+    assert scaler.planner.soon.after == 8
+    lived(scaler, 1, starts_s=3600.0)
+    assert scaler.planner.soon.after == 61, "no further than is foretold at all"
+
+
+def test_nobody_takes_away_before_a_window_was_seen() -> None:
+    """A new life of Everup knows of no wish of the minutes before."""
+    scaler = new()
+    sight = lived(scaler, 1, **IDLE)
+    found = scaler.think(sight, MAY)
+    assert found.choice.instances == 3
+    assert "too short a time" in found.plan.text
+    for _ in range(22):
+        sight = lived(scaler, 1, **IDLE)
+        found = scaler.think(sight, MAY)
+    assert found.choice.instances < 3
+
+
+def test_demand_that_grows_is_followed_at_once_within_the_step() -> None:
+    scaler = new()
+    lived(scaler, 3, unit=Unit.CORES, demand=1.2)
+    sight = lived(scaler, 2, unit=Unit.CORES, demand=2.94, cpu_cores=0.98)
+    found = scaler.think(sight, MAY)
+    assert found.choice.instances == 6
+    assert found.choice.is_change
+
+
+def test_a_forecast_decides_once_it_is_warm_and_a_capacity_is_known() -> None:
+    scaler = new()
+    rng = np.random.default_rng(5)
+    for demand in rng.lognormal(math.log(60.0), 0.2, WARM_STEPS + 10):
+        sight = lived(
+            scaler, 1, unit=Unit.CORES, demand=float(demand) / 50, cpu_cores=float(demand) / 150
+        )
+        found = scaler.think(sight, MAY)
+    assert scaler.planner.is_warm
+    assert found.plan.by in set(By) - {By.PLAIN, By.HELD}
+    assert is_known(found.plan.chance)
+
+
+def test_metrics_that_die_at_a_peak_remove_nothing_and_it_resumes() -> None:
+    scaler = new()
+    lived(scaler, 40, **IDLE)
+    for _ in range(60):
+        sight = lived(scaler, 1, **GONE)
+        found = scaler.think(sight, MAY)
+        assert found.choice.instances == 3
+        assert "not seen" in found.plan.text
+    for _ in range(30):
+        sight = lived(scaler, 1, **IDLE)
+        found = scaler.think(sight, MAY)
+    assert found.choice.instances == 1
+
+
+def test_a_skipped_time_is_counted_and_a_day_costs_no_more_than_a_moment() -> None:
+    scaler = new()
+    lived(scaler, 3)
+    scaler.skip(0)
+    scaler.skip(-1)
+    assert scaler.planner.past.steps == 3
+    scaler.skip(20_000)
+    assert scaler.planner.past.steps == 20_003
+
+
+def test_stateful_services_are_only_sized() -> None:
+    found = opinion(30, replace(MAY, axis=Axis.SIZE), unit=Unit.CORES, demand=2.9, cpu_cores=0.97)
+    assert found.choice.instances == 3
+    assert not found.may_count
+
+
+def test_slow_answers_are_told_as_such() -> None:
+    found = opinion(30, latency_s=2.0)
+    assert found.rules.trigger == "latency"
+    assert found.is_slow
+    assert found.choice.instances > 3
