@@ -45,6 +45,9 @@ ROUNDING = 1e-9
 ANSWERED_IN = 2
 """Steps beyond a start that who is ordered now must do for: what is seen is of the step before, and
 the next order waits for the proof of this one."""
+TARGET_OF_EASE = 0.8
+"""Of what is counted on while the end of an instance was never seen: it is no end to leave much
+room to, and of fewer instances each carries a little less, as they share their luck with fewer."""
 RISE_LASTS = 4
 """Steps in which a rise that was seen is answered, though chance hides it in one of them."""
 
@@ -73,7 +76,8 @@ class Cap(StrEnum):
 @dataclass(frozen=True, slots=True)
 class CountView:
     """`instances` are there, `ready` take work. `carries`: what one instance carries for certain,
-    in units of demand a second; NaN: unknown. `is_certain`: its end was seen. `rules`: what the
+    in units of demand a second; NaN: unknown. `is_certain`: its end was seen. `target`: the share
+    of it that the plain rule uses. `rules`: what the
     plain rules on all triggers want, 0: they say nothing. `alarm`: what a trigger past its bound
     wants at once, 0: none is. `per`: what stands behind an amount of demand."""
 
@@ -83,6 +87,7 @@ class CountView:
     most: int
     carries: float = UNKNOWN
     is_certain: bool = True
+    target: float = TARGET
     rules: int = 0
     rules_text: str = ""
     alarm: int = 0
@@ -157,8 +162,9 @@ class CountPlanner:
             self._counts.append(view.instances)
             return
         self._needs.append(needed(max(demand, self.rise.most), view.carries))
-        target = TARGET if view.is_certain else 1.0  # what was proven is no end to leave room to
-        self.rule.follow(demand, view.carries, view.least, view.most, target)
+        if not view.is_certain:
+            self.rule.begin(view.instances)
+        self.rule.follow(demand, view.carries, view.least, view.most, view.target)
         has_changed = len(self._counts) > 1 and self._counts[-1] != self._counts[-2]
         self.balance.follow(
             was_short=demand > view.ready * view.carries + ROUNDING,
@@ -222,7 +228,7 @@ class CountPlanner:
         before = max(self._needs, default=0)
         if wished < view.instances:
             wished = min(view.instances, max(wished, before))
-        share = "at 70 % of" if view.is_certain else "at"
+        share = f"at {100 * view.target:.0f} % of" if view.target < 1.0 else "at"
         each = amount(view.carries, view.per)
         text = f"{amount(self.past.last, view.per)} now, {share} {each} that one carries"
         if by_rise > max(floor, self.rule.instances):

@@ -25,8 +25,16 @@ from everup.auto_scaler.cheapest import needed
 from everup.auto_scaler.demand.past import DAY
 from everup.auto_scaler.ease import Ease, alone, is_calm
 from everup.auto_scaler.needs import Needs
-from everup.auto_scaler.planner import UNIT, By, CountPlan, CountPlanner, CountView
+from everup.auto_scaler.planner import (
+    TARGET_OF_EASE,
+    UNIT,
+    By,
+    CountPlan,
+    CountPlanner,
+    CountView,
+)
 from everup.auto_scaler.rules import Rule
+from everup.auto_scaler.shadow import TARGET
 from everup.auto_scaler.sight import Pace, Sight
 from everup.auto_scaler.usage import Usage
 from everup.auto_scaler.vertical import recommend
@@ -336,6 +344,12 @@ class ServiceScaler:
         self._alarms = kept[-ALARMS_MOST:]
         return max((one for _, one in self._alarms), key=lambda one: one.wanted, default=None)
 
+    def _target(self, capacity: Capacity) -> float:
+        """Of processors the rule has said already how much is used."""
+        if self._unit is Unit.CORES:
+            return 1.0
+        return TARGET if capacity.is_known else TARGET_OF_EASE
+
     def _counted_on(self, sight: StepSight, capacity: Capacity) -> float:
         """Of one instance, in the unit of its demand."""
         if self._unit is Unit.NOTHING:
@@ -368,6 +382,7 @@ class ServiceScaler:
             allowed.most,
             carries if carries > 0 else UNKNOWN,
             is_certain=capacity.is_known,
+            target=self._target(capacity),
             rules=rules.wanted,
             rules_text=rules.text,
             alarm=alarm.wanted,

@@ -44,6 +44,10 @@ class PlainRule:
         self.starts_in = starts_in
         self._counts = deque(self._counts, maxlen=starts_in + 1)
 
+    def begin(self, instances: int) -> None:
+        """Where it begins, unless it has; by itself it begins at what the first demand needs."""
+        self.instances = self.instances or instances
+
     def follow(
         self, demand: float, capacity: float, least: int, most: int, target: float = TARGET
     ) -> int:

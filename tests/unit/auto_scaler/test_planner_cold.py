@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from everup.auto_scaler.planner import By, CountPlan, CountPlanner, CountView
-from everup.auto_scaler.shadow import STILL_STEPS
+from everup.auto_scaler.ease import BEYOND
+from everup.auto_scaler.planner import TARGET_OF_EASE, By, CountPlan, CountPlanner, CountView
+from everup.auto_scaler.shadow import STILL_STEPS, TARGET
 
 STARTS_IN = 1
 
@@ -20,9 +21,10 @@ def played(
 ) -> tuple[list[int], CountPlan]:
     """What was wanted after each step, each wish carried out by the next."""
     planner = CountPlanner(STARTS_IN, unit=0.04 * carries)
+    target = TARGET if is_certain else TARGET_OF_EASE
     now, wanted, plan = first, [], None
     for demand in demands:
-        view = CountView(now, now, 1, 100, carries, is_certain=is_certain)
+        view = CountView(now, now, 1, 100, carries, is_certain=is_certain, target=target)
         planner.follow(demand, view)
         plan = planner.plan(view)
         now = plan.wanted
@@ -34,7 +36,8 @@ def played(
 @given(st.floats(0.5, 1e4), st.integers(1, 20))
 def test_at_rest_what_was_proven_calls_for_no_more(rate: float, instances: int) -> None:
     """Nobody knows where the end is, and what is there carries what is asked."""
-    wanted, _ = played([rate * instances] * 40, rate, instances, is_certain=False)
+    carries = rate * BEYOND  # than what it carries with ease now
+    wanted, _ = played([rate * instances] * 40, carries, instances, is_certain=False)
     assert set(wanted) == {instances}
 
 
@@ -50,7 +53,7 @@ def test_what_is_counted_on_wavers_and_nothing_goes_for_it_within_a_window(
 ) -> None:
     planner, now, counts = CountPlanner(STARTS_IN), 8, list[int]()
     for one in carries:
-        view = CountView(now, now, 1, 100, one, is_certain=False)
+        view = CountView(now, now, 1, 100, one, is_certain=False, target=TARGET_OF_EASE)
         planner.follow(80.0, view)
         now = planner.plan(view).wanted
         counts.append(now)
@@ -77,7 +80,7 @@ def test_a_rise_that_ends_is_kept_for_a_window_and_no_longer() -> None:
     assert "rising to" in plan.text
     wanted, _ = played(rise + [60.0] * (STILL_STEPS + 6), 10.0, 6, is_certain=False)
     assert wanted[10] == 11
-    assert wanted[-1] == 6
+    assert wanted[-1] == 7
 
 
 def test_what_is_not_seen_removes_nothing_and_says_so() -> None:

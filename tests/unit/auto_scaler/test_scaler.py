@@ -200,7 +200,7 @@ def test_a_start_is_as_long_as_it_was_seen_to_be() -> None:
 def test_nobody_takes_away_before_a_window_was_seen() -> None:
     """A new life of Everup knows of no wish of the minutes before."""
     scaler = new()
-    sight = lived(scaler, 1, **IDLE)
+    sight = lived(scaler, 2, **IDLE)
     found = scaler.think(sight, MAY)
     assert found.choice.instances == 3
     assert "too short a time" in found.plan.text
