@@ -54,6 +54,8 @@ ALARM_SHARE = 2.0 / 3.0
 """Once a capacity is learned a processor is an alarm only so far between the rule's bound and its
 limit: a service that its processor bounds is used beyond the rule, and well."""
 ALARMS_MOST = 64
+UNIT_LEAST = 1e-12
+"""Of demand: a quotient of what is hardly more than nothing is nothing, and has no logarithm."""
 ANSWERS_LEAST = 20.0
 """In a step, for their mean to be beyond its target."""
 
@@ -296,7 +298,7 @@ class ServiceScaler:
         self._unit = sight.unit
         self._ease.forget()
         known = sight.demand if sight.demand > 0 else 1.0
-        unit = UNIT * known / max(1, sight.ready)
+        unit = max(UNIT_LEAST, UNIT * known / max(1, sight.ready))
         if was_counted:
             self.planner = self._planner(self.planner.soon.after - 1, sight.at_s)
         self.planner.past.unit = unit
