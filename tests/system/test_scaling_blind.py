@@ -22,7 +22,7 @@ from tests.system.live_scaling import SIZE
 pytestmark = [pytest.mark.system, pytest.mark.timeout(420)]
 
 PEAK = Profile(
-    low_rps=10.0, high_rps=60.0, lead_s=20.0, rise_s=40.0, hold_s=20.0, fall_s=2.0, tail_s=230.0
+    low_rps=10.0, high_rps=60.0, lead_s=15.0, rise_s=30.0, hold_s=15.0, fall_s=2.0, tail_s=130.0
 )
 WAY = Way(scales=True, time_scale=0.1)
 WINDOW_S = 300.0 * WAY.time_scale
@@ -51,7 +51,7 @@ def test_in_a_peak_that_nobody_can_count_any_more_nothing_goes(
             socket, away = side.haproxy.path, side.haproxy.path.with_suffix(".away")
             socket.rename(away)  # HAProxy listens on; nobody finds it
             wait_until(lambda: "not seen now" in why(side), WINDOW_S, "its word why")
-            blind_s = time.monotonic() + PEAK.hold_s + 2 * WINDOW_S
+            blind_s = time.monotonic() + PEAK.hold_s + 1.3 * WINDOW_S
             while time.monotonic() < blind_s:
                 assert side.runs() >= there, told(side)
                 assert "nothing is removed" in why(side)
