@@ -1,5 +1,5 @@
-"""The router's counts die in a peak, on real processes: nothing goes for it though the peak is over,
-it says why, and it goes on when they are back.
+"""The router's counts die in a peak, on real processes: nothing goes for it though the peak is
+over, it says why, and it goes on when they are back.
 """
 
 from __future__ import annotations

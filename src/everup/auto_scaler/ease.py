@@ -58,9 +58,11 @@ class Ease:
 
     def _felt_nothing(self) -> float:
         """The highest rate of so many steps."""
-        if len(self._rates) < STEPS:
+        count = len(self._rates)
+        if count < STEPS:
             return UNKNOWN
-        return BEYOND * sorted(rate for _, rate in self._rates)[-STEPS]
+        place = STEPS if count >= STANDS else STEPS - 1  # the first one may be of half a step
+        return BEYOND * sorted(rate for _, rate in self._rates)[-place]
 
     def _stood(self) -> float:
         if len(self._proven) < STANDS or not all(is_known(one) for _, one in self._proven):
@@ -71,12 +73,14 @@ class Ease:
 def is_calm(
     latency_s: float, base_s: float, target_s: float, waiting: float, errors: float, most: float
 ) -> bool:
-    """Nothing is felt of the load: answers come as without it, and in half of the time that they
-    may take; nothing waits, hardly anything fails. Where the time is unknown nobody can say."""
+    """Nothing is felt of the load: answers come as without it, or where nobody knows how that is in
+    half of the time that they may take; nothing waits, hardly anything fails. Where their time is
+    unknown nobody can say."""
     if not is_known(latency_s) or waiting > WAITING_CALM or errors > most / 2:
         return False
-    bounds = [one for one in (CALM_SHARE * target_s, FLAT * base_s) if is_known(one)]
-    return bool(bounds) and latency_s <= min(bounds)
+    if is_known(base_s):
+        return latency_s <= FLAT * base_s and not latency_s > target_s
+    return latency_s <= CALM_SHARE * target_s
 
 
 def alone(latency_s: float, target_s: float) -> float:

@@ -11,7 +11,8 @@ by replay, and by the benchmark, with the same words.
     the forecast is still cold      the plain rule on demand and capacity, and where a rise leads
                                     (`rise`); fewer only after a window of demand was seen
     else                            the cheapest number for the forecast (`cheapest`)
-    while a capacity is uncertain   nothing less than the plain rules on all triggers want
+    while a capacity is uncertain   as many more as the plain rules on all triggers want; fewer is
+                                    demand's to say, of what was carried with ease
     always                          at least what the demand now seen needs, and what is planned;
                                     alarms and plans add, only seen demand removes
 """
@@ -183,7 +184,7 @@ class CountPlanner:
         """For the step that comes."""
         found = self._found(view)
         wished, by, text = found.wished, found.by, found.text
-        if not view.is_certain and view.rules > wished:
+        if not view.is_certain and view.rules > max(wished, view.instances):
             wished, by, text = view.rules, By.RULES, view.rules_text
         if view.alarm > wished:
             wished, by, text = view.alarm, By.ALARM, view.alarm_text

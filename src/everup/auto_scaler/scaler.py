@@ -46,6 +46,8 @@ ALARM_SHARE = 2.0 / 3.0
 """Once a capacity is learned a processor is an alarm only so far between the rule's bound and its
 limit: a service that its processor bounds is used beyond the rule, and well."""
 ALARMS_MOST = 64
+ANSWERS_LEAST = 20.0
+"""In a step, for their mean to be beyond its target."""
 
 
 class Unit(StrEnum):
@@ -306,9 +308,10 @@ class ServiceScaler:
     def _wish(self, sight: StepSight, rule: Rule) -> triggers.PlainWish:
         limit = sight.cpus if math.isfinite(sight.cpus) else ONE_PROCESSOR
         waits = sight.queue / max(1, sight.ready)
-        reading = triggers.Reading(
-            sight.cpu_cores / limit, sight.memory_ratio, sight.latency_s, waits
-        )
+        latency_s = sight.latency_s
+        if sight.demand * self._step_s < ANSWERS_LEAST:  # a single slow one is no alarm
+            latency_s = min(latency_s, self._targets.latency_s)
+        reading = triggers.Reading(sight.cpu_cores / limit, sight.memory_ratio, latency_s, waits)
         tolerance = self._settings.scale_tolerance
         if sight.memory_limit_bytes == math.inf:  # without a limit it is no trigger
             rule = replace(rule, memory=None)

@@ -36,7 +36,7 @@ def test_who_is_at_rest_is_given_no_more(rate: float, steps: int, instances: int
 @given(RATES)
 def test_it_is_a_rate_of_a_few_steps_and_a_tenth_more(rates: list[float]) -> None:
     found = told(rates)
-    assert sum(rate * BEYOND >= found for rate in rates) >= STEPS
+    assert sum(rate * BEYOND >= found for rate in rates) >= STEPS - (len(rates) < STANDS)
     assert found <= max(rates) * BEYOND
 
 
@@ -49,7 +49,7 @@ def test_what_just_came_is_not_counted_on_yet(rates: list[float], more: float) -
 def test_others_that_come_make_none_of_them_carry_less(
     before: list[float], after: list[float]
 ) -> None:
-    assert told(before + after) >= told(before)
+    assert told(before + after) >= (told(before) if len(before) >= STANDS else min(before))
 
 
 @given(RATES, RATE)
@@ -87,6 +87,8 @@ def test_what_is_felt_is_not_counted_on_and_what_is_long_ago_neither() -> None:
         (0.14, 0.1, 0.3, 0.0, 0.0, False),  # it takes longer than without load
         (0.12, math.nan, 0.3, 0.0, 0.0, True),
         (0.16, math.nan, 0.3, 0.0, 0.0, False),  # more than half of the target
+        (0.16, 0.15, 0.18, 0.0, 0.0, True),
+        (0.19, 0.15, 0.18, 0.0, 0.0, False),  # beyond the target
         (0.12, 0.1, math.nan, math.nan, math.nan, True),
         (0.12, 0.1, 0.3, 0.6, 0.0, False),
         (0.12, 0.1, 0.3, 0.0, 0.006, False),
