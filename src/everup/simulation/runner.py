@@ -22,6 +22,7 @@ from everup.model.settings import Settings
 from everup.model.state import StackState
 from everup.runtimes.simulated import Operations, World
 from everup.simulation.chronicle import Chronicle
+from everup.simulation.demand import Demand
 from everup.simulation.invariants import (
     Court,
     Violation,
@@ -31,6 +32,7 @@ from everup.simulation.invariants import (
     pace,
     patients,
     rollbacks,
+    scaling,
 )
 from everup.simulation.invariants.court import Case
 from everup.simulation.journal_door import JournalFaults
@@ -128,12 +130,18 @@ class _Run:
         settings = Settings()
         graph = build_graph(drawn.stack)
         self.lives: Lives
+        self.demand: Demand | None = None
+        if chosen.stack.with_demand:
+            self.demand = Demand(
+                Random(f"{name}/demand"), self.world, day_s=self.day_s, calm_t=self.calm_t
+            )
         self.case = Case(
             self.world,
             self.chronicle,
             settings,
             lambda: self.lives.holder,
             {service: graph.hard_closure(service) for service in drawn.stack.services},
+            self.demand,
         )
         self.court = Court(
             self.case,
@@ -144,8 +152,18 @@ class _Run:
                 rollbacks.judge_deed,
                 eyes.judge_deed,
             ),
-            of_intents=(intents.judge_intent, pace.judge_intent, eyes.judge_intent),
-            of_the_end=(intents.judge_end, endings.judge_end, rollbacks.judge_end),
+            of_intents=(
+                intents.judge_intent,
+                pace.judge_intent,
+                eyes.judge_intent,
+                scaling.judge_intent,
+            ),
+            of_the_end=(
+                intents.judge_end,
+                endings.judge_end,
+                rollbacks.judge_end,
+                scaling.judge_end,
+            ),
         )
         parts = Parts(
             self.loop,
@@ -157,6 +175,7 @@ class _Run:
             self.chronicle,
             settings,
             name,
+            self.demand,
         )
         self.lives = Lives(parts, failed=self.court.broke)
         self.trouble = Troublemaker(
@@ -186,6 +205,8 @@ class _Run:
 
     async def _day(self) -> str:
         self.world.start_all()
+        if self.demand is not None:
+            self.demand.begin()
         self.world.later(FIRST_LIFE_T, self.lives.begin)
         for trouble in self.plan.troubles:
             self._at(trouble.at_t, partial(self.trouble.make, trouble))

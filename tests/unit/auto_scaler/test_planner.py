@@ -39,7 +39,8 @@ VIEWS = st.builds(
     lambda now, starting, bounds, carries, certain, rules, alarm, planned, chance: CountView(
         now,
         max(0, now - starting),
-        *bounds,
+        bounds[0],
+        bounds[1],
         carries,
         is_certain=certain,
         rules=rules,
