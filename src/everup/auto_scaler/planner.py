@@ -198,14 +198,14 @@ class CountPlanner:
 
     def _found(self, view: CountView) -> CountPlan:
         now = view.instances
+        if self._seen_steps and not self.past.is_seen:
+            text = "what is asked of it is not seen now: nothing is removed"
+            more = max(now, view.rules)
+            return CountPlan(more, By.RULES if more > now else By.HELD, text, more)
         if not is_known(view.carries):
             if view.rules:
                 return CountPlan(view.rules, By.RULES, view.rules_text, view.rules)
             return CountPlan(now, By.HELD, "nothing is known of what is asked of it", now)
-        if not self.past.is_seen:
-            text = "what is asked of it is not seen now: nothing is removed"
-            more = max(now, view.rules)
-            return CountPlan(more, By.RULES if more > now else By.HELD, text, more)
         floor = needed(self.past.last, view.carries)
         if not self.is_warm or self.soon.now is None:
             return self._plain(view, floor)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from everup.auto_scaler.cheapest import needed
 from everup.auto_scaler.planner import WARM_STEPS, By, Cap, CountPlan, CountPlanner, CountView
+from everup.auto_scaler.shadow import STILL_STEPS
 from everup.model.kinds import is_known
 
 CARRIES = 25.0
@@ -172,12 +173,13 @@ def test_steps_that_nobody_saw_come_to_the_same_at_once(steps: int) -> None:
 def test_a_number_beyond_its_bounds_is_gone_back_from_and_never_further() -> None:
     above = CountView(12, 12, 1, 8, CARRIES)
     planner = CountPlanner(4)
-    for _ in range(3):
+    for _ in range(STILL_STEPS):
         planner.follow(260.0, above)
     plan = planner.plan(above)
     assert plan.wanted == 11, "so many are needed, though nobody would add them"
     planner = CountPlanner(4)
-    planner.follow(30.0, above)
+    for _ in range(STILL_STEPS):
+        planner.follow(30.0, above)
     assert planner.plan(above).wanted == 2
     below = CountView(1, 1, 3, 8, CARRIES)
     assert CountPlanner(4).plan(below).wanted == 3

@@ -209,7 +209,7 @@ def test_nobody_takes_away_before_a_window_was_seen() -> None:
     sight = lived(scaler, 1, **IDLE)
     found = scaler.think(sight, MAY)
     assert found.choice.instances == 3
-    assert "too short a time" in found.plan.text
+    assert "nothing goes before more of it is seen" in found.plan.text
     for _ in range(22):
         sight = lived(scaler, 1, **IDLE)
         found = scaler.think(sight, MAY)
@@ -221,7 +221,7 @@ def test_demand_that_grows_is_followed_at_once_within_the_step() -> None:
     lived(scaler, 3, unit=Unit.CORES, demand=1.2)
     sight = lived(scaler, 2, unit=Unit.CORES, demand=2.94, cpu_cores=0.98)
     found = scaler.think(sight, MAY)
-    assert found.choice.instances == 6
+    assert found.choice.instances == 7, "as many at once as may come, where it rises so"
     assert found.choice.is_change
 
 
