@@ -64,4 +64,4 @@ def test_in_a_peak_that_nobody_can_count_any_more_nothing_goes(
 
 def why(side: ByEverup) -> str:
     """What should be, and why."""
-    return str((told(side)["choice"] or {}).get("text", ""))
+    return str((told(side)["decision"] or {}).get("text", ""))

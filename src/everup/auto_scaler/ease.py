@@ -7,23 +7,23 @@ second of one instance. Called by `scaler`.
 By what was proven a moment ago alone, a rise would be let up to where it hurts: a queue takes its
 time to grow, so that on the way up everything looks well until it is too late for another
 instance. By less than what is carried now, who is at rest would be given more. So what was carried
-with ease in a few steps is counted on, and a tenth more; and what was proven once it has stood for
-a while. Then less is found out by having fewer instances, one window after the other.
+with ease in a few steps is counted on, and a fifth more, or what is proven; and never more than a
+quarter beyond what was counted on within the window. So the end is come near to by having fewer
+instances, one window after the other, and not by a rise.
 """
 
 from __future__ import annotations
 
 import math
-from collections import deque
 
+from everup.auto_scaler.capacity import EXPLORE, Capacity
 from everup.auto_scaler.curve import single_place
-from everup.auto_scaler.knee import FLAT, WAITING_CALM
+from everup.auto_scaler.knee import FLAT, WAITING_CALM, default_target_s
 from everup.auto_scaler.triggers import CALM_SHARE
 from everup.model.kinds import UNKNOWN, is_known
 
-STEPS = 3
-BEYOND = 1.1
-STANDS = 5
+STEPS, SOON = 3, 5
+BEYOND = 1.2
 KEPT_MOST = 64
 
 
@@ -33,41 +33,39 @@ class Ease:
     def __init__(self, window_s: float) -> None:
         self._window_s = window_s
         self._rates: list[tuple[float, float]] = []
-        self._proven: deque[tuple[float, float]] = deque(maxlen=STANDS)
+        self._told: list[tuple[float, float]] = []
 
     def forget(self) -> None:
         """Another version, or another unit."""
         self._rates = []
-        self._proven.clear()
+        self._told = []
 
     def take(self, at_s: float, proven: float, rate: float, *, is_calm: bool) -> float:
         """After a step in which each instance had this rate; NaN: nothing may be counted on. Told
         twice of a step it says the same."""
-        kept = [(when, known) for when, known in self._rates if self._is_before(when, at_s)]
+        kept = self._before(self._rates, at_s)
         if is_calm and rate > 0:
             kept.append((at_s, rate))
         self._rates = kept[-KEPT_MOST:]
-        if self._proven and self._proven[-1][0] == at_s:
-            self._proven.pop()
-        self._proven.append((at_s, proven))
-        known = [one for one in (self._felt_nothing(), self._stood()) if is_known(one)]
-        return max(known, default=UNKNOWN)
+        told = self._before(self._told, at_s)
+        known = [one for one in (self._felt_nothing(), proven) if is_known(one)]
+        if not known:
+            self._told = told
+            return UNKNOWN
+        found = min(max(known), EXPLORE * min((one for _, one in told), default=math.inf))
+        self._told = [*told, (at_s, found)][-KEPT_MOST:]
+        return found
 
-    def _is_before(self, when: float, at_s: float) -> bool:
-        return at_s - self._window_s < when < at_s
+    def _before(self, noted: list[tuple[float, float]], at_s: float) -> list[tuple[float, float]]:
+        return [one for one in noted if at_s - self._window_s < one[0] < at_s]
 
     def _felt_nothing(self) -> float:
         """The highest rate of so many steps."""
         count = len(self._rates)
         if count < STEPS:
             return UNKNOWN
-        place = STEPS if count >= STANDS else STEPS - 1  # the first one may be of half a step
+        place = STEPS if count >= SOON else STEPS - 1  # the first one may be of half a step
         return BEYOND * sorted(rate for _, rate in self._rates)[-place]
-
-    def _stood(self) -> float:
-        if len(self._proven) < STANDS or not all(is_known(one) for _, one in self._proven):
-            return UNKNOWN
-        return min(one for _, one in self._proven)
 
 
 def is_calm(
@@ -83,9 +81,10 @@ def is_calm(
     return latency_s <= CALM_SHARE * target_s
 
 
-def alone(latency_s: float, target_s: float) -> float:
-    """What any instance carries that answers so fast, one request after the other; 0 where no
-    target says how long it may take."""
-    if not (is_known(latency_s) and math.isfinite(target_s) and latency_s > 0):
+def alone(latency_s: float, target_s: float, capacity: Capacity) -> float:
+    """What any instance carries that answers so fast, one request after the other, within this
+    target or the default one; 0: nobody knows how fast."""
+    if not latency_s > 0:
         return 0.0
-    return single_place(latency_s, target_s)
+    base_s = capacity.base_latency_s if is_known(capacity.base_latency_s) else latency_s
+    return single_place(base_s, target_s if is_known(target_s) else default_target_s(base_s))

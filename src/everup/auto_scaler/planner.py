@@ -45,6 +45,8 @@ ROUNDING = 1e-9
 ANSWERED_IN = 2
 """Steps beyond a start that who is ordered now must do for: what is seen is of the step before, and
 the next order waits for the proof of this one."""
+RISE_LASTS = 4
+"""Steps in which a rise that was seen is answered, though chance hides it in one of them."""
 
 
 class By(StrEnum):
@@ -129,9 +131,10 @@ class CountPlanner:
         self.ahead = Forecaster(ahead + AHEAD_MEAN, mean_of(AHEAD_MEAN), far, AHEAD_MEAN)
         self.rule = PlainRule(starts_in)
         self.balance = Balance(shortage_costs, change_gains)
-        self.rise = Rise(STILL_STEPS)
+        self.rise = Rise(RISE_LASTS)
         self._counts: deque[int] = deque(maxlen=2)
-        self._seen_steps = 0
+        self._needs: deque[int] = deque(maxlen=STILL_STEPS)
+        """What demand needed after each step of the window, by what was counted on then."""
 
     @property
     def is_warm(self) -> bool:
@@ -148,12 +151,12 @@ class CountPlanner:
         """A step is over: so much was asked in each second of it (NaN: nobody saw), while `view`
         was there."""
         self.past.take(demand)
-        self._seen_steps += self.past.is_seen
         self.rise.take(demand, self.soon.after - 1 + ANSWERED_IN)
         self._foretell()
         if not is_known(view.carries) or not self.past.is_seen:
             self._counts.append(view.instances)
             return
+        self._needs.append(needed(max(demand, self.rise.most), view.carries))
         target = TARGET if view.is_certain else 1.0  # what was proven is no end to leave room to
         self.rule.follow(demand, view.carries, view.least, view.most, target)
         has_changed = len(self._counts) > 1 and self._counts[-1] != self._counts[-2]
@@ -198,31 +201,32 @@ class CountPlanner:
 
     def _found(self, view: CountView) -> CountPlan:
         now = view.instances
-        if self._seen_steps and not self.past.is_seen:
+        if not self.past.is_seen:
             text = "what is asked of it is not seen now: nothing is removed"
-            more = max(now, view.rules)
-            return CountPlan(more, By.RULES if more > now else By.HELD, text, more)
+            if view.rules > now:
+                return CountPlan(view.rules, By.RULES, view.rules_text, view.rules)
+            return CountPlan(now, By.HELD, text, now)
         if not is_known(view.carries):
             if view.rules:
                 return CountPlan(view.rules, By.RULES, view.rules_text, view.rules)
-            return CountPlan(now, By.HELD, "nothing is known of what is asked of it", now)
+            return CountPlan(now, By.HELD, "nothing is known of what one carries", now)
         floor = needed(self.past.last, view.carries)
         if not self.is_warm or self.soon.now is None:
             return self._plain(view, floor)
         return self._cheapest(self.soon.now, view, floor)
 
     def _plain(self, view: CountView, floor: int) -> CountPlan:
-        """Fewer only after a window of demand, and where none of it, nor where it was rising to,
-        needs more."""
+        """Never fewer than demand needed within the window, or was rising to need."""
         by_rise = needed(self.rise.most, view.carries)
         wished = max(floor, self.rule.instances, by_rise)
+        before = max(self._needs, default=0)
+        if wished < view.instances:
+            wished = min(view.instances, max(wished, before))
         share = "at 70 % of" if view.is_certain else "at"
         each = amount(view.carries, view.per)
         text = f"{amount(self.past.last, view.per)} now, {share} {each} that one carries"
         if by_rise > max(floor, self.rule.instances):
             text += f", and rising to {amount(self.rise.most, view.per)} until one could start"
-        if wished < view.instances and self._seen_steps < STILL_STEPS:
-            wished, text = view.instances, f"{text}; nothing goes before more of it is seen"
         return CountPlan(wished, By.PLAIN, text, wished, floor)
 
     def _cheapest(self, spread: Spread, view: CountView, floor: int) -> CountPlan:

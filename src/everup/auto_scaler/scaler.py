@@ -320,8 +320,6 @@ class ServiceScaler:
     def _rules(self, sight: StepSight) -> triggers.PlainWish:
         """What the plain rules want, after their window and limits."""
         wish = self._wish(sight, self._rule)
-        if not self._stable.wishes:  # what is there was somebody's wish before there were ours
-            self._stable = triggers.Stabiliser(((sight.at_s, sight.instances),))
         steadied = triggers.step(
             self._stable, wish.wanted, sight.instances, sight.at_s, self._limits
         )
@@ -349,7 +347,7 @@ class ServiceScaler:
         calm = is_calm(*felt, sight.waiting, sight.errors_ratio, spec.errors_most)
         rate = sight.demand / sight.ready if sight.ready > 0 else UNKNOWN
         found = self._ease.take(sight.at_s, capacity.lower, rate, is_calm=calm)
-        least = alone(sight.latency_s, spec.latency_target_s) if calm else 0.0
+        least = alone(sight.latency_s, spec.latency_target_s, capacity) if calm else 0.0
         return max(found, least) if is_known(found) else found
 
     def _view(

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from everup.auto_scaler.ease import BEYOND, STANDS, STEPS, Ease, alone, is_calm
+from everup.auto_scaler.capacity import EXPLORE, Capacity
+from everup.auto_scaler.ease import BEYOND, SOON, STEPS, Ease, alone, is_calm
 from everup.model.kinds import UNKNOWN
 
 RATE = st.floats(0.1, 1e5)
@@ -34,9 +35,9 @@ def test_who_is_at_rest_is_given_no_more(rate: float, steps: int, instances: int
 
 
 @given(RATES)
-def test_it_is_a_rate_of_a_few_steps_and_a_tenth_more(rates: list[float]) -> None:
+def test_it_is_a_rate_of_a_few_steps_and_a_fifth_more(rates: list[float]) -> None:
     found = told(rates)
-    assert sum(rate * BEYOND >= found for rate in rates) >= STEPS - (len(rates) < STANDS)
+    assert sum(rate * BEYOND >= found for rate in rates) >= STEPS - (len(rates) < SOON)
     assert found <= max(rates) * BEYOND
 
 
@@ -49,7 +50,7 @@ def test_what_just_came_is_not_counted_on_yet(rates: list[float], more: float) -
 def test_others_that_come_make_none_of_them_carry_less(
     before: list[float], after: list[float]
 ) -> None:
-    assert told(before + after) >= (told(before) if len(before) >= STANDS else min(before))
+    assert told(before + after) >= min(before)
 
 
 @given(RATES, RATE)
@@ -60,20 +61,21 @@ def test_told_twice_of_a_step_it_says_the_same(rates: list[float], proven: float
     assert made.take(at_s, proven, rates[-1], is_calm=True) == pytest.approx(found, nan_ok=True)
 
 
-@given(st.lists(RATE, min_size=STANDS, max_size=12))
-def test_what_was_proven_counts_once_it_has_stood(proven: list[float]) -> None:
-    made, found = Ease(WINDOW_S), UNKNOWN
+@given(st.lists(RATE, min_size=1, max_size=40))
+def test_what_is_proven_counts_and_grows_by_a_quarter_in_a_window(proven: list[float]) -> None:
+    made, told_so_far = Ease(WINDOW_S), list[float]()
     for step, one in enumerate(proven):
         found = made.take(step * STEP_S, one, 0.0, is_calm=False)
-        assert math.isnan(found) == (step < STANDS - 1)
-    assert found == min(proven[-STANDS:])
+        window = told_so_far[-19:]
+        assert found == min(one, EXPLORE * min(window, default=math.inf))
+        told_so_far.append(found)
 
 
 def test_what_is_felt_is_not_counted_on_and_what_is_long_ago_neither() -> None:
     assert math.isnan(told([100.0] * 10, calm=False))
     made = Ease(WINDOW_S)
-    assert told([100.0] * STEPS, made=made) == pytest.approx(110.0)
-    assert made.take(WINDOW_S - 1.0, UNKNOWN, 900.0, is_calm=False) == pytest.approx(99.0, rel=0.2)
+    assert told([100.0] * STEPS, made=made) == pytest.approx(120.0)
+    assert made.take(WINDOW_S - 1.0, UNKNOWN, 900.0, is_calm=False) == pytest.approx(120.0)
     assert math.isnan(made.take(2 * WINDOW_S, UNKNOWN, 900.0, is_calm=False))
     told([100.0] * STEPS, made=made)
     made.forget()
@@ -102,14 +104,20 @@ def test_calm_is_what_nothing_is_felt_in(
     assert is_calm(latency_s, base_s, target_s, waiting, errors, 0.01) is calm
 
 
+def known(base_s: float) -> Capacity:
+    return Capacity(UNKNOWN, UNKNOWN, math.inf, False, base_s, "rules", "")
+
+
 @given(st.floats(0.001, 10.0), st.floats(0.001, 10.0))
 def test_one_after_the_other_is_carried_within_the_target_or_not_at_all(
     latency_s: float, target_s: float
 ) -> None:
-    found = alone(latency_s, target_s)
-    assert 0.0 <= found * latency_s <= 0.6
+    found = alone(latency_s, target_s, known(UNKNOWN))
+    assert found == alone(latency_s, target_s, known(latency_s))
+    assert 0.0 <= found * latency_s <= 0.6 + 1e-9
     assert (found > 0.0) == (target_s > latency_s)
 
 
-def test_without_a_target_nobody_says_what_one_carries_alone() -> None:
-    assert alone(0.1, UNKNOWN) == alone(UNKNOWN, 0.3) == alone(0.0, 0.3) == 0.0
+def test_without_a_target_the_default_one_says_what_is_carried_alone() -> None:
+    assert alone(0.1, UNKNOWN, known(UNKNOWN)) == pytest.approx(1.0 / 0.3)
+    assert alone(UNKNOWN, 0.3, known(0.1)) == alone(0.0, 0.3, known(0.1)) == 0.0

@@ -44,13 +44,19 @@ def test_where_its_end_is_known_a_third_is_left(rate: float, instances: int) -> 
     assert wanted[-1] * 0.7 * rate * 1.11 >= min(rate * instances, 100 * 0.7 * rate)
 
 
-@given(st.integers(2, 30), st.floats(0.0, 5.0), st.booleans())
-def test_nothing_goes_before_a_window_was_seen(first: int, demand: float, is_certain: bool) -> None:
-    wanted, plan = played([demand] * (STILL_STEPS - 1), 10.0, first, is_certain=is_certain)
-    assert set(wanted) == {first}
-    assert "nothing goes" in plan.text
-    wanted, _ = played([demand] * (STILL_STEPS + 1), 10.0, first, is_certain=is_certain)
-    assert wanted[-1] == 1
+@given(st.lists(st.floats(8.0, 12.0), min_size=40, max_size=60))
+def test_what_is_counted_on_wavers_and_nothing_goes_for_it_within_a_window(
+    carries: list[float],
+) -> None:
+    planner, now, counts = CountPlanner(STARTS_IN), 8, list[int]()
+    for one in carries:
+        view = CountView(now, now, 1, 100, one, is_certain=False)
+        planner.follow(80.0, view)
+        now = planner.plan(view).wanted
+        counts.append(now)
+    for step in range(len(counts)):
+        needs = [math.ceil(80.0 / one - 1e-6) for one in carries[max(0, step - 19) : step + 1]]
+        assert counts[step] >= max(needs)
 
 
 @pytest.mark.parametrize("is_certain", [False, True])
@@ -69,7 +75,7 @@ def test_a_rise_that_ends_is_kept_for_a_window_and_no_longer() -> None:
     wanted, plan = played(rise, 10.0, 6, is_certain=False)
     assert (plan.by, plan.wanted) == (By.PLAIN, 11)
     assert "rising to" in plan.text
-    wanted, _ = played(rise + [60.0] * (STILL_STEPS + 2), 10.0, 6, is_certain=False)
+    wanted, _ = played(rise + [60.0] * (STILL_STEPS + 6), 10.0, 6, is_certain=False)
     assert wanted[10] == 11
     assert wanted[-1] == 6
 
