@@ -51,10 +51,8 @@ class Demand:
         self._world, self._random, self._calm_t = world, random, calm_t
         served = [name for name, s in world.services.items() if s.spec.scaling is not None]
         self._waves = {name: self._drawn(day_s) for name in served}
-        self._noise = {name: 1.0 for name in served}
-        self._lately: dict[str, deque[float]] = {
-            name: deque(maxlen=SEEN_STEPS) for name in served
-        }
+        self._noise = dict.fromkeys(served, 1.0)
+        self._lately: dict[str, deque[float]] = {name: deque(maxlen=SEEN_STEPS) for name in served}
         blind_t = random.uniform(0.2, 0.8) * calm_t
         self._blind = (blind_t, blind_t + random.uniform(60.0, 900.0))
 
