@@ -169,7 +169,7 @@ MIXES: Mapping[str, Mix] = {
         ),
     ),
     "demand": Mix(
-        StackMix(several_share=0.8, with_demand=True),
+        StackMix(several_share=0.8, demand_share=0.5),
         PlanMix(
             _weights(
                 ({Kind.SLOW: 1.0, Kind.SURGE: 2.0, Kind.SUSPEND: 0.5, Kind.DEPLOY: 0.5}, 1.0),

@@ -59,6 +59,15 @@ KINDS = dict(
 FIRST_LIFE_T = 20.0
 LAST_KILL_BEFORE_S = 200.0
 STORY_MOST = 20_000
+OF_DEEDS = (
+    intents.judge_deed,
+    pace.judge_deed,
+    patients.judge_deed,
+    rollbacks.judge_deed,
+    eyes.judge_deed,
+)
+OF_INTENTS = (intents.judge_intent, pace.judge_intent, eyes.judge_intent, scaling.judge_intent)
+OF_THE_END = (intents.judge_end, endings.judge_end, rollbacks.judge_end, scaling.judge_end)
 STATES: Codec[StackState] = Codec(StackState)
 
 
@@ -131,7 +140,7 @@ class _Run:
         graph = build_graph(drawn.stack)
         self.lives: Lives
         self.demand: Demand | None = None
-        if chosen.stack.with_demand:
+        if chosen.stack.demand_share:
             self.demand = Demand(
                 Random(f"{name}/demand"), self.world, day_s=self.day_s, calm_t=self.calm_t
             )
@@ -144,26 +153,7 @@ class _Run:
             self.demand,
         )
         self.court = Court(
-            self.case,
-            of_deeds=(
-                intents.judge_deed,
-                pace.judge_deed,
-                patients.judge_deed,
-                rollbacks.judge_deed,
-                eyes.judge_deed,
-            ),
-            of_intents=(
-                intents.judge_intent,
-                pace.judge_intent,
-                eyes.judge_intent,
-                scaling.judge_intent,
-            ),
-            of_the_end=(
-                intents.judge_end,
-                endings.judge_end,
-                rollbacks.judge_end,
-                scaling.judge_end,
-            ),
+            self.case, of_deeds=OF_DEEDS, of_intents=OF_INTENTS, of_the_end=OF_THE_END
         )
         parts = Parts(
             self.loop,

@@ -38,7 +38,7 @@ class StackMix:
     several_share: float = 0.3  # stateless services with two or three instances
     engine_restarts_share: float = 0.12
     one_shot_share: float = 0.4  # chance that the stack has a migration
-    with_demand: bool = False  # what is asked of the stateless ones comes and goes, and is counted
+    demand_share: float = 0.0  # stateless ones, whose demand comes and goes and is counted
     with_files: bool = False  # services read a file, which may be put back unasked for half of them
     reactions: tuple[tuple[Reaction, float], ...] = (
         (Reaction.FAIL, 0.35),
@@ -77,9 +77,10 @@ def draw_stack(random: Random, mix: StackMix) -> Drawn:
         for name, spec in services.items():
             services[name] = replace(spec, restores_files=random.random() < FILES_ALLOWED_SHARE)
             natures[name] = replace(natures[name], files={CONFIGURATION: b"as at first\n"})
-    if mix.with_demand:
+    if mix.demand_share:
         for name, spec in services.items():
-            services[name] = scaled_by_demand(spec, natures[name].latency_s)
+            if random.random() < mix.demand_share:
+                services[name] = scaled_by_demand(spec, natures[name].latency_s)
     return Drawn(Stack("simulated", services, mode=mix.mode, runtime="simulated"), natures)
 
 

@@ -53,8 +53,8 @@ def _backoff(case: Case, action: Action) -> list[Objection]:
 
 def _budgets(case: Case, action: Action) -> list[Objection]:
     settings = case.settings
-    of_it = case.chronicle.of_service[action.service]
-    mine = [a for a in of_it if a.is_own and not is_scaling(a)]
+    everything = case.chronicle.of_service[action.service]
+    mine = [a for a in everything if a.is_own and not is_scaling(a)]
     recent = [a for a in mine if action.at_s - a.at_s < settings.budget_window_s - ALLOWANCE_S]
     found: list[Objection] = []
     if len(recent) > settings.budget_actions:
