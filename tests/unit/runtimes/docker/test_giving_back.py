@@ -126,6 +126,7 @@ def test_what_was_given_back_is_written_though_something_was_not(tmp_path: Path)
 
     control: Any = SimpleNamespace(
         state=StackState(),
+        fence=1,
         runtime=runtime,
         traffic=SimpleNamespace(
             release=no_router,
