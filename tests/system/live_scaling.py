@@ -11,14 +11,14 @@ from benchmarks.scaling_live.drive import Played, play
 from benchmarks.scaling_live.everups import Way
 from benchmarks.scaling_live.figures import Figures
 from benchmarks.scaling_live.profile import Profile
-from benchmarks.scaling_live.report import WITHIN_LEAST, as_plain, line_of_time, table_of
+from benchmarks.scaling_live.report import as_plain, line_of_time, table_of
 from benchmarks.scaling_live.stage import OURS, PEER, Runtime, Stage
 from benchmarks.scaling_live.world import Size, target_s
 
 SIZE = Size(permits=2, hold_s=0.2, starts_s=2.0, first=2, least=2, most=10)
 """Ten requests a second."""
 PROFILE = Profile(
-    low_rps=10.0, high_rps=50.0, lead_s=15.0, rise_s=120.0, hold_s=15.0, fall_s=10.0, tail_s=95.0
+    low_rps=10.0, high_rps=50.0, lead_s=15.0, rise_s=60.0, hold_s=10.0, fall_s=10.0, tail_s=85.0
 )
 WAY = Way(scales=True, time_scale=0.2)
 
@@ -49,6 +49,4 @@ def follows(found: Played) -> dict[str, Figures]:
     due = [[one.due_s for one in side.asked] for side in found.watched.values()]
     assert due[0] == due[1], "the same is asked at the same moments"
     assert set(as_plain(found)["sides"]) == {OURS, PEER}
-    if found.stage.way.scales:  # the plain rule promises no latency
-        assert found.figures[OURS].windows_within >= WITHIN_LEAST
     return found.figures

@@ -1,7 +1,7 @@
 """The load laboratory with processes: its generator, its service, and a load that rises and falls.
 
 Ours is scaled by Everup itself, the peer beside it by the plain rule of 70 %: nothing is lost by
-either of them, out or in, and ours keeps its target.
+either of them, out or in. How well each keeps its target is the benchmark's to say.
 """
 
 from __future__ import annotations

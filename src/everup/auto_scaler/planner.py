@@ -140,6 +140,7 @@ class CountPlanner:
         self._counts: deque[int] = deque(maxlen=2)
         self._needs: deque[int] = deque(maxlen=STILL_STEPS)
         """What demand needed after each step of the window, by what was counted on then."""
+        self._was_seen = False  # ever: who has no demand that can be seen is left to the rules
 
     @property
     def is_warm(self) -> bool:
@@ -156,6 +157,7 @@ class CountPlanner:
         """A step is over: so much was asked in each second of it (NaN: nobody saw), while `view`
         was there."""
         self.past.take(demand)
+        self._was_seen = self._was_seen or self.past.is_seen
         self.rise.take(demand, self.soon.after - 1 + ANSWERED_IN)
         self._foretell()
         if not is_known(view.carries) or not self.past.is_seen:
@@ -207,15 +209,14 @@ class CountPlanner:
 
     def _found(self, view: CountView) -> CountPlan:
         now = view.instances
-        if not self.past.is_seen:
+        if self._was_seen and not self.past.is_seen:
             text = "what is asked of it is not seen now: nothing is removed"
-            if view.rules > now:
-                return CountPlan(view.rules, By.RULES, view.rules_text, view.rules)
-            return CountPlan(now, By.HELD, text, now)
-        if not is_known(view.carries):
+            more = max(now, view.rules)
+            return CountPlan(more, By.RULES if more > now else By.HELD, text, more)
+        if not is_known(view.carries) or not self._was_seen:
             if view.rules:
                 return CountPlan(view.rules, By.RULES, view.rules_text, view.rules)
-            return CountPlan(now, By.HELD, "nothing is known of what one carries", now)
+            return CountPlan(now, By.HELD, "nothing is known of what is asked of it", now)
         floor = needed(self.past.last, view.carries)
         if not self.is_warm or self.soon.now is None:
             return self._plain(view, floor)

@@ -22,6 +22,7 @@ from everup.runtimes.simulated import Operations, SimulatedHost, SimulatedProber
 from everup.runtimes.simulated.ledger import Deed
 from everup.runtimes.simulated.runtime import SimulatedRuntime
 from everup.simulation.chronicle import Chronicle
+from everup.simulation.demand import Demand
 from everup.simulation.journal_door import JournalDoor, JournalFaults
 from everup.simulation.plans import Kill, Point
 from everup.simulation.virtual_clock import CountedIds, SeededRandom, VirtualClock
@@ -45,6 +46,7 @@ class Parts:
     chronicle: Chronicle
     settings: Settings
     seed: str
+    demand: Demand | None = None
 
 
 class Lives:
@@ -124,18 +126,32 @@ class Lives:
             holder=f"life-{life}",
             boot_id="one",
         )
+        control_ended: list[Callable[[], object]] = []
         control.mishaps.heard = lambda text: self._failed(f"life {life}: {text}")
         try:
             await control.open()
             if self.holder == life:
                 self.control = control
+            if parts.demand is not None:
+                counting = asyncio.create_task(self._count(control, parts.demand))
+                control_ended.append(counting.cancel)
             await control.run()
         except EverupError as error:
             parts.world.tell(f"life {life} ended: {type(error).__name__} {error}")
         except Exception as error:  # noqa: BLE001 - whatever ends a controller is a finding
             self._failed(f"life {life} broke: {type(error).__name__}: {error!r}")
+        finally:
+            for end in control_ended:
+                end()
         if self.number == life:
             self._end_of(life, RESTART_S)
+
+    async def _count(self, control: Control, demand: Demand) -> None:
+        """What the router says, onto the desk of this life."""
+        while True:
+            if loads := demand.loads():
+                control.desk.loads.take_router(loads)
+            await self._parts.clock.sleep(self._parts.settings.sample_interval_s)
 
     def _opened(self, life: int) -> None:
         self.holder = life

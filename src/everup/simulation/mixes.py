@@ -168,6 +168,19 @@ MIXES: Mapping[str, Mix] = {
             troubles=(4, 8),
         ),
     ),
+    "demand": Mix(
+        StackMix(several_share=0.8, demand_share=0.5),
+        PlanMix(
+            _weights(
+                ({Kind.SLOW: 1.0, Kind.SURGE: 2.0, Kind.SUSPEND: 0.5, Kind.DEPLOY: 0.5}, 1.0),
+                (DEATHS, 1.0),
+                (HANGS, 0.7),
+                (BLIND, 0.3),
+                ({Kind.ACTUATOR: 1.0, Kind.RENUMBERED: 0.5}, 1.0),
+            ),
+            troubles=(5, 10),
+        ),
+    ),
     "observe": Mix(
         StackMix(mode=Mode.OBSERVE),
         PlanMix(_weights((DEATHS, 1.0), (HANGS, 1.0), (LOOPS, 0.5)), wishes=(2, 6)),

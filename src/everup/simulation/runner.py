@@ -22,6 +22,7 @@ from everup.model.settings import Settings
 from everup.model.state import StackState
 from everup.runtimes.simulated import Operations, World
 from everup.simulation.chronicle import Chronicle
+from everup.simulation.demand import Demand
 from everup.simulation.invariants import (
     Court,
     Violation,
@@ -31,6 +32,7 @@ from everup.simulation.invariants import (
     pace,
     patients,
     rollbacks,
+    scaling,
 )
 from everup.simulation.invariants.court import Case
 from everup.simulation.journal_door import JournalFaults
@@ -57,6 +59,15 @@ KINDS = dict(
 FIRST_LIFE_T = 20.0
 LAST_KILL_BEFORE_S = 200.0
 STORY_MOST = 20_000
+OF_DEEDS = (
+    intents.judge_deed,
+    pace.judge_deed,
+    patients.judge_deed,
+    rollbacks.judge_deed,
+    eyes.judge_deed,
+)
+OF_INTENTS = (intents.judge_intent, pace.judge_intent, eyes.judge_intent, scaling.judge_intent)
+OF_THE_END = (intents.judge_end, endings.judge_end, rollbacks.judge_end, scaling.judge_end)
 STATES: Codec[StackState] = Codec(StackState)
 
 
@@ -128,24 +139,21 @@ class _Run:
         settings = Settings()
         graph = build_graph(drawn.stack)
         self.lives: Lives
+        self.demand: Demand | None = None
+        if chosen.stack.demand_share:
+            self.demand = Demand(
+                Random(f"{name}/demand"), self.world, day_s=self.day_s, calm_t=self.calm_t
+            )
         self.case = Case(
             self.world,
             self.chronicle,
             settings,
             lambda: self.lives.holder,
             {service: graph.hard_closure(service) for service in drawn.stack.services},
+            self.demand,
         )
         self.court = Court(
-            self.case,
-            of_deeds=(
-                intents.judge_deed,
-                pace.judge_deed,
-                patients.judge_deed,
-                rollbacks.judge_deed,
-                eyes.judge_deed,
-            ),
-            of_intents=(intents.judge_intent, pace.judge_intent, eyes.judge_intent),
-            of_the_end=(intents.judge_end, endings.judge_end, rollbacks.judge_end),
+            self.case, of_deeds=OF_DEEDS, of_intents=OF_INTENTS, of_the_end=OF_THE_END
         )
         parts = Parts(
             self.loop,
@@ -157,6 +165,7 @@ class _Run:
             self.chronicle,
             settings,
             name,
+            self.demand,
         )
         self.lives = Lives(parts, failed=self.court.broke)
         self.trouble = Troublemaker(
@@ -186,6 +195,8 @@ class _Run:
 
     async def _day(self) -> str:
         self.world.start_all()
+        if self.demand is not None:
+            self.demand.begin()
         self.world.later(FIRST_LIFE_T, self.lives.begin)
         for trouble in self.plan.troubles:
             self._at(trouble.at_t, partial(self.trouble.make, trouble))

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from everup.model.kinds import DependencyKind, Mode
+from everup.model.scaling import Spread
+from everup.model.sizing import ScalingSpec
 from everup.model.stack import Dependency, Limits, ProbeSpec, ServiceSpec, Stack, StopSpec
 from everup.runtimes.simulated.nature import Nature, Reaction
 
@@ -21,6 +23,9 @@ FRONTS = ("api", "web", "worker", "feed")
 SERVICES_LEAST, SERVICES_MOST = 6, 14
 CONFIGURATION = "/etc/main.conf"
 FILES_ALLOWED_SHARE = 0.5
+MORE_INSTANCES = 5
+SLOWEST = 6.0
+"""So many times an answer without load is as slow as answers may become."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,7 @@ class StackMix:
     several_share: float = 0.3  # stateless services with two or three instances
     engine_restarts_share: float = 0.12
     one_shot_share: float = 0.4  # chance that the stack has a migration
+    demand_share: float = 0.0  # stateless ones, whose demand comes and goes and is counted
     with_files: bool = False  # services read a file, which may be put back unasked for half of them
     reactions: tuple[tuple[Reaction, float], ...] = (
         (Reaction.FAIL, 0.35),
@@ -71,7 +77,24 @@ def draw_stack(random: Random, mix: StackMix) -> Drawn:
         for name, spec in services.items():
             services[name] = replace(spec, restores_files=random.random() < FILES_ALLOWED_SHARE)
             natures[name] = replace(natures[name], files={CONFIGURATION: b"as at first\n"})
+    if mix.demand_share:
+        for name, spec in services.items():
+            if random.random() < mix.demand_share:
+                services[name] = scaled_by_demand(spec, natures[name].latency_s)
     return Drawn(Stack("simulated", services, mode=mix.mode, runtime="simulated"), natures)
+
+
+def scaled_by_demand(spec: ServiceSpec, latency_s: float) -> ServiceSpec:
+    """Its owner said how many there may be and how slow answers may become; a router spreads."""
+    if spec.is_stateful or spec.is_one_shot:
+        return spec
+    return replace(
+        spec,
+        has_bounds=True,
+        max_instances=spec.instances + MORE_INSTANCES,
+        spread=Spread.ROUTER,
+        scaling=ScalingSpec(latency_target_s=SLOWEST * latency_s),
+    )
 
 
 class _Draw:

@@ -1,8 +1,9 @@
-"""The past of a demand: the same means and maxima as a list of everything would give, in a bound."""
+"""The past of a demand: the same means and maxima as a list of everything gives, in a bound."""
 
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -46,7 +47,7 @@ def test_it_is_what_a_list_of_everything_says(demands: list[float], count: int) 
     assert past.highest((1, count))[1] == max(part)
     assert past.mean(count) == pytest.approx(sum(part) / len(part), abs=1e-6)
     logs = [math.log(value + past.unit) for value in taken]
-    moves = [abs(b - a) for a, b in zip(logs, logs[1:], strict=False)][-count:]
+    moves = [abs(b - a) for a, b in pairwise(logs)][-count:]
     assert past.moved(count) == pytest.approx(sum(moves) / len(part), abs=1e-9)
 
 

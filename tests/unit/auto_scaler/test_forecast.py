@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -76,7 +78,7 @@ def test_more_is_never_more_probable(spread: Spread, one: float, other: float) -
     assert spread.chance_above(float(spread.values.max())) == 0.0
 
 
-KINDS = {
+KINDS: dict[str, Callable[[np.random.Generator, int], Any]] = {
     "nothing": lambda rng, n: np.zeros(n),
     "always the same": lambda rng, n: np.full(n, 17.0),
     "hardly anything": lambda rng, n: rng.uniform(0, 1e-9, n),
@@ -93,7 +95,7 @@ KINDS = {
 @pytest.mark.filterwarnings("error")
 def test_whatever_is_asked_it_is_foretold_by_numbers(kind: str) -> None:
     demands = KINDS[kind](np.random.default_rng(3), 700)
-    past, soon, ahead = followed([float(value) for value in demands])
+    _, soon, ahead = followed([float(value) for value in demands])
     if kind != "with holes":
         check(soon.now)
         check(ahead.now)
@@ -148,7 +150,8 @@ def test_it_holds_about_as_often_as_it_says() -> None:
         past.take(float(demand))
         soon.follow(past, moment(past))
         if soon.now is not None and step > 600:
-            told.append((step + 6, *soon.now.quantiles((0.05, 0.95))))
+            low, high = soon.now.quantiles((0.05, 0.95))
+            told.append((step + 6, low, high))
     assert 0.84 <= inside / count <= 0.97
     assert above / count <= 0.09
 

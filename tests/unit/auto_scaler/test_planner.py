@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from everup.auto_scaler.cheapest import needed
 from everup.auto_scaler.planner import WARM_STEPS, By, Cap, CountPlan, CountPlanner, CountView
+from everup.auto_scaler.shadow import STILL_STEPS
 from everup.model.kinds import is_known
 
 CARRIES = 25.0
@@ -39,7 +40,8 @@ VIEWS = st.builds(
     lambda now, starting, bounds, carries, certain, rules, alarm, planned, chance: CountView(
         now,
         max(0, now - starting),
-        *bounds,
+        bounds[0],
+        bounds[1],
         carries,
         is_certain=certain,
         rules=rules,
@@ -86,12 +88,13 @@ def test_what_a_warm_one_plans_is_within_everything(view: CountView) -> None:
 @given(VIEWS, st.lists(st.floats(0, 1e15) | st.just(math.nan), min_size=1, max_size=20))
 @settings(deadline=None)
 def test_what_a_cold_one_plans_is_too(view: CountView, demands: list[float]) -> None:
-    planner = CountPlanner(4)
+    planner, was_seen = CountPlanner(4), False
     for demand in demands:
         planner.follow(demand, view)
         plan = planner.plan(view)
         check(plan, view)
-        if math.isnan(demand) and view.instances >= view.least:
+        was_seen = was_seen or not math.isnan(demand)
+        if math.isnan(demand) and was_seen and view.instances >= view.least:
             assert plan.wanted >= view.instances, "what is not seen removes nothing"
 
 
@@ -128,6 +131,17 @@ def test_who_says_the_number() -> None:
         assert found.wanted == 8
         assert found.chance <= plan.chance
     assert known_well().plan(replace(WIDE, rules=8)).by is plan.by, "its capacity is certain"
+
+
+def test_rules_remove_nothing_either_once_demand_was_seen_and_is_not_any_more() -> None:
+    unknown = replace(WIDE, carries=math.nan, rules=1)
+    planner = CountPlanner(4)
+    planner.follow(math.nan, unknown)
+    assert planner.plan(unknown).wanted == 1, "a queue alone is no demand: they decide"
+    planner.follow(50.0, unknown)
+    assert planner.plan(unknown).wanted == 1
+    planner.follow(math.nan, unknown)
+    assert planner.plan(unknown).wanted == 4
 
 
 def test_rules_alarms_and_plans_add_and_never_remove() -> None:
@@ -171,12 +185,13 @@ def test_steps_that_nobody_saw_come_to_the_same_at_once(steps: int) -> None:
 def test_a_number_beyond_its_bounds_is_gone_back_from_and_never_further() -> None:
     above = CountView(12, 12, 1, 8, CARRIES)
     planner = CountPlanner(4)
-    for _ in range(3):
+    for _ in range(STILL_STEPS):
         planner.follow(260.0, above)
     plan = planner.plan(above)
     assert plan.wanted == 11, "so many are needed, though nobody would add them"
     planner = CountPlanner(4)
-    planner.follow(30.0, above)
+    for _ in range(STILL_STEPS):
+        planner.follow(30.0, above)
     assert planner.plan(above).wanted == 2
     below = CountView(1, 1, 3, 8, CARRIES)
     assert CountPlanner(4).plan(below).wanted == 3

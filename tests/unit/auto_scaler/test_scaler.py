@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,13 +50,18 @@ def new(spec: ScalingSpec = SPEC) -> ServiceScaler:
     return ServiceScaler(spec, RULE, Settings(), BEGINS_S)
 
 
-IDLE = {"unit": Unit.CORES, "demand": 0.03, "cpu_cores": 0.01, "memory_ratio": 0.2}
-GONE = {"unit": Unit.NOTHING, "demand": math.nan, "cpu_cores": math.nan, "latency_s": math.nan}
+IDLE: dict[str, Any] = {"unit": Unit.CORES, "demand": 0.03, "cpu_cores": 0.01, "memory_ratio": 0.2}
+GONE: dict[str, Any] = {
+    "unit": Unit.NOTHING,
+    "demand": math.nan,
+    "cpu_cores": math.nan,
+    "latency_s": math.nan,
+}
 
 
-def lived(scaler: ServiceScaler, steps: int, may: Allowed = MAY, **changes: object) -> StepSight:
+def lived(scaler: ServiceScaler, steps: int, may: Allowed = MAY, **changes: Any) -> StepSight:
     """So many steps after another; the last sight."""
-    sight = replace(SIGHT, **changes)  # type: ignore[arg-type]
+    sight = replace(SIGHT, **changes)
     begins_s = max(BEGINS_S, scaler.usage.seen_at_s) if scaler.planner.past.steps else BEGINS_S
     for step in range(1, steps + 1):
         sight = replace(sight, at_s=begins_s + step * STEP_S)
@@ -63,7 +69,7 @@ def lived(scaler: ServiceScaler, steps: int, may: Allowed = MAY, **changes: obje
     return sight
 
 
-def opinion(steps: int, may: Allowed = MAY, **changes: object) -> Opinion:
+def opinion(steps: int, may: Allowed = MAY, **changes: Any) -> Opinion:
     scaler = new()
     sight = lived(scaler, steps, may, **changes)
     return scaler.think(sight, may)
@@ -152,9 +158,9 @@ def test_what_is_used_counts_until_requests_are() -> None:
     scaler = new()
     lived(scaler, 20, unit=Unit.CORES, demand=1.2)
     planner = scaler.planner
-    assert scaler.unit is Unit.CORES
+    units = [scaler.unit]
     lived(scaler, 1)
-    assert scaler.unit is Unit.REQUESTS
+    assert [*units, scaler.unit] == [Unit.CORES, Unit.REQUESTS]
     assert scaler.planner is not planner
     assert scaler.planner.past.steps == 1
     assert scaler.planner.past.last == 60.0

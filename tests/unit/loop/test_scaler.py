@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -71,7 +73,7 @@ def test_in_mode_observe_it_only_says_so_and_not_too_often() -> None:
     assert decided
     window_s = CALM.scale_down_window_s
     times = [entry.at_s for entry in decided]
-    assert all(b - a >= window_s for a, b in zip(times, times[1:], strict=False))
+    assert all(b - a >= window_s for a, b in pairwise(times))
     assert len(decided) <= 3 * HOUR_S / window_s
 
 
@@ -89,7 +91,7 @@ def test_switched_off_it_is_silent() -> None:
 
 
 @pytest.mark.parametrize("changes", [{"has_bounds": False}, {"spread": Spread.NONE}])
-def test_without_its_owners_word_the_number_stays(changes: dict[str, object]) -> None:
+def test_without_its_owners_word_the_number_stays(changes: dict[str, Any]) -> None:
     world = lived(ScalerWorld(lambda _: 160.0, **changes), HOUR_S)
     assert world.did() == []
     assert world.instances == 2
@@ -149,9 +151,8 @@ def test_a_freeze_and_a_stop_hold_it() -> None:
 
 def test_nothing_is_scaled_while_a_recovery_of_it_is_under_way() -> None:
     world = ScalerWorld(step_at(1500.0, 30.0, 180.0), instances=2)
-    world.loop.call_later(
-        1490.0, lambda: [world.world.die(i, 1) for i in world.world.instances(WEB)]
-    )
+    for instance in world.world.instances(WEB):
+        world.loop.call_later(1490.0, world.world.die, instance, 1)
     lived(world, HOUR_S)
     open_s: dict[str, float] = {}
     for entry in world.journal.kept:

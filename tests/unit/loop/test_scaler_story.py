@@ -43,7 +43,8 @@ def test_the_day_is_made_of_what_was_seen(control: FakeControl) -> None:
     assert (one.instances, one.declared, one.least, one.most) == (3, 2, 1, 6)
     assert len(one.needs) == 745 // 20
     assert one.needs[-1] == 3
-    assert (one.limit.cpus, one.use.cpus) == (1.0, pytest.approx(0.2))
+    assert one.limit.cpus == 1.0
+    assert one.use.cpus == pytest.approx(0.2)
     assert one.can_copy
     assert one.idle_s == 0.0
     assert not cost_input(around(control), "db", scale_of(control, "db")).can_copy

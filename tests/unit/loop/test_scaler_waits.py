@@ -69,13 +69,11 @@ def test_whoever_acts_on_it_is_waited_for() -> None:
         NOW_S,
         "act-1",
         "key",
-        None,
+        cast(Any, None),
         Origin.RECOVERY,
         Cause.HANG,
         Step(ActionKind.GRACEFUL_RESTART, "a"),
-        "",
-        cast(Any, None),
-        cast(Any, None),
+        *cast(Any, ("", None, None)),
     )
     state = fold_all(StackState(), [begun])
     for choice in (MORE, LESS, SMALLER):

@@ -1,8 +1,10 @@
-"""The gate and scaling of its own accord: its failures, its changes of direction, nobody's budget."""
+"""The gate and scaling of its own accord: its failures, its turns, nobody's budget."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -108,8 +110,9 @@ def test_after_many_changes_of_direction_fewer_waits_and_more_does_not() -> None
 
 
 def test_undoing_and_the_hands_of_people_are_no_change_of_direction() -> None:
-    for changes in ({"is_undo": True}, {"origin": Origin.PERSON}):
-        others = [replace(one, **changes) for one in TURNS]  # type: ignore[arg-type]
+    kinds: tuple[dict[str, Any], ...] = ({"is_undo": True}, {"origin": Origin.PERSON})
+    for changes in kinds:
+        others = [replace(one, **changes) for one in TURNS]
         assert flaps(proposal(IN), tuple(others), world(*others)) is None
 
 
@@ -120,7 +123,7 @@ def test_fewer_waits_no_longer_than_an_hour_and_only_for_turns(
     actions = sorted((past(*one) for one in changes), key=lambda one: one.started_at_s)
     verdict = flaps(proposal(IN), tuple(actions), world(*actions))
     kinds = [one.kind for one in actions if NOW_S - one.started_at_s < 3600.0]
-    turns = sum(a is not b for a, b in zip(kinds, kinds[1:], strict=False))
+    turns = sum(a is not b for a, b in pairwise(kinds))
     assert (verdict is not None) is (turns >= SETTINGS.scale_flaps_most)
     if verdict is not None:
         assert 0.0 < due_s(verdict) <= 3600.0

@@ -64,6 +64,7 @@ class VirtualService:
     nature: Nature
     instances: dict[str, VirtualInstance] = field(default_factory=dict)
     surge: float = 1.0
+    wave: float = 1.0  # what the time of the day makes of its demand
     slow: float = 1.0
     curse: Curse | None = None
     bad: dict[str, Curse] = field(default_factory=dict)
@@ -91,6 +92,11 @@ class VirtualService:
     def name(self) -> str:
         """As declared."""
         return self.spec.name
+
+    @property
+    def demand_rps(self) -> float:
+        """What is asked of it now, a second, of all instances."""
+        return self.nature.demand_rps * self.surge * self.wave
 
     @property
     def files_digest(self) -> str:
@@ -163,7 +169,7 @@ class VirtualService:
             1 for n, (answer, _) in found.items() if answer is Answer.OK and n not in self.cut_off
         )
         response_s = self._response_s(able, soft=soft)
-        self.arriving_rps = self.nature.demand_rps * self.surge / max(1, able)
+        self.arriving_rps = self.demand_rps / max(1, able)
         for instance in self.instances.values():
             answer, truth = found[instance.name]
             if answer is Answer.OK:
@@ -221,7 +227,7 @@ class VirtualService:
         """M/M/1: service time / (1 − utilisation) of each instance that answers; None: too much."""
         nature = self.nature
         factor = self.slow * (SOFT_SLOWDOWN if soft else 1.0)
-        busy = nature.demand_rps * self.surge * self.slow / (max(1, able) * nature.capacity_rps)
+        busy = self.demand_rps * self.slow / (max(1, able) * nature.capacity_rps)
         return None if busy >= FULL else nature.latency_s * factor / (1.0 - busy)
 
     def _run_counters(self, instance: VirtualInstance, t: float) -> None:
@@ -246,7 +252,7 @@ class VirtualService:
         elif instance.truth is Truth.STARTING:
             cpu, io = 0.5, 2e6
         else:
-            share = self.nature.demand_rps * self.surge / self.nature.capacity_rps
+            share = self.demand_rps / self.nature.capacity_rps
             cpu, io = IDLE_CPU_RATIO + 0.3 * min(1.0, share), 1e3 * self.nature.demand_rps
         instance.cpu.set_rate(cpu, t)
         instance.io.set_rate(io, t)

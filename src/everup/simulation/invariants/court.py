@@ -15,6 +15,7 @@ from everup.model.settings import Settings
 from everup.runtimes.simulated.ledger import Deed
 from everup.runtimes.simulated.world import World
 from everup.simulation.chronicle import Action, Chronicle
+from everup.simulation.demand import Demand
 
 VIOLATIONS_MOST = 20
 
@@ -40,6 +41,7 @@ class Case:
     settings: Settings
     holder: Callable[[], int]
     hard_closure: dict[str, tuple[str, ...]]
+    demand: Demand | None = None
 
 
 Objection = tuple[str, str]  # promise, what happened
@@ -100,6 +102,11 @@ class Court:
             self._case.world.tell(f"VIOLATION {violation}")
             if len(self.violations) < VIOLATIONS_MOST:
                 self.violations.append(violation)
+
+
+def is_scaling(action: Action | None) -> bool:
+    """Another number of instances, of Everup's own accord."""
+    return action is not None and action.intent.origin is Origin.SCALING
 
 
 def is_own(action: Action | None) -> bool:

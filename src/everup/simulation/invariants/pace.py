@@ -9,7 +9,7 @@ from __future__ import annotations
 from everup.model.kinds import ActionKind
 from everup.runtimes.simulated.ledger import Deed
 from everup.simulation.chronicle import Action
-from everup.simulation.invariants.court import Case, Objection, is_own
+from everup.simulation.invariants.court import Case, Objection, is_own, is_scaling
 
 ALLOWANCE_S = 1.0
 
@@ -18,6 +18,8 @@ def judge_intent(case: Case, action: Action, life: int) -> list[Objection]:
     """Backoff, budgets and rate."""
     if not action.is_own:
         return []
+    if is_scaling(action):
+        return _rate(case, action)
     return [*_backoff(case, action), *_budgets(case, action), *_rate(case, action)]
 
 
@@ -29,6 +31,8 @@ def _backoff(case: Case, action: Action) -> list[Objection]:
     last_end_s = float("nan")
     for past in reversed(case.chronicle.of_service[action.service]):
         if past is action or (is_undoing and past.kind is not action.kind):
+            continue
+        if is_scaling(past):  # no attempt to heal
             continue
         end_s = next_start_s if past.is_open else past.ended_at_s
         if not past.is_own or next_start_s - end_s > settings.backoff_reset_s:
@@ -49,7 +53,8 @@ def _backoff(case: Case, action: Action) -> list[Objection]:
 
 def _budgets(case: Case, action: Action) -> list[Objection]:
     settings = case.settings
-    mine = [a for a in case.chronicle.of_service[action.service] if a.is_own]
+    everything = case.chronicle.of_service[action.service]
+    mine = [a for a in everything if a.is_own and not is_scaling(a)]
     recent = [a for a in mine if action.at_s - a.at_s < settings.budget_window_s - ALLOWANCE_S]
     found: list[Objection] = []
     if len(recent) > settings.budget_actions:
@@ -83,8 +88,8 @@ def _rate(case: Case, action: Action) -> list[Objection]:
 
 def judge_deed(case: Case, deed: Deed, action: Action | None) -> list[Objection]:
     """Cooldown and blast radius."""
-    if action is None or not is_own(action):
-        return []
+    if action is None or not is_own(action) or is_scaling(action):
+        return []  # who goes for want of work was weighed, and is judged by `scaling`
     running = [m for m in deed.targets.values() if m.is_running]
     everywhere = sum(1 for i in case.world.instances(deed.service) if i.is_up)
     found: list[Objection] = []

@@ -10,7 +10,7 @@ from everup.model.kinds import LEAKS, ActionKind, Purpose, is_known
 from everup.runtimes.simulated.instance import Truth
 from everup.runtimes.simulated.ledger import Deed, Met
 from everup.simulation.chronicle import Action
-from everup.simulation.invariants.court import Case, Objection, is_own
+from everup.simulation.invariants.court import Case, Objection, is_own, is_scaling
 
 WELL_FOR_S = 12.0  # well for longer than two samples and a look: it could be known
 ON_ITS_WAY_S = 4.0
@@ -24,6 +24,8 @@ def judge_deed(case: Case, deed: Deed, action: Action | None) -> list[Objection]
     """Every rule about whom a call may meet. People may do as they like."""
     if not is_own(action):
         return []
+    if is_scaling(action):  # whom it meets is well: what it may take is judged by `scaling`
+        return _stopped(case, deed)
     found: list[Objection] = []
     for name, met in deed.targets.items():
         found += _healthy(case, deed, action, name, met)

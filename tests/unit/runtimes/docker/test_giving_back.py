@@ -15,6 +15,7 @@ from everup.model.errors import StillHeld, TryAgain
 from everup.model.request import AnswerState, Request, Verb
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec, Stack
+from everup.model.state import StackState
 from everup.runtimes.docker import isolation, undeclared
 from everup.runtimes.docker.engine import Gone
 from everup.runtimes.docker.runtime import DockerRuntime
@@ -124,6 +125,8 @@ def test_what_was_given_back_is_written_though_something_was_not(tmp_path: Path)
         return {}, ""
 
     control: Any = SimpleNamespace(
+        state=StackState(),
+        fence=1,
         runtime=runtime,
         traffic=SimpleNamespace(
             release=no_router,
