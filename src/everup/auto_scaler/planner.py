@@ -179,6 +179,8 @@ class CountPlanner:
     def skip(self, steps: int) -> None:
         """So many steps went by that nobody saw. Nothing that was said of them is ever settled, so
         that only the last ones are foretold from: a day takes hardly longer than a minute."""
+        if steps <= 0:
+            return
         self.rise.take(UNKNOWN, 0)
         last = min(steps, AHEAD_MEAN)
         self.past.skip(steps - last)

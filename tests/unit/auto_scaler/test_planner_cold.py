@@ -83,6 +83,16 @@ def test_a_rise_that_ends_is_kept_for_a_window_and_no_longer() -> None:
     assert wanted[-1] == 7
 
 
+@pytest.mark.parametrize("steps", [-3, 0, 1, 5])
+def test_steps_that_nobody_saw_end_a_rise_and_none_do_not(steps: int) -> None:
+    planner = CountPlanner(STARTS_IN)
+    view = CountView(3, 3, 1, 100, 15.0, is_certain=False, target=TARGET_OF_EASE)
+    for demand in (30.0, 30.0, 45.0):
+        planner.follow(demand, view)
+        planner.skip(steps)
+    assert (planner.rise.most > 45.0) is (steps <= 0)
+
+
 def test_what_is_not_seen_removes_nothing_and_says_so() -> None:
     demands = [100.0] * 30 + [math.nan] * 100
     wanted, plan = played(demands, 10.0, 20, is_certain=True)
