@@ -163,7 +163,7 @@ class CountPlanner:
         if not is_known(view.carries) or not self.past.is_seen:
             self._counts.append(view.instances)
             return
-        self._needs.append(needed(max(demand, self.rise.most), view.carries))
+        self._needs.append(needed(max(demand, self._leads_to(view)), view.carries))
         if not view.is_certain:
             self.rule.begin(view.instances)
         self.rule.follow(demand, view.carries, view.least, view.most, view.target)
@@ -224,9 +224,15 @@ class CountPlanner:
             return self._plain(view, floor)
         return self._cheapest(self.soon.now, view, floor)
 
+    def _leads_to(self, view: CountView) -> float:
+        """Where a rise leads. Once the end of an instance is known, the plain rule leaves as much
+        room as a rise needs."""
+        return 0.0 if view.is_certain else self.rise.most
+
     def _plain(self, view: CountView, floor: int) -> CountPlan:
         """Never fewer than demand needed within the window, or was rising to need."""
-        by_rise = needed(self.rise.most, view.carries)
+        leads_to = self._leads_to(view)
+        by_rise = needed(leads_to, view.carries)
         wished = max(floor, self.rule.instances, by_rise)
         before = max(self._needs, default=0)
         if wished < view.instances:
@@ -235,7 +241,7 @@ class CountPlanner:
         each = amount(view.carries, view.per)
         text = f"{amount(self.past.last, view.per)} now, {share} {each} that one carries"
         if by_rise > max(floor, self.rule.instances):
-            text += f", and rising to {amount(self.rise.most, view.per)} until one could start"
+            text += f", and rising to {amount(leads_to, view.per)} until one could start"
         return CountPlan(wished, By.PLAIN, text, wished, floor)
 
     def _cheapest(self, spread: Spread, view: CountView, floor: int) -> CountPlan:

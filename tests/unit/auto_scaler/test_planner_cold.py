@@ -62,15 +62,21 @@ def test_what_is_counted_on_wavers_and_nothing_goes_for_it_within_a_window(
         assert counts[step] >= max(needs)
 
 
-@pytest.mark.parametrize("is_certain", [False, True])
-def test_a_rise_is_gone_ahead_of(is_certain: bool) -> None:
+def test_a_rise_is_gone_ahead_of() -> None:
     """Five times as much in eight steps: who is ordered after a step is there for the one after
     the next, and whoever is there then is enough."""
     demands = [30.0] * 4 + [30.0 + 15.0 * step for step in range(1, 9)] + [150.0] * 10
-    wanted, _ = played(demands, 15.0, 3, is_certain=is_certain)
+    wanted, _ = played(demands, 15.0, 3, is_certain=False)
     for step, demand in list(enumerate(demands))[6:]:  # it began after the fourth
         assert wanted[step - 2] * 15.0 >= demand * 0.99, (step, wanted)
     assert max(wanted) <= 20
+
+
+def test_a_rise_is_left_to_the_plain_rule_where_the_end_is_known() -> None:
+    """It leaves a third: what leaps all the time would have twice that."""
+    demands = [30.0] * 4 + [30.0 + 15.0 * step for step in range(1, 9)] + [150.0] * 10
+    wanted, _ = played(demands, 15.0, 3, is_certain=True)
+    assert max(wanted) <= math.ceil(150.0 / (0.7 * 15.0))
 
 
 def test_a_rise_that_ends_is_kept_for_a_window_and_no_longer() -> None:
