@@ -153,13 +153,14 @@ class CountPlanner:
             self.soon.retarget(steps + 1, highest_of(steps + 1))
             self.rule.starts_anew(steps)
 
-    def follow(self, demand: float, view: CountView) -> None:
+    def follow(self, demand: float, view: CountView, *, foretells: bool = True) -> None:
         """A step is over: so much was asked in each second of it (NaN: nobody saw), while `view`
-        was there."""
+        was there. `foretells`: False where nobody could do anything about what comes."""
         self.past.take(demand)
         self._was_seen = self._was_seen or self.past.is_seen
         self.rise.take(demand, self.soon.after - 1 + ANSWERED_IN)
-        self._foretell()
+        if foretells:
+            self._foretell()
         if not is_known(view.carries) or not self.past.is_seen:
             self._counts.append(view.instances)
             return

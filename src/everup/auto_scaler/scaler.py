@@ -230,7 +230,8 @@ class ServiceScaler:
             self.planner.starts_in(self._steps(starts_s))
         demand = sight.demand if sight.unit is self._unit else UNKNOWN
         view = self._view(sight, allowed, self.capacity(sight))
-        self.planner.follow(demand, view)
+        can_change = allowed.axis in (Axis.COUNT, Axis.BOTH)
+        self.planner.follow(demand, view, foretells=can_change or self._unit is Unit.REQUESTS)
         is_told = is_known(demand) and is_known(view.carries)
         self.needs.take(needed(demand, view.carries) if is_told else UNKNOWN)
 

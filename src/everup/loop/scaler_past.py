@@ -99,7 +99,8 @@ def _follow(
         scaler.skip(step - last - 1)
     count = max(1, round(instances)) if instances == instances else 1
     least, most = (spec.min_instances, spec.max_instances) if spec.has_bounds else (count, count)
-    scaler.follow(_sight(known, at_s, count), Allowed(Axis.NONE, least, most, spec.limits))
+    axis = Axis.COUNT if spec.has_bounds else Axis.NONE
+    scaler.follow(_sight(known, at_s, count), Allowed(axis, least, most, spec.limits))
 
 
 def _sight(known: Mapping[Signal, float], at_s: float, count: int) -> StepSight:
