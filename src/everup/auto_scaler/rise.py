@@ -24,8 +24,8 @@ STEPS = 18
 SPANS = (2, 4, 8)
 TOLERANCE = 0.10
 """Of the latest demand: what leads to less than that is left to the room that there is."""
-FEW, TOLERANCE_OF_FEW = 6, 0.20
-"""Before so many steps were seen nobody knows what is chance, and a fifth within the line is."""
+FEW, TOLERANCE_OF_FEW = 6, 0.40
+"""Before so many bends were seen nobody knows what is chance, and two fifths in the line are."""
 SURELY = 3.5
 OFF_OF_KINK = SURELY * math.sqrt(2.0) / (0.6745 * math.sqrt(6.0))
 """From the median of second differences to what two steps differ by chance: of normal noise the
