@@ -80,7 +80,8 @@ def test_it_sleeps_and_is_woken_by_who_asks_and_when_everup_ends(place: Place) -
             await until(engine, 0)
             assert engine.control.state.service("web").purpose is Purpose.STOPPED
             assert not engine.control.state.incidents, "to sleep is no trouble"
-            assert await asyncio.to_thread(ask, place.bind) == 503
+            first = await asyncio.to_thread(ask, place.bind)
+            assert first in (200, 503), "its router waits for a moment, or says no"
             await answered(place.bind)
             await until(engine, 2)
             assert engine.control.state.service("web").purpose is Purpose.RUN
