@@ -26,6 +26,7 @@ from everup.model.stack import ServiceSpec
 from everup.signals.probes import create_commands
 from everup.signals.queues import create_queue_sense
 from tests.ports import free_port
+from tests.system.database_servers import RedisClient
 from tests.system.probe_lab import SystemClock
 
 pytestmark = [pytest.mark.system]
@@ -34,18 +35,8 @@ HOST, TIMEOUT_S = "127.0.0.1", 2.0
 SERVICE = ServiceSpec("worker")
 
 
-@dataclass
-class Redis:
+class Redis(RedisClient):
     """A real one, empty."""
-
-    port: int
-    client: Path
-
-    def do(self, *words: str) -> str:
-        command = [str(self.client), "-p", str(self.port), *words]
-        return subprocess.run(
-            command, capture_output=True, text=True, timeout=20, check=True
-        ).stdout.strip()
 
     def queue(self, key: str = "jobs", database: int = 0) -> QueueSpec:
         return QueueSpec(f"{HOST}:{self.port}/{database}", key)

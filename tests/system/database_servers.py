@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
@@ -75,6 +76,20 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             process.wait(STOPS_WITHIN_S if number != signal.SIGCONT else 0)
         except subprocess.TimeoutExpired:
             continue
+
+
+@dataclass
+class RedisClient:
+    """Speaks to one by its own command line."""
+
+    port: int
+    client: Path
+
+    def do(self, *words: str) -> str:
+        command = [str(self.client), "-p", str(self.port), *words]
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=20, check=True
+        ).stdout.strip()
 
 
 def redis_server() -> list[str]:

@@ -6,7 +6,6 @@ import asyncio
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from everup.model.recipes import parse_recipe
 from everup.runtimes import recipes
 from everup.runtimes.recipes import nginx
 from tests.ports import free_port
+from tests.system.database_servers import RedisClient
 
 pytestmark = [pytest.mark.system, pytest.mark.usefixtures("real_servers")]
 
@@ -24,18 +24,8 @@ MANY = 1200
 PATH = "/var/cache/pages"
 
 
-@dataclass
-class Server:
+class Server(RedisClient):
     """A real Redis, empty."""
-
-    port: int
-    client: Path
-
-    def do(self, *words: str) -> str:
-        command = [str(self.client), "-p", str(self.port), *words]
-        return subprocess.run(
-            command, capture_output=True, text=True, timeout=20, check=True
-        ).stdout.strip()
 
     def clear(self, text: str) -> str:
         recipe = parse_recipe(text)

@@ -17,13 +17,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from everup.auto_scaler import Ask, Change, change, nature
+from everup.auto_scaler import Ask, Change, change
 from everup.auto_scaler.rules import rule_for
 from everup.auto_scaler.scaler import Allowed, Opinion, ServiceScaler, StepSight
 from everup.loop import scaling
 from everup.loop.context import local_time
 from everup.loop.look import Decision, Look
-from everup.loop.scaler_past import live_through
+from everup.loop.scaler_past import live_through, new_scaler
 from everup.loop.scaler_sight import StepSights
 from everup.loop.scaler_waits import why_wait
 from everup.loop.why_not import SizeWish
@@ -35,7 +35,6 @@ from everup.model.evidence import Failed, Pending, Verification
 from everup.model.kinds import UNKNOWN, ActionKind, Cause, Origin, is_known
 from everup.model.scaling import COUNTS, SIZES, Amount, ScalingChoice, ScalingChosen
 from everup.model.settings import Settings
-from everup.model.sizing import ScalingSpec
 from everup.model.stack import ServiceSpec, Stack
 from everup.model.state import InFlight
 from everup.safety import judge
@@ -119,7 +118,7 @@ class Scaler:
                 continue
             scaler = self._scalers.get(name)
             if scaler is None:
-                scaler = self._scalers[name] = _new(spec, self._settings, look.at_s)
+                scaler = self._scalers[name] = new_scaler(spec, self._settings, look.at_s)
             found.append(_Work(name, scaler, sight, allowed(control, look, spec), missed))
         return found
 
@@ -315,19 +314,16 @@ def _thought(work: Iterable[_Work]) -> Mapping[str, Opinion]:
     return {one.name: one.opinion(STEPS_OF_A_LOOK) for one in work}
 
 
-def _new(spec: ServiceSpec, settings: Settings, at_s: float) -> ServiceScaler:
-    return ServiceScaler(spec.scaling or ScalingSpec(), rule_for(spec), settings, at_s)
-
-
 def allowed(control: Control, look: Look, spec: ServiceSpec) -> Allowed:
     """What may be changed of it. Without declared bounds its number is its owner's."""
     settings, remembered = control.settings, control.state.service(spec.name)
     axis = rule_for(spec).axis
     manifest = control.runtime.manifest
     has_count = axis in (Axis.COUNT, Axis.BOTH) and spec.has_bounds and not spec.is_stateful
-    for kind in COUNTS:
-        has_count = has_count and not nature(kind, spec, control.stack, settings)
-    has_count = has_count and manifest.can(scaling.NEEDS[ActionKind.SCALE_OUT])
+    has_count = has_count and not any(
+        scaling.stands_against(kind, control.stack, spec.name, settings, manifest)
+        for kind in COUNTS
+    )
     has_size = axis in (Axis.SIZE, Axis.BOTH)
     has_size = has_size and manifest.can(scaling.NEEDS[ActionKind.SCALE_UP])
     if has_count:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from everup.auto_scaler.demand.past import DAY
 from everup.auto_scaler.rules import rule_for
 from everup.auto_scaler.scaler import Allowed, ServiceScaler, StepSight, Unit
 from everup.loop.ports import History
@@ -21,7 +22,7 @@ from everup.model.history import INDEX, FloatArray, Signal
 from everup.model.kinds import UNKNOWN
 from everup.model.settings import Settings
 from everup.model.sizing import ScalingSpec
-from everup.model.stack import Stack
+from everup.model.stack import ServiceSpec, Stack
 
 DAYS = 8
 STEPS_MOST = 500_000
@@ -42,13 +43,18 @@ WATCHED = (
 AT = [INDEX[signal] for signal in WATCHED]
 
 
+def new_scaler(spec: ServiceSpec, settings: Settings, at_s: float) -> ServiceScaler:
+    """Of a service of which nothing is known yet."""
+    return ServiceScaler(spec.scaling or ScalingSpec(), rule_for(spec), settings, at_s)
+
+
 async def live_through(
     stack: Stack, settings: Settings, history: History, now_s: float
 ) -> Mapping[str, ServiceScaler]:
     """Of all services that were ever seen in it."""
     step_s = settings.scale_interval_s
     names = tuple(stack.services)
-    steps_most = min(DAYS * 5760, STEPS_MOST // max(1, len(names)))
+    steps_most = min(DAYS * DAY, STEPS_MOST // max(1, len(names)))
     until = int(now_s // step_s)
     since = until - steps_most
     found: dict[str, ServiceScaler] = {}
@@ -92,9 +98,7 @@ def _follow(
     spec = stack.services[name]
     at_s = (step + 1) * settings.scale_interval_s
     if scaler is None:
-        scaler = found[name] = ServiceScaler(
-            spec.scaling or ScalingSpec(), rule_for(spec), settings, at_s
-        )
+        scaler = found[name] = new_scaler(spec, settings, at_s)
     else:
         scaler.skip(step - last - 1)
     count = max(1, round(instances)) if instances == instances else 1

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from everup.auto_scaler import ServiceScale, nature, rule_for
+from everup.auto_scaler import ServiceScale, rule_for
 from everup.auto_scaler.amounts import CORES, PER_SECOND
 from everup.auto_scaler.cost import recommend
 from everup.auto_scaler.hours import hours, idle_steps
@@ -25,6 +25,7 @@ from everup.model.axis import Axis
 from everup.model.kinds import UNKNOWN, ActionKind, DependencyKind, InstanceState, is_known
 from everup.model.observation import Observation
 from everup.model.runtime import RuntimeManifest
+from everup.model.scaling import Refusal
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec, Stack
 
@@ -102,9 +103,7 @@ def fixed(around: Around, spec: ServiceSpec) -> str:
         return "it keeps data, and grows in size alone"
     if rule_for(spec).axis not in (Axis.COUNT, Axis.BOTH):
         return "by its nature, or its owner's word, it does not grow in number"
-    kind = ActionKind.SCALE_OUT
-    stands = scaling.stands_against(kind, around.stack, spec.name, around.settings, around.manifest)
-    if stands:
+    if stands := _stands_against_copies(around, spec):
         return f"{stands[0].name}: {stands[0].text}"
     if not spec.has_bounds:
         return "its owner declares no bounds (instances: min and max)"
@@ -145,17 +144,22 @@ def cost_input(
 
 def _needed_by(stack: Stack, name: str) -> tuple[str, ...]:
     return tuple(
-        other.name
-        for other in stack.services.values()
-        if any(d.target == name and d.kind is DependencyKind.HARD for d in other.depends_on)
+        other
+        for other in stack.dependents_of(name)
+        if any(
+            d.target == name and d.kind is DependencyKind.HARD
+            for d in stack.services[other].depends_on
+        )
     )
 
 
+def _stands_against_copies(around: Around, spec: ServiceSpec) -> tuple[Refusal, ...]:
+    kind, settings = ActionKind.SCALE_OUT, around.settings
+    return scaling.stands_against(kind, around.stack, spec.name, settings, around.manifest)
+
+
 def _can_copy(around: Around, spec: ServiceSpec) -> bool:
-    kind = ActionKind.SCALE_OUT
-    is_able = around.manifest.can(scaling.NEEDS[kind])
-    refused = nature(kind, spec, around.stack, around.settings)
-    return is_able and not spec.is_stateful and not refused
+    return not spec.is_stateful and not _stands_against_copies(around, spec)
 
 
 def _use(observation: Observation, name: str) -> Size:
