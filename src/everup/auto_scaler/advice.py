@@ -24,6 +24,7 @@ class Cap(StrEnum):
     DECLARED = "declared"  # what is only feared raises a limit no further than that
     LEAST = "least"
     MOST = "most"
+    LEAK = "leak"  # what leaks gets no more than its owner declared
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from everup.auto_scaler import triggers
-from everup.auto_scaler.advice import Bounds, SizeAdvice
+from everup.auto_scaler.advice import Bounds, Cap, SizeAdvice
 from everup.auto_scaler.amounts import CORES, PER_SECOND
 from everup.auto_scaler.arbiter import Part, Ruling, Trigger, Wish, arbitrate
 from everup.auto_scaler.capacity import Capacity, CapacityModel, Glimpse
@@ -120,7 +120,7 @@ RANGES: tuple[tuple[str, float, float], ...] = (
 class Allowed:
     """What may be changed of it now, and between which bounds. `planned`: at least so many, as its
     owner knows beforehand; 0: nothing is planned. `changed`: when its number, its memory and its
-    processors were last changed."""
+    processors were last changed. `leaks`: its memory is foretold to run out, or did lately."""
 
     axis: Axis
     least: int
@@ -130,6 +130,7 @@ class Allowed:
     count_changed_s: float = UNKNOWN
     memory_changed_s: float = UNKNOWN
     cpus_changed_s: float = UNKNOWN
+    leaks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,8 +245,10 @@ class ServiceScaler:
         if plan.wanted < sight.instances and self._is_new(sight):
             plan = replace(plan, wanted=sight.instances, by=By.HELD, text=TOO_SHORT)
         advice = recommend(
-            self.usage, sight.at_s, allowed.declared, _bounds(allowed.declared), self._settings
+            self.usage, sight.at_s, allowed.declared, _bounds(allowed), self._settings
         )
+        if allowed.leaks and advice.capped_by is Cap.MOST:
+            advice = replace(advice, capped_by=Cap.LEAK)
         asked = Wish(
             allowed.axis,
             plan.wanted - sight.instances,
@@ -404,10 +407,12 @@ def _higher(rule: Rule) -> Rule:
     return replace(rule, cpu=Band(out + (1.0 - out) * ALARM_SHARE, rule.cpu.into))
 
 
-def _bounds(declared: Limits) -> Bounds:
-    """Beyond what its owner declared only so far: what leaks would else be given all there is."""
+def _bounds(allowed: Allowed) -> Bounds:
+    """Beyond what its owner declared only so far, lest one takes what others need. Of what leaks
+    more memory puts off the end alone, and what is known of it is for recovery and its owner."""
+    declared = allowed.declared
     return Bounds(
-        memory_most_bytes=declared.memory_bytes * BEYOND_DECLARED,
+        memory_most_bytes=declared.memory_bytes * (1.0 if allowed.leaks else BEYOND_DECLARED),
         cpus_most=declared.cpus * BEYOND_DECLARED,
     )
 

@@ -33,6 +33,7 @@ from everup.model.decision import Proposal, proposal_key
 from everup.model.entries import Entry, ScalingDecided
 from everup.model.evidence import Failed, Pending, Verification
 from everup.model.kinds import UNKNOWN, ActionKind, Cause, Origin, is_known
+from everup.model.prediction import PredictionEnding
 from everup.model.scaling import COUNTS, SIZES, Amount, ScalingChoice, ScalingChosen
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec, Stack
@@ -111,7 +112,7 @@ class Scaler:
         control.mishaps.happened("sizes", error, now_s, stops_acting=False, can_end=False)
 
     def _work(self, control: Control, look: Look, missed: int) -> list[_Work]:
-        found = []
+        found, leaking = [], leakers(control, look.at_s)
         for name, spec in self._stack.services.items():
             sight = self._sights.take(spec, look, control)
             if sight is None:
@@ -119,7 +120,8 @@ class Scaler:
             scaler = self._scalers.get(name)
             if scaler is None:
                 scaler = self._scalers[name] = new_scaler(spec, self._settings, look.at_s)
-            found.append(_Work(name, scaler, sight, allowed(control, look, spec), missed))
+            may = allowed(control, look, spec, leaks=name in leaking)
+            found.append(_Work(name, scaler, sight, may, missed))
         return found
 
     async def _think_aside(self, control: Control, work: list[_Work]) -> None:
@@ -314,7 +316,7 @@ def _thought(work: Iterable[_Work]) -> Mapping[str, Opinion]:
     return {one.name: one.opinion(STEPS_OF_A_LOOK) for one in work}
 
 
-def allowed(control: Control, look: Look, spec: ServiceSpec) -> Allowed:
+def allowed(control: Control, look: Look, spec: ServiceSpec, *, leaks: bool = False) -> Allowed:
     """What may be changed of it. Without declared bounds its number is its owner's."""
     settings, remembered = control.settings, control.state.service(spec.name)
     axis = rule_for(spec).axis
@@ -347,7 +349,24 @@ def allowed(control: Control, look: Look, spec: ServiceSpec) -> Allowed:
         ended[COUNTS],
         ended[SIZES],
         ended[SIZES],
+        leaks,
     )
+
+
+def leakers(control: Control, at_s: float) -> set[str]:
+    """Services whose memory is foretold to run out, or that died so within a day."""
+    state = control.state
+    since_s = at_s - DAY_S * control.settings.time_scale
+    incidents = {one.service for one in state.incidents.values() if one.cause is Cause.LEAK}
+    predictions = [
+        *state.predictions.values(),
+        *(
+            one
+            for one in state.past_predictions
+            if one.ending is PredictionEnding.HIT and one.settled_at_s > since_s
+        ),
+    ]
+    return incidents | {one.service for one in predictions if one.cause is Cause.LEAK}
 
 
 def _there(look: Look, spec: ServiceSpec) -> int:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from everup.auto_scaler.advice import Cap
 from everup.auto_scaler.planner import WARM_STEPS, By
 from everup.auto_scaler.rules import ANY_OTHER, Rule
 from everup.auto_scaler.scaler import Allowed, Opinion, ServiceScaler, StepSight, Unit
@@ -273,3 +274,16 @@ def test_slow_answers_are_told_as_such() -> None:
     assert found.rules.trigger == "latency"
     assert found.is_slow
     assert found.choice.instances > 3
+
+
+@pytest.mark.parametrize("dead", [0, 1])
+def test_what_leaks_gets_no_more_than_its_owner_declared(dead: int) -> None:
+    full: dict[str, Any] = {"memory_bytes": 500 * MIB, "memory_ratio": 0.98, "out_of_memory": dead}
+    grown = opinion(3, **full)
+    assert 512 * MIB < grown.choice.memory_bytes <= 1024 * MIB
+    leaking = opinion(3, replace(MAY, leaks=True), **full)
+    assert not is_known(leaking.choice.memory_bytes)
+    assert leaking.advice.capped_by is Cap.LEAK
+    shrunk = {**full, "memory_bytes": 290 * MIB, "memory_limit_bytes": 300 * MIB}
+    given_back = opinion(3, replace(MAY, leaks=True), **shrunk)
+    assert 340 * MIB < given_back.choice.memory_bytes <= 512 * MIB
