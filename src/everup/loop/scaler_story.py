@@ -22,12 +22,20 @@ from everup.auto_scaler.story import Story, foretold
 from everup.loop import scaling
 from everup.loop.scaler import Scaler
 from everup.model.axis import Axis
-from everup.model.kinds import UNKNOWN, ActionKind, DependencyKind, InstanceState, is_known
+from everup.model.kinds import (
+    UNKNOWN,
+    ActionKind,
+    DependencyKind,
+    InstanceState,
+    Mode,
+    is_known,
+)
 from everup.model.observation import Observation
 from everup.model.runtime import RuntimeManifest
 from everup.model.scaling import Refusal
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec, Stack
+from everup.safety import mode_in_force
 
 PER: Mapping[Unit, str] = {Unit.NOTHING: "", Unit.REQUESTS: PER_SECOND, Unit.CORES: CORES}
 TRUE_PACE = 1.0
@@ -124,7 +132,7 @@ def cost_input(
     means, days = _hours(around, scaler) if has_hours else ((), 0.0)
     return CostInput(
         name=name,
-        instances=seen.instances,
+        instances=seen.instances if seen.running else 0,  # what is stopped takes nothing
         declared=spec.instances,
         least=spec.min_instances if spec.has_bounds else 0,
         most=spec.max_instances if spec.has_bounds else 0,
@@ -138,7 +146,12 @@ def cost_input(
         per_instance=carries,
         days_seen=days,
         idle_s=_idle_s(around.settings, scaler) if has_hours else 0.0,
+        can_stop=not spec.is_stateful,
         can_copy=_can_copy(around, spec) if has_hours else True,
+        has_count=_has_count(spec),
+        is_followed=_is_followed(around, spec) if has_hours else False,
+        has_plan=spec.scaling is not None and bool(spec.scaling.planned),
+        may_sleep=spec.scaling is not None and spec.scaling.idle_s > 0,
     )
 
 
@@ -158,8 +171,18 @@ def _stands_against_copies(around: Around, spec: ServiceSpec) -> tuple[Refusal, 
     return scaling.stands_against(kind, around.stack, spec.name, settings, around.manifest)
 
 
+def _has_count(spec: ServiceSpec) -> bool:
+    return not spec.is_stateful and rule_for(spec).axis in (Axis.COUNT, Axis.BOTH)
+
+
 def _can_copy(around: Around, spec: ServiceSpec) -> bool:
-    return not spec.is_stateful and not _stands_against_copies(around, spec)
+    return _has_count(spec) and not _stands_against_copies(around, spec)
+
+
+def _is_followed(around: Around, spec: ServiceSpec) -> bool:
+    """Does Everup give it its number by itself?"""
+    mode = mode_in_force(around.stack, around.observation, spec.name, ActionKind.SCALE_IN)
+    return mode is Mode.AUTO and not fixed(around, spec)
 
 
 def _use(observation: Observation, name: str) -> Size:
