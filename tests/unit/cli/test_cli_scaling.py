@@ -84,6 +84,36 @@ def test_recommendations_as_text_and_as_a_file() -> None:
     assert scale("--compose").strip() == "# everything is as your Compose files say"
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["web", "3", "--recommend"], "leave the amount out"),
+        (["web", "--memory", "512m", "--compose"], "leave the amount out"),
+        (["--memory", "512m"], "say of which service"),
+        (["web", "--compose"], "leave web out"),
+    ],
+)
+def test_what_would_be_left_out_is_refused(words: list[str], said: str) -> None:
+    found = CliRunner().invoke(app, ["scale", *words])
+    assert found.exit_code == 2
+    assert said in " ".join(found.output.split())
+
+
+def test_what_no_file_can_say_is_not_called_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {**answer(), "recommended_override": ""}
+    monkeypatch.setattr(client, "get", lambda *_, **__: found)
+    assert "everup scale --recommend" in scale("--recommend", "--compose")
+    assert "As a Compose file" not in scale("--recommend")
+
+
+def test_a_queue_that_cannot_be_read_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    found, why = answer(), "redis cache:6379/0: refused"
+    worker = {**found["services"]["worker"], "queue_fault": why}
+    scaling.put_all({**found, "services": {**found["services"], "worker": worker}})
+    text = " ".join(capsys.readouterr().out.split())
+    assert f"the queue of worker cannot be read: {why}" in text
+
+
 def test_for_scripts_it_is_the_apis_answer() -> None:
     assert json.loads(scale("web", "--json")) == answer()["services"]["web"]
 
