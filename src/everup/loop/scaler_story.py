@@ -8,7 +8,7 @@ in observe mode and before anything was learned.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from everup.auto_scaler import ServiceScale, rule_for
@@ -45,7 +45,8 @@ HOUR_S = 3600.0
 @dataclass(frozen=True, slots=True)
 class Around:
     """What a story is gathered from. `at_s`: of the look; `local_at_s`: the same on the wall's
-    clock, by which hours of the day are told."""
+    clock, by which hours of the day are told. `queue_faults`, `stay_awake`: service → why its queue
+    cannot be read, and why it does not sleep."""
 
     stack: Stack
     settings: Settings
@@ -53,6 +54,8 @@ class Around:
     scaler: Scaler
     observation: Observation
     at_s: float = UNKNOWN
+    queue_faults: Mapping[str, str] = field(default_factory=dict)
+    stay_awake: Mapping[str, str] = field(default_factory=dict)
 
 
 def story(around: Around, name: str, seen: ServiceScale) -> Story:
@@ -82,6 +85,8 @@ def story(around: Around, name: str, seen: ServiceScale) -> Story:
         choice=None if opinion is None else opinion.choice,
         advice=None if opinion is None else opinion.advice,
         waits=around.scaler.waiting.get(name, ""),
+        unread=around.queue_faults.get(name, ""),
+        stays_awake=around.stay_awake.get(name, ""),
     )
 
 

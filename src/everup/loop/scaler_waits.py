@@ -21,6 +21,16 @@ if TYPE_CHECKING:
     from everup.loop.control import Control
 
 
+STOPPED = "somebody stopped it"
+ASLEEP = "everup: asleep, as nothing is asked of it"
+"""Who stopped it, where that was `sleep`."""
+
+
+def is_asleep(remembered: ServiceState) -> bool:
+    """Have we stopped it since it had nothing to do?"""
+    return remembered.purpose is Purpose.STOPPED and remembered.purpose_by == ASLEEP
+
+
 def why_wait(control: Control, look: Look, name: str, choice: ScalingChoice) -> str:
     """Of one service."""
     state = control.state
@@ -30,7 +40,7 @@ def why_wait(control: Control, look: Look, name: str, choice: ScalingChoice) -> 
     if state.monitor_fault:
         return f"we may be blind: {state.monitor_fault}"
     if remembered.purpose is Purpose.STOPPED:
-        return "somebody stopped it"
+        return "it is asleep, as nothing is asked of it" if is_asleep(remembered) else STOPPED
     if name in state.in_flight:
         return f"{state.in_flight[name].step.kind} of it is under way"
     if remembered.owed_undo is not None:

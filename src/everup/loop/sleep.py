@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from everup.loop.look import Look
-from everup.loop.scaler_waits import why_wait
+from everup.loop.scaler_waits import ASLEEP, is_asleep, why_wait
 from everup.model.entries import Entry, PurposeSet
 from everup.model.errors import EverupError
 from everup.model.kinds import UNKNOWN, ActionKind, Condition, Mode, Purpose, is_known
@@ -23,21 +23,14 @@ from everup.model.request import Request, Verb
 from everup.model.runtime import Capability
 from everup.model.scaling import ScalingChoice
 from everup.model.stack import ServiceSpec
-from everup.model.state import ServiceState
 from everup.safety import mode_in_force
 from everup.safety.freezes import freeze_on
 
 if TYPE_CHECKING:
     from everup.loop.control import Control
 
-ASLEEP = "everup: asleep, as nothing is asked of it"
 OURSELVES = "everup"
 _TO_NONE = ScalingChoice(1, 0, "idle", "nothing is asked of it")
-
-
-def is_asleep(remembered: ServiceState) -> bool:
-    """Have we stopped it since it had nothing to do?"""
-    return remembered.purpose is Purpose.STOPPED and remembered.purpose_by == ASLEEP
 
 
 class Sleep:

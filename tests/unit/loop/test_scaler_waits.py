@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from everup.loop.fold import fold_all
-from everup.loop.scaler_waits import why_wait
+from everup.loop.scaler_waits import ASLEEP, why_wait
 from everup.model import entries as e
 from everup.model.decision import Step
 from everup.model.kinds import UNKNOWN, ActionKind, Cause, Origin, Purpose
@@ -55,6 +55,7 @@ def test_nothing_stands_against_it() -> None:
         ("not everything has been seen", {"complete_since_s": UNKNOWN}),
         ("we may be blind", {"state": StackState(monitor_fault="no names")}),
         ("somebody stopped it", {"purpose": Purpose.STOPPED}),
+        ("it is asleep", {"purpose": Purpose.STOPPED, "purpose_by": ASLEEP}),
         ("being taken back", {"owed_undo": Step(ActionKind.SCALE_IN, "a")}),
         ("cut off", {"isolated": ("",)}),
         ("another one has its place", {"stands_in": "b"}),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from everup.loop.sleep import ASLEEP, _has_nothing_to_do, is_asleep
+from everup.loop.scaler_waits import ASLEEP, is_asleep
+from everup.loop.sleep import _has_nothing_to_do
 from everup.model.kinds import UNKNOWN, Purpose
 from everup.model.load import Load
 from everup.model.state import ServiceState

@@ -217,6 +217,8 @@ def _service(control: ControlView, name: str, story: Story) -> ServiceScalingSha
         capacity=None if capacity is None else CapacityShape.model_validate(capacity),
         decision=None if choice is None else choice_shape(choice, story.waits),
         fixed=story.fixed,
+        queue_fault=story.unread,
+        stays_awake=story.stays_awake,
         size=None if size is None else SizeShape.model_validate(size),
         cost=cost_shape(story, prices.currency),
         recommendations=recommendation_shapes(story),
