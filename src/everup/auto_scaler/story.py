@@ -62,7 +62,7 @@ class Story:
     `per`: what stands behind an amount of its demand. `ahead`: the minute after `in_s`; `soon`: the
     highest until an instance that is ordered now takes work. `fixed`: why Everup does not change
     its number, "" where it may. `waits`: why what should be is not done now. `unread`: why its
-    queue cannot be read. `stays_awake`: why it does not sleep, though it has no work."""
+    queue cannot be read. `stays_awake`: why it does not sleep, though its owner lets it."""
 
     name: str
     instances: int

@@ -105,7 +105,7 @@ def _load(story: Story) -> Iterator[str]:
     if story.unread:
         yield f"Its queue cannot be read, so that nobody knows what waits: {story.unread}."
     if story.stays_awake:
-        yield f"It has no work, and does not sleep: {story.stays_awake}."
+        yield f"It does not sleep: {story.stays_awake}."
     if capacity is not None:
         yield f"What one carries ({capacity.source}): {capacity.text}."
     if capacity is None or not capacity.is_known:

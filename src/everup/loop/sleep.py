@@ -39,6 +39,7 @@ class Sleep:
 
     def __init__(self) -> None:
         self._idle_since_s: dict[str, float] = {}
+        self._routed: set[str] = set()  # whose requests a router counted in this life
         self.waiting: dict[str, str] = {}
         self.again_s = UNKNOWN
 
@@ -67,8 +68,12 @@ class Sleep:
         name = spec.name
         seen, health = look.observation.services.get(name), look.assessment.own.services.get(name)
         is_well = health is not None and health.condition is Condition.HEALTHY
-        if seen is None or not is_well or not _has_nothing_to_do(seen.load):
+        load = None if seen is None else seen.load
+        why = self._uncounted(control, spec, load)
+        if why or not is_well or not _has_nothing_to_do(load):
             self._idle_since_s.pop(name, None)
+            if why and is_well:
+                self.waiting[name] = why
             return False
         since_s = self._idle_since_s.setdefault(name, look.at_s)
         if look.at_s - since_s < idle_most_s:
@@ -78,6 +83,19 @@ class Sleep:
             return False
         self._idle_since_s.pop(name, None)
         return True
+
+    def _uncounted(self, control: Control, spec: ServiceSpec, load: Load | None) -> str:
+        """Why nobody can know that it has nothing to do. An empty queue says nothing of requests
+        that a router brings as well, and that cannot be read now."""
+        if load is not None and is_known(load.requests_per_s):
+            self._routed.add(spec.name)
+            return ""
+        is_routed = spec.route is not None and not control.traffic.no_router
+        if is_routed or spec.name in self._routed:
+            return "its router cannot be read, or does not count it, now"
+        if load is None or not is_known(load.queue):
+            return "nobody counts what is asked of it: that takes a router, or a queue"
+        return ""
 
 
 def _has_nothing_to_do(load: Load | None) -> bool:

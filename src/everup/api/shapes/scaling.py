@@ -189,7 +189,9 @@ class ServiceScalingShape(Shape):
     decision: ChoiceShape | None
     fixed: str
     queue_fault: str = Field(description="why its queue cannot be read now; '' where it can")
-    stays_awake: str = Field(description="why it does not sleep though it has no work; '' for none")
+    stays_awake: str = Field(
+        description="why it does not sleep though its owner lets it; '' for none"
+    )
     size: SizeShape | None
     cost: CostShape
     recommendations: list[RecommendationShape] = Field(description="what saves most first")

@@ -152,8 +152,10 @@ def _queue() -> Part:
     alone = {
         **one_of(QUEUE_KINDS),
         "dependencies": {
-            "key": ["redis"], "redis": ["key"],
-            "user": ["redis", "password_env"], "password_env": ["redis"],
+            "key": ["redis"],
+            "redis": ["key"],
+            "user": ["redis", "password_env"],
+            "password_env": ["redis"],
         },
     }
     return described(
