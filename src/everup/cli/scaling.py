@@ -110,9 +110,11 @@ def put_one(found: Mapping[str, Any], one: Mapping[str, Any]) -> None:
         is_more = line.startswith("  ")
         _put(spoken(line.strip()), indent=4 if is_more else 2)
     counts = one["instances"]
-    most = counts["most"] if counts["most"] is not None else "no"
+    bounds = f"from {counts['least']} to {counts['most']}"
+    if not counts["is_bound"]:
+        bounds = f"without bounds (a person may have up to {counts['most']})"
     _put(
-        f"Declared: {counts['declared']}, from {counts['least']} to {most};"
+        f"Declared: {counts['declared']}, {bounds};"
         f" {counts['running']} run, {counts['wanted']} are wanted."
         f" Memory of each: {_memory(one['memory_bytes'])}; CPUs of each: {_cpus(one['cpus'])}."
     )

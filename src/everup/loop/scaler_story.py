@@ -119,7 +119,10 @@ def fixed(around: Around, spec: ServiceSpec) -> str:
     if stands := _stands_against_copies(around, spec):
         return f"{stands[0].name}: {stands[0].text}"
     if not spec.has_bounds:
-        return "its owner declares no bounds (instances: min and max)"
+        rule, text = rule_for(spec), "its owner declares no bounds (instances: min and max"
+        if (rule.least, rule.most) != (spec.min_instances, spec.max_instances):
+            text += f"; usual here are {rule.least} and {rule.most}"
+        return f"{text})"
     return ""
 
 

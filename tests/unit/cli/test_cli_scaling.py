@@ -63,6 +63,9 @@ def test_one_service_is_told_in_sentences() -> None:
         assert sentence.strip() in text
     assert "Declared: 2, from 1 to 6; 3 run, 2 are wanted." in text
     assert "First to go: web-3." in text
+    assert "Declared: 1, without bounds (a person may have up to" in " ".join(
+        scale("worker").split()
+    )
     assert "What should have been, lately" in text
 
 

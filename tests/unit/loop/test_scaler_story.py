@@ -77,6 +77,8 @@ def test_why_a_number_is_left_alone_is_said_in_words(control: FakeControl) -> No
     web = STACK.services["web"]
     assert fixed(here, web) == ""
     assert "no bounds" in fixed(here, replace(web, has_bounds=False))
+    worker = STACK.services["worker"]
+    assert fixed(here, worker).endswith("(instances: min and max; usual here are 1 and 8)")
     assert "keeps data" in fixed(here, replace(web, is_stateful=True))
     assert "does not grow in number" in fixed(here, replace(web, is_one_shot=True))
     off = replace(here, settings=replace(here.settings, auto_scaling_enabled=False))

@@ -236,6 +236,7 @@ def _counts(control: ControlView, name: str, seen: ServiceScale) -> CountShape:
         declared=spec.instances,
         least=spec.min_instances if spec.has_bounds else 1,
         most=spec.max_instances if spec.has_bounds else seen.borne,
+        is_bound=spec.has_bounds,
     )
 
 

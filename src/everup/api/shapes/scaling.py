@@ -24,7 +24,8 @@ class RefusalShape(Shape):
 
 
 class CountShape(Shape):
-    """How many there are. `most`: as its owner said; else what this machine is taken to bear."""
+    """How many there are. `least` and `most`: as its owner said (`is_bound`); else one, and what
+    this machine is taken to bear, for a person's command."""
 
     running: int
     there: int
@@ -32,6 +33,7 @@ class CountShape(Shape):
     declared: int
     least: int
     most: int | None
+    is_bound: bool
 
 
 class LimitShape(Shape):
