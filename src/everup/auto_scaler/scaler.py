@@ -152,6 +152,12 @@ class Opinion:
     may_count: bool  # its number may be changed
 
     @property
+    def is_size_for_later(self) -> bool:
+        """Another size that nothing is short for now."""
+        is_size = self.choice.is_change and self.choice.instances == self.choice.instances_now
+        return is_size and not self.advice.is_memory_short
+
+    @property
     def is_slow(self) -> bool:
         """Do answers take longer than they should, as its trigger says?"""
         return self.rules.trigger == "latency" and self.plan.wanted > self.choice.instances_now

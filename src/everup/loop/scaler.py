@@ -25,7 +25,7 @@ from everup.loop.context import local_time
 from everup.loop.look import Decision, Look
 from everup.loop.scaler_past import live_through, new_scaler
 from everup.loop.scaler_sight import StepSights, starts_s
-from everup.loop.scaler_waits import why_wait
+from everup.loop.scaler_waits import why_size_waits, why_wait
 from everup.loop.why_not import SizeWish
 from everup.model.axis import Axis
 from everup.model.decision import Allowed as Go
@@ -155,6 +155,9 @@ class Scaler:
                 continue
             why = "something else is about to be done to it" if name in taken else ""
             why = why or why_wait(control, look, name, opinion.choice)
+            if opinion.is_size_for_later:
+                remembered, hand_s = control.state.service(name), self._settings.scale_hand_s
+                why = why or why_size_waits(remembered, look.at_s, hand_s)
             if why:
                 waiting[name] = why
                 continue

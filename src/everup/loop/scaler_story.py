@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from everup.auto_scaler import ServiceScale, rule_for
+from everup.auto_scaler.advice import Cap
 from everup.auto_scaler.amounts import CORES, PER_SECOND
 from everup.auto_scaler.cost import recommend
 from everup.auto_scaler.hours import hours, idle_steps
@@ -135,7 +136,11 @@ def cost_input(
     scaler, opinion = around.scaler.scaler(name), around.scaler.opinions.get(name)
     advised = NO_SIZE
     if opinion is not None:
-        advised = Size(opinion.advice.cpu_limit_cores, opinion.advice.memory_limit_bytes)
+        advice, unsure = opinion.advice, (Cap.TOO_LITTLE_SEEN, Cap.NOT_SEEN)
+        advised = Size(
+            UNKNOWN if advice.cpu_capped_by in unsure else advice.cpu_limit_cores,
+            UNKNOWN if advice.capped_by in unsure else advice.memory_limit_bytes,
+        )
     carries = UNKNOWN if opinion is None else opinion.capacity.lower
     means, days = _hours(around, scaler) if has_hours else ((), 0.0)
     return CostInput(

@@ -13,8 +13,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from everup.loop.look import Look
-from everup.model.kinds import FORETOLD, Origin, Purpose, is_known
-from everup.model.scaling import COUNTS, ScalingChoice
+from everup.model.kinds import FORETOLD, UNKNOWN, Origin, Purpose, is_known
+from everup.model.scaling import COUNTS, SIZES, ScalingChoice
 from everup.model.state import ServiceState
 
 if TYPE_CHECKING:
@@ -75,6 +75,25 @@ def _why_not_less(
             minutes = (until_s - look.at_s) / 60.0
             return f"{by} gave it this number; fewer waits for {minutes:.0f} min more"
     return ""
+
+
+def why_size_waits(remembered: ServiceState, at_s: float, hand_s: float) -> str:
+    """A person gave it its limits not long ago: what is not short is left as that."""
+    given_s = max(
+        (
+            past.ended_at_s
+            for past in remembered.past
+            if past.origin is Origin.PERSON
+            and past.kind in SIZES
+            and past.has_happened
+            and not past.is_undo
+        ),
+        default=UNKNOWN,
+    )
+    if not at_s < given_s + hand_s:
+        return ""
+    minutes = (given_s + hand_s - at_s) / 60.0
+    return f"a person gave it this size; another waits for {minutes:.0f} min more"
 
 
 def _by_hand(remembered: ServiceState) -> tuple[str, float]:

@@ -85,6 +85,11 @@ def test_what_was_decided_stands_beside_what_was_done(client: TestClient) -> Non
     assert times == sorted(times, reverse=True)
 
 
+def test_the_plan_says_which_sizes_wait(client: TestClient) -> None:
+    waiting = {"web": "mode: everup only watches in mode observe"}
+    assert client.get("/plan").json()["sizes_wait"] == waiting
+
+
 def test_status_counts_how_far_it_is(client: TestClient) -> None:
     part = client.get("/status").json()["components"]["auto_scaler"]
     assert part["state"] == "running"

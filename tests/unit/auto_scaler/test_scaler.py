@@ -303,3 +303,12 @@ def test_no_limit_is_advised_that_an_engine_refuses() -> None:
     found = opinion(7200, may, unit=Unit.NOTHING, memory_ratio=0.25, **small)
     assert found.choice.memory_bytes == 6 * MIB
     assert found.advice.capped_by is Cap.LEAST
+
+
+def test_a_limit_below_what_is_declared_grows_back_for_a_reason_that_is_one() -> None:
+    lowered = opinion(3, memory_bytes=60 * MIB, memory_limit_bytes=256 * MIB, memory_ratio=0.24)
+    assert lowered.choice.memory_bytes == 512 * MIB
+    assert "512 MiB as declared, until more was seen" in lowered.choice.text
+    assert lowered.is_size_for_later
+    short = opinion(3, memory_bytes=250 * MIB, memory_limit_bytes=256 * MIB, memory_ratio=0.98)
+    assert not short.is_size_for_later

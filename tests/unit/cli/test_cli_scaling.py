@@ -163,6 +163,15 @@ def test_the_plan_names_scaling_without_a_fault(capsys: pytest.CaptureFixture[st
     assert "a person is asked" not in text
 
 
+def test_the_plan_names_sizes_that_wait(capsys: pytest.CaptureFixture[str]) -> None:
+    waits = {"web": "a change of it is being watched"}
+    plan_page.plan({**story("plan"), "in_flight": [], "decisions": [], "sizes_wait": waits})
+    text = " ".join(capsys.readouterr().out.split())
+    assert "another size waits" in text
+    assert waits["web"] in text
+    assert "Nothing is wrong" not in text
+
+
 def test_why_not_shows_what_scaling_would_do(capsys: pytest.CaptureFixture[str]) -> None:
     found = story("why")
     found["finding"] = None

@@ -169,6 +169,14 @@ def test_nothing_is_scaled_while_a_recovery_of_it_is_under_way() -> None:
     assert any(entry.origin is Origin.RECOVERY for entry in world.of(e.Intended))
 
 
+def test_limits_that_a_person_gave_are_not_taken_back_at_once() -> None:
+    smaller = Request(Verb.SCALE, "Ann", WEB, amount=Amount(memory_bytes=300.0 * 1024**2))
+    world = ScalerWorld(lambda _: 20.0)
+    lived(world, 1500.0, at=((300.0, lambda control: control.request(smaller)),))
+    assert ActionKind.SCALE_DOWN in world.did()
+    assert ActionKind.SCALE_UP not in world.did()
+
+
 def test_what_is_planned_is_there_in_time() -> None:
     always = ScalingSpec(latency_target_s=0.05, planned=(Planned(Window(0, 24 * 60), 4),))
     world = lived(ScalerWorld(lambda _: 20.0, scaling=always), 900.0)
