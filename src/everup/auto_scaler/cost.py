@@ -58,6 +58,7 @@ class Advice(StrEnum):
     FEWER = "fewer_instances"
     MORE = "more_instances"
     LEAST = "lower_least"
+    HIGHER_LEAST = "higher_least"
     MOST = "higher_most"
     SMALLER = "smaller_limits"
     LARGER = "larger_limits"
@@ -245,13 +246,17 @@ def _beside(share: float) -> str:
 
 
 def _two(one: CostInput, prices: Prices) -> Recommendation | None:
-    if not one.needed_by or not one.can_copy or not 0 < one.instances < SAFE_COUNT:
+    there = one.least if one.is_followed else one.instances
+    if not one.needed_by or not one.can_copy or not 0 < there < SAFE_COUNT:
         return None
     who = ", ".join(one.needed_by)
     text = f"{SAFE_COUNT} instances of {one.name}: {who} cannot do without it"
+    kind = Advice.TWO
+    if one.is_followed:  # so many now would be fewer in a peak, and one again afterwards
+        kind, text = Advice.HIGHER_LEAST, f"a least of {text}"
     risk = "as it is, each end of the one instance is an outage"
-    costs = -(SAFE_COUNT - one.instances) * _monthly(one, prices)
-    return Recommendation(Advice.TWO, one.name, text, costs, risk, instances=SAFE_COUNT)
+    costs = min(0, one.instances - SAFE_COUNT) * _monthly(one, prices)
+    return Recommendation(kind, one.name, text, costs, risk, instances=SAFE_COUNT)
 
 
 def _schedule(one: CostInput, prices: Prices) -> Recommendation | None:

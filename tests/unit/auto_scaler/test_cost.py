@@ -125,6 +125,15 @@ def test_two_of_what_others_cannot_do_without() -> None:
     assert kinds(replace(one, instances=5))[Advice.FEWER].instances == 2
 
 
+def test_where_everup_gives_the_number_two_are_a_least_and_none_for_a_file() -> None:
+    one = replace(SHOP, instances=5, least=1, most=8, needed_by=("web",), is_followed=True)
+    found = kinds(one)
+    assert Advice.TWO not in found
+    assert found[Advice.HIGHER_LEAST].text.startswith("a least of 2 instances of shop: web cannot")
+    assert found[Advice.HIGHER_LEAST].saving_per_month == 0.0
+    assert recommended_override(recommend(one, PRICES)) == ""
+
+
 def test_sizes_in_both_directions() -> None:
     one = replace(SHOP, advised=Size(1.5, 512 * MIB), peak=Size(0.9, 400 * MIB), needs=(5.5,) * 96)
     found = kinds(one)
