@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -111,11 +111,16 @@ def running(port: int | None, number: int = 0) -> Instance:
     return Instance("worker", name, "1", InstanceState.RUNNING, port=port, address=HOST)
 
 
-def length(spec: QueueSpec, *instances: Instance, timeout_s: float = TIMEOUT_S) -> float:
+def length(
+    spec: QueueSpec,
+    *instances: Instance,
+    timeout_s: float = TIMEOUT_S,
+    environ: dict[str, str] | None = None,
+) -> float:
     async def ask() -> float:
         clock = SystemClock()
         commands = create_commands(clock, Settings())
-        sense = create_queue_sense(commands)
+        sense = create_queue_sense(commands, environ)
         try:
             return await sense.length(spec, SERVICE, instances, timeout_s)
         finally:
@@ -125,9 +130,14 @@ def length(spec: QueueSpec, *instances: Instance, timeout_s: float = TIMEOUT_S) 
     return asyncio.run(ask())
 
 
-def refused(error: type[EverupError], spec: QueueSpec, *instances: Instance) -> str:
+def refused(
+    error: type[EverupError],
+    spec: QueueSpec,
+    *instances: Instance,
+    environ: dict[str, str] | None = None,
+) -> str:
     with pytest.raises(error) as caught:
-        length(spec, *instances, timeout_s=0.5)
+        length(spec, *instances, timeout_s=0.5, environ=environ)
     return str(caught.value)
 
 
@@ -169,6 +179,10 @@ def test_redis_that_cannot_or_will_not_say(store: Redis) -> None:
     assert "holds a string" in refused(GiveUp, store.queue())
     store.do("config", "set", "requirepass", "secret")
     assert "wants an account" in refused(GiveUp, store.queue())
+    known = replace(store.queue(), password_env="JOBS")
+    assert "holds a string" in refused(GiveUp, known, environ={"JOBS": "secret"})
+    assert "another password" in refused(GiveUp, known, environ={"JOBS": "guess"})
+    assert "JOBS, which is not set" in refused(GiveUp, known, environ={})
     silent = QueueSpec(f"{HOST}:{free_port()}/0", "jobs")
     assert "nothing listens there" in refused(TryAgain, silent)
 

@@ -18,6 +18,7 @@ from everup.loop.ports import ActionRecord
 from everup.loop.restores import RestoreAnswer, RestoreWish
 from everup.loop.rooms import RoomCounts
 from everup.loop.scaler import Scaler
+from everup.loop.sleep import Sleep
 from everup.model.anomaly import AnomalyNow, InputFlaw
 from everup.model.assessment import Assessment
 from everup.model.breaker import BreakerAnswer, BreakerView, CallOutcome, EdgeName
@@ -217,6 +218,10 @@ class ControlView(Protocol):
     def tuning(self) -> TuningView: ...
     @property
     def scaler(self) -> Scaler: ...
+    @property
+    def sleep(self) -> Sleep: ...
+    @property
+    def queue_faults(self) -> Mapping[str, str]: ...
 
     async def request(self, request: Wish) -> Answer: ...
 

@@ -19,12 +19,23 @@ def of_scaling(control: ControlView) -> Iterator[Metric]:
     yield from _asked(control.scaler, control.settings.scale_lookahead_s)
     yield from _wanted(control.scaler)
     yield from _spent(control)
+    yield _queues(control)
     decided = CounterMetricFamily(
         "everup_scaling_decisions", "Other sizes that were found right.", labels=["by"]
     )
     for by, count in sorted(control.scaler.decided.items()):
         decided.add_metric([by], count)
     yield decided
+
+
+def _queues(control: ControlView) -> Metric:
+    found = GaugeMetricFamily(
+        "everup_queue_readable", "Whether its queue can be read.", labels=["service"]
+    )
+    for name, spec in control.stack.services.items():
+        if spec.scaling is not None and spec.scaling.queue is not None:
+            found.add_metric([name], float(not control.queue_faults.get(name)))
+    return found
 
 
 def _asked(scaler: Scaler, ahead_s: float) -> Iterator[Metric]:

@@ -31,6 +31,8 @@ def around(control: ControlView) -> scaler_story.Around:
         control.scaler,
         NOTHING_SEEN if look is None else look.observation,
         UNKNOWN if look is None else look.at_s,
+        control.queue_faults,
+        control.sleep.waiting,
     )
 
 

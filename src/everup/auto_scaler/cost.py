@@ -58,6 +58,7 @@ class Advice(StrEnum):
     FEWER = "fewer_instances"
     MORE = "more_instances"
     LEAST = "lower_least"
+    HIGHER_LEAST = "higher_least"
     MOST = "higher_most"
     SMALLER = "smaller_limits"
     LARGER = "larger_limits"
@@ -146,7 +147,8 @@ def _risk(chance: float) -> str:
 
 
 def _count(one: CostInput, prices: Prices) -> list[Recommendation]:
-    if not _is_seen(one):
+    """Where Everup gives the number, this moment's says nothing of what is needed for good."""
+    if not _is_seen(one) or not one.has_count or one.is_followed or not one.instances:
         return []
     needed = math.ceil(one.needed)
     wanted = max(min(needed, one.most or needed), _floor(one))
@@ -165,7 +167,7 @@ def _count(one: CostInput, prices: Prices) -> list[Recommendation]:
 
 
 def _bounds(one: CostInput, prices: Prices) -> list[Recommendation]:
-    if not _is_seen(one):
+    if not _is_seen(one) or not one.has_count:
         return []
     needed = math.ceil(one.needed)
     found = []
@@ -231,46 +233,57 @@ def _risk_of_size(kind: Advice, one: CostInput, limits: Size) -> str:
         ("memory", limits.memory_bytes, one.peak.memory_bytes),
         ("cpus", limits.cpus, one.peak.cpus),
     )
-    over = [
-        f"{name} {after / peak - 1:.0%} over the most seen"
+    found = [
+        f"{name} {_beside(after / peak - 1)} the most seen"
         for name, after, peak in pairs
         if is_known(after) and peak > 0
     ]
-    return ", ".join(over) or "the most that it used is not known"
+    return ", ".join(found) or "the most that it used is not known"
+
+
+def _beside(share: float) -> str:
+    return f"{share:.0%} over" if share >= 0 else f"{-share:.0%} under"
 
 
 def _two(one: CostInput, prices: Prices) -> Recommendation | None:
-    if not one.needed_by or not one.can_copy or not 0 < one.instances < SAFE_COUNT:
+    there = one.least if one.is_followed else one.instances
+    if not one.needed_by or not one.can_copy or not 0 < there < SAFE_COUNT:
         return None
     who = ", ".join(one.needed_by)
     text = f"{SAFE_COUNT} instances of {one.name}: {who} cannot do without it"
+    kind = Advice.TWO
+    if one.is_followed:  # so many now would be fewer in a peak, and one again afterwards
+        kind, text = Advice.HIGHER_LEAST, f"a least of {text}"
     risk = "as it is, each end of the one instance is an outage"
-    costs = -(SAFE_COUNT - one.instances) * _monthly(one, prices)
-    return Recommendation(Advice.TWO, one.name, text, costs, risk, instances=SAFE_COUNT)
+    costs = min(0, one.instances - SAFE_COUNT) * _monthly(one, prices)
+    return Recommendation(kind, one.name, text, costs, risk, instances=SAFE_COUNT)
 
 
 def _schedule(one: CostInput, prices: Prices) -> Recommendation | None:
     """The one stretch of the day, wrapping over midnight where need be, that with its own number
-    of instances makes the day cheapest."""
+    of instances makes the day cheapest. Saved is what the present number costs more, all day."""
     is_told = len(one.hourly) == HOURS and all(math.isfinite(value) for value in one.hourly)
     if not is_told or one.days_seen < DAYS_LEAST or not one.per_instance > 0 or not one.can_copy:
         return None
-    floor = _floor(one)
+    if one.has_plan or one.is_followed:
+        return None
+    floor, most = _floor(one), one.most or math.inf
     need = [
-        max(floor, math.ceil(value * PEAK_IN_AN_HOUR / one.per_instance - 1e-9))
+        int(min(most, max(floor, math.ceil(value * PEAK_IN_AN_HOUR / one.per_instance - 1e-9))))
         for value in one.hourly
     ]
     hours, first, length, inside, outside = min(
         _parted(need, first, length) for first in range(HOURS) for length in range(1, HOURS)
     )
-    flat = max(need) * HOURS
-    if inside <= outside or flat - hours < SCHEDULE_SAVES_LEAST * flat:
+    paid = one.instances * HOURS
+    flat = max(paid, inside * HOURS)
+    if inside <= outside or flat - hours < SCHEDULE_SAVES_LEAST * flat or hours >= paid:
         return None
-    saving = (flat - hours) / HOURS * _monthly(one, prices)
+    saving = (paid - hours) / HOURS * _monthly(one, prices)
     last = (first + length) % HOURS
     text = (
         f"{one.name}: {inside} instances from {first:02d}:00 to {last:02d}:00, {outside} else;"
-        f" {money(saving, prices)} a month less than {inside} all day"
+        f" {money(saving, prices)} a month less than {one.instances} all day"
     )
     risk = f"on a day unlike the {one.days_seen:.0f} seen, more come only once they are needed"
     return Recommendation(
@@ -294,11 +307,13 @@ def _parted(need: Sequence[int], first: int, length: int) -> tuple[int, int, int
 
 
 def _stop(one: CostInput, prices: Prices) -> Recommendation | None:
-    if one.idle_s < IDLE_LEAST_S or not one.instances or one.needed_by:
+    if one.idle_s < IDLE_LEAST_S or not one.instances or one.needed_by or one.may_sleep:
         return None
     text = f"{one.name} has had no work for {one.idle_s / 3600:.0f} h: it could be stopped"
     risk = "the first call waits for its start"
-    if not one.can_stop:
+    if one.can_stop:
+        text += ", and started by who asks for it, with scaling: {idle: 15m}"
+    else:
         risk = "nothing starts it again when work comes: that is by hand"
     saving = one.instances * _monthly(one, prices)
     return Recommendation(Advice.STOP, one.name, text, saving, risk)

@@ -14,7 +14,11 @@ from everup.model.kinds import is_known
 from everup.model.stack import ServiceSpec
 
 HEAD = "# What was scaled beside your Compose files. Lay it over them to keep it:"
-HOW = "# docker compose -f docker-compose.yml -f THIS_FILE up -d"
+HOW = """\
+# docker compose -f docker-compose.yml -f THIS_FILE up -d
+# Where a service has its size under deploy: there, move it there here too, since Compose refuses
+# two that differ: scale is deploy.replicas; mem_limit and cpus are memory and cpus of
+# deploy.resources.limits."""
 
 
 def is_changed(spec: ServiceSpec, scale: ServiceScale) -> bool:

@@ -48,6 +48,8 @@ from everup.model.stack import Limits
 DAY_S = 86_400.0
 ONE_PROCESSOR = 1.0
 BEYOND_DECLARED = 2.0
+ENGINES_LEAST_BYTES = 6.0 * 1024 * 1024
+"""Docker takes no lower limit of memory, and refuses a Compose file that has one."""
 BY_SIZE = "size"
 TOO_SHORT = "seen for too short a time to take any away"
 ALARM_SHARE = 2.0 / 3.0
@@ -148,6 +150,12 @@ class Opinion:
     latency_s: float
     rules: triggers.PlainWish
     may_count: bool  # its number may be changed
+
+    @property
+    def is_size_for_later(self) -> bool:
+        """Another size that nothing is short for now."""
+        is_size = self.choice.is_change and self.choice.instances == self.choice.instances_now
+        return is_size and not self.advice.is_memory_short
 
     @property
     def is_slow(self) -> bool:
@@ -402,9 +410,10 @@ class ServiceScaler:
 
 
 def _higher(rule: Rule) -> Rule:
-    """With the bound from which on a processor is an alarm."""
+    """With the bound from which on a processor is an alarm: never below its owner's, who may have
+    an instance use several."""
     out = rule.cpu.out
-    return replace(rule, cpu=Band(out + (1.0 - out) * ALARM_SHARE, rule.cpu.into))
+    return replace(rule, cpu=Band(out + max(0.0, 1.0 - out) * ALARM_SHARE, rule.cpu.into))
 
 
 def _bounds(allowed: Allowed) -> Bounds:
@@ -412,6 +421,7 @@ def _bounds(allowed: Allowed) -> Bounds:
     more memory puts off the end alone, and what is known of it is for recovery and its owner."""
     declared = allowed.declared
     return Bounds(
+        memory_least_bytes=ENGINES_LEAST_BYTES,
         memory_most_bytes=declared.memory_bytes * (1.0 if allowed.leaks else BEYOND_DECLARED),
         cpus_most=declared.cpus * BEYOND_DECLARED,
     )

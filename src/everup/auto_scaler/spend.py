@@ -52,6 +52,10 @@ class CostInput:
     idle_s: float = 0.0  # for so long has it had no work
     can_stop: bool = False  # something can start it again when work comes
     can_copy: bool = True  # further instances are possible
+    has_count: bool = True  # its number may follow demand; not of what keeps data
+    is_followed: bool = False  # Everup gives it its number by itself
+    has_plan: bool = False  # its owner planned events already
+    may_sleep: bool = False  # its owner lets it end when it has no work
 
     @property
     def needed(self) -> float:
@@ -90,7 +94,7 @@ def cost(one: CostInput, prices: Prices) -> Cost:
     each = price(size, prices)
     total = each * one.instances
     extra = 0
-    if is_known(one.needed):
+    if is_known(one.needed) and one.has_count:
         extra = max(0, one.instances - max(1, math.ceil(one.needed)))
     spare = Size(
         _beyond(size.cpus, one.advised.cpus), _beyond(size.memory_bytes, one.advised.memory_bytes)

@@ -61,7 +61,8 @@ class Story:
     """One service. `is_learned`: its forecast decides; until then the plain rules do.
     `per`: what stands behind an amount of its demand. `ahead`: the minute after `in_s`; `soon`: the
     highest until an instance that is ordered now takes work. `fixed`: why Everup does not change
-    its number, "" where it may. `waits`: why what should be is not done now."""
+    its number, "" where it may. `waits`: why what should be is not done now. `unread`: why its
+    queue cannot be read. `stays_awake`: why it does not sleep, though its owner lets it."""
 
     name: str
     instances: int
@@ -79,3 +80,5 @@ class Story:
     choice: ScalingChoice | None = None
     advice: SizeAdvice | None = None
     waits: str = ""
+    unread: str = ""
+    stays_awake: str = ""

@@ -102,6 +102,10 @@ def _load(story: Story) -> Iterator[str]:
     else:
         each = story.demand / max(1, story.instances)
         yield f"Asked now: {amount(story.demand, story.per)}, {amount(each, story.per)} of each."
+    if story.unread:
+        yield f"Its queue cannot be read, so that nobody knows what waits: {story.unread}."
+    if story.stays_awake:
+        yield f"It does not sleep: {story.stays_awake}."
     if capacity is not None:
         yield f"What one carries ({capacity.source}): {capacity.text}."
     if capacity is None or not capacity.is_known:

@@ -115,6 +115,8 @@ def _memory(usage: Usage, now_s: float, declared: float, most: float, pace: Pace
         cap = Cap.DECLARED
     if not _is_known(usage, pace) and top >= need:
         need, cap, why = top, Cap.TOO_LITTLE_SEEN, TOO_LITTLE
+        if top > now:
+            why = f"{mib(top)} as declared, until more was seen"
     is_short = floor > now * CALM_SHARE or at_once > now
     if need > now * (1.0 + pace.tolerance) or (need > now and is_short):
         is_growing = now_s - usage.memory_grew_s < pace.window_s

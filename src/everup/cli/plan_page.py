@@ -50,6 +50,8 @@ def plan(found: Mapping[str, Any]) -> None:
     rows = [_flight(flight, now_s) for flight in found["in_flight"]]
     busy = {flight["service"] for flight in found["in_flight"]}
     rows += [_decision(d, now_s) for d in found["decisions"] if d["service"] not in busy]
+    said = {d["service"] for d in found["decisions"]} | busy
+    rows += [_waits(*pair) for pair in found.get("sizes_wait", {}).items() if pair[0] not in said]
     if not rows:
         handed = list(found["with_a_person"])
         out.print("Nothing is wrong." if not handed else f"With a person: {listed(handed)}.")
@@ -61,6 +63,12 @@ def plan(found: Mapping[str, Any]) -> None:
     for row in rows:
         table.add_row(*row)
     out.print(table)
+
+
+def _waits(name: str, why: str) -> tuple[Text, Text, Text]:
+    text = Text(spoken(why))
+    text.append(f"\n{typed(SIZES)} tells more", "dim")
+    return Text(clean(name)), Text("another size waits", "dim"), text
 
 
 def _flight(flight: Mapping[str, Any], now_s: float) -> tuple[Text, Text, Text]:

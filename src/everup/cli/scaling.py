@@ -43,8 +43,13 @@ def put_sizes(
     if service is not None and service not in services:
         known = ", ".join(sorted(services))
         raise Stop(USAGE, f"no service {service!r}; there are: {known}")
+    if is_compose and service is not None:
+        raise Stop(USAGE, f"the Compose file is of all services; leave {service} out")
     if is_compose and is_recommended:
-        print(found["recommended_override"] or f"# {NOTHING_MORE}")
+        nothing = f"# {NOTHING_MORE}"
+        if any(one["recommendations"] for one in services.values()):
+            nothing += " that a Compose file has a place for: everup scale --recommend"
+        print(found["recommended_override"] or nothing)
         return OK
     if is_compose:
         print(found["override"] or "# everything is as your Compose files say")
@@ -53,7 +58,9 @@ def put_sizes(
         show.put_json(found if service is None else services[service])
         return OK
     if is_recommended:
-        put_recommended([s for name, s in services.items() if service in (None, name)])
+        has_file = bool(found["recommended_override"])
+        mine = [s for name, s in services.items() if service in (None, name)]
+        put_recommended(mine, has_file=has_file)
     elif service is not None:
         put_one(found, services[service])
     else:
@@ -68,6 +75,10 @@ def put_all(found: Mapping[str, Any]) -> None:
         out.print(Text(STATES[found["state"]], "dim"))
     if found["fault"]:
         out.print(Text(clean(found["fault"]), "yellow"))
+    for one in services:
+        if one["queue_fault"]:
+            said = f"the queue of {one['service']} cannot be read: {one['queue_fault']}"
+            out.print(Text(clean(said), "yellow"))
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
     for column in COLUMNS:
         table.add_column(column, no_wrap=column == "service")
@@ -99,9 +110,11 @@ def put_one(found: Mapping[str, Any], one: Mapping[str, Any]) -> None:
         is_more = line.startswith("  ")
         _put(spoken(line.strip()), indent=4 if is_more else 2)
     counts = one["instances"]
-    most = counts["most"] if counts["most"] is not None else "no"
+    bounds = f"from {counts['least']} to {counts['most']}"
+    if not counts["is_bound"]:
+        bounds = f"without bounds (a person may have up to {counts['most']})"
     _put(
-        f"Declared: {counts['declared']}, from {counts['least']} to {most};"
+        f"Declared: {counts['declared']}, {bounds};"
         f" {counts['running']} run, {counts['wanted']} are wanted."
         f" Memory of each: {_memory(one['memory_bytes'])}; CPUs of each: {_cpus(one['cpus'])}."
     )
@@ -117,8 +130,9 @@ def _put(text: str, indent: int = 2) -> None:
     console().print(Padding(Text(text), (0, 0, 0, indent), expand=False))
 
 
-def put_recommended(services: Iterable[Mapping[str, Any]]) -> None:
-    """What its owner might change, what saves most first."""
+def put_recommended(services: Iterable[Mapping[str, Any]], *, has_file: bool = True) -> None:
+    """What its owner might change, what saves most first. `has_file`: a Compose file can say some
+    of it."""
     pairs = [(one["cost"]["currency"], r) for one in services for r in one["recommendations"]]
     pairs.sort(key=lambda pair: -pair[1]["saving_per_month"])
     if not pairs:
@@ -128,7 +142,8 @@ def put_recommended(services: Iterable[Mapping[str, Any]]) -> None:
     for currency, one in pairs:
         out.print(Text(clean(one["text"]), "bold"))
         _put(f"{_gain(one, currency)}; {clean(one['risk'])}")
-    out.print(Text("As a Compose file: everup scale --recommend --compose > sizes.yml", "dim"))
+    if has_file:
+        out.print(Text("As a Compose file: everup scale --recommend --compose > sizes.yml", "dim"))
 
 
 def _row(one: Mapping[str, Any]) -> tuple[Text, ...]:

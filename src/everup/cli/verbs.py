@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from everup.cli.exits import USAGE, Stop
 from everup.cli.options import (
     File,
     Json,
@@ -205,8 +206,13 @@ def scale(
     from everup.cli.scaling import put_sizes
     from everup.cli.wishes import scale as run_scale
 
-    if service is None or (instances is None and memory is None and cpus is None):
+    if instances is None and memory is None and cpus is None:
         return put_sizes(place, service, is_compose=compose, is_recommended=recommend)
+    if service is None:
+        raise Stop(USAGE, "say of which service: everup scale web --memory 512m")
+    if compose or recommend:
+        text = "--compose and --recommend only tell, so nothing was changed; leave the amount out"
+        raise Stop(USAGE, text)
     return run_scale(place, service, instances, memory, cpus, wait, reason, override)
 
 

@@ -6,6 +6,7 @@ services that are found too.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from typing import TypeVar
@@ -37,7 +38,8 @@ IN_MODEL: Mapping[str, str] = {
 }
 BAND_FIELDS = ("out", "in")
 QUEUE_KINDS = ("redis", "http", "command")
-QUEUE_FIELDS = (*QUEUE_KINDS, "key", "per_instance")
+OF_REDIS = ("key", "user", "password_env")
+QUEUE_FIELDS = (*QUEUE_KINDS, *OF_REDIS, "per_instance")
 PLAN_FIELDS = (*(name for name in WINDOW_FIELDS if name != "services"), "instances")
 PRICE_FIELDS = tuple(f.name for f in fields(Prices))
 PRICE_MOST = 1000.0
@@ -46,6 +48,7 @@ IDLE_LEAST_S, IDLE_MOST_S = 60.0, 30 * 86400.0
 SHORTAGE_LEAST, SHORTAGE_MOST = 0.0001, 0.5
 PER_INSTANCE_LEAST, PER_INSTANCE_MOST = 0.001, 1e9
 KEY_CHARS_MOST = 512
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _WHAT = "fields like cpu:, latency: and queue:"
 
 
@@ -181,10 +184,13 @@ def _queue(field: Field) -> QueueSpec | None:
         field.wrong(f"needs exactly one of redis, http and command, and has {has}")
     if "per_instance" not in given:
         field.wrong("has no per_instance", "say how many entries one instance may have waiting")
-    if "key" in given and "redis" not in given:
-        given["key"].wrong("means something for redis alone", "remove it")
-    elif "redis" in given and "key" not in given:
+    for name in OF_REDIS:
+        if name in given and "redis" not in given:
+            given[name].wrong("means something for redis alone", "remove it")
+    if "redis" in given and "key" not in given:
         field.wrong("has no key", "name the key of the list or stream: key: jobs")
+    if "user" in given and "password_env" not in given:
+        given["user"].wrong("has no password", "name its variable: password_env: JOBS_PASSWORD")
     found = QueueSpec(
         redis=maybe(given, "redis", lambda f: _spoken(f, words.parse_redis)),
         key=take(given, "key", _key, ""),
@@ -193,8 +199,18 @@ def _queue(field: Field) -> QueueSpec | None:
         per_instance=take(
             given, "per_instance", number(PER_INSTANCE_LEAST, PER_INSTANCE_MOST), 1.0
         ),
+        user=take(given, "user", text, ""),
+        password_env=take(given, "password_env", _variable, ""),
     )
     return found if found.targets else None
+
+
+def _variable(field: Field) -> str | None:
+    line = text(field)
+    if line is not None and _VARIABLE.fullmatch(line) is None:
+        field.wrong("is no name of a variable", "name the variable that holds the password")
+        return None
+    return line
 
 
 def _key(field: Field) -> str | None:

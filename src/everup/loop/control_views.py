@@ -7,7 +7,7 @@ the heartbeat. Read-only; `control` inherits it, so that the loop itself stays r
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from everup.loop.anomalies import Anomalies
@@ -15,6 +15,7 @@ from everup.loop.book import Book
 from everup.loop.clock_set_back import clock_note
 from everup.loop.desk import Desk
 from everup.loop.history_ring import HistoryRing
+from everup.loop.loads import Loads
 from everup.loop.mishaps import Mishaps
 from everup.loop.ports import Clock
 from everup.loop.rooms import Beside, RoomCounts
@@ -33,6 +34,7 @@ class ControlViews:
     beside: Beside
     clock: Clock
     desk: Desk
+    loads: Loads
     mishaps: Mishaps
     traffic: Traffic
     wall_ahead_s: Callable[[], float]
@@ -86,6 +88,11 @@ class ControlViews:
     def sleep(self) -> Sleep:
         """Who sleeps since nothing is asked of it."""
         return self.beside.sleep
+
+    @property
+    def queue_faults(self) -> Mapping[str, str]:
+        """Service → why its queue cannot be read now."""
+        return self.loads.faults
 
     @property
     def anomalies(self) -> Anomalies:

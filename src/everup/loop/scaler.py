@@ -24,8 +24,8 @@ from everup.loop import scaling
 from everup.loop.context import local_time
 from everup.loop.look import Decision, Look
 from everup.loop.scaler_past import live_through, new_scaler
-from everup.loop.scaler_sight import StepSights
-from everup.loop.scaler_waits import why_wait
+from everup.loop.scaler_sight import StepSights, starts_s
+from everup.loop.scaler_waits import why_size_waits, why_wait
 from everup.loop.why_not import SizeWish
 from everup.model.axis import Axis
 from everup.model.decision import Allowed as Go
@@ -155,6 +155,9 @@ class Scaler:
                 continue
             why = "something else is about to be done to it" if name in taken else ""
             why = why or why_wait(control, look, name, opinion.choice)
+            if opinion.is_size_for_later:
+                remembered, hand_s = control.state.service(name), self._settings.scale_hand_s
+                why = why or why_size_waits(remembered, look.at_s, hand_s)
             if why:
                 waiting[name] = why
                 continue
@@ -378,9 +381,8 @@ def _planned(control: Control, look: Look, spec: ServiceSpec) -> int:
     """At least so many now, or by the time that an instance which is ordered now takes work."""
     if spec.scaling is None or not spec.scaling.planned:
         return 0
-    ahead_s = spec.start_period_s or control.settings.start_period_unknown_s
     most = 0
-    for in_s in (0.0, ahead_s):
+    for in_s in (0.0, starts_s(spec, control)):
         minute, weekday = local_time(control, look.at_s + in_s)
         for one in spec.scaling.planned:
             if one.window.covers(minute, weekday, spec.name):

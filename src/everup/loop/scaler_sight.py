@@ -110,7 +110,7 @@ class StepSights:
             memory_limit_bytes=_least(limits),
             out_of_memory=self._deaths(spec.name, seen),
             version=control.state.service(spec.name).version,
-            starts_s=_starts_s(spec, control),
+            starts_s=starts_s(spec, control),
         )
 
     def _is_counted(self, spec: ServiceSpec, seen: ServiceObservation, control: Control) -> bool:
@@ -178,7 +178,7 @@ def _least(values: list[float]) -> float:
     return min(known, default=math.inf if values else UNKNOWN)
 
 
-def _starts_s(spec: ServiceSpec, control: Control) -> float:
+def starts_s(spec: ServiceSpec, control: Control) -> float:
     """From the order until it is proven to be well: starting, and the window of its proof."""
     settings = control.settings
     fallback_s = spec.start_period_s or settings.start_period_unknown_s

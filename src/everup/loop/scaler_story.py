@@ -8,10 +8,11 @@ in observe mode and before anything was learned.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from everup.auto_scaler import ServiceScale, rule_for
+from everup.auto_scaler.advice import Cap
 from everup.auto_scaler.amounts import CORES, PER_SECOND
 from everup.auto_scaler.cost import recommend
 from everup.auto_scaler.hours import hours, idle_steps
@@ -22,12 +23,20 @@ from everup.auto_scaler.story import Story, foretold
 from everup.loop import scaling
 from everup.loop.scaler import Scaler
 from everup.model.axis import Axis
-from everup.model.kinds import UNKNOWN, ActionKind, DependencyKind, InstanceState, is_known
+from everup.model.kinds import (
+    UNKNOWN,
+    ActionKind,
+    DependencyKind,
+    InstanceState,
+    Mode,
+    is_known,
+)
 from everup.model.observation import Observation
 from everup.model.runtime import RuntimeManifest
 from everup.model.scaling import Refusal
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec, Stack
+from everup.safety import mode_in_force
 
 PER: Mapping[Unit, str] = {Unit.NOTHING: "", Unit.REQUESTS: PER_SECOND, Unit.CORES: CORES}
 TRUE_PACE = 1.0
@@ -37,7 +46,8 @@ HOUR_S = 3600.0
 @dataclass(frozen=True, slots=True)
 class Around:
     """What a story is gathered from. `at_s`: of the look; `local_at_s`: the same on the wall's
-    clock, by which hours of the day are told."""
+    clock, by which hours of the day are told. `queue_faults`, `stay_awake`: service → why its queue
+    cannot be read, and why it does not sleep."""
 
     stack: Stack
     settings: Settings
@@ -45,6 +55,8 @@ class Around:
     scaler: Scaler
     observation: Observation
     at_s: float = UNKNOWN
+    queue_faults: Mapping[str, str] = field(default_factory=dict)
+    stay_awake: Mapping[str, str] = field(default_factory=dict)
 
 
 def story(around: Around, name: str, seen: ServiceScale) -> Story:
@@ -74,6 +86,8 @@ def story(around: Around, name: str, seen: ServiceScale) -> Story:
         choice=None if opinion is None else opinion.choice,
         advice=None if opinion is None else opinion.advice,
         waits=around.scaler.waiting.get(name, ""),
+        unread=around.queue_faults.get(name, ""),
+        stays_awake=around.stay_awake.get(name, ""),
     )
 
 
@@ -106,7 +120,10 @@ def fixed(around: Around, spec: ServiceSpec) -> str:
     if stands := _stands_against_copies(around, spec):
         return f"{stands[0].name}: {stands[0].text}"
     if not spec.has_bounds:
-        return "its owner declares no bounds (instances: min and max)"
+        rule, text = rule_for(spec), "its owner declares no bounds (instances: min and max"
+        if (rule.least, rule.most) != (spec.min_instances, spec.max_instances):
+            text += f"; usual here are {rule.least} and {rule.most}"
+        return f"{text})"
     return ""
 
 
@@ -119,12 +136,16 @@ def cost_input(
     scaler, opinion = around.scaler.scaler(name), around.scaler.opinions.get(name)
     advised = NO_SIZE
     if opinion is not None:
-        advised = Size(opinion.advice.cpu_limit_cores, opinion.advice.memory_limit_bytes)
+        advice, unsure = opinion.advice, (Cap.TOO_LITTLE_SEEN, Cap.NOT_SEEN)
+        advised = Size(
+            UNKNOWN if advice.cpu_capped_by in unsure else advice.cpu_limit_cores,
+            UNKNOWN if advice.capped_by in unsure else advice.memory_limit_bytes,
+        )
     carries = UNKNOWN if opinion is None else opinion.capacity.lower
     means, days = _hours(around, scaler) if has_hours else ((), 0.0)
     return CostInput(
         name=name,
-        instances=seen.instances,
+        instances=seen.instances if seen.running else 0,  # what is stopped takes nothing
         declared=spec.instances,
         least=spec.min_instances if spec.has_bounds else 0,
         most=spec.max_instances if spec.has_bounds else 0,
@@ -138,7 +159,12 @@ def cost_input(
         per_instance=carries,
         days_seen=days,
         idle_s=_idle_s(around.settings, scaler) if has_hours else 0.0,
+        can_stop=not spec.is_stateful,
         can_copy=_can_copy(around, spec) if has_hours else True,
+        has_count=_has_count(spec),
+        is_followed=_is_followed(around, spec) if has_hours else False,
+        has_plan=spec.scaling is not None and bool(spec.scaling.planned),
+        may_sleep=spec.scaling is not None and spec.scaling.idle_s > 0,
     )
 
 
@@ -158,8 +184,18 @@ def _stands_against_copies(around: Around, spec: ServiceSpec) -> tuple[Refusal, 
     return scaling.stands_against(kind, around.stack, spec.name, settings, around.manifest)
 
 
+def _has_count(spec: ServiceSpec) -> bool:
+    return not spec.is_stateful and rule_for(spec).axis in (Axis.COUNT, Axis.BOTH)
+
+
 def _can_copy(around: Around, spec: ServiceSpec) -> bool:
-    return not spec.is_stateful and not _stands_against_copies(around, spec)
+    return _has_count(spec) and not _stands_against_copies(around, spec)
+
+
+def _is_followed(around: Around, spec: ServiceSpec) -> bool:
+    """Does Everup give it its number by itself?"""
+    mode = mode_in_force(around.stack, around.observation, spec.name, ActionKind.SCALE_IN)
+    return mode is Mode.AUTO and not fixed(around, spec)
 
 
 def _use(observation: Observation, name: str) -> Size:

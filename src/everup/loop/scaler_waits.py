@@ -13,12 +13,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from everup.loop.look import Look
-from everup.model.kinds import FORETOLD, Origin, Purpose, is_known
-from everup.model.scaling import COUNTS, ScalingChoice
+from everup.model.kinds import FORETOLD, UNKNOWN, Origin, Purpose, is_known
+from everup.model.scaling import COUNTS, SIZES, ScalingChoice
 from everup.model.state import ServiceState
 
 if TYPE_CHECKING:
     from everup.loop.control import Control
+
+
+STOPPED = "somebody stopped it"
+ASLEEP = "everup: asleep, as nothing is asked of it"
+"""Who stopped it, where that was `sleep`."""
+
+
+def is_asleep(remembered: ServiceState) -> bool:
+    """Have we stopped it since it had nothing to do?"""
+    return remembered.purpose is Purpose.STOPPED and remembered.purpose_by == ASLEEP
 
 
 def why_wait(control: Control, look: Look, name: str, choice: ScalingChoice) -> str:
@@ -30,7 +40,7 @@ def why_wait(control: Control, look: Look, name: str, choice: ScalingChoice) -> 
     if state.monitor_fault:
         return f"we may be blind: {state.monitor_fault}"
     if remembered.purpose is Purpose.STOPPED:
-        return "somebody stopped it"
+        return "it is asleep, as nothing is asked of it" if is_asleep(remembered) else STOPPED
     if name in state.in_flight:
         return f"{state.in_flight[name].step.kind} of it is under way"
     if remembered.owed_undo is not None:
@@ -65,6 +75,25 @@ def _why_not_less(
             minutes = (until_s - look.at_s) / 60.0
             return f"{by} gave it this number; fewer waits for {minutes:.0f} min more"
     return ""
+
+
+def why_size_waits(remembered: ServiceState, at_s: float, hand_s: float) -> str:
+    """A person gave it its limits not long ago: what is not short is left as that."""
+    given_s = max(
+        (
+            past.ended_at_s
+            for past in remembered.past
+            if past.origin is Origin.PERSON
+            and past.kind in SIZES
+            and past.has_happened
+            and not past.is_undo
+        ),
+        default=UNKNOWN,
+    )
+    if not at_s < given_s + hand_s:
+        return ""
+    minutes = (given_s + hand_s - at_s) / 60.0
+    return f"a person gave it this size; another waits for {minutes:.0f} min more"
 
 
 def _by_hand(remembered: ServiceState) -> tuple[str, float]:

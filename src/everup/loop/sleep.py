@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from everup.loop.look import Look
-from everup.loop.scaler_waits import why_wait
+from everup.loop.scaler_waits import ASLEEP, is_asleep, why_wait
 from everup.model.entries import Entry, PurposeSet
 from everup.model.errors import EverupError
 from everup.model.kinds import UNKNOWN, ActionKind, Condition, Mode, Purpose, is_known
@@ -23,21 +23,14 @@ from everup.model.request import Request, Verb
 from everup.model.runtime import Capability
 from everup.model.scaling import ScalingChoice
 from everup.model.stack import ServiceSpec
-from everup.model.state import ServiceState
 from everup.safety import mode_in_force
 from everup.safety.freezes import freeze_on
 
 if TYPE_CHECKING:
     from everup.loop.control import Control
 
-ASLEEP = "everup: asleep, as nothing is asked of it"
 OURSELVES = "everup"
 _TO_NONE = ScalingChoice(1, 0, "idle", "nothing is asked of it")
-
-
-def is_asleep(remembered: ServiceState) -> bool:
-    """Have we stopped it since it had nothing to do?"""
-    return remembered.purpose is Purpose.STOPPED and remembered.purpose_by == ASLEEP
 
 
 class Sleep:
@@ -46,6 +39,7 @@ class Sleep:
 
     def __init__(self) -> None:
         self._idle_since_s: dict[str, float] = {}
+        self._routed: set[str] = set()  # whose requests a router counted in this life
         self.waiting: dict[str, str] = {}
         self.again_s = UNKNOWN
 
@@ -74,8 +68,12 @@ class Sleep:
         name = spec.name
         seen, health = look.observation.services.get(name), look.assessment.own.services.get(name)
         is_well = health is not None and health.condition is Condition.HEALTHY
-        if seen is None or not is_well or not _has_nothing_to_do(seen.load):
+        load = None if seen is None else seen.load
+        why = self._uncounted(control, spec, load)
+        if why or not is_well or not _has_nothing_to_do(load):
             self._idle_since_s.pop(name, None)
+            if why and is_well:
+                self.waiting[name] = why
             return False
         since_s = self._idle_since_s.setdefault(name, look.at_s)
         if look.at_s - since_s < idle_most_s:
@@ -85,6 +83,19 @@ class Sleep:
             return False
         self._idle_since_s.pop(name, None)
         return True
+
+    def _uncounted(self, control: Control, spec: ServiceSpec, load: Load | None) -> str:
+        """Why nobody can know that it has nothing to do. An empty queue says nothing of requests
+        that a router brings as well, and that cannot be read now."""
+        if load is not None and is_known(load.requests_per_s):
+            self._routed.add(spec.name)
+            return ""
+        is_routed = spec.route is not None and not control.traffic.no_router
+        if is_routed or spec.name in self._routed:
+            return "its router cannot be read, or does not count it, now"
+        if load is None or not is_known(load.queue):
+            return "nobody counts what is asked of it: that takes a router, or a queue"
+        return ""
 
 
 def _has_nothing_to_do(load: Load | None) -> bool:

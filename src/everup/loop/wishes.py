@@ -13,7 +13,7 @@ from everup.automated_recovery import proposal_for
 from everup.loop import owed_ends, scaling, undoing
 from everup.loop.look import NOTHING_SEEN, Decision, Look
 from everup.loop.possible import why_not
-from everup.loop.sleep import ASLEEP
+from everup.loop.scaler_waits import ASLEEP
 from everup.model.decision import Check, Delayed, Hold, HoldReason, Proposal, Refused, Verdict
 from everup.model.entries import Entry, FreezeLifted, FreezeSet, PurposeSet
 from everup.model.kinds import UNKNOWN, ActionKind, Condition, InstanceState, Purpose, is_known

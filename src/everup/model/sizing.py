@@ -28,7 +28,7 @@ class QueueSpec:
     command is set. `per_instance`: how many entries one instance may have waiting.
 
     In all of them `{port}`, `{host}` and `{near}` may stand, as in a probe; then every instance is
-    asked, and what they say is added up.
+    asked, and what they say is added up. A password stands nowhere but in the environment.
     """
 
     redis: str | None = None  # host:port, or host:port/number of the database
@@ -36,6 +36,8 @@ class QueueSpec:
     http: str | None = None  # answers a number, or JSON with the field behind the #
     command: tuple[str, ...] = ()  # prints a number
     per_instance: float = 1.0
+    user: str = ""  # of Redis; "": its default one
+    password_env: str = ""  # the variable that holds the password; "": none is needed
 
     @property
     def kind(self) -> str:

@@ -80,12 +80,12 @@ def parse_redis(text: str) -> str:
     """`host:port`, or `host:port/number`, as `host:port/number`.
 
     Raises:
-        ValueError: anything else; a password is none of ours.
+        ValueError: anything else; a password stands in no file.
     """
     match = _REDIS.fullmatch(text.strip().removeprefix("redis://"))
     port = match["port"] if match is not None else ""
     if match is None or (port.isdigit() and not 0 < int(port) < 65536):
-        fix = f"write {REDIS_FORM}, without user and password"
+        fix = f"write {REDIS_FORM}, without user and password: password_env names its variable"
         raise ValueError(f"is not the address of a Redis; {fix}")
     return f"{match['host']}:{port}/{int(match['number'] or 0)}"
 

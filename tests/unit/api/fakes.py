@@ -18,6 +18,7 @@ from everup.loop.ports import ActionRecord
 from everup.loop.restores import RestoreAnswer, RestoreWish
 from everup.loop.rooms import RoomCounts
 from everup.loop.scaler import Scaler
+from everup.loop.sleep import Sleep
 from everup.model import decision as d
 from everup.model.assessment import (
     Assessment,
@@ -335,6 +336,8 @@ class FakeControl:
     anomalies: Anomalies = field(init=False)
     tuning: FakeTuning = field(default_factory=FakeTuning)
     scaler: Scaler = field(init=False)
+    sleep: Sleep = field(default_factory=Sleep)
+    queue_faults: dict[str, str] = field(default_factory=dict)
     memory: Memory = field(default_factory=lambda: Memory(looks=7))
     look: Look | None = field(default_factory=look)
     breakers: Breakers = field(init=False)

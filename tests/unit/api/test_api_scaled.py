@@ -9,6 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from everup.api import create_api
+from everup.model.sizing import QueueSpec, ScalingSpec
 from tests.unit.api.fakes import FakeEngine
 from tests.unit.api.scaled import scaled_engine
 
@@ -84,12 +85,36 @@ def test_what_was_decided_stands_beside_what_was_done(client: TestClient) -> Non
     assert times == sorted(times, reverse=True)
 
 
+def test_the_plan_says_which_sizes_wait(client: TestClient) -> None:
+    waiting = {"web": "mode: everup only watches in mode observe"}
+    assert client.get("/plan").json()["sizes_wait"] == waiting
+
+
 def test_status_counts_how_far_it_is(client: TestClient) -> None:
     part = client.get("/status").json()["components"]["auto_scaler"]
     assert part["state"] == "running"
     assert (part["services"], part["scalable"], part["services_learned"]) == (3, 1, 1)
     assert part["wants"] == ["web: 4 instances instead of 3"]
     assert part["waiting"] == 1
+
+
+def test_what_cannot_be_read_and_who_stays_awake_is_said() -> None:
+    engine = scaled_engine()
+    control = engine.control
+    queued = ScalingSpec(queue=QueueSpec("cache:6379/0", "jobs", per_instance=5.0))
+    worker = replace(control.stack.services["worker"], scaling=queued)
+    control.stack = replace(control.stack, services={**control.stack.services, "worker": worker})
+    control.queue_faults = {"worker": "redis cache:6379/0: refused"}
+    control.sleep.waiting = {"web": "mode is observe"}
+    with TestClient(create_api(engine), base_url="http://localhost:8010") as client:
+        services = client.get("/scaling").json()["services"]
+        assert services["worker"]["queue_fault"] == "redis cache:6379/0: refused"
+        assert any("queue cannot be read" in line for line in services["worker"]["told"])
+        assert services["web"]["stays_awake"] == "mode is observe"
+        assert any("does not sleep: mode is observe" in line for line in services["web"]["told"])
+        assert 'everup_queue_readable{service="worker"} 0.0' in client.get("/metrics").text
+        control.queue_faults = {}
+        assert 'everup_queue_readable{service="worker"} 1.0' in client.get("/metrics").text
 
 
 def test_switched_off_says_off_and_still_tells_what_it_costs() -> None:

@@ -37,14 +37,25 @@ def test_limits_are_read_in_peoples_units(client: TestClient, engine: FakeEngine
         ("memory=much", "memory"),
         ("cpus=-1", "cpus"),
         ("cpus=nan", "cpus"),
+        ("cpus=0.00001", "cpus"),
+        ("memory=0", "memory"),
+        ("memory=64", "memory"),
         ("action=restart", "action"),
         ("instance=3", "instance"),
+        ("action=scale_up&instances=5", "instances"),
+        ("action=scale_out&memory=512m", "memory"),
+        ("action=scale_in&instances=2&cpus=1", "cpus"),
     ],
 )
-def test_what_makes_no_sense_names_its_field(client: TestClient, query: str, field: str) -> None:
+def test_what_makes_no_sense_names_its_field(
+    client: TestClient, engine: FakeEngine, query: str, field: str
+) -> None:
     response = client.post(f"/scaling/manual/api?{query}")
     assert response.status_code == 422
     assert field in response.text
+    assert response.json()["errors"][0]["field"] == field
+    assert response.json()["fix"]
+    assert engine.control.asked == []
 
 
 def test_a_refusal_is_told_by_its_name(client: TestClient, engine: FakeEngine) -> None:

@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -155,6 +156,9 @@ def test_what_is_not_as_declared_can_be_kept_as_a_file() -> None:
     text = override([(spec, THREE)])
     assert "scale: 3" in text
     assert "mem_limit: 104857600b" in text
+    assert "deploy.replicas" in text  # beside another scale Compose would refuse the file
+    (changed,) = yaml.safe_load(text)["services"].values()
+    assert {"scale", "mem_limit"} <= set(changed)
     same = replace(spec, instances=3, limits=Limits(100 * MIB, 1.0))
     assert override([(same, THREE)]) == ""
 

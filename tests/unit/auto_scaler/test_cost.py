@@ -125,6 +125,15 @@ def test_two_of_what_others_cannot_do_without() -> None:
     assert kinds(replace(one, instances=5))[Advice.FEWER].instances == 2
 
 
+def test_where_everup_gives_the_number_two_are_a_least_and_none_for_a_file() -> None:
+    one = replace(SHOP, instances=5, least=1, most=8, needed_by=("web",), is_followed=True)
+    found = kinds(one)
+    assert Advice.TWO not in found
+    assert found[Advice.HIGHER_LEAST].text.startswith("a least of 2 instances of shop: web cannot")
+    assert found[Advice.HIGHER_LEAST].saving_per_month == 0.0
+    assert recommended_override(recommend(one, PRICES)) == ""
+
+
 def test_sizes_in_both_directions() -> None:
     one = replace(SHOP, advised=Size(1.5, 512 * MIB), peak=Size(0.9, 400 * MIB), needs=(5.5,) * 96)
     found = kinds(one)
@@ -135,6 +144,8 @@ def test_sizes_in_both_directions() -> None:
     assert larger.limits.cpus == 1.5
     assert math.isnan(larger.limits.memory_bytes)
     assert kinds(replace(one, advised=Size(0.95, 0.95 * GIB))) == {}
+    slow = kinds(replace(one, advised=Size(0.3, GIB)))[Advice.SMALLER]
+    assert slow.risk == "cpus 67% under the most seen"
 
 
 def test_a_plan_for_the_day() -> None:
@@ -148,6 +159,31 @@ def test_a_plan_for_the_day() -> None:
     assert kinds(replace(one, days_seen=1.0)) == {}
     assert kinds(replace(one, hourly=(10.0,) * 24)) == {}
     assert kinds(replace(one, per_instance=NAN)) == {}
+
+
+def test_a_plan_saves_what_is_paid_and_asks_for_no_more_than_is_allowed() -> None:
+    day = tuple(10.0 if 8 <= hour < 18 else 1.0 for hour in range(24))
+    one = CostInput("shop", 6, 6, limit=Size(1.0, GIB), hourly=day, per_instance=4.0, days_seen=5.0)
+    found = kinds(one)[Advice.SCHEDULE]
+    assert found.saving_per_month == pytest.approx((6 - (4 * 10 + 14) / 24) * 0.045 * 730)
+    assert found.text.endswith(" a month less than 6 all day")
+    assert kinds(replace(one, instances=2)) == {}  # it would cost more than there is now
+    assert kinds(replace(one, most=3))[Advice.SCHEDULE].instances == 3
+    assert kinds(replace(one, has_plan=True)) == {}
+    assert kinds(replace(one, is_followed=True)) == {}
+
+
+def test_the_number_of_what_keeps_data_is_its_owners() -> None:
+    one = replace(SHOP, least=6, can_copy=False, has_count=False)
+    assert kinds(one) == {}
+    assert cost(one, PRICES).waste_instances == 0
+
+
+def test_where_everup_gives_the_number_none_is_recommended_for_good() -> None:
+    for there in (1, 6):
+        one = replace(SHOP, instances=there, least=1, most=8, is_followed=True)
+        assert not {Advice.FEWER, Advice.MORE} & set(kinds(one))
+    assert kinds(replace(SHOP, instances=0)) == {}
 
 
 @given(st.lists(st.floats(0, 100), min_size=24, max_size=24), st.floats(0.5, 20))
@@ -171,6 +207,7 @@ def test_what_is_idle_could_be_stopped() -> None:
     assert "waits for its start" in kinds(replace(idle, can_stop=True))[Advice.STOP].risk
     assert kinds(replace(idle, needed_by=("web",), instances=2)) == {}
     assert kinds(replace(idle, idle_s=60.0)) == {}
+    assert kinds(replace(idle, may_sleep=True)) == {}
 
 
 def test_the_file_is_compose_and_says_what_was_recommended() -> None:

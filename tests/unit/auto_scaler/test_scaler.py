@@ -18,7 +18,7 @@ from everup.auto_scaler.scaler import Allowed, Opinion, ServiceScaler, StepSight
 from everup.model.axis import Axis
 from everup.model.kinds import UNKNOWN, is_known
 from everup.model.settings import Settings
-from everup.model.sizing import QueueSpec, ScalingSpec
+from everup.model.sizing import Band, QueueSpec, ScalingSpec
 from everup.model.stack import Limits
 
 MIB = 1024.0 * 1024.0
@@ -287,3 +287,28 @@ def test_what_leaks_gets_no_more_than_its_owner_declared(dead: int) -> None:
     shrunk = {**full, "memory_bytes": 290 * MIB, "memory_limit_bytes": 300 * MIB}
     given_back = opinion(3, replace(MAY, leaks=True), **shrunk)
     assert 340 * MIB < given_back.choice.memory_bytes <= 512 * MIB
+
+
+def test_a_processor_is_no_alarm_below_its_owners_bound() -> None:
+    several = replace(RULE, cpu=Band(3.0, 1.0))
+    scaler = ServiceScaler(SPEC, several, Settings(), BEGINS_S)
+    sight = lived(scaler, 30, cpus=math.inf, cpu_cores=2.0)
+    found = scaler.think(sight, MAY)
+    assert found.choice.instances == 3
+
+
+def test_no_limit_is_advised_that_an_engine_refuses() -> None:
+    small: dict[str, Any] = {"memory_bytes": 2 * MIB, "memory_limit_bytes": 8 * MIB}
+    may = replace(MAY, axis=Axis.SIZE, declared=Limits(8 * MIB, 1.0))
+    found = opinion(7200, may, unit=Unit.NOTHING, memory_ratio=0.25, **small)
+    assert found.choice.memory_bytes == 6 * MIB
+    assert found.advice.capped_by is Cap.LEAST
+
+
+def test_a_limit_below_what_is_declared_grows_back_for_a_reason_that_is_one() -> None:
+    lowered = opinion(3, memory_bytes=60 * MIB, memory_limit_bytes=256 * MIB, memory_ratio=0.24)
+    assert lowered.choice.memory_bytes == 512 * MIB
+    assert "512 MiB as declared, until more was seen" in lowered.choice.text
+    assert lowered.is_size_for_later
+    short = opinion(3, memory_bytes=250 * MIB, memory_limit_bytes=256 * MIB, memory_ratio=0.98)
+    assert not short.is_size_for_later

@@ -63,6 +63,9 @@ def test_one_service_is_told_in_sentences() -> None:
         assert sentence.strip() in text
     assert "Declared: 2, from 1 to 6; 3 run, 2 are wanted." in text
     assert "First to go: web-3." in text
+    assert "Declared: 1, without bounds (a person may have up to" in " ".join(
+        scale("worker").split()
+    )
     assert "What should have been, lately" in text
 
 
@@ -82,6 +85,36 @@ def test_recommendations_as_text_and_as_a_file() -> None:
     assert "  web:\n    scale: 4\n" in file
     assert scale("quiet", "--recommend").strip() == "Nothing is recommended."
     assert scale("--compose").strip() == "# everything is as your Compose files say"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["web", "3", "--recommend"], "leave the amount out"),
+        (["web", "--memory", "512m", "--compose"], "leave the amount out"),
+        (["--memory", "512m"], "say of which service"),
+        (["web", "--compose"], "leave web out"),
+    ],
+)
+def test_what_would_be_left_out_is_refused(words: list[str], said: str) -> None:
+    found = CliRunner().invoke(app, ["scale", *words])
+    assert found.exit_code == 2
+    assert said in " ".join(found.output.split())
+
+
+def test_what_no_file_can_say_is_not_called_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {**answer(), "recommended_override": ""}
+    monkeypatch.setattr(client, "get", lambda *_, **__: found)
+    assert "everup scale --recommend" in scale("--recommend", "--compose")
+    assert "As a Compose file" not in scale("--recommend")
+
+
+def test_a_queue_that_cannot_be_read_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    found, why = answer(), "redis cache:6379/0: refused"
+    worker = {**found["services"]["worker"], "queue_fault": why}
+    scaling.put_all({**found, "services": {**found["services"], "worker": worker}})
+    text = " ".join(capsys.readouterr().out.split())
+    assert f"the queue of worker cannot be read: {why}" in text
 
 
 def test_for_scripts_it_is_the_apis_answer() -> None:
@@ -128,6 +161,15 @@ def test_the_plan_names_scaling_without_a_fault(capsys: pytest.CaptureFixture[st
     assert "taken back" in text
     assert "unwell" not in text
     assert "a person is asked" not in text
+
+
+def test_the_plan_names_sizes_that_wait(capsys: pytest.CaptureFixture[str]) -> None:
+    waits = {"web": "a change of it is being watched"}
+    plan_page.plan({**story("plan"), "in_flight": [], "decisions": [], "sizes_wait": waits})
+    text = " ".join(capsys.readouterr().out.split())
+    assert "another size waits" in text
+    assert waits["web"] in text
+    assert "Nothing is wrong" not in text
 
 
 def test_why_not_shows_what_scaling_would_do(capsys: pytest.CaptureFixture[str]) -> None:

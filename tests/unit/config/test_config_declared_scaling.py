@@ -75,6 +75,14 @@ def test_a_file_says_all_of_it(load: Callable[..., Loaded]) -> None:
     assert loaded.stack.prices == Prices(0.03, 0.004, "EUR")
 
 
+def test_a_password_is_named_by_its_variable(load: Callable[..., Loaded]) -> None:
+    asked = "key: jobs, user: app, password_env: JOBS_PASSWORD"
+    loaded = load(FILE.replace("key: jobs", asked, 1))
+    queue = said(loaded, "worker").queue
+    assert queue is not None
+    assert (queue.user, queue.password_env) == ("app", "JOBS_PASSWORD")
+
+
 def test_who_has_a_queue_gets_its_work_from_it(load: Callable[..., Loaded]) -> None:
     services = load(FILE).stack.services
     assert services["worker"].spread is Spread.QUEUE
@@ -109,6 +117,9 @@ def test_nothing_said_is_nothing(load: Callable[..., Loaded]) -> None:
         ("axis: size", "idle: 1h", "would have a stateful service end"),
         ("key: jobs, ", "", "name the key of the list or stream"),
         (", per_instance: 20", "", "has no per_instance"),
+        ("key: jobs", "key: jobs, user: app", "has no password"),
+        ("key: jobs", "key: jobs, password_env: a b", "is no name of a variable"),
+        ("per_instance: 3", "per_instance: 3, password_env: A", "means something for redis alone"),
         ('redis: "127.0.0.1:6379", ', "", "needs exactly one of redis, http and command"),
         ("127.0.0.1:6379", "redis://u:p@127.0.0.1:6379", "without user and password"),
         ("127.0.0.1:6379", "127.0.0.1:63790000", "is not the address of a Redis"),

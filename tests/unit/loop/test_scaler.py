@@ -6,24 +6,28 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
+from everup.loop.context import local_time
 from everup.loop.control import Control
 from everup.loop.fold import fold_all
 from everup.loop.fold_scaling import CHOICES_MOST
+from everup.loop.scaler import _planned
 from everup.model import entries as e
 from everup.model.decision import Check
 from everup.model.kinds import ActionKind, Mode, Origin
 from everup.model.request import Request, Verb
 from everup.model.scaling import INSTANCES, Amount, ScalingChoice, Spread
+from everup.model.settings import Settings
 from everup.model.sizing import Planned, ScalingSpec
-from everup.model.state import StackState
+from everup.model.state import ServiceState, StackState
 from everup.model.window import Window
 from everup.runtimes.simulated.nature import Nature
 from everup.simulation.virtual_clock import EPOCH_S
-from tests.unit.loop.scaler_world import CALM, CAPACITY, WEB, ScalerWorld
+from tests.unit.loop.scaler_world import CALM, CAPACITY, WEB, ScalerWorld, web
 
 MIDDLE = 160.0
 HOUR_S = 3600.0
@@ -165,10 +169,32 @@ def test_nothing_is_scaled_while_a_recovery_of_it_is_under_way() -> None:
     assert any(entry.origin is Origin.RECOVERY for entry in world.of(e.Intended))
 
 
+def test_limits_that_a_person_gave_are_not_taken_back_at_once() -> None:
+    smaller = Request(Verb.SCALE, "Ann", WEB, amount=Amount(memory_bytes=300.0 * 1024**2))
+    world = ScalerWorld(lambda _: 20.0)
+    lived(world, 1500.0, at=((300.0, lambda control: control.request(smaller)),))
+    assert ActionKind.SCALE_DOWN in world.did()
+    assert ActionKind.SCALE_UP not in world.did()
+
+
 def test_what_is_planned_is_there_in_time() -> None:
     always = ScalingSpec(latency_target_s=0.05, planned=(Planned(Window(0, 24 * 60), 4),))
     world = lived(ScalerWorld(lambda _: 20.0, scaling=always), 900.0)
     assert world.instances == 4
+
+
+def test_what_is_planned_is_ordered_as_long_before_as_a_start_was_seen_to_take() -> None:
+    at_s = EPOCH_S - EPOCH_S % 60.0
+    known = ServiceState(startups_s=(180.0,) * 5)  # 216 s, and the window of its proof
+    control = SimpleNamespace(
+        wall_ahead_s=lambda: 0.0, settings=Settings(), state=StackState(services={WEB: known})
+    )
+    minute, _ = local_time(cast(Any, control), at_s + 180.0)
+    planned = (Planned(Window(minute, minute + 1), 4),)
+    spec = web(scaling=ScalingSpec(planned=planned), start_period_s=0.0)
+    assert _planned(cast(Any, control), cast(Any, SimpleNamespace(at_s=at_s)), spec) == 4
+    control.state = StackState()
+    assert _planned(cast(Any, control), cast(Any, SimpleNamespace(at_s=at_s)), spec) == 0
 
 
 def test_slow_answers_that_more_instances_do_not_help_are_undone() -> None:

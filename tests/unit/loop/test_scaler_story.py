@@ -10,7 +10,7 @@ from everup.api.scaled import around, scale_of, story_of
 from everup.auto_scaler.cost import Advice
 from everup.auto_scaler.demand.past import DAY
 from everup.loop.scaler_story import cost_input, fixed, is_learned, spent
-from everup.model.kinds import ActionKind
+from everup.model.kinds import ActionKind, Mode
 from everup.model.scaling import Obstacle, Refusal
 from everup.model.stack import Dependency, ServiceSpec
 from tests.unit.api.fakes import FakeControl
@@ -48,7 +48,23 @@ def test_the_day_is_made_of_what_was_seen(control: FakeControl) -> None:
     assert one.can_copy
     assert one.idle_s == 0.0
     assert not cost_input(around(control), "db", scale_of(control, "db")).can_copy
+    assert one.has_count
+    assert not cost_input(around(control), "db", scale_of(control, "db")).has_count
     assert cost_input(around(control), "db", scale_of(control, "db")).needed_by == ("web",)
+
+
+def test_who_gives_the_number_is_seen_from_mode_and_bounds() -> None:
+    control = scaled_engine().control
+    scale = scale_of(control, "web")
+    assert not cost_input(around(control), "web", scale).is_followed
+    control.stack = replace(STACK, mode=Mode.AUTO)
+    followed = {n: cost_input(around(control), n, scale).is_followed for n in STACK.services}
+    assert followed == {"db": False, "web": True, "worker": False, "quiet": False}
+
+
+def test_what_is_stopped_costs_nothing(control: FakeControl) -> None:
+    asleep = replace(scale_of(control, "web"), running=0)
+    assert spent(around(control), "web", asleep).per_month == 0.0
 
 
 def test_cost_alone_is_the_cost_of_the_story(control: FakeControl) -> None:
@@ -61,6 +77,8 @@ def test_why_a_number_is_left_alone_is_said_in_words(control: FakeControl) -> No
     web = STACK.services["web"]
     assert fixed(here, web) == ""
     assert "no bounds" in fixed(here, replace(web, has_bounds=False))
+    worker = STACK.services["worker"]
+    assert fixed(here, worker).endswith("(instances: min and max; usual here are 1 and 8)")
     assert "keeps data" in fixed(here, replace(web, is_stateful=True))
     assert "does not grow in number" in fixed(here, replace(web, is_one_shot=True))
     off = replace(here, settings=replace(here.settings, auto_scaling_enabled=False))

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from everup.loop.fold import fold_all
-from everup.loop.scaler_waits import why_wait
+from everup.loop.scaler_waits import ASLEEP, why_size_waits, why_wait
 from everup.model import entries as e
 from everup.model.decision import Step
 from everup.model.kinds import UNKNOWN, ActionKind, Cause, Origin, Purpose
@@ -44,6 +44,16 @@ def why(
     return why_wait(cast(Any, control), cast(Any, look), "a", choice)
 
 
+def test_limits_that_a_person_gave_stay_for_an_hour() -> None:
+    def given(origin: Origin, kind: ActionKind = ActionKind.SCALE_DOWN) -> str:
+        past = replace(by_hand(600.0), kind=kind, origin=origin)
+        return why_size_waits(ServiceState(past=(past,)), NOW_S, 3600.0)
+
+    assert given(Origin.PERSON) == "a person gave it this size; another waits for 50 min more"
+    assert given(Origin.SCALING) == given(Origin.PERSON, ActionKind.SCALE_OUT) == ""
+    assert why_size_waits(ServiceState(), NOW_S, 3600.0) == ""
+
+
 def test_nothing_stands_against_it() -> None:
     assert why(MORE) == why(LESS) == why(SMALLER) == ""
 
@@ -55,6 +65,7 @@ def test_nothing_stands_against_it() -> None:
         ("not everything has been seen", {"complete_since_s": UNKNOWN}),
         ("we may be blind", {"state": StackState(monitor_fault="no names")}),
         ("somebody stopped it", {"purpose": Purpose.STOPPED}),
+        ("it is asleep", {"purpose": Purpose.STOPPED, "purpose_by": ASLEEP}),
         ("being taken back", {"owed_undo": Step(ActionKind.SCALE_IN, "a")}),
         ("cut off", {"isolated": ("",)}),
         ("another one has its place", {"stands_in": "b"}),

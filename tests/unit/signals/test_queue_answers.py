@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Callable
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -15,7 +16,8 @@ from everup.model.errors import EverupError, GiveUp, TryAgain
 from everup.model.kinds import InstanceState
 from everup.model.observation import Instance
 from everup.model.sizing import QueueSpec
-from everup.signals.queues import number, redis
+from everup.model.stack import ServiceSpec
+from everup.signals.queues import create_queue_sense, number, redis
 from everup.signals.queues.sense import filled
 
 
@@ -70,13 +72,16 @@ def test_no_body_is_misread(body: bytes, path: str) -> None:
 
 
 @contextlib.asynccontextmanager
-async def saying(answers: list[bytes]) -> AsyncIterator[str]:
+async def saying(answers: list[bytes], heard: bytearray | None = None) -> AsyncIterator[str]:
     """A server that answers each command with the next of these."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for answer in answers:
-            if not await reader.read(4096):
+            asked = await reader.read(4096)
+            if not asked:
                 break
+            if heard is not None:
+                heard.extend(asked)
             writer.write(answer)
             await writer.drain()
         writer.close()
@@ -140,6 +145,27 @@ def test_another_database_is_chosen_first() -> None:
     assert length(b"+none\r\n") == 0.0
     with pytest.raises(ConnectionError):
         length(b"+list\r\n", b"")
+
+
+def test_an_account_is_said_first_and_its_password_nowhere() -> None:
+    heard = bytearray()
+
+    async def ask(environ: dict[str, str], *answers: bytes) -> float:
+        async with saying(list(answers), heard) as address:
+            spec = QueueSpec(f"{address}/0", "jobs", user="app", password_env="JOBS")
+            sense = create_queue_sense(cast(Any, None), environ)
+            try:
+                return await sense.length(spec, ServiceSpec("worker"), (), 5.0)
+            finally:
+                await sense.close()
+
+    assert asyncio.run(ask({"JOBS": "s3cret"}, b"+OK\r\n", b"+list\r\n", b":5\r\n")) == 5.0
+    assert heard.startswith(b"*3\r\n$4\r\nAUTH\r\n$3\r\napp\r\n$6\r\ns3cret\r\n")
+    with pytest.raises(GiveUp, match="knows no such user") as wrong:
+        asyncio.run(ask({"JOBS": "s3cret"}, b"-WRONGPASS invalid pair\r\n"))
+    assert "s3cret" not in str(wrong.value) + repr(redis.Account("app", "s3cret"))
+    with pytest.raises(GiveUp, match="names JOBS, which is not set"):
+        asyncio.run(ask({}))
 
 
 def instance(**changes: object) -> Instance:

@@ -46,6 +46,7 @@ async def plan(control: Control) -> PlanShape:
         decisions=[] if look is None else [decision_shape(control, d) for d in look.decisions],
         in_flight=[flight_shape(control, flight) for flight in state.in_flight.values()],
         with_a_person=handed,
+        sizes_wait=dict(control.scaler.waiting),
     )
 
 

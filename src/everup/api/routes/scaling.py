@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated
 
@@ -57,12 +58,13 @@ from everup.loop import scaling as sizing
 from everup.model.errors import JournalUnavailable
 from everup.model.kinds import UNKNOWN, ActionKind, is_known
 from everup.model.request import Request, Verb
-from everup.model.scaling import INSTANCES_MOST, SCALING_KINDS, Amount
+from everup.model.scaling import COUNTS, INSTANCES_MOST, SCALING_KINDS, SIZES, Amount
 
 router = APIRouter(prefix="/scaling", tags=["scaling"])
 
 NONE = "none"
-CPUS_MOST = 1024.0
+CPUS_LEAST, CPUS_MOST = 0.01, 1024.0
+MEMORY_LEAST_BYTES = 2.0**20
 DECISIONS_MOST = 20
 LOOKED_AT_MOST = 200
 IN_ORDER = tuple(kind for kind in ActionKind if kind in SCALING_KINDS)
@@ -147,6 +149,7 @@ async def scale(
     require_service(control, service)
     amount = Amount(instances or 0, _memory(memory), _cpus(cpus))
     kind = None if action is None else ActionKind(action.value)
+    _fits(kind, {"instances": instances, "memory": memory, "cpus": cpus})
     request = Request(
         Verb.SCALE, by, service, kind=kind, reason=reason, overrides=overrides, amount=amount
     )
@@ -214,6 +217,8 @@ def _service(control: ControlView, name: str, story: Story) -> ServiceScalingSha
         capacity=None if capacity is None else CapacityShape.model_validate(capacity),
         decision=None if choice is None else choice_shape(choice, story.waits),
         fixed=story.fixed,
+        queue_fault=story.unread,
+        stays_awake=story.stays_awake,
         size=None if size is None else SizeShape.model_validate(size),
         cost=cost_shape(story, prices.currency),
         recommendations=recommendation_shapes(story),
@@ -231,6 +236,7 @@ def _counts(control: ControlView, name: str, seen: ServiceScale) -> CountShape:
         declared=spec.instances,
         least=spec.min_instances if spec.has_bounds else 1,
         most=spec.max_instances if spec.has_bounds else seen.borne,
+        is_bound=spec.has_bounds,
     )
 
 
@@ -255,15 +261,32 @@ def _override(control: ControlView) -> str:
     return override(pairs)
 
 
+def _fits(kind: ActionKind | None, said: Mapping[str, int | str | None]) -> None:
+    """An amount of another kind would be left out, and something be done that nobody asked for."""
+    if kind is None:
+        return
+    others = ("memory", "cpus") if kind in COUNTS else ("instances",)
+    for field in others:
+        if (value := said[field]) is not None:
+            ways = SIZES if kind in COUNTS else COUNTS
+            names = " or ".join(way.value for way in IN_ORDER if way in ways)
+            fix = f"leave it out, or ask for {names} with it"
+            raise _wrong(field, str(value), f"means nothing for {kind.value}", fix)
+
+
 def _memory(text: str | None) -> float:
     if text is None:
         return UNKNOWN
     if text.strip().lower() == NONE:
         return math.inf
+    fix = "write 512m, 1.5GiB or none"
     try:
-        return size_bytes(text)
+        found = size_bytes(text)
     except ValueError as error:
-        raise _wrong("memory", text, str(error), "write 512m, 1.5GiB or none") from None
+        raise _wrong("memory", text, str(error), fix) from None
+    if found < MEMORY_LEAST_BYTES:
+        raise _wrong("memory", text, "is under 1 MiB, on which nothing runs", fix)
+    return found
 
 
 def _cpus(text: str | None) -> float:
@@ -275,10 +298,10 @@ def _cpus(text: str | None) -> float:
         value = float(text)
     except ValueError:
         value = UNKNOWN
-    if is_known(value) and 0 < value <= CPUS_MOST:
+    if is_known(value) and CPUS_LEAST <= value <= CPUS_MOST:
         return value
-    fix = f"write a number up to {CPUS_MOST:g}, or none"
-    raise _wrong("cpus", text, "is not a number of processors", fix)
+    fix = f"write a number from {CPUS_LEAST:g} to {CPUS_MOST:g}, or none"
+    raise _wrong("cpus", text, "is no number of processors that can be set", fix)
 
 
 def _wrong(field: str, value: str, message: str, fix: str) -> ApiProblem:

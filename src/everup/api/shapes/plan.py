@@ -94,7 +94,8 @@ class FlightShape(Shape):
 
 
 class PlanShape(Shape):
-    """The latest look's decisions. `at_s` null: there was no look yet."""
+    """The latest look's decisions. `at_s` null: there was no look yet. `sizes_wait`: service → why
+    another number or size that would be right is not proposed now."""
 
     at_s: Known
     monitor_fault: str
@@ -104,6 +105,7 @@ class PlanShape(Shape):
     freezes: list[FreezeShape]
     in_flight: list[FlightShape]
     with_a_person: dict[str, str]
+    sizes_wait: dict[str, str]
 
 
 def proposal_shape(proposal: Proposal) -> ProposalShape:

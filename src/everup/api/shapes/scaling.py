@@ -24,7 +24,8 @@ class RefusalShape(Shape):
 
 
 class CountShape(Shape):
-    """How many there are. `most`: as its owner said; else what this machine is taken to bear."""
+    """How many there are. `least` and `most`: as its owner said (`is_bound`); else one, and what
+    this machine is taken to bear, for a person's command."""
 
     running: int
     there: int
@@ -32,6 +33,7 @@ class CountShape(Shape):
     declared: int
     least: int
     most: int | None
+    is_bound: bool
 
 
 class LimitShape(Shape):
@@ -188,6 +190,10 @@ class ServiceScalingShape(Shape):
     capacity: CapacityShape | None
     decision: ChoiceShape | None
     fixed: str
+    queue_fault: str = Field(description="why its queue cannot be read now; '' where it can")
+    stays_awake: str = Field(
+        description="why it does not sleep though its owner lets it; '' for none"
+    )
     size: SizeShape | None
     cost: CostShape
     recommendations: list[RecommendationShape] = Field(description="what saves most first")

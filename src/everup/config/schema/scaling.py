@@ -131,6 +131,12 @@ def _queue() -> Part:
             "127.0.0.1:6379/0",
         ),
         "key": described(text(), "For redis: its list, set, sorted set or stream.", "jobs"),
+        "user": described(text(), "For redis: who asks, where it is not the default user.", "app"),
+        "password_env": described(
+            text(r"^[A-Za-z_][A-Za-z0-9_]*$"),
+            "For redis: the variable of Everup's environment that holds the password.",
+            "JOBS_PASSWORD",
+        ),
         "http": described(
             text(f"^{_URL}$"),
             "A URL that answers a number, or JSON with the field behind the #.",
@@ -145,7 +151,12 @@ def _queue() -> Part:
     }
     alone = {
         **one_of(QUEUE_KINDS),
-        "dependencies": {"key": ["redis"], "redis": ["key"]},
+        "dependencies": {
+            "key": ["redis"],
+            "redis": ["key"],
+            "user": ["redis", "password_env"],
+            "password_env": ["redis"],
+        },
     }
     return described(
         {**block(fields, required=("per_instance",)), **alone},

@@ -1,7 +1,7 @@
-"""How long a list, a set, a sorted set or a stream of a Redis is. No credentials, nothing changed.
+"""How long a list, a set, a sorted set or a stream of a Redis is. Nothing is changed.
 
-Flows in: `host:port/number` and a key. Flows out: entries. A key that is not there is an empty
-queue: Redis keeps no empty lists. Speaks RESP2, as every version does.
+Flows in: `host:port/number`, a key, and whom to say that we are. Flows out: entries. A key that is
+not there is an empty queue: Redis keeps no empty lists. Speaks RESP2, as every version does.
 
 A stream keeps what was done with, so that its length says little once groups read it: then what the
 group that is furthest behind has not been given (`lag`, which Redis 7 says), and what it was given
@@ -11,6 +11,7 @@ and has not acknowledged.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from everup.model.errors import EverupError, GiveUp, TryAgain
 from everup.signals.probes.answer import excerpt
@@ -19,12 +20,25 @@ from everup.signals.probes.talk import ANSWER_BYTES_MOST, Talk, talk
 LENGTHS = {"list": "LLEN", "set": "SCARD", "zset": "ZCARD", "stream": "XLEN"}
 ITEMS_MOST, DEPTH_MOST = 4096, 4
 PASSES = frozenset({"LOADING", "BUSY", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN"})
-ACCOUNTS = frozenset({"NOAUTH", "NOPERM", "DENIED"})
+ACCOUNTS = {
+    "NOAUTH": "wants an account: name the variable that holds the password in password_env",
+    "WRONGPASS": "knows no such user, or another password",
+    "NOPERM": "does not let this user ask",
+    "DENIED": "wants an account: name the variable that holds the password in password_env",
+}
 
 Reply = str | int | None | Sequence["Reply"]
 
 
-async def length(target: str, key: str) -> float:
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Whom we say that we are. `user` "": the default one."""
+
+    user: str
+    password: str = field(repr=False)
+
+
+async def length(target: str, key: str, account: Account | None = None) -> float:
     """Entries that wait. The caller sets the deadline.
 
     Raises:
@@ -33,6 +47,9 @@ async def length(target: str, key: str) -> float:
     """
     address, _, number = target.rpartition("/")
     async with talk(address) as server:
+        if account is not None:
+            who = (account.user,) if account.user else ()
+            await _asked(server, "AUTH", *who, account.password)
         if number != "0":
             await _asked(server, "SELECT", number)
         kind = await _asked(server, "TYPE", key)
@@ -109,5 +126,5 @@ def _refusal(said: str) -> EverupError:
     if word in PASSES:
         return TryAgain(f"Redis says {text}")
     if word in ACCOUNTS:
-        return GiveUp(f"Redis wants an account, which we have none of: {text}")
+        return GiveUp(f"Redis {ACCOUNTS[word]} ({text})")
     return GiveUp(f"Redis says {text}")

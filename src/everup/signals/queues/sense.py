@@ -7,7 +7,8 @@ caller's next step.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+import os
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -28,16 +29,21 @@ GOOD = range(200, 300)
 PASSES = (408, 425, 429)
 
 
-def create_queue_sense(commands: CommandAsker) -> LiveQueueSense:
-    """On the real network. `commands` are shared with the prober: at most two run at once."""
-    return LiveQueueSense(HttpAsker(), commands)
+def create_queue_sense(
+    commands: CommandAsker, environ: Mapping[str, str] | None = None
+) -> LiveQueueSense:
+    """On the real network. `commands` are shared with the prober: at most two run at once.
+    `environ`: where passwords are; None: that of this process."""
+    return LiveQueueSense(HttpAsker(), commands, os.environ if environ is None else environ)
 
 
 class LiveQueueSense:
     """`loop.ports.QueueSense` over Redis, HTTP and commands."""
 
-    def __init__(self, pages: HttpAsker, commands: CommandAsker) -> None:
-        self._pages, self._commands = pages, commands
+    def __init__(
+        self, pages: HttpAsker, commands: CommandAsker, environ: Mapping[str, str]
+    ) -> None:
+        self._pages, self._commands, self._environ = pages, commands, environ
 
     async def length(
         self,
@@ -65,13 +71,25 @@ class LiveQueueSense:
     ) -> float:
         if spec.redis is not None:
             where = f"redis {spec.redis}"
-            return await _within(timeout_s, where, redis.length(spec.redis, spec.key))
+            asking = redis.length(spec.redis, spec.key, self._account(spec))
+            return await _within(timeout_s, where, asking)
         if spec.http is not None:
             url, _, path = spec.http.partition("#")
             return await _within(timeout_s, url, self._page(url, path))
         port = None if instance is None else instance.port
-        asking = self._command(spec.command, service, port, timeout_s)
-        return await _told(spec.command[0], asking)
+        counting = self._command(spec.command, service, port, timeout_s)
+        return await _told(spec.command[0], counting)
+
+    def _account(self, spec: QueueSpec) -> redis.Account | None:
+        if not spec.password_env:
+            return None
+        password = self._environ.get(spec.password_env, "")
+        if not password:
+            raise GiveUp(
+                f"redis {spec.redis}: password_env names {spec.password_env}, which is not set"
+                " where Everup runs"
+            )
+        return redis.Account(spec.user, password)
 
     async def _page(self, url: str, path: str) -> float:
         page = await self._pages.fetch(url)
