@@ -41,7 +41,7 @@ def day(demand: Floats, counts: Mapping[str, Sequence[int]], first: int) -> str:
         body.append(
             f'<text x="{LEFT + 80 + 110 * number}" y="18" fill="{colour}">{escape(name)}</text>'
         )
-    for count in np.linspace(0.0, top, 5):
+    for count in _ticks(top):
         y = base - HEIGHT * count / top
         body.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{count:.0f}</text>')
     for hour in range(0, 25, 4):
@@ -66,8 +66,9 @@ def trade(outcomes: Outcomes) -> str:
     ]
     for share in np.arange(np.ceil(lowest * 5) / 5, highest, 0.2):
         x = LEFT + WIDTH * (share - lowest) / (highest - lowest)
-        body.append(f'<text x="{x:.0f}" y="{base + 15}" text-anchor="middle">{share:+.0%}</text>')
-    for minutes in np.linspace(0.0, most, 5):
+        said = f"{share + 0.0:+.0%}" if round(share, 6) else "0%"
+        body.append(f'<text x="{x:.0f}" y="{base + 15}" text-anchor="middle">{said}</text>')
+    for minutes in _ticks(most):
         y = base - HEIGHT * minutes / most
         body.append(f'<text x="{LEFT - 6}" y="{y + 4:.0f}" text-anchor="end">{minutes:.0f}</text>')
     for row in rows:
@@ -79,6 +80,13 @@ def trade(outcomes: Outcomes) -> str:
         body.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="{colour}"/>')
         body.append(f'<text x="{x + 8:.1f}" y="{y - 5:.1f}">{escape(row.policy)}</text>')
     return _svg(body)
+
+
+def _ticks(top: float) -> list[float]:
+    """Round numbers from 0 on, up to five of them."""
+    power = 10.0 ** np.floor(np.log10(top / 4.0))
+    step = next(power * one for one in (1.0, 2.0, 5.0, 10.0) if power * one >= top / 4.0)
+    return [step * n for n in range(int(top / step) + 1)]
 
 
 def _thinned(values: Floats, how: object) -> Floats:
