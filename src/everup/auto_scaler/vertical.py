@@ -42,6 +42,9 @@ CALM_SHARE = 0.98
 """How far the peak stays below where the rest of Everup calls memory short."""
 TOO_LITTLE = "seen for too short a time to take anything away"
 CPU_SHORT = 0.9
+CPU_LEAST = 0.1
+"""Of a processor: a start that nobody has seen may need more than all that was seen, and would take
+for ever with the little that work needs."""
 CPU_GROWTH = 1.25
 """What is throttled shows no more than its limit: how much it needs is found step by step."""
 
@@ -169,8 +172,13 @@ def _cpu(usage: Usage, now_s: float, most: float, pace: Pace) -> _Limit:
         return _Limit(now, Cap.NOTHING if need == now else Cap.TOLERANCE, why)
     if not now_s - usage.cpu_at_s <= pace.gap_s or usage.cpu_seen_s < pace.window_s:
         return _Limit(now, Cap.TOO_LITTLE_SEEN, TOO_LITTLE)
+    least = min(now, max(CPU_LEAST, MARGIN * usage.cpu_most_cores))
+    if least > need:
+        why += f", and {least:.2f} for the most that it has used"
+        if least >= now * (1.0 - pace.tolerance):
+            return _Limit(now, Cap.TOLERANCE, why)
     held = _Limit(now, Cap.NOTHING, why)
-    return _shrunk(held, need, usage.cpus_since_s, now_s, usage, pace)
+    return _shrunk(held, max(need, least), usage.cpus_since_s, now_s, usage, pace)
 
 
 def _lately(usage: Usage, now_s: float, pace: Pace) -> float:
