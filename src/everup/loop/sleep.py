@@ -4,7 +4,9 @@ work, and started by the first that is asked of it.
 Flows in: looks, and what is declared as `idle`. Flows out: PurposeSet entries, wishes to start.
 Called by `decide`; `debts` wakes all when Everup ends or begins, since nobody else would. Only what
 a router or a queue counts can be known to have nothing to do: what uses no processor may be waited
-for all the same. Whoever asks meanwhile is refused by the router until it is up again.
+for all the same. Of several that count, all must be seen; who sleeps while one of them is not seen
+for long is started, since nobody would know that it is asked for. Whoever asks meanwhile is refused
+by the router until it is up again.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from everup.model.load import Load
 from everup.model.request import Request, Verb
 from everup.model.runtime import Capability
 from everup.model.scaling import ScalingChoice
-from everup.model.stack import ServiceSpec
+from everup.model.stack import HOST_MARK, NEAR_MARK, PORT_MARK, ServiceSpec
 from everup.model.state import ServiceState
 from everup.safety import mode_in_force
 from everup.safety.freezes import freeze_on
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 ASLEEP = "everup: asleep, as nothing is asked of it"
 OURSELVES = "everup"
+_OWN_MARKS = (PORT_MARK, HOST_MARK, NEAR_MARK)
 _TO_NONE = ScalingChoice(1, 0, "idle", "nothing is asked of it")
 
 
@@ -46,6 +49,8 @@ class Sleep:
 
     def __init__(self) -> None:
         self._idle_since_s: dict[str, float] = {}
+        self._unseen_since_s: dict[str, float] = {}
+        self._routed: set[str] = set()  # whose requests a router has counted in this life
         self.waiting: dict[str, str] = {}
         self.again_s = UNKNOWN
 
@@ -55,9 +60,11 @@ class Sleep:
         found: list[Entry] = []
         for name, spec in control.stack.services.items():
             remembered = control.state.services.get(name)
+            self._see(look, name)
             if remembered is not None and is_asleep(remembered):
                 self.again_s = look.at_s + control.settings.sample_interval_s
-                if why := _why_wake(control, look, spec):
+                if why := _why_wake(control, look, spec) or self._blind(control, look, spec):
+                    self._unseen_since_s.pop(name, None)
                     found.append(_awake(control, name, look.at_s, why))
             elif spec.scaling is not None and spec.scaling.idle_s:
                 if self._is_tired(control, look, spec, spec.scaling.idle_s):
@@ -68,19 +75,51 @@ class Sleep:
         """For how long nothing has been asked of it; 0: something is, or nobody knows."""
         return max(0.0, now_s - self._idle_since_s.get(name, now_s))
 
+    def _see(self, look: Look, name: str) -> None:
+        seen = look.observation.services.get(name)
+        if seen is not None and seen.load is not None and is_known(seen.load.requests_per_s):
+            self._routed.add(name)
+
+    def _blind(self, control: Control, look: Look, spec: ServiceSpec) -> str:
+        """Why it is started though nothing is asked of it, as far as we see; "": we do see."""
+        why = self._not_seen(control, look, spec, is_there=False)
+        if not why:
+            self._unseen_since_s.pop(spec.name, None)
+            return ""
+        since_s = self._unseen_since_s.setdefault(spec.name, look.at_s)
+        return why if look.at_s - since_s >= control.settings.scale_down_window_s else ""
+
+    def _not_seen(self, control: Control, look: Look, spec: ServiceSpec, *, is_there: bool) -> str:
+        """Which of those that count its work is not seen now; "": all are. `is_there`: a queue of
+        each instance's own is seen only while one runs."""
+        seen = look.observation.services.get(spec.name)
+        load = Load(look.at_s) if seen is None or seen.load is None else seen.load
+        is_routed = spec.name in self._routed
+        is_routed = is_routed or (spec.route is not None and not control.traffic.no_router)
+        if is_routed and not is_known(load.requests_per_s):
+            return "its requests cannot be counted now"
+        has_queue = _has_queue(spec) and (is_there or not _has_own_queues(spec))
+        if has_queue and not is_known(load.queue):
+            return "its queue cannot be read now"
+        return ""
+
     def _is_tired(
         self, control: Control, look: Look, spec: ServiceSpec, idle_most_s: float
     ) -> bool:
         name = spec.name
         seen, health = look.observation.services.get(name), look.assessment.own.services.get(name)
         is_well = health is not None and health.condition is Condition.HEALTHY
-        if seen is None or not is_well or not _has_nothing_to_do(seen.load):
+        is_idle = seen is not None and is_well and _has_nothing_to_do(seen.load)
+        if not is_idle or self._not_seen(control, look, spec, is_there=True):
             self._idle_since_s.pop(name, None)
             return False
         since_s = self._idle_since_s.setdefault(name, look.at_s)
         if look.at_s - since_s < idle_most_s:
             return False
-        if why := _why_not(control, look, spec):
+        why = _why_not(control, look, spec)
+        if not why and _has_own_queues(spec) and name not in self._routed:
+            why = "what waits for it is seen by its own instances alone"
+        if why:
             self.waiting[name] = why
             return False
         self._idle_since_s.pop(name, None)
@@ -95,6 +134,17 @@ def _has_nothing_to_do(load: Load | None) -> bool:
     known = [value for value in counted if is_known(value)]
     has_source = is_known(load.requests_per_s) or is_known(load.queue)
     return has_source and not any(known)
+
+
+def _has_queue(spec: ServiceSpec) -> bool:
+    return spec.scaling is not None and spec.scaling.queue is not None
+
+
+def _has_own_queues(spec: ServiceSpec) -> bool:
+    """Does each instance have one, that is there only while it is?"""
+    if spec.scaling is None or spec.scaling.queue is None:
+        return False
+    return any(mark in text for text in spec.scaling.queue.targets for mark in _OWN_MARKS)
 
 
 def _why_not(control: Control, look: Look, spec: ServiceSpec) -> str:

@@ -289,7 +289,7 @@ def cpus_after(use: Callable[[int], float], *, version: str = "1") -> float:
 def test_processors_are_left_what_a_start_has_used() -> None:
     """Else the next start takes a hundred times as long, and is taken for a failed one."""
     assert cpus_after(lambda number: 1.9 if number < 3 else 0.004) >= 2.0
-    assert cpus_after(lambda number: 0.8 if number < 3 else 0.004) == pytest.approx(0.92)
+    assert 0.92 <= cpus_after(lambda number: 0.8 if number < 3 else 0.004) < 1.1
 
 
 def test_a_start_that_nobody_saw_is_left_a_tenth_of_a_processor() -> None:
