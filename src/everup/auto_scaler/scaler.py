@@ -50,6 +50,7 @@ ONE_PROCESSOR = 1.0
 BEYOND_DECLARED = 2.0
 BY_SIZE = "size"
 TOO_SHORT = "seen for too short a time to take any away"
+NO_QUEUE = "its queue cannot be read now: nothing is removed"
 ALARM_SHARE = 2.0 / 3.0
 """Once a capacity is learned a processor is an alarm only so far between the rule's bound and its
 limit: a service that its processor bounds is used beyond the rule, and well."""
@@ -242,8 +243,8 @@ class ServiceScaler:
         capacity = self.capacity(sight)
         rules, alarm = self._rules(sight), self._alarm(sight)
         plan = self.planner.plan(self._view(sight, allowed, capacity, rules, alarm))
-        if plan.wanted < sight.instances and self._is_new(sight):
-            plan = replace(plan, wanted=sight.instances, by=By.HELD, text=TOO_SHORT)
+        if plan.wanted < sight.instances and (why := self._why_no_fewer(sight)):
+            plan = replace(plan, wanted=sight.instances, by=By.HELD, text=why)
         advice = recommend(
             self.usage, sight.at_s, allowed.declared, _bounds(allowed), self._settings
         )
@@ -273,10 +274,13 @@ class ServiceScaler:
             may_count=allowed.axis in (Axis.COUNT, Axis.BOTH),
         )
 
-    def _is_new(self, sight: StepSight) -> bool:
+    def _why_no_fewer(self, sight: StepSight) -> str:
         """The wishes of the window for less are those that were seen: a new life knows none of the
-        minutes before it, in which more may have been needed."""
-        return sight.at_s - self._since_s < self._settings.scale_down_window_s
+        minutes before it, in which more may have been needed. Requests say nothing of what waits in
+        a queue. "": nothing stands against it."""
+        if sight.at_s - self._since_s < self._settings.scale_down_window_s:
+            return TOO_SHORT
+        return NO_QUEUE if self._spec.queue is not None and not is_known(sight.queue) else ""
 
     def skip(self, steps: int) -> None:
         """So many steps were seen by nobody."""

@@ -118,6 +118,8 @@ class StepSights:
         processors say little of it, and would have it shrink in a peak."""
         if seen.load is not None or spec.name in self._counted:
             return True
+        if spec.scaling is not None and spec.scaling.queue is not None:
+            return True
         return spec.route is not None and not control.traffic.no_router
 
     def _deaths(self, name: str, seen: ServiceObservation) -> int:

@@ -287,3 +287,17 @@ def test_what_leaks_gets_no_more_than_its_owner_declared(dead: int) -> None:
     shrunk = {**full, "memory_bytes": 290 * MIB, "memory_limit_bytes": 300 * MIB}
     given_back = opinion(3, replace(MAY, leaks=True), **shrunk)
     assert 340 * MIB < given_back.choice.memory_bytes <= 512 * MIB
+
+
+def test_nothing_goes_while_a_declared_queue_cannot_be_read() -> None:
+    """Requests say nothing of what waits in it."""
+    spec = replace(SPEC, queue=QueueSpec(redis="redis:6379", key="jobs", per_instance=10.0))
+    for queue, wanted in ((0.0, 1), (UNKNOWN, 8)):
+        scaler = new(spec)
+        few = {"instances": 8, "ready": 8, "demand": 8.0, "cpu_cores": 0.05, "memory_ratio": 0.2}
+        sight = lived(scaler, 200, **few, queue=queue)
+        found = scaler.think(sight, MAY)
+        assert found.plan.wanted == wanted
+        if not is_known(queue):
+            assert found.plan.by is By.HELD
+            assert "its queue cannot be read now" in found.plan.text
