@@ -34,7 +34,7 @@ from everup.model.entries import Entry, ScalingDecided
 from everup.model.evidence import Failed, Pending, Verification
 from everup.model.kinds import UNKNOWN, ActionKind, Cause, Origin, is_known
 from everup.model.prediction import PredictionEnding
-from everup.model.scaling import COUNTS, SIZES, Amount, ScalingChoice, ScalingChosen
+from everup.model.scaling import COUNTS, NO_FASTER, SIZES, Amount, ScalingChoice, ScalingChosen
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec, Stack
 from everup.model.state import InFlight
@@ -234,7 +234,7 @@ class Scaler:
         if look.at_s < flight.done_at_s + flight.expectation.deadline_s:
             return Pending("answers to become faster")
         return Failed(
-            f"answers of {flight.step.target} are no faster for it: {before_s:.3g} s before,"
+            f"answers of {flight.step.target} {NO_FASTER}: {before_s:.3g} s before,"
             f" {load.latency_s:.3g} s after"
         )
 

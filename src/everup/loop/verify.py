@@ -43,6 +43,7 @@ from everup.model.observation import (
     Exit,
     InstanceObservation,
     Observation,
+    ServiceObservation,
 )
 from everup.model.scaling import SIZES, STARTS
 from everup.model.settings import Settings
@@ -148,19 +149,25 @@ def _judged(
         return ran_once(flight, seen, is_late=is_late)
     if expected.is_as_before:
         return as_before(flight, seen, now_s, is_late=is_late)
-    if not _is_room_alone(flight):
-        died = [e for e in seen.exits if e.at_s > flight.done_at_s and _is_of(flight, e)]
-        if died:
-            after_s = died[-1].at_s - flight.done_at_s
-            return Failed(f"it {died[-1].text} again after {after_s:.1f} s")
-        if ended := new_ends(flight, seen):
-            return Failed(f"it {ended[-1].text} again after {ended[-1].ran_s:.1f} s")
+    if died := _died_again(flight, seen):
+        return Failed(died)
     if sick := _ill_again(flight, observation, assessment, settings):
         return Failed(sick)
     missing = _missing(flight, observation, assessment)
     if not missing:
         return Passed(_proof(flight, observation, assessment))
     return Failed(f"not in time: {missing}") if is_late else Pending(missing)
+
+
+def _died_again(flight: InFlight, seen: ServiceObservation) -> str:
+    if _is_room_alone(flight):
+        return ""
+    died = [e for e in seen.exits if e.at_s > flight.done_at_s and _is_of(flight, e)]
+    if died:
+        return f"it {died[-1].text} again after {died[-1].at_s - flight.done_at_s:.1f} s"
+    if ended := new_ends(flight, seen):
+        return f"it {ended[-1].text} again after {ended[-1].ran_s:.1f} s"
+    return ""
 
 
 def _is_room_alone(flight: InFlight) -> bool:
