@@ -5,7 +5,8 @@ Flows in: the state, the look, what should be. Flows out: a sentence, "" where n
 against it. Asked by `scaler`; what the gate checks for everybody is not repeated here.
 
 More is needed in trouble too: it waits only for who acts on the service or undoes something of it.
-Fewer and other limits wait until all is well, since what is sick says nothing of what it needs.
+Fewer and other limits wait until all is well, since what is sick says nothing of what it needs, nor
+of what it will ask of others.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 from everup.loop.look import Look
 from everup.model.kinds import FORETOLD, Origin, Purpose, is_known
 from everup.model.scaling import COUNTS, ScalingChoice
+from everup.model.stack import Stack
 from everup.model.state import ServiceState
 
 if TYPE_CHECKING:
@@ -48,12 +50,12 @@ def _why_not_less(
     control: Control, look: Look, name: str, choice: ScalingChoice, remembered: ServiceState
 ) -> str:
     settings = control.settings
-    incident = control.state.incident_on(name)
-    if incident is not None and incident.cause not in FORETOLD:
-        return f"{incident.id} is open on it"
-    finding = look.assessment.relations.findings.get(name)
-    if finding is not None and finding.is_confirmed and finding.cause not in FORETOLD:
-        return f"it is not well: {finding.reason}"
+    if why := _trouble(control, look, name):
+        return why
+    if choice.instances < choice.instances_now:
+        for other in _who_asks(control.stack, name):
+            if why := _trouble(control, look, other):
+                return f"{other}, which asks it for work, may ask for less than it will: {why}"
     if remembered.probation is not None:
         return "a change of it is being watched"
     if any(held.service == name for held in control.state.mitigated.values()):
@@ -65,6 +67,27 @@ def _why_not_less(
             minutes = (until_s - look.at_s) / 60.0
             return f"{by} gave it this number; fewer waits for {minutes:.0f} min more"
     return ""
+
+
+def _trouble(control: Control, look: Look, name: str) -> str:
+    incident = control.state.incident_on(name)
+    if incident is not None and incident.cause not in FORETOLD:
+        return f"{incident.id} is open on it"
+    finding = look.assessment.relations.findings.get(name)
+    if finding is not None and finding.is_confirmed and finding.cause not in FORETOLD:
+        return f"it is not well: {finding.reason}"
+    return ""
+
+
+def _who_asks(stack: Stack, name: str) -> list[str]:
+    """All that depend on it, directly or not, nearest first: by whoever of them is down its work does
+    not come, and comes at once when that is up again."""
+    found, last = [name], [name]
+    while last:
+        nearer = {other for one in last for other in stack.dependents_of(one)}
+        last = sorted(nearer.difference(found))
+        found += last
+    return found[1:]
 
 
 def _by_hand(remembered: ServiceState) -> tuple[str, float]:
