@@ -80,8 +80,8 @@ def _trouble(control: Control, look: Look, name: str) -> str:
 
 
 def _who_asks(stack: Stack, name: str) -> list[str]:
-    """All that depend on it, directly or not, nearest first: by whoever of them is down its work does
-    not come, and comes at once when that is up again."""
+    """All that depend on it, directly or not, nearest first: the work of one that is down does not
+    come, and comes at once when that is up again."""
     found, last = [name], [name]
     while last:
         nearer = {other for one in last for other in stack.dependents_of(one)}

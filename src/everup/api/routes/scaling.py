@@ -50,6 +50,7 @@ from everup.api.wishes import ask
 from everup.auto_scaler import ServiceScale
 from everup.auto_scaler.cost import Recommendation, recommended_override
 from everup.auto_scaler.override import is_changed, override
+from everup.auto_scaler.sizes import CPUS_LEAST
 from everup.auto_scaler.story import Story
 from everup.auto_scaler.told import told, why
 from everup.config.units import size_bytes
@@ -275,9 +276,9 @@ def _cpus(text: str | None) -> float:
         value = float(text)
     except ValueError:
         value = UNKNOWN
-    if is_known(value) and 0 < value <= CPUS_MOST:
+    if is_known(value) and CPUS_LEAST <= value <= CPUS_MOST:
         return value
-    fix = f"write a number up to {CPUS_MOST:g}, or none"
+    fix = f"write a number from {CPUS_LEAST:g} to {CPUS_MOST:g}, or none"
     raise _wrong("cpus", text, "is not a number of processors", fix)
 
 
