@@ -57,8 +57,8 @@ def keep(store: Store, container: Container, known: Mapping[str, Any]) -> Sequen
 
 
 def hand_on(store: Store, old: Container, new: str, name: str) -> None:
-    """Who is made like one whose limits we changed has them by our hand as well: they are given back
-    with its own, and are no other version."""
+    """Who is made like one whose limits we changed has them by our hand as well: they are given
+    back with its own, and are no other version."""
     for room in (ROOM, LEFT):
         if held := store.get(room, old.id):
             store.put(room, new, {**held, "name": name})
