@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from everup.loop.look import Look
+from everup.loop.scaler import planned
 from everup.loop.scaler_waits import why_wait
 from everup.model.entries import Entry, PurposeSet
 from everup.model.errors import EverupError
@@ -157,6 +158,8 @@ def _why_not(control: Control, look: Look, spec: ServiceSpec) -> str:
         return f"mode is {mode}"
     if freeze_on(spec.name, control.stack, control.state, look.observation, look.at_s) is not None:
         return "it is frozen"
+    if count := planned(control, look, spec):
+        return f"its owner has planned {count} instances for now"
     if needs := [name for name in control.stack.who_needs(spec.name) if name != spec.name]:
         return f"{', '.join(needs)} cannot do without it"
     return why_wait(control, look, spec.name, _TO_NONE)
@@ -167,6 +170,8 @@ def _why_wake(control: Control, look: Look, spec: ServiceSpec) -> str:
         return "auto_scaler is switched off"
     if spec.scaling is None or not spec.scaling.idle_s:
         return "its owner lets it sleep no more"
+    if count := planned(control, look, spec):
+        return f"its owner has planned {count} instances for now"
     seen = look.observation.services.get(spec.name)
     load = None if seen is None else seen.load
     if load is None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -11,8 +13,10 @@ from everup.loop.sleep import ASLEEP, _has_nothing_to_do, is_asleep
 from everup.model import entries as e
 from everup.model.kinds import UNKNOWN, Purpose
 from everup.model.load import Load
-from everup.model.sizing import QueueSpec, ScalingSpec
+from everup.model.sizing import Planned, QueueSpec, ScalingSpec
 from everup.model.state import ServiceState
+from everup.model.window import Window
+from everup.simulation.virtual_clock import EPOCH_S
 from tests.unit.loop.scaler_world import WEB, ScalerWorld
 
 JOBS = QueueSpec(redis="redis:6379", key="jobs")
@@ -109,3 +113,18 @@ def test_what_its_own_instances_alone_see_is_seen_by_nobody_while_it_sleeps() ->
     assert "its own instances alone" in world.control.sleep.waiting[WEB]
     routed = SleepWorld(lambda t: 0.0 if t < 200.0 else UNKNOWN, jobs=OWN_JOBS)
     assert routed.purposes(900.0) == [Purpose.STOPPED], "its queue has gone with it"
+
+
+def test_nobody_sleeps_through_what_its_owner_has_planned() -> None:
+    """And who sleeps is up before it begins."""
+    local = datetime.fromtimestamp(EPOCH_S, UTC).astimezone()
+    minute = local.hour * 60 + local.minute
+    window = Window((minute + 10) % 1440, (minute + 30) % 1440)
+    world = SleepWorld(lambda _: 0.0)
+    plan = (Planned(window, 2),)
+    spec = world.stack.services[WEB]
+    assert spec.scaling is not None
+    planned = replace(spec, scaling=replace(spec.scaling, planned=plan))
+    world.stack = replace(world.stack, services={WEB: planned})
+    assert world.purposes(1500.0) == [Purpose.STOPPED, Purpose.RUN]
+    assert "has planned 2 instances for now" in world.control.sleep.waiting[WEB]
