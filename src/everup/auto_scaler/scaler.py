@@ -286,6 +286,8 @@ class ServiceScaler:
         """So many steps were seen by nobody."""
         if steps > 0:
             self.needs.take(UNKNOWN, steps)
+        if steps * self._step_s > self.usage.pace.gap_s:
+            self._since_s = UNKNOWN  # in the minutes before, more may have been needed
         self.planner.skip(steps)
 
     def capacity(self, sight: StepSight) -> Capacity:

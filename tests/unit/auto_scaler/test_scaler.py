@@ -301,3 +301,20 @@ def test_nothing_goes_while_a_declared_queue_cannot_be_read() -> None:
         if not is_known(queue):
             assert found.plan.by is By.HELD
             assert "its queue cannot be read now" in found.plan.text
+
+
+def test_after_a_gap_a_window_is_seen_before_anything_goes() -> None:
+    """Nobody knows what was needed in the minutes before."""
+    few: dict[str, Any] = {"instances": 8, "ready": 8, "demand": 8.0, "cpu_cores": 0.05}
+    few |= {"memory_ratio": 0.2}
+    for steps, wanted in ((2, 1), (400, 8)):
+        scaler = new()
+        sight = lived(scaler, 200, **few)
+        scaler.skip(steps)
+        sight = replace(sight, at_s=sight.at_s + (steps + 1) * STEP_S)
+        scaler.follow(sight, MAY)
+        assert scaler.think(sight, MAY).plan.wanted == wanted
+    for _ in range(21):
+        sight = replace(sight, at_s=sight.at_s + STEP_S)
+        scaler.follow(sight, MAY)
+    assert scaler.think(sight, MAY).plan.wanted < 8
