@@ -14,7 +14,7 @@ import asyncio
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from everup.auto_scaler import Ask, Change, change
@@ -97,19 +97,16 @@ class Scaler:
         if len(work) > ASIDE_SERVICES_MOST:
             self._aside = asyncio.create_task(self._think_aside(control, work), name="sizes")
             return
-        try:
-            self.opinions = _thought(work)
-        except Exception as error:  # noqa: BLE001 - what is to be healed does not wait for it
-            self._failed(control, error)
-        else:
-            self.fault = ""
+        self._take(control, _thought(work))
 
-    def _failed(self, control: Control, error: Exception) -> None:
-        """Nothing is scaled on it, and the loop goes on."""
-        self.fault = f"sizes could not be thought over: {error!r}"
-        self.opinions = {}
-        now_s = control.clock.now()
-        control.mishaps.happened("sizes", error, now_s, stops_acting=False, can_end=False)
+    def _take(self, control: Control, thought: _Thought) -> None:
+        """Of what went wrong nothing is scaled, and it holds up nobody else: neither what is to be
+        healed nor other services."""
+        self.opinions, self.fault = thought.opinions, ""
+        for name, error in thought.errors.items():
+            self.fault = f"the size of {name} could not be thought over: {error!r}"
+            now_s = control.clock.now()
+            control.mishaps.happened("sizes", error, now_s, stops_acting=False, can_end=False)
 
     def _work(self, control: Control, look: Look, missed: int) -> list[_Work]:
         found, leaking = [], leakers(control, look.at_s)
@@ -126,10 +123,7 @@ class Scaler:
 
     async def _think_aside(self, control: Control, work: list[_Work]) -> None:
         try:
-            self.opinions = await asyncio.to_thread(_thought, work)
-            self.fault = ""
-        except Exception as error:  # noqa: BLE001 - what is to be healed does not wait for it
-            self._failed(control, error)
+            self._take(control, await asyncio.to_thread(_thought, work))
         finally:
             self._aside = None
         control.wake("sizes")
@@ -312,8 +306,22 @@ STEPS_OF_A_LOOK = 4
 """A look stands for the steps before it, as many as lie between two looks when nothing is wrong."""
 
 
-def _thought(work: Iterable[_Work]) -> Mapping[str, Opinion]:
-    return {one.name: one.opinion(STEPS_OF_A_LOOK) for one in work}
+@dataclass(slots=True)
+class _Thought:
+    """Of each service an opinion, or what went wrong."""
+
+    opinions: dict[str, Opinion] = field(default_factory=dict)
+    errors: dict[str, Exception] = field(default_factory=dict)
+
+
+def _thought(work: Iterable[_Work]) -> _Thought:
+    found = _Thought()
+    for one in work:
+        try:
+            found.opinions[one.name] = one.opinion(STEPS_OF_A_LOOK)
+        except Exception as error:  # noqa: BLE001 - others do not wait for it
+            found.errors[one.name] = error
+    return found
 
 
 def allowed(control: Control, look: Look, spec: ServiceSpec, *, leaks: bool = False) -> Allowed:
@@ -339,16 +347,22 @@ def allowed(control: Control, look: Look, spec: ServiceSpec, *, leaks: bool = Fa
         )
         for kinds in (COUNTS, SIZES)
     }
+    if has_count:  # then we leave its processors alone: a person alone has changed them
+        sizes = [p for p in remembered.past if p.kind in SIZES and p.has_happened]
+        theirs = [p.ended_at_s for p in sizes if p.origin is Origin.PERSON]
+        cpus_changed_s = max(theirs, default=UNKNOWN)
+    else:
+        cpus_changed_s = ended[SIZES]
     there = _there(look, spec)
     return Allowed(
         axis,
         spec.min_instances if spec.has_bounds else there,
         spec.max_instances if spec.has_bounds else there,
         spec.limits,
-        _planned(control, look, spec),
+        planned(control, look, spec),
         ended[COUNTS],
         ended[SIZES],
-        ended[SIZES],
+        cpus_changed_s,
         leaks,
     )
 
@@ -374,7 +388,7 @@ def _there(look: Look, spec: ServiceSpec) -> int:
     return spec.instances if seen is None else max(1, len(seen.instances))
 
 
-def _planned(control: Control, look: Look, spec: ServiceSpec) -> int:
+def planned(control: Control, look: Look, spec: ServiceSpec) -> int:
     """At least so many now, or by the time that an instance which is ordered now takes work."""
     if spec.scaling is None or not spec.scaling.planned:
         return 0
