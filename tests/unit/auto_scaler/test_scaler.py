@@ -294,7 +294,8 @@ def test_nothing_goes_while_a_declared_queue_cannot_be_read() -> None:
     spec = replace(SPEC, queue=QueueSpec(redis="redis:6379", key="jobs", per_instance=10.0))
     for queue, wanted in ((0.0, 1), (UNKNOWN, 8)):
         scaler = new(spec)
-        few = {"instances": 8, "ready": 8, "demand": 8.0, "cpu_cores": 0.05, "memory_ratio": 0.2}
+        few: dict[str, Any] = {"instances": 8, "ready": 8, "demand": 8.0, "cpu_cores": 0.05}
+        few |= {"memory_ratio": 0.2}
         sight = lived(scaler, 200, **few, queue=queue)
         found = scaler.think(sight, MAY)
         assert found.plan.wanted == wanted

@@ -26,7 +26,7 @@ def test_what_goes_wrong_with_one_service_holds_up_no_other() -> None:
         SimpleNamespace(name="b", opinion=lambda steps: f"after {steps}"),
     ]
     thought = _thought(work)
-    assert thought.opinions == {"b": "after 4"}
+    assert {n: str(o) for n, o in thought.opinions.items()} == {"b": "after 4"}
     assert list(thought.errors) == ["a"]
 
 
@@ -51,8 +51,11 @@ def test_it_is_said_and_nothing_of_it_is_changed() -> None:
 
 def past(kind: ActionKind, origin: Origin) -> PastAction:
     begun_s, ended_s = NOW_S - 20.0, NOW_S - 10.0
-    flags = {"has_passed": True, "on_running": True}
-    return PastAction("act-1", "a", kind, origin, Cause.DEMAND, begun_s, ended_s, **flags)
+    return PastAction(
+        *("act-1", "a", kind, origin, Cause.DEMAND, begun_s, ended_s),
+        has_passed=True,
+        on_running=True,
+    )
 
 
 @pytest.mark.parametrize(

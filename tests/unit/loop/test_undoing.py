@@ -85,7 +85,8 @@ def test_who_went_back_and_is_well_is_not_made_ill_again(kind: ActionKind) -> No
 
 def own_copies(reason: str) -> StackState:
     """Three in place of one, by demand, and not proven."""
-    begun = replace(NOT_PROVEN[0], origin=Origin.SCALING)  # type: ignore[type-var]
+    asked = intended("act-1", ActionKind.SCALE_OUT, OUT)
+    begun = replace(asked, origin=Origin.SCALING)
     ended = replace(verified("act-1", has_passed=False), reason=reason)
     return after(begun, NOT_PROVEN[1], ended)
 
