@@ -43,6 +43,8 @@ def why_wait(control: Control, look: Look, name: str, choice: ScalingChoice) -> 
         return "it is cut off, or another one has its place"
     if choice.instances > choice.instances_now:
         return ""
+    if choice.instances < choice.instances_now and (why := why_not_fewer(control, look, name)):
+        return why
     return _why_not_less(control, look, name, choice, remembered)
 
 
@@ -52,10 +54,6 @@ def _why_not_less(
     settings = control.settings
     if why := _trouble(control, look, name):
         return why
-    if choice.instances < choice.instances_now:
-        for other in _who_asks(control.stack, name):
-            if why := _trouble(control, look, other):
-                return f"{other}, which asks it for work, may ask for less than it will: {why}"
     if remembered.probation is not None:
         return "a change of it is being watched"
     if any(held.service == name for held in control.state.mitigated.values()):
@@ -66,6 +64,16 @@ def _why_not_less(
         if look.at_s < until_s:
             minutes = (until_s - look.at_s) / 60.0
             return f"{by} gave it this number; fewer waits for {minutes:.0f} min more"
+    return ""
+
+
+def why_not_fewer(control: Control, look: Look, name: str) -> str:
+    """What is wrong with it, or with whoever asks it for work; "": nothing is."""
+    if why := _trouble(control, look, name):
+        return why
+    for other in _who_asks(control.stack, name):
+        if why := _trouble(control, look, other):
+            return f"{other}, which asks it for work, may ask for less than it will: {why}"
     return ""
 
 

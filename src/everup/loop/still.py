@@ -14,11 +14,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from everup.loop.ports import Runtime
+from everup.loop.scaler_waits import why_not_fewer
 from everup.model.decision import STUCK, Check
 from everup.model.entries import Intended
 from everup.model.kinds import CANNOT_HEAR, ActionKind, InstanceState, Origin
 from everup.model.observation import Instance
-from everup.model.scaling import BEFORE, COUNTS
+from everup.model.scaling import BEFORE, COUNTS, INSTANCES
 from everup.safety.freezes import freeze_on, why_frozen
 
 if TYPE_CHECKING:
@@ -56,7 +57,24 @@ def held_back(control: Control, intent: Intended) -> str:
         return control.halted
     now_s = control.clock.now()
     frozen = freeze_on(service, control.stack, control.state, look.observation, now_s)
-    return "" if frozen is None else why_frozen(frozen)
+    if frozen is not None:
+        return why_frozen(frozen)
+    step = intent.step
+    if step.kind is not ActionKind.SCALE_IN or intent.origin is not Origin.SCALING or step.undoes:
+        return ""
+    return why_not_fewer(control, look, service) or _is_needed_again(control, intent)
+
+
+def _is_needed_again(control: Control, intent: Intended) -> str:
+    """Is more asked by now than those who stay bear?"""
+    opinion = control.scaler.opinions.get(intent.step.target)
+    if opinion is None:
+        return ""  # not seen at this moment, as it was not at others: what was seen still holds
+    count = int(intent.step.parameters.get(INSTANCES, 0))
+    plan, now = opinion.plan, opinion.choice.instances_now
+    if plan.floor <= count and plan.wanted <= now:
+        return ""
+    return f"not begun: {max(plan.floor, plan.wanted)} instances are needed by now"
 
 
 def _is_a_wish(intent: Intended) -> bool:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
+from everup.auto_scaler.planner import By, CountPlan
 from everup.loop.perform import NotBegun
+from everup.loop.still import held_back
 from everup.model import entries as e
 from everup.model.decision import Expectation, Step
 from everup.model.evidence import Sighting
 from everup.model.kinds import ActionKind, Cause, Mode, Origin
+from everup.model.observation import Observation
 from everup.model.routing import Order, Route
 from everup.model.scaling import BEFORE, INSTANCES, LEAVING, Spread
-from tests.unit.builders import service, stack
+from everup.model.state import StackState
+from tests.unit.builders import NOW_S, assess, failing, seen, service, stack, up
 from tests.unit.loop.traffic_world import World
 
 SPEC = service("web", instances=3, spread=Spread.ROUTER, route=Route("be_web"))
@@ -86,3 +91,46 @@ def test_what_a_person_wants_and_what_is_taken_back_does_not_wait(
     said, stood = went(world, origin, step)
     assert stood == [Order.READY]
     assert "not asked to spare it" in said[0]
+
+
+@pytest.mark.parametrize(
+    ("plan", "why"),
+    [
+        (CountPlan(2, By.FORECAST, "", 2, floor=2), ""),
+        (CountPlan(3, By.FORECAST, "", 3, floor=2), ""),
+        (CountPlan(3, By.DEMAND, "", 3, floor=3), "3 instances are needed by now"),
+        (CountPlan(4, By.ALARM, "", 4, floor=2), "4 instances are needed by now"),
+    ],
+)
+def test_who_is_drained_stays_when_more_is_asked_meanwhile(plan: CountPlan, why: str) -> None:
+    """That two would do as well as three is said by others a moment later, and is no reason."""
+    assert (why in held(plan=plan)) if why else (held(plan=plan) == "")
+    assert held(plan=plan, origin=Origin.PERSON) == ""
+
+
+def test_who_is_drained_stays_when_somebody_else_falls_ill_meanwhile() -> None:
+    assert "it is not well" in held(observation=seen(failing("web")))
+    assert held(observation=seen(failing("web")), origin=Origin.PERSON) == ""
+
+
+def held(
+    *,
+    plan: CountPlan | None = None,
+    observation: Observation | None = None,
+    origin: Origin = Origin.SCALING,
+) -> str:
+    what, observation = stack(SPEC), observation or seen(up("web"))
+    look = SimpleNamespace(
+        at_s=NOW_S, observation=observation, assessment=assess(what, observation)
+    )
+    opinion = SimpleNamespace(plan=plan, choice=SimpleNamespace(instances_now=3))
+    control: Any = SimpleNamespace(
+        halted="",
+        look=look,
+        clock=SimpleNamespace(now=lambda: NOW_S),
+        stack=what,
+        state=StackState(),
+        scaler=SimpleNamespace(opinions={} if plan is None else {"web": opinion}),
+    )
+    intent: Any = SimpleNamespace(step=FEWER, origin=origin, overrides={})
+    return held_back(control, intent)
