@@ -319,3 +319,20 @@ def test_after_a_gap_a_window_is_seen_before_anything_goes() -> None:
         sight = replace(sight, at_s=sight.at_s + STEP_S)
         scaler.follow(sight, MAY)
     assert scaler.think(sight, MAY).plan.wanted < 8
+
+
+@pytest.mark.parametrize("target_s", [UNKNOWN, 0.1])
+def test_nothing_goes_while_answers_take_longer_than_they_may(target_s: float) -> None:
+    """A cache may have gone, or a disk be slow: what was learned says that fewer would do."""
+    few: dict[str, Any] = {"instances": 8, "ready": 8, "demand": 8.0, "cpu_cores": 0.05}
+    scaler = new(ScalingSpec(latency_target_s=target_s))
+    sight = lived(scaler, 200, **few, memory_ratio=0.2, latency_s=0.01)
+    assert scaler.think(sight, MAY).plan.wanted < 8
+    slow = replace(sight, at_s=sight.at_s + STEP_S, latency_s=1.5)
+    scaler.follow(slow, MAY)
+    found = scaler.think(slow, MAY).plan
+    assert found.wanted >= 8
+    assert found.by is By.ALARM or "answers take 1.5 s" in found.text
+    one = replace(slow, at_s=slow.at_s + STEP_S, demand=1.0)
+    scaler.follow(one, MAY)
+    assert "nothing is removed" not in scaler.think(one, MAY).plan.text, "fifteen say little"
