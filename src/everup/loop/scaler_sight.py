@@ -96,7 +96,7 @@ class StepSights:
         return StepSight(
             at_s=look.at_s,
             instances=len(seen.instances),
-            ready=sum(1 for one in running if _works(one)),
+            ready=sum(1 for one in running if _works(one) and _is_given_work(one, seen)),
             demand=demand,
             unit=unit,
             latency_s=step.latency.value,
@@ -172,6 +172,13 @@ def _runs(one: InstanceObservation) -> bool:
 
 def _works(one: InstanceObservation) -> bool:
     return one.probe is None or one.probe.verdict is ProbeVerdict.PASS
+
+
+def _is_given_work(one: InstanceObservation, seen: ServiceObservation) -> bool:
+    """Has it a server, where a router tells whom it asks? By those without one the others seem to
+    carry less than they do, and with each further one that the router does not know even less."""
+    asked = {} if seen.load is None else seen.load.by_instance
+    return not asked or one.instance.name in asked
 
 
 def _least(values: list[float]) -> float:
