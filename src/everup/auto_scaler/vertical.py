@@ -113,6 +113,10 @@ def _memory(usage: Usage, now_s: float, declared: float, most: float, pace: Pace
         return _Limit(now, Cap.NOT_SEEN, "nothing was seen of its use")
     top = declared if math.isfinite(declared) else now
     need, at_once = max(floor, min(usage.most_wanted, top)), min(usage.wanted_now, top)
+    if usage.killed_bytes < declared < math.inf:
+        need = max(
+            need, declared
+        )  # it died of less than its owner gave it: no second try below that
     why, cap = f"peak {mib(usage.peak_bytes)}, {mib(need)} with room", Cap.NOTHING
     if usage.most_wanted > top >= floor:
         cap = Cap.DECLARED

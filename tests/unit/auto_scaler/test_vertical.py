@@ -400,3 +400,19 @@ def test_an_advice_says_which_way() -> None:
     assert replace(one, memory_limit_bytes=0.5 * DECLARED).memory_sign == -1
     assert "peak" in one.reason or "seen" in one.reason
     assert 0 < AHEAD < PACE.tolerance
+
+
+def test_who_died_of_less_than_was_declared_has_that_again_at_once() -> None:
+    """Step by step it would die once more at each of them."""
+    usage, advices = sized(level, 3 * WINDOW)
+    small = advices[-1].memory_limit_bytes
+    assert small < 0.3 * DECLARED
+    at_s = usage.seen_at_s + STEP_S
+    usage.observe(Sight(at_s, 110 * MIB, memory_limit_bytes=small, out_of_memory=1))
+    found = recommend(usage, at_s, Limits(memory_bytes=DECLARED))
+    assert found.memory_limit_bytes >= DECLARED
+    assert found.is_memory_short
+    at_s += STEP_S
+    usage.observe(Sight(at_s, 110 * MIB, memory_limit_bytes=DECLARED, out_of_memory=1))
+    again = recommend(usage, at_s, Limits(memory_bytes=DECLARED)).memory_limit_bytes
+    assert again == pytest.approx(GROWTH * DECLARED, rel=0.01), "beyond that step by step"
