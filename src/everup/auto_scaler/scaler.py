@@ -24,6 +24,7 @@ from everup.auto_scaler.capacity import Capacity, CapacityModel, Glimpse
 from everup.auto_scaler.cheapest import needed
 from everup.auto_scaler.demand.past import DAY
 from everup.auto_scaler.ease import Ease, alone, is_calm
+from everup.auto_scaler.knee import default_target_s
 from everup.auto_scaler.needs import Needs
 from everup.auto_scaler.planner import (
     TARGET_OF_EASE,
@@ -52,6 +53,7 @@ ENGINES_LEAST_BYTES = 6.0 * 1024 * 1024
 """Docker takes no lower limit of memory, and refuses a Compose file that has one."""
 BY_SIZE = "size"
 TOO_SHORT = "seen for too short a time to take any away"
+NO_QUEUE = "its queue cannot be read now: nothing is removed"
 ALARM_SHARE = 2.0 / 3.0
 """Once a capacity is learned a processor is an alarm only so far between the rule's bound and its
 limit: a service that its processor bounds is used beyond the rule, and well."""
@@ -250,8 +252,8 @@ class ServiceScaler:
         capacity = self.capacity(sight)
         rules, alarm = self._rules(sight), self._alarm(sight)
         plan = self.planner.plan(self._view(sight, allowed, capacity, rules, alarm))
-        if plan.wanted < sight.instances and self._is_new(sight):
-            plan = replace(plan, wanted=sight.instances, by=By.HELD, text=TOO_SHORT)
+        if plan.wanted < sight.instances and (why := self._why_no_fewer(sight, capacity)):
+            plan = replace(plan, wanted=sight.instances, by=By.HELD, text=why)
         advice = recommend(
             self.usage, sight.at_s, allowed.declared, _bounds(allowed), self._settings
         )
@@ -281,15 +283,30 @@ class ServiceScaler:
             may_count=allowed.axis in (Axis.COUNT, Axis.BOTH),
         )
 
-    def _is_new(self, sight: StepSight) -> bool:
+    def _why_no_fewer(self, sight: StepSight, capacity: Capacity) -> str:
         """The wishes of the window for less are those that were seen: a new life knows none of the
-        minutes before it, in which more may have been needed."""
-        return sight.at_s - self._since_s < self._settings.scale_down_window_s
+        minutes before it, in which more may have been needed. Requests say nothing of what waits in
+        a queue. What is slow may have lost what it could carry, though it is no lack of it by what
+        was learned: fewer would make it worse. "": nothing stands against it."""
+        if sight.at_s - self._since_s < self._settings.scale_down_window_s:
+            return TOO_SHORT
+        if self._spec.queue is not None and not is_known(sight.queue):
+            return NO_QUEUE
+        target_s = self._spec.latency_target_s
+        if not is_known(target_s):
+            target_s = default_target_s(capacity.base_latency_s)
+        if sight.latency_s > target_s and sight.demand * self._step_s >= ANSWERS_LEAST:
+            return (
+                f"answers take {sight.latency_s:.3g} s, over {target_s:.3g} s: nothing is removed"
+            )
+        return ""
 
     def skip(self, steps: int) -> None:
         """So many steps were seen by nobody."""
         if steps > 0:
             self.needs.take(UNKNOWN, steps)
+        if steps * self._step_s > self.usage.pace.gap_s:
+            self._since_s = UNKNOWN  # in the minutes before, more may have been needed
         self.planner.skip(steps)
 
     def capacity(self, sight: StepSight) -> Capacity:

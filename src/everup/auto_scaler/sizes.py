@@ -24,6 +24,9 @@ from everup.model.scaling import (
 MIB = 1024 * 1024
 GROWTH, GROWTH_LEAST_BYTES = 1.2, 100 * MIB
 MARGIN = 1.15
+CPUS_LEAST = 0.01
+"""The engine's least. Hardly more than none would be none once it is counted in billionths, and no
+limit at all."""
 
 
 def one_more(scale: ServiceScale) -> Amount:
@@ -57,6 +60,9 @@ def refusal(kind: ActionKind, amount: Amount, name: str, scale: ServiceScale) ->
         return said
     if said is not kind:
         return Refusal(Obstacle.WRONG_WAY, f"for {name} this would be a {said}, not a {kind}")
+    if amount.cpus < CPUS_LEAST:
+        text = f"no instance of {name} can have less than {CPUS_LEAST:g} processors"
+        return Refusal(Obstacle.BELOW_USE, text)
     least = scale.memory_most_bytes * MARGIN
     if amount.memory_bytes < least:
         text = (

@@ -64,6 +64,7 @@ class Usage:
     cpus_since_s: float = UNKNOWN
     cpu_at_s: float = UNKNOWN
     cpu_seen_s: float = 0.0
+    cpu_most_cores: float = 0.0  # of this version: its start is among it, if it was seen
     killed_at_bytes: float = UNKNOWN  # the limit at which it died for lack of memory
     killed_at_s: float = UNKNOWN
     killed_version: str = ""
@@ -81,6 +82,8 @@ class Usage:
             return
         self._limits(sight)
         if sight.version != self.version:
+            if sight.version and self.version:
+                self.cpu_most_cores = 0.0
             self.version, self.version_seen_s = sight.version, 0.0
         if sight.out_of_memory > 0:
             self._killed(sight)
@@ -90,12 +93,13 @@ class Usage:
             self.cpu.add(sight.cpu_cores, weight, at_s)
             self.cpu_at_s = at_s
             self.cpu_seen_s += weight
+            self.cpu_most_cores = max(self.cpu_most_cores, sight.cpu_cores)
         if sight.memory_bytes == sight.memory_bytes:
             self._memory(at_s, sight.memory_bytes, sight.cpu_cores)
 
     def is_stale(self, now_s: float) -> bool:
         """Is what was seen last too old to take anything away by it?"""
-        return not now_s - self.seen_at_s <= self.pace.gap_s
+        return not 0.0 <= now_s - self.seen_at_s <= self.pace.gap_s
 
     @property
     def killed_bytes(self) -> float:

@@ -22,6 +22,7 @@ from everup.auto_scaler.histogram import Histogram
 from everup.auto_scaler.sight import Pace, Sight
 from everup.auto_scaler.sizes import GROWTH, GROWTH_LEAST_BYTES, MARGIN, mib
 from everup.auto_scaler.usage import Usage
+from everup.model.kinds import UNKNOWN
 from everup.model.settings import Settings
 from everup.model.stack import Limits
 
@@ -42,6 +43,9 @@ CALM_SHARE = 0.98
 """How far the peak stays below where the rest of Everup calls memory short."""
 TOO_LITTLE = "seen for too short a time to take anything away"
 CPU_SHORT = 0.9
+CPU_LEAST = 0.1
+"""Of a processor: a start that nobody has seen may need more than all that was seen, and would take
+for ever with the little that work needs."""
 CPU_GROWTH = 1.25
 """What is throttled shows no more than its limit: how much it needs is found step by step."""
 
@@ -90,19 +94,21 @@ def recommend(
     )
 
 
-def floor_bytes(usage: Usage, pace: Pace) -> float:
+def floor_bytes(usage: Usage, pace: Pace, declared: float = UNKNOWN) -> float:
     """No limit is ever advised below this: the observed peak and the last death for lack of memory,
-    each with its margin. NaN: nothing was seen."""
+    each with its margin. NaN: nothing was seen. What it died of says nothing against more that its
+    owner gave it: that version had less, or we had lowered its limit."""
     peak = usage.peak_bytes * max(MARGIN, 1.0 / (CALM_SHARE * pace.short_above))
     killed = usage.killed_bytes
     if killed == killed:
-        killed = max(killed * GROWTH, killed + GROWTH_LEAST_BYTES)
+        larger = max(killed * GROWTH, killed + GROWTH_LEAST_BYTES)
+        killed = min(larger, declared) if declared >= killed * GROWTH else larger
         return killed if peak != peak else max(peak, killed)
     return peak
 
 
 def _memory(usage: Usage, now_s: float, declared: float, most: float, pace: Pace) -> _Limit:
-    now, floor = usage.memory_limit_bytes, floor_bytes(usage, pace)
+    now, floor = usage.memory_limit_bytes, floor_bytes(usage, pace, declared)
     if not math.isfinite(now):
         is_none = now == math.inf
         return _Limit(now, Cap.NO_LIMIT if is_none else Cap.NOT_SEEN, "there is no limit to follow")
@@ -110,6 +116,8 @@ def _memory(usage: Usage, now_s: float, declared: float, most: float, pace: Pace
         return _Limit(now, Cap.NOT_SEEN, "nothing was seen of its use")
     top = declared if math.isfinite(declared) else now
     need, at_once = max(floor, min(usage.most_wanted, top)), min(usage.wanted_now, top)
+    if usage.killed_bytes < declared < math.inf:
+        need = max(need, declared)  # it died of less than its owner gave it: no second try of that
     why, cap = f"peak {mib(usage.peak_bytes)}, {mib(need)} with room", Cap.NOTHING
     if usage.most_wanted > top >= floor:
         cap = Cap.DECLARED
@@ -171,8 +179,13 @@ def _cpu(usage: Usage, now_s: float, most: float, pace: Pace) -> _Limit:
         return _Limit(now, Cap.NOTHING if need == now else Cap.TOLERANCE, why)
     if not now_s - usage.cpu_at_s <= pace.gap_s or usage.cpu_seen_s < pace.window_s:
         return _Limit(now, Cap.TOO_LITTLE_SEEN, TOO_LITTLE)
+    least = min(now, max(CPU_LEAST, MARGIN * usage.cpu_most_cores))
+    if least > need:
+        why += f", and {least:.2f} for the most that it has used"
+        if least >= now * (1.0 - pace.tolerance):
+            return _Limit(now, Cap.TOLERANCE, why)
     held = _Limit(now, Cap.NOTHING, why)
-    return _shrunk(held, need, usage.cpus_since_s, now_s, usage, pace)
+    return _shrunk(held, max(need, least), usage.cpus_since_s, now_s, usage, pace)
 
 
 def _lately(usage: Usage, now_s: float, pace: Pace) -> float:

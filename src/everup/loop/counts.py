@@ -7,6 +7,7 @@ service suffers for it (`rollback_manager`). None at all is a stop, and no numbe
 
 from __future__ import annotations
 
+from everup.loop.undoing import keeping_who_is_well
 from everup.model.entries import InstancesCounted
 from everup.model.observation import Observation
 from everup.model.scaling import INSTANCES, Obstacle
@@ -42,7 +43,8 @@ class Counts:
             count = len(there.union(one for one in remembered.isolated if one))
             undo = remembered.owed_undo
             if undo is not None and name not in state.in_flight:
-                if undo.parameters.get(INSTANCES) == count:
+                left = keeping_who_is_well(undo, service)
+                if left.parameters.get(INSTANCES) == count:
                     found.append(InstancesCounted(seen.at_s, name, count, "everup"))
             is_ours = name in state.in_flight or undo is not None
             if count in (0, known) or is_ours:

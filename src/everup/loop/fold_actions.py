@@ -149,7 +149,7 @@ def _end(
     changes: dict[str, Any] = {"past": kept}
     if has_happened:
         known = state.service(service).owed_undo
-        changes["owed_undo"] = undo_owed(known, flight, has_passed=has_passed)
+        changes["owed_undo"] = undo_owed(known, flight, has_passed=has_passed, error=error)
     if has_passed and flight.step.kind not in HEALS_NOTHING:
         changes["healed_at_s"] = at_s
     if has_passed:

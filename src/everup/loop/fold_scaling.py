@@ -13,7 +13,7 @@ from everup.loop.changes import with_service
 from everup.model import entries as e
 from everup.model.decision import Step
 from everup.model.kinds import UNKNOWN, ActionKind, Origin, Purpose, is_known
-from everup.model.scaling import COUNTS, INSTANCES, SIZES, ScalingChosen
+from everup.model.scaling import COUNTS, INSTANCES, KEEPS_WELL, NO_FASTER, SIZES, ScalingChosen
 from everup.model.state import InFlight, StackState
 from everup.model.undo import undo_of
 
@@ -70,13 +70,19 @@ def recounted(flight: InFlight) -> dict[str, Any]:
     return {"recounted_at_s": UNKNOWN}
 
 
-def undo_owed(known: Step | None, flight: InFlight, *, has_passed: bool) -> Step | None:
+def undo_owed(
+    known: Step | None, flight: InFlight, *, has_passed: bool, error: str = ""
+) -> Step | None:
     """After its end: what takes it back. An undo that has helped is owed no more, one that has not
     is owed still; what somebody wants anew makes an older one moot."""
     if flight.step.undoes:
         return None if has_passed else known
     is_kept = flight.step.kind in SIZES and flight.origin in ON_THE_WAY
     found = None if has_passed or is_kept else undo_of(flight.step, flight.action_id)
+    is_ours = flight.origin is Origin.SCALING and flight.step.kind is ActionKind.SCALE_OUT
+    if found is not None and is_ours and NO_FASTER not in error:
+        # Demand has called for them: whoever came and is well has work.
+        found = replace(found, parameters={**found.parameters, KEEPS_WELL: True})
     return found if found is not None or _is_of_size(flight.step) else known
 
 

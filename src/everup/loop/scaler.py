@@ -14,29 +14,26 @@ import asyncio
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from everup.auto_scaler import Ask, Change, change
-from everup.auto_scaler.rules import rule_for
 from everup.auto_scaler.scaler import Allowed, Opinion, ServiceScaler, StepSight
 from everup.loop import scaling
-from everup.loop.context import local_time
 from everup.loop.look import Decision, Look
+from everup.loop.scaler_may import allowed, leakers
 from everup.loop.scaler_past import live_through, new_scaler
-from everup.loop.scaler_sight import StepSights, starts_s
+from everup.loop.scaler_sight import StepSights
 from everup.loop.scaler_waits import why_size_waits, why_wait
 from everup.loop.why_not import SizeWish
-from everup.model.axis import Axis
 from everup.model.decision import Allowed as Go
 from everup.model.decision import Proposal, proposal_key
 from everup.model.entries import Entry, ScalingDecided
 from everup.model.evidence import Failed, Pending, Verification
 from everup.model.kinds import UNKNOWN, ActionKind, Cause, Origin, is_known
-from everup.model.prediction import PredictionEnding
-from everup.model.scaling import COUNTS, SIZES, Amount, ScalingChoice, ScalingChosen
+from everup.model.scaling import NO_FASTER, Amount, ScalingChoice, ScalingChosen
 from everup.model.settings import Settings
-from everup.model.stack import ServiceSpec, Stack
+from everup.model.stack import Stack
 from everup.model.state import InFlight
 from everup.safety import judge
 from everup.safety.context import Context
@@ -97,19 +94,16 @@ class Scaler:
         if len(work) > ASIDE_SERVICES_MOST:
             self._aside = asyncio.create_task(self._think_aside(control, work), name="sizes")
             return
-        try:
-            self.opinions = _thought(work)
-        except Exception as error:  # noqa: BLE001 - what is to be healed does not wait for it
-            self._failed(control, error)
-        else:
-            self.fault = ""
+        self._take(control, _thought(work))
 
-    def _failed(self, control: Control, error: Exception) -> None:
-        """Nothing is scaled on it, and the loop goes on."""
-        self.fault = f"sizes could not be thought over: {error!r}"
-        self.opinions = {}
-        now_s = control.clock.now()
-        control.mishaps.happened("sizes", error, now_s, stops_acting=False, can_end=False)
+    def _take(self, control: Control, thought: _Thought) -> None:
+        """Of what went wrong nothing is scaled, and it holds up nobody else: neither what is to be
+        healed nor other services."""
+        self.opinions, self.fault = thought.opinions, ""
+        for name, error in thought.errors.items():
+            self.fault = f"the size of {name} could not be thought over: {error!r}"
+            now_s = control.clock.now()
+            control.mishaps.happened("sizes", error, now_s, stops_acting=False, can_end=False)
 
     def _work(self, control: Control, look: Look, missed: int) -> list[_Work]:
         found, leaking = [], leakers(control, look.at_s)
@@ -126,10 +120,7 @@ class Scaler:
 
     async def _think_aside(self, control: Control, work: list[_Work]) -> None:
         try:
-            self.opinions = await asyncio.to_thread(_thought, work)
-            self.fault = ""
-        except Exception as error:  # noqa: BLE001 - what is to be healed does not wait for it
-            self._failed(control, error)
+            self._take(control, await asyncio.to_thread(_thought, work))
         finally:
             self._aside = None
         control.wake("sizes")
@@ -237,7 +228,7 @@ class Scaler:
         if look.at_s < flight.done_at_s + flight.expectation.deadline_s:
             return Pending("answers to become faster")
         return Failed(
-            f"answers of {flight.step.target} are no faster for it: {before_s:.3g} s before,"
+            f"answers of {flight.step.target} {NO_FASTER}: {before_s:.3g} s before,"
             f" {load.latency_s:.3g} s after"
         )
 
@@ -315,79 +306,22 @@ STEPS_OF_A_LOOK = 4
 """A look stands for the steps before it, as many as lie between two looks when nothing is wrong."""
 
 
-def _thought(work: Iterable[_Work]) -> Mapping[str, Opinion]:
-    return {one.name: one.opinion(STEPS_OF_A_LOOK) for one in work}
+@dataclass(slots=True)
+class _Thought:
+    """Of each service an opinion, or what went wrong."""
+
+    opinions: dict[str, Opinion] = field(default_factory=dict)
+    errors: dict[str, Exception] = field(default_factory=dict)
 
 
-def allowed(control: Control, look: Look, spec: ServiceSpec, *, leaks: bool = False) -> Allowed:
-    """What may be changed of it. Without declared bounds its number is its owner's."""
-    settings, remembered = control.settings, control.state.service(spec.name)
-    axis = rule_for(spec).axis
-    manifest = control.runtime.manifest
-    has_count = axis in (Axis.COUNT, Axis.BOTH) and spec.has_bounds and not spec.is_stateful
-    has_count = has_count and not any(
-        scaling.stands_against(kind, control.stack, spec.name, settings, manifest)
-        for kind in COUNTS
-    )
-    has_size = axis in (Axis.SIZE, Axis.BOTH)
-    has_size = has_size and manifest.can(scaling.NEEDS[ActionKind.SCALE_UP])
-    if has_count:
-        axis = Axis.BOTH if has_size else Axis.COUNT
-    else:
-        axis = Axis.SIZE if has_size else Axis.NONE
-    ended = {
-        kinds: max(
-            (p.ended_at_s for p in remembered.past if p.kind in kinds and p.has_happened),
-            default=UNKNOWN,
-        )
-        for kinds in (COUNTS, SIZES)
-    }
-    there = _there(look, spec)
-    return Allowed(
-        axis,
-        spec.min_instances if spec.has_bounds else there,
-        spec.max_instances if spec.has_bounds else there,
-        spec.limits,
-        _planned(control, look, spec),
-        ended[COUNTS],
-        ended[SIZES],
-        ended[SIZES],
-        leaks,
-    )
-
-
-def leakers(control: Control, at_s: float) -> set[str]:
-    """Services whose memory is foretold to run out, or that died so within a day."""
-    state = control.state
-    since_s = at_s - DAY_S * control.settings.time_scale
-    incidents = {one.service for one in state.incidents.values() if one.cause is Cause.LEAK}
-    predictions = [
-        *state.predictions.values(),
-        *(
-            one
-            for one in state.past_predictions
-            if one.ending is PredictionEnding.HIT and one.settled_at_s > since_s
-        ),
-    ]
-    return incidents | {one.service for one in predictions if one.cause is Cause.LEAK}
-
-
-def _there(look: Look, spec: ServiceSpec) -> int:
-    seen = look.observation.services.get(spec.name)
-    return spec.instances if seen is None else max(1, len(seen.instances))
-
-
-def _planned(control: Control, look: Look, spec: ServiceSpec) -> int:
-    """At least so many now, or by the time that an instance which is ordered now takes work."""
-    if spec.scaling is None or not spec.scaling.planned:
-        return 0
-    most = 0
-    for in_s in (0.0, starts_s(spec, control)):
-        minute, weekday = local_time(control, look.at_s + in_s)
-        for one in spec.scaling.planned:
-            if one.window.covers(minute, weekday, spec.name):
-                most = max(most, one.instances)
-    return most
+def _thought(work: Iterable[_Work]) -> _Thought:
+    found = _Thought()
+    for one in work:
+        try:
+            found.opinions[one.name] = one.opinion(STEPS_OF_A_LOOK)
+        except Exception as error:  # noqa: BLE001 - others do not wait for it
+            found.errors[one.name] = error
+    return found
 
 
 def _kind_of(choice: ScalingChoice, opinion: Opinion) -> tuple[ActionKind, Amount]:

@@ -104,15 +104,25 @@ def _follow(
     count = max(1, round(instances)) if instances == instances else 1
     least, most = (spec.min_instances, spec.max_instances) if spec.has_bounds else (count, count)
     axis = Axis.COUNT if spec.has_bounds else Axis.NONE
-    scaler.follow(_sight(known, at_s, count), Allowed(axis, least, most, spec.limits))
+    sight = _sight(known, at_s, count, is_counted=_is_counted(spec, scaler))
+    scaler.follow(sight, Allowed(axis, least, most, spec.limits))
 
 
-def _sight(known: Mapping[Signal, float], at_s: float, count: int) -> StepSight:
+def _is_counted(spec: ServiceSpec, scaler: ServiceScaler) -> bool:
+    """As in `scaler_sight`: where somebody counts what is asked of it, the processors do not stand
+    in for a moment in which nobody did, and what was learned of demand is not begun anew."""
+    has_queue = spec.scaling is not None and spec.scaling.queue is not None
+    return has_queue or spec.route is not None or scaler.unit is Unit.REQUESTS
+
+
+def _sight(
+    known: Mapping[Signal, float], at_s: float, count: int, *, is_counted: bool
+) -> StepSight:
     requests, cores = known[Signal.REQUESTS_PER_S], known[Signal.CPU_RATIO]
     unit, demand = Unit.NOTHING, UNKNOWN
     if requests == requests:
         unit, demand = Unit.REQUESTS, requests
-    elif cores == cores:
+    elif cores == cores and not is_counted:
         unit, demand = Unit.CORES, cores * count
     ratio, memory = known[Signal.MEMORY_RATIO], known[Signal.MEMORY_BYTES]
     return StepSight(

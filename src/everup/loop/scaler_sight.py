@@ -50,13 +50,24 @@ class Mean:
 class _Step:
     """Of one service, since the last step."""
 
-    __slots__ = ("cores", "errors", "latency", "memory", "queue", "ratio", "requests", "waiting")
+    __slots__ = (
+        "cores",
+        "errors",
+        "latency",
+        "memory",
+        "queue",
+        "ratio",
+        "requests",
+        "versions",
+        "waiting",
+    )
 
     def __init__(self) -> None:
         self.requests: dict[float, float] = {}  # time of the reading → rate over its intervals
         self.latency, self.errors = Mean(), Mean()
         self.waiting, self.queue, self.cores = Mean(), Mean(), Mean()
         self.memory = self.ratio = UNKNOWN
+        self.versions: set[str] = set()
 
 
 class StepSights:
@@ -96,7 +107,7 @@ class StepSights:
         return StepSight(
             at_s=look.at_s,
             instances=len(seen.instances),
-            ready=sum(1 for one in running if _works(one)),
+            ready=sum(1 for one in running if _works(one) and _is_given_work(one, seen)),
             demand=demand,
             unit=unit,
             latency_s=step.latency.value,
@@ -108,7 +119,7 @@ class StepSights:
             memory_ratio=step.ratio,
             memory_bytes=step.memory,
             memory_limit_bytes=_least(limits),
-            out_of_memory=self._deaths(spec.name, seen),
+            out_of_memory=self._deaths(spec.name, seen, step),
             version=control.state.service(spec.name).version,
             starts_s=starts_s(spec, control),
         )
@@ -118,14 +129,18 @@ class StepSights:
         processors say little of it, and would have it shrink in a peak."""
         if seen.load is not None or spec.name in self._counted:
             return True
+        if spec.scaling is not None and spec.scaling.queue is not None:
+            return True
         return spec.route is not None and not control.traffic.no_router
 
-    def _deaths(self, name: str, seen: ServiceObservation) -> int:
+    def _deaths(self, name: str, seen: ServiceObservation, step: _Step) -> int:
+        """For lack of memory, at a limit that is known: while one version takes the place of
+        another nobody can say at whose. What still has too little dies once more."""
         since_s = self._deaths_told_s.get(name, -math.inf)
         died = [one.at_s for one in seen.exits if one.is_out_of_memory and one.at_s > since_s]
         if died:
             self._deaths_told_s[name] = max(died)
-        return len(died)
+        return len(died) if len(step.versions) < 2 else 0
 
 
 def _add(step: _Step, seen: ServiceObservation) -> None:
@@ -145,6 +160,7 @@ def _add(step: _Step, seen: ServiceObservation) -> None:
         step.memory = _more(step.memory, one.instance.memory_bytes)
         step.ratio = _more(step.ratio, one.memory_ratio)
     step.cores.add(cores.value)
+    step.versions.update({one.instance.version for one in seen.instances} - {""})
 
 
 def _demand(read: dict[float, float], settings: Settings) -> float:
@@ -170,6 +186,13 @@ def _runs(one: InstanceObservation) -> bool:
 
 def _works(one: InstanceObservation) -> bool:
     return one.probe is None or one.probe.verdict is ProbeVerdict.PASS
+
+
+def _is_given_work(one: InstanceObservation, seen: ServiceObservation) -> bool:
+    """Has it a server, where a router tells whom it asks? By those without one the others seem to
+    carry less than they do, and with each further one that the router does not know even less."""
+    asked = {} if seen.load is None else seen.load.by_instance
+    return not asked or one.instance.name in asked
 
 
 def _least(values: list[float]) -> float:

@@ -5,7 +5,8 @@ Flows in: the state, the look, what should be. Flows out: a sentence, "" where n
 against it. Asked by `scaler`; what the gate checks for everybody is not repeated here.
 
 More is needed in trouble too: it waits only for who acts on the service or undoes something of it.
-Fewer and other limits wait until all is well, since what is sick says nothing of what it needs.
+Fewer and other limits wait until all is well, since what is sick says nothing of what it needs, nor
+of what it will ask of others.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 from everup.loop.look import Look
 from everup.model.kinds import FORETOLD, UNKNOWN, Origin, Purpose, is_known
 from everup.model.scaling import COUNTS, SIZES, ScalingChoice
+from everup.model.stack import Stack
 from everup.model.state import ServiceState
 
 if TYPE_CHECKING:
@@ -51,6 +53,8 @@ def why_wait(control: Control, look: Look, name: str, choice: ScalingChoice) -> 
         return "it is cut off, or another one has its place"
     if choice.instances > choice.instances_now:
         return ""
+    if choice.instances < choice.instances_now and (why := why_not_fewer(control, look, name)):
+        return why
     return _why_not_less(control, look, name, choice, remembered)
 
 
@@ -58,12 +62,8 @@ def _why_not_less(
     control: Control, look: Look, name: str, choice: ScalingChoice, remembered: ServiceState
 ) -> str:
     settings = control.settings
-    incident = control.state.incident_on(name)
-    if incident is not None and incident.cause not in FORETOLD:
-        return f"{incident.id} is open on it"
-    finding = look.assessment.relations.findings.get(name)
-    if finding is not None and finding.is_confirmed and finding.cause not in FORETOLD:
-        return f"it is not well: {finding.reason}"
+    if why := _trouble(control, look, name):
+        return why
     if remembered.probation is not None:
         return "a change of it is being watched"
     if any(held.service == name for held in control.state.mitigated.values()):
@@ -94,6 +94,37 @@ def why_size_waits(remembered: ServiceState, at_s: float, hand_s: float) -> str:
         return ""
     minutes = (given_s + hand_s - at_s) / 60.0
     return f"a person gave it this size; another waits for {minutes:.0f} min more"
+
+
+def why_not_fewer(control: Control, look: Look, name: str) -> str:
+    """What is wrong with it, or with whoever asks it for work; "": nothing is."""
+    if why := _trouble(control, look, name):
+        return why
+    for other in _who_asks(control.stack, name):
+        if why := _trouble(control, look, other):
+            return f"{other}, which asks it for work, may ask for less than it will: {why}"
+    return ""
+
+
+def _trouble(control: Control, look: Look, name: str) -> str:
+    incident = control.state.incident_on(name)
+    if incident is not None and incident.cause not in FORETOLD:
+        return f"{incident.id} is open on it"
+    finding = look.assessment.relations.findings.get(name)
+    if finding is not None and finding.is_confirmed and finding.cause not in FORETOLD:
+        return f"it is not well: {finding.reason}"
+    return ""
+
+
+def _who_asks(stack: Stack, name: str) -> list[str]:
+    """All that depend on it, directly or not, nearest first: the work of one that is down does not
+    come, and comes at once when that is up again."""
+    found, last = [name], [name]
+    while last:
+        nearer = {other for one in last for other in stack.dependents_of(one)}
+        last = sorted(nearer.difference(found))
+        found += last
+    return found[1:]
 
 
 def _by_hand(remembered: ServiceState) -> tuple[str, float]:

@@ -3,7 +3,8 @@
 Flows in: the intent and a fresh listing. Flows out: why the step is not begun, or "". A look is up
 to some seconds old: whoever was stopped by a debugger, a backup or an overloaded host may have gone
 on since, and a process that goes on is not hung; and somebody may have begun to stop what we were
-about to restart or to start, which is then theirs.
+about to restart or to start, which is then theirs; or have given it another number, of which ours
+would take away what they have just added.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from everup.loop.ports import Runtime
+from everup.loop.scaler_waits import why_not_fewer
 from everup.model.decision import STUCK, Check
 from everup.model.entries import Intended
 from everup.model.kinds import CANNOT_HEAR, ActionKind, InstanceState, Origin
 from everup.model.observation import Instance
+from everup.model.scaling import BEFORE, COUNTS, INSTANCES
 from everup.safety.freezes import freeze_on, why_frozen
 
 if TYPE_CHECKING:
@@ -42,6 +45,7 @@ async def no_more(runtime: Runtime, intent: Intended) -> str:
     target, name = intent.step.target, intent.step.instance
     meant = [i for i in listing.instances if i.service == target and name in ("", i.name)]
     why = _stopped(meant, intent) if minds_wishes else ""
+    why = why or _counted_anew(meant, intent)
     return why or (_goes_on(meant) if stuck else "")
 
 
@@ -53,7 +57,24 @@ def held_back(control: Control, intent: Intended) -> str:
         return control.halted
     now_s = control.clock.now()
     frozen = freeze_on(service, control.stack, control.state, look.observation, now_s)
-    return "" if frozen is None else why_frozen(frozen)
+    if frozen is not None:
+        return why_frozen(frozen)
+    step = intent.step
+    if step.kind is not ActionKind.SCALE_IN or intent.origin is not Origin.SCALING or step.undoes:
+        return ""
+    return why_not_fewer(control, look, service) or _is_needed_again(control, intent)
+
+
+def _is_needed_again(control: Control, intent: Intended) -> str:
+    """Is more asked by now than those who stay bear?"""
+    opinion = control.scaler.opinions.get(intent.step.target)
+    if opinion is None:
+        return ""  # not seen at this moment, as it was not at others: what was seen still holds
+    count = int(intent.step.parameters.get(INSTANCES, 0))
+    plan, now = opinion.plan, opinion.choice.instances_now
+    if plan.floor <= count and plan.wanted <= now:
+        return ""
+    return f"not begun: {max(plan.floor, plan.wanted)} instances are needed by now"
 
 
 def _is_a_wish(intent: Intended) -> bool:
@@ -75,6 +96,17 @@ def _stopped(meant: Sequence[Instance], intent: Intended) -> str:
         if how:
             return f"not begun: somebody stops it ({how}): {one.name}"
     return ""
+
+
+def _counted_anew(meant: Sequence[Instance], intent: Intended) -> str:
+    """Of our own accord the number that it was decided on is changed, or none at all."""
+    step = intent.step
+    if intent.origin is not Origin.SCALING or step.kind not in COUNTS or step.undoes:
+        return ""
+    before, now = int(step.parameters.get(BEFORE, 0)), len(meant)
+    if now == before:
+        return ""
+    return f"not begun: somebody has given it another number: there are {now}, and were {before}"
 
 
 def _goes_on(meant: Sequence[Instance]) -> str:

@@ -106,7 +106,9 @@ class Traffic:
         try:
             seen = await self._look(spec)
         except EverupError as error:
-            return [f"{ROUTED}not asked to spare it: {error}", *await act(intent)]
+            text = f"not asked to spare it: {error}"
+            plan.unless_it_can_wait(intent, text)
+            return [f"{ROUTED}{text}", *await act(intent)]
         targets = plan.targets(intent.step, seen.instances, seen.servers)
         if not targets:
             return await act(intent)
@@ -172,7 +174,9 @@ class Traffic:
         assert self._router is not None
         servers = [server for name in targets for server in seen.servers.get(name, ())]
         if group := is_needed(servers, seen.listing):
-            return [f"{ROUTED}not spared: nobody else of {group} takes requests"], [], 0.0
+            text = f"not spared: nobody else of {group} takes requests"
+            plan.unless_it_can_wait(intent, text)
+            return [f"{ROUTED}{text}"], [], 0.0
         until_s = self._clock.now() + self._settings.router_hold_most_s
         held: list[Held] = []
         try:
@@ -188,8 +192,11 @@ class Traffic:
                 async with self._alone():
                     await self._call(self._router.hold(replace(one, order=Order.OUT)))
         except EverupError as error:
-            text = f"{ROUTED}not spared for certain: {error}"
-            return [text], held, 0.0
+            text = f"not spared for certain: {error}"
+            if plan.can_wait(intent):
+                await self._back_at_once(held)
+            plan.unless_it_can_wait(intent, text)
+            return [f"{ROUTED}{text}"], held, 0.0
         return plan.spoken([*held, *shed], left, waited_s), held, waited_s
 
     async def _drained(self, held: Sequence[Held], most_s: float) -> tuple[float, float]:

@@ -46,6 +46,23 @@ def spares(spec: ServiceSpec, step: Step) -> bool:
     return step.kind in SPARED
 
 
+def can_wait(intent: Intended) -> bool:
+    """Is it of our own accord, and nothing is worse for it where it comes later? Fewer of a service
+    heal nothing; whoever would go without being spared is at work."""
+    step = intent.step
+    return step.kind is ActionKind.SCALE_IN and intent.origin is Origin.SCALING and not step.undoes
+
+
+def unless_it_can_wait(intent: Intended, why: str) -> None:
+    """What cannot be spared now is not touched, where it can wait.
+
+    Raises:
+        NotBegun: it can.
+    """
+    if can_wait(intent):
+        raise NotBegun(f"{intent.step.target} keeps its number by now: {why}")
+
+
 def targets(
     step: Step, instances: Sequence[Instance], servers: Mapping[str, Sequence[RoutedServer]]
 ) -> list[str]:

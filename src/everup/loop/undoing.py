@@ -6,13 +6,15 @@ Level-triggered: where the world is already as it was, nothing is done. Asked by
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from everup.loop.look import Look
 from everup.model.decision import Step
-from everup.model.kinds import UNKNOWN, ActionKind, Condition
+from everup.model.kinds import UNKNOWN, ActionKind, Condition, InstanceState, ProbeVerdict
+from everup.model.observation import InstanceObservation, ServiceObservation
 from everup.model.request import Request, Verb
-from everup.model.scaling import COUNTS, CPUS, INSTANCES, MEMORY, SCALING_KINDS, Amount
+from everup.model.scaling import COUNTS, CPUS, INSTANCES, KEEPS_WELL, MEMORY, SCALING_KINDS, Amount
 from everup.model.state import PastAction, ServiceState
 from everup.safety import backoff_s
 
@@ -29,9 +31,25 @@ def owed(control: Control, look: Look) -> list[Request]:
             continue
         if _is_well_with_it(step, remembered, look):
             continue
+        step = keeping_who_is_well(step, look.observation.services.get(name))
         if is_due(control, remembered, look.at_s) and not _is_so(step, look):
             found.append(request_of(step, remembered))
     return found
+
+
+def keeping_who_is_well(step: Step, seen: ServiceObservation | None) -> Step:
+    """Of copies that demand has called for only those go that did not become well: one that never
+    came, or another one's death, is no reason to take from the others what they carry."""
+    if not step.parameters.get(KEEPS_WELL) or seen is None:
+        return step
+    well = sum(1 for one in seen.instances if _works(one))
+    count = max(int(step.parameters[INSTANCES]), well)
+    return replace(step, parameters={**step.parameters, INSTANCES: count})
+
+
+def _works(one: InstanceObservation) -> bool:
+    is_up = one.instance.state is InstanceState.RUNNING
+    return is_up and (one.probe is None or one.probe.verdict is ProbeVerdict.PASS)
 
 
 def _is_well_with_it(step: Step, remembered: ServiceState, look: Look) -> bool:

@@ -30,19 +30,29 @@ from everup.model.evidence import (
     Pending,
     Verification,
 )
-from everup.model.kinds import UNKNOWN, Cause, Condition, InstanceState, ProbeVerdict, is_known
+from everup.model.kinds import (
+    UNKNOWN,
+    ActionKind,
+    Cause,
+    Condition,
+    InstanceState,
+    ProbeVerdict,
+    is_known,
+)
 from everup.model.observation import (
     Exit,
     InstanceObservation,
     Observation,
+    ServiceObservation,
 )
-from everup.model.scaling import SIZES
+from everup.model.scaling import SIZES, STARTS
 from everup.model.settings import Settings
 from everup.model.state import InFlight, Phase
 
 if TYPE_CHECKING:
     from everup.loop.control import Control
 
+ROOM_FOR = frozenset({Cause.DEMAND, Cause.REQUESTED})
 WORSE_BY = 0.1  # a dependent must lose more than this to count as worse
 
 
@@ -139,17 +149,32 @@ def _judged(
         return ran_once(flight, seen, is_late=is_late)
     if expected.is_as_before:
         return as_before(flight, seen, now_s, is_late=is_late)
-    died = [e for e in seen.exits if e.at_s > flight.done_at_s and _is_of(flight, e)]
-    if died:
-        return Failed(f"it {died[-1].text} again after {died[-1].at_s - flight.done_at_s:.1f} s")
-    if ended := new_ends(flight, seen):
-        return Failed(f"it {ended[-1].text} again after {ended[-1].ran_s:.1f} s")
+    if died := _died_again(flight, seen):
+        return Failed(died)
     if sick := _ill_again(flight, observation, assessment, settings):
         return Failed(sick)
     missing = _missing(flight, observation, assessment)
     if not missing:
         return Passed(_proof(flight, observation, assessment))
     return Failed(f"not in time: {missing}") if is_late else Pending(missing)
+
+
+def _died_again(flight: InFlight, seen: ServiceObservation) -> str:
+    if _is_room_alone(flight):
+        return ""
+    died = [e for e in seen.exits if e.at_s > flight.done_at_s and _is_of(flight, e)]
+    if died:
+        return f"it {died[-1].text} again after {died[-1].at_s - flight.done_at_s:.1f} s"
+    if ended := new_ends(flight, seen):
+        return f"it {ended[-1].text} again after {ended[-1].ran_s:.1f} s"
+    return ""
+
+
+def _is_room_alone(flight: InFlight) -> bool:
+    """Was only a limit raised? Who dies or is unwell meanwhile has not too much room, and taking it
+    back would leave less in the very moment."""
+    is_alone = flight.step.kind is ActionKind.SCALE_UP and not flight.step.parameters.get(STARTS)
+    return is_alone and flight.cause in ROOM_FOR
 
 
 def _ill_again(
@@ -221,7 +246,8 @@ def _not_well(flight: InFlight, observation: Observation, assessment: Assessment
     if other := _other_than_expected(expected, up, watched):
         return other
     limits = _other_limit(watched, expected.memory_limit_bytes)
-    if limits or (flight.step.kind in SIZES and flight.cause is Cause.REQUESTED):
+    by_limit = flight.step.kind in SIZES and flight.cause is Cause.REQUESTED
+    if limits or by_limit or _is_room_alone(flight):
         return limits or _window(flight, observation)
     if waiting := _window(flight, observation):
         return waiting

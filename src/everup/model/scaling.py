@@ -134,8 +134,12 @@ LEAVING = "leaving"
 MEMORY, MEMORY_BEFORE = "memory_bytes", "memory_bytes_before"
 CPUS, CPUS_BEFORE = "cpus", "cpus_before"
 STARTS = "starts"
+KEEPS_WELL = "keeps_well"
 """Parameters of a scaling step. `leaving`: names, with a comma between, in the order of going.
-`starts`: what does not run is started under the new limits."""
+`starts`: what does not run is started under the new limits. `keeps_well`: of copies that
+are taken back those that are well stay."""
+NO_FASTER = "are no faster for it"
+"""Of answers, in the reason why more instances were not proven: none of them is needed."""
 
 
 def borne_by(processors: float) -> int:

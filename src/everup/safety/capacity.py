@@ -115,11 +115,27 @@ def headroom(proposal: Proposal, context: Context) -> Verdict | None:
             f" {_mib(host.memory_available_bytes)}, of which {_mib(floor)} must stay"
         )
         return Refused(Check.HEADROOM, text)
+    promised = _promised_bytes(proposal, context)
+    if needs > 0 and host.memory_available_bytes - promised - needs < floor:
+        text = (
+            f"{_mib(promised)} of the host's memory are promised to what grows already: with"
+            f" {_mib(needs)} more too little would be left"
+        )
+        return Delayed(Check.HEADROOM, text)
     is_pressed = host.pressure_ratio >= settings.host_pressure_ratio
     takes_cpu = proposal.kind is not ActionKind.SCALE_UP or CPUS in proposal.steps[0].parameters
     if is_pressed and takes_cpu and proposal.origin is not Origin.PERSON:
         return Delayed(Check.HEADROOM, "the host is short of CPU")
     return None
+
+
+def _promised_bytes(proposal: Proposal, context: Context) -> float:
+    """What other services grow by until that is proven: a copy that has just been made uses little
+    yet, and the host looks as roomy as before."""
+    flights = (f for name, f in context.state.in_flight.items() if name != proposal.service)
+    growing = (f.step for f in flights if f.step.kind in GROWS and not f.step.undoes)
+    known = context.stack.services
+    return sum(_needs_bytes(step, context) for step in growing if step.target in known)
 
 
 def _needs_bytes(step: Step, context: Context) -> float:

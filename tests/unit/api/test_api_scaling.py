@@ -36,6 +36,7 @@ def test_limits_are_read_in_peoples_units(client: TestClient, engine: FakeEngine
         ("instances=101", "instances"),
         ("memory=much", "memory"),
         ("cpus=-1", "cpus"),
+        ("cpus=0.0000000001", "cpus"),
         ("cpus=nan", "cpus"),
         ("cpus=0.00001", "cpus"),
         ("memory=0", "memory"),

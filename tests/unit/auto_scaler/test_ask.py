@@ -77,6 +77,7 @@ BOUND = replace(SPREAD, has_bounds=True, min_instances=2, max_instances=4)
         (SPREAD, None, Amount(2, 64 * MIB), Obstacle.NO_AMOUNT),
         (SPREAD, DOWN, Amount(memory_bytes=45 * MIB), Obstacle.BELOW_USE),
         (SPREAD, DOWN, Amount(memory_bytes=200 * MIB), Obstacle.WRONG_WAY),
+        (SPREAD, DOWN, Amount(cpus=1e-10), Obstacle.BELOW_USE),
         (SPREAD, None, Amount(memory_bytes=200 * MIB, cpus=0.5), Obstacle.WRONG_WAY),
         (SPREAD, None, Amount(memory_bytes=100 * MIB), Obstacle.NO_CHANGE),
     ],

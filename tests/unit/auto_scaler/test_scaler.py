@@ -312,3 +312,52 @@ def test_a_limit_below_what_is_declared_grows_back_for_a_reason_that_is_one() ->
     assert lowered.is_size_for_later
     short = opinion(3, memory_bytes=250 * MIB, memory_limit_bytes=256 * MIB, memory_ratio=0.98)
     assert not short.is_size_for_later
+
+
+def test_nothing_goes_while_a_declared_queue_cannot_be_read() -> None:
+    """Requests say nothing of what waits in it."""
+    spec = replace(SPEC, queue=QueueSpec(redis="redis:6379", key="jobs", per_instance=10.0))
+    for queue, wanted in ((0.0, 1), (UNKNOWN, 8)):
+        scaler = new(spec)
+        few: dict[str, Any] = {"instances": 8, "ready": 8, "demand": 8.0, "cpu_cores": 0.05}
+        few |= {"memory_ratio": 0.2}
+        sight = lived(scaler, 200, **few, queue=queue)
+        found = scaler.think(sight, MAY)
+        assert found.plan.wanted == wanted
+        if not is_known(queue):
+            assert found.plan.by is By.HELD
+            assert "its queue cannot be read now" in found.plan.text
+
+
+def test_after_a_gap_a_window_is_seen_before_anything_goes() -> None:
+    """Nobody knows what was needed in the minutes before."""
+    few: dict[str, Any] = {"instances": 8, "ready": 8, "demand": 8.0, "cpu_cores": 0.05}
+    few |= {"memory_ratio": 0.2}
+    for steps, wanted in ((2, 1), (400, 8)):
+        scaler = new()
+        sight = lived(scaler, 200, **few)
+        scaler.skip(steps)
+        sight = replace(sight, at_s=sight.at_s + (steps + 1) * STEP_S)
+        scaler.follow(sight, MAY)
+        assert scaler.think(sight, MAY).plan.wanted == wanted
+    for _ in range(21):
+        sight = replace(sight, at_s=sight.at_s + STEP_S)
+        scaler.follow(sight, MAY)
+    assert scaler.think(sight, MAY).plan.wanted < 8
+
+
+@pytest.mark.parametrize("target_s", [UNKNOWN, 0.1])
+def test_nothing_goes_while_answers_take_longer_than_they_may(target_s: float) -> None:
+    """A cache may have gone, or a disk be slow: what was learned says that fewer would do."""
+    few: dict[str, Any] = {"instances": 8, "ready": 8, "demand": 8.0, "cpu_cores": 0.05}
+    scaler = new(ScalingSpec(latency_target_s=target_s))
+    sight = lived(scaler, 200, **few, memory_ratio=0.2, latency_s=0.01)
+    assert scaler.think(sight, MAY).plan.wanted < 8
+    slow = replace(sight, at_s=sight.at_s + STEP_S, latency_s=1.5)
+    scaler.follow(slow, MAY)
+    found = scaler.think(slow, MAY).plan
+    assert found.wanted >= 8
+    assert found.by is By.ALARM or "answers take 1.5 s" in found.text
+    one = replace(slow, at_s=slow.at_s + STEP_S, demand=1.0)
+    scaler.follow(one, MAY)
+    assert "nothing is removed" not in scaler.think(one, MAY).plan.text, "fifteen say little"

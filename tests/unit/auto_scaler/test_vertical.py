@@ -17,6 +17,7 @@ from everup.auto_scaler.sizes import GROWTH, GROWTH_LEAST_BYTES, MARGIN
 from everup.auto_scaler.usage import PEAKS
 from everup.auto_scaler.vertical import (
     AHEAD,
+    CPU_LEAST,
     STEP_MOST,
     Bounds,
     Cap,
@@ -205,6 +206,21 @@ def test_another_version_is_held_to_it_until_its_own_peaks_are_known() -> None:
     assert math.isnan(usage.killed_bytes)
 
 
+@pytest.mark.parametrize("declared", [64 * MIB, math.inf])
+def test_what_a_smaller_limit_killed_raises_nothing_above_the_one_that_is_declared(
+    declared: float,
+) -> None:
+    """Somebody gave it 8 MiB, and that was taken back."""
+    usage = Usage(PACE)
+    usage.observe(Sight(0.0, 7 * MIB, memory_limit_bytes=8 * MIB, out_of_memory=1, version="bad"))
+    usage.observe(Sight(STEP_S, 20 * MIB, memory_limit_bytes=64 * MIB, version="good"))
+    advice = recommend(usage, STEP_S, Limits(memory_bytes=declared))
+    if math.isfinite(declared):
+        assert advice.memory_limit_bytes == declared
+    else:
+        assert advice.memory_limit_bytes >= 8 * MIB + GROWTH_LEAST_BYTES
+
+
 def test_a_limit_keeps_ahead_of_what_grows_and_ends_at_what_is_declared() -> None:
     usage, advices = sized(level, 3 * WINDOW)
 
@@ -274,6 +290,42 @@ def test_processors_shrink_to_what_is_used_and_grow_when_used_up() -> None:
     assert any(a.is_cpu_short for a in found)
     capped = recommend(usage, 4 * WINDOW * STEP_S, bounds=Bounds(cpus_most=0.1))
     assert capped.cpu_limit_cores >= usage.cpus * 0.7
+
+
+def cpus_after(use: Callable[[int], float], *, version: str = "1") -> float:
+    usage, limit = Usage(PACE), 2.0
+    for number in range(6 * WINDOW):
+        at_s = number * STEP_S
+        usage.observe(Sight(at_s, 100 * MIB, use(number), DECLARED, limit, version=version))
+        limit = recommend(usage, at_s, Limits(DECLARED, 2.0)).cpu_limit_cores
+    return limit
+
+
+def test_processors_are_left_what_a_start_has_used() -> None:
+    """Else the next start takes a hundred times as long, and is taken for a failed one."""
+    assert cpus_after(lambda number: 1.9 if number < 3 else 0.004) >= 2.0
+    assert 0.92 <= cpus_after(lambda number: 0.8 if number < 3 else 0.004) < 1.1
+
+
+def test_a_start_that_nobody_saw_is_left_a_tenth_of_a_processor() -> None:
+    assert cpus_after(lambda _: 0.004) == pytest.approx(CPU_LEAST)
+
+
+def test_what_another_version_has_used_of_processors_is_forgotten() -> None:
+    usage = Usage(PACE)
+    usage.observe(Sight(0.0, cpu_cores=1.9, cpus=2.0))
+    usage.observe(Sight(STEP_S, cpu_cores=0.1, cpus=2.0, version="1"))
+    assert usage.cpu_most_cores == 1.9, "a past life knows no versions"
+    assert Usage.unpack(usage.pack(), PACE).cpu_most_cores == 1.9
+    usage.observe(Sight(2 * STEP_S, cpu_cores=0.2, cpus=2.0, version="2"))
+    assert usage.cpu_most_cores == 0.2
+
+
+def test_a_clock_that_was_set_back_is_no_sight() -> None:
+    """What is later than now is not believed, so that nothing new is seen until then."""
+    usage, _ = sized(level, 3 * WINDOW)
+    assert not usage.is_stale(usage.seen_at_s + 1.0)
+    assert usage.is_stale(usage.seen_at_s - 3600.0)
 
 
 def test_the_range_closes_in() -> None:
@@ -363,3 +415,19 @@ def test_an_advice_says_which_way() -> None:
     assert replace(one, memory_limit_bytes=0.5 * DECLARED).memory_sign == -1
     assert "peak" in one.reason or "seen" in one.reason
     assert 0 < AHEAD < PACE.tolerance
+
+
+def test_who_died_of_less_than_was_declared_has_that_again_at_once() -> None:
+    """Step by step it would die once more at each of them."""
+    usage, advices = sized(level, 3 * WINDOW)
+    small = advices[-1].memory_limit_bytes
+    assert small < 0.3 * DECLARED
+    at_s = usage.seen_at_s + STEP_S
+    usage.observe(Sight(at_s, 110 * MIB, memory_limit_bytes=small, out_of_memory=1))
+    found = recommend(usage, at_s, Limits(memory_bytes=DECLARED))
+    assert found.memory_limit_bytes >= DECLARED
+    assert found.is_memory_short
+    at_s += STEP_S
+    usage.observe(Sight(at_s, 110 * MIB, memory_limit_bytes=DECLARED, out_of_memory=1))
+    again = recommend(usage, at_s, Limits(memory_bytes=DECLARED)).memory_limit_bytes
+    assert again == pytest.approx(GROWTH * DECLARED, rel=0.01), "beyond that step by step"

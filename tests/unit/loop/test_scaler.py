@@ -15,7 +15,7 @@ from everup.loop.context import local_time
 from everup.loop.control import Control
 from everup.loop.fold import fold_all
 from everup.loop.fold_scaling import CHOICES_MOST
-from everup.loop.scaler import _planned
+from everup.loop.scaler_may import planned
 from everup.model import entries as e
 from everup.model.decision import Check
 from everup.model.kinds import ActionKind, Mode, Origin
@@ -190,11 +190,11 @@ def test_what_is_planned_is_ordered_as_long_before_as_a_start_was_seen_to_take()
         wall_ahead_s=lambda: 0.0, settings=Settings(), state=StackState(services={WEB: known})
     )
     minute, _ = local_time(cast(Any, control), at_s + 180.0)
-    planned = (Planned(Window(minute, minute + 1), 4),)
-    spec = web(scaling=ScalingSpec(planned=planned), start_period_s=0.0)
-    assert _planned(cast(Any, control), cast(Any, SimpleNamespace(at_s=at_s)), spec) == 4
+    plan = (Planned(Window(minute, minute + 1), 4),)
+    spec = web(scaling=ScalingSpec(planned=plan), start_period_s=0.0)
+    assert planned(cast(Any, control), cast(Any, SimpleNamespace(at_s=at_s)), spec) == 4
     control.state = StackState()
-    assert _planned(cast(Any, control), cast(Any, SimpleNamespace(at_s=at_s)), spec) == 0
+    assert planned(cast(Any, control), cast(Any, SimpleNamespace(at_s=at_s)), spec) == 0
 
 
 def test_slow_answers_that_more_instances_do_not_help_are_undone() -> None:

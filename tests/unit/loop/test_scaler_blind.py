@@ -9,13 +9,14 @@ from typing import Any
 from everup.auto_scaler.planner import By
 from everup.auto_scaler.scaler import Opinion, Unit
 from everup.loop.control import Control
-from everup.model.kinds import Mode, is_known
+from everup.model.kinds import UNKNOWN, Mode, is_known
 from everup.model.routing import Route, Served
 from everup.model.scaling import Spread
 from everup.model.settings import Settings
-from everup.model.sizing import ScalingSpec
+from everup.model.sizing import QueueSpec, ScalingSpec
 from everup.model.stack import ProbeSpec
 from tests.unit.builders import service, stack
+from tests.unit.loop.scaler_world import WEB, ScalerWorld
 from tests.unit.loop.small_world import until
 from tests.unit.loop.traffic_world import World
 
@@ -90,3 +91,14 @@ def test_nothing_goes_while_who_counts_is_silent_and_it_goes_on_afterwards() -> 
             coming.cancel()
 
     run(story())
+
+
+def test_processors_do_not_stand_in_for_a_queue_that_was_never_read() -> None:
+    """They are idle while a worker waits for what it fetches, whatever waits."""
+    queue = QueueSpec(redis="redis:6379", key="jobs", per_instance=10.0)
+    world = ScalerWorld(lambda _: UNKNOWN, instances=6, scaling=ScalingSpec(queue=queue))
+    world.run(lambda: world.live(1200.0))
+    found = world.control.scaler.opinions[WEB]
+    assert found.unit is Unit.NOTHING
+    assert world.instances == 6
+    assert not world.did()

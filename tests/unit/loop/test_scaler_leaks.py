@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from everup.loop.scaler import leakers
+from everup.loop.scaler_may import leakers
 from everup.model.incident import Incident
 from everup.model.kinds import Cause
 from everup.model.prediction import MadePrediction, PredictionEnding

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from everup.auto_scaler.planner import WARM_STEPS, By
+from everup.auto_scaler.scaler import Unit
 from everup.history.memory import MemoryHistory
 from everup.loop.control import Control
 from everup.loop.rooms import Rooms
@@ -16,6 +17,7 @@ from everup.loop.scaler_past import live_through
 from everup.model.history import INDEX, SIGNALS, Signal
 from everup.model.kinds import is_known
 from everup.model.settings import Settings
+from everup.model.sizing import QueueSpec, ScalingSpec
 from everup.model.stack import Stack
 from tests.unit.loop.scaler_world import WEB, ScalerWorld, web
 
@@ -69,6 +71,37 @@ def test_a_hole_and_the_time_since_are_steps_that_nobody_saw() -> None:
     assert past.steps == 80
     assert past.unseen_at == 79
     assert past.latest(80)[25] == past.latest(80)[19]
+
+
+def test_a_moment_in_which_nobody_counted_does_not_begin_anew_what_was_learned() -> None:
+    """As after each start of Everup: processors are seen a little earlier than requests."""
+    history = MemoryHistory(tuple(SHOP.services))
+    for step in range(WARM_STEPS + 40):
+        sample = np.full((len(SIGNALS), 2), np.nan, dtype=np.float32)
+        sample[INDEX[Signal.INSTANCES_UP], 0] = 2.0
+        sample[INDEX[Signal.CPU_RATIO], 0] = 0.3
+        if step % 200 != 199:
+            sample[INDEX[Signal.REQUESTS_PER_S], 0] = 100.0
+        history.append(NOW_S - (WARM_STEPS + 40 - step) * STEP_S, sample)
+    scaler = lived(history)[WEB]
+    assert scaler.unit is Unit.REQUESTS
+    assert scaler.planner.past.steps == WARM_STEPS + 40
+    assert scaler.planner.is_warm
+
+
+def test_processors_never_stand_in_for_a_queue() -> None:
+    """Else demand would have been seen in the past, and be seen never more: nothing would go."""
+    jobs = ScalingSpec(queue=QueueSpec(redis="redis:6379", key="jobs"))
+    worker = Stack("s", {WEB: web(scaling=jobs), "idle": web(name="idle")})
+    history = MemoryHistory(tuple(worker.services))
+    for step in range(40):
+        sample = np.full((len(SIGNALS), 2), np.nan, dtype=np.float32)
+        sample[INDEX[Signal.INSTANCES_UP], 0] = 2.0
+        sample[INDEX[Signal.CPU_RATIO], 0] = 0.3
+        sample[INDEX[Signal.WORK_QUEUE], 0] = 5.0
+        history.append(NOW_S - (40 - step) * STEP_S, sample)
+    found = asyncio.run(live_through(worker, Settings(), history, NOW_S))
+    assert found[WEB].unit is Unit.NOTHING
 
 
 def test_no_past_is_no_scaler() -> None:

@@ -36,6 +36,7 @@ def why(
         state = replace(state, services={"a": ServiceState(**remembered)})
     observation = seen(failing("a") if is_sick else up("a"))
     control = SimpleNamespace(
+        stack=SHOP,
         state=state,
         settings=Settings(),
         memory=SimpleNamespace(complete_since_s=complete_since_s),
@@ -128,3 +129,30 @@ def test_our_own_number_is_nobodys() -> None:
     ours = replace(by_hand(60.0), origin=Origin.SCALING)
     undo = replace(by_hand(60.0), is_undo=True)
     assert why(LESS, past=(ours, undo)) == ""
+
+
+@pytest.mark.parametrize(
+    ("sick", "is_held"), [("front", True), ("api", True), ("other", False), ("store", False)]
+)
+def test_fewer_waits_while_whoever_asks_it_for_work_is_down(sick: str, *, is_held: bool) -> None:
+    """Its work has gone with that, and comes back with it at once."""
+    shop = stack(
+        service("front", "api"),
+        service("api", "a"),
+        service("a", "store"),
+        service("store"),
+        service("other", "store"),
+    )
+    everybody = {name: up(name) for name in shop.services} | {sick: failing(sick)}
+    observation = seen(*everybody.values())
+    control = SimpleNamespace(
+        stack=shop,
+        state=StackState(),
+        settings=Settings(),
+        memory=SimpleNamespace(complete_since_s=NOW_S - 100),
+    )
+    look = SimpleNamespace(at_s=NOW_S, assessment=assess(shop, observation))
+    told = [why_wait(cast(Any, control), cast(Any, look), "a", one) for one in (MORE, LESS)]
+    assert told[0] == ""
+    assert ("may ask for less than it will" in told[1]) is is_held
+    assert bool(told[1]) is is_held

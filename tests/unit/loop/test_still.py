@@ -19,6 +19,7 @@ from everup.model.evidence import Sighting
 from everup.model.kinds import ActionKind, Cause, InstanceState, Origin
 from everup.model.observation import Exit, Instance
 from everup.model.runtime import Listing
+from everup.model.scaling import BEFORE, INSTANCES
 from tests.unit.builders import NOW_S, SETTINGS, service
 
 
@@ -153,3 +154,16 @@ def test_how_old_the_intent_is_is_asked_last(takes_s: float) -> None:
     finished = asyncio.run(perform(runtime, clock, SETTINGS, service("db"), intent))
     assert hands.restarted == (takes_s < SETTINGS.lease_s), finished.error
     assert finished.has_happened == hands.restarted, "what came too late was no attempt"
+
+
+@pytest.mark.parametrize("kind", [ActionKind.SCALE_OUT, ActionKind.SCALE_IN])
+def test_a_number_that_somebody_gave_it_meanwhile_is_theirs(kind: ActionKind) -> None:
+    """Ours would take away what they have just added, or add to what they have taken away."""
+    three = _Runtime(*(_one(f"db-{n}", None) for n in range(3)))
+    count = 4 if kind is ActionKind.SCALE_OUT else 1
+    decided = {INSTANCES: count, BEFORE: 2}
+    said = _wish(three, kind, origin=Origin.SCALING, parameters=decided)
+    assert said == "not begun: somebody has given it another number: there are 3, and were 2"
+    assert _wish(three, kind, origin=Origin.PERSON, parameters=decided) == ""
+    still = {INSTANCES: count, BEFORE: 3}
+    assert _wish(three, kind, origin=Origin.SCALING, parameters=still) == ""

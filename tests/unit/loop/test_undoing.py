@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -15,12 +16,12 @@ from everup.model.assessment import OwnHealth, ServiceHealth
 from everup.model.decision import Expectation, Step
 from everup.model.evidence import Evidence, OutcomeState, Sighting
 from everup.model.kinds import ActionKind, Cause, Condition, Origin, Purpose
-from everup.model.observation import Observation
+from everup.model.observation import InstanceObservation, Observation
 from everup.model.probation import ProbationEnding
 from everup.model.safe_point import FROM, TO
-from everup.model.scaling import BEFORE, INSTANCES
+from everup.model.scaling import BEFORE, INSTANCES, NO_FASTER
 from everup.model.state import StackState
-from tests.unit.builders import NOW_S, SETTINGS, assess, seen, service, stack, up
+from tests.unit.builders import NOW_S, SETTINGS, assess, failing, seen, service, stack, up
 
 Parameters = dict[str, str | int | float | bool]
 SEEN = Sighting(NOW_S)
@@ -80,6 +81,40 @@ def test_who_went_back_and_is_well_is_not_made_ill_again(kind: ActionKind) -> No
         found = owed(control, look)  # type: ignore[arg-type]
         stays = kind is ActionKind.EMERGENCY_ROLLBACK and condition is Condition.HEALTHY
         assert bool(found) is not stays
+
+
+def own_copies(reason: str) -> StackState:
+    """Three in place of one, by demand, and not proven."""
+    asked = intended("act-1", ActionKind.SCALE_OUT, OUT)
+    begun = replace(asked, origin=Origin.SCALING)
+    ended = replace(verified("act-1", has_passed=False), reason=reason)
+    return after(begun, NOT_PROVEN[1], ended)
+
+
+def asked_back(state: StackState, *instances: InstanceObservation) -> list[int]:
+    look = SimpleNamespace(
+        at_s=NOW_S, observation=seen(*instances), assessment=SimpleNamespace(own=OwnHealth({}))
+    )
+    control = SimpleNamespace(state=state, stack=STACK, settings=SETTINGS)
+    return [one.amount.instances for one in owed(control, look)]  # type: ignore[arg-type]
+
+
+def test_of_copies_that_demand_called_for_those_that_are_well_stay() -> None:
+    """One of them did not come, or another one died: the others carry what is asked."""
+    state = own_copies("it died for lack of memory again after 5.0 s")
+    assert asked_back(state, up("a"), up("a", 1), failing("a", number=2)) == [2]
+    assert asked_back(state, up("a"), failing("a", number=1), failing("a", number=2)) == [1]
+    all_well = (up("a"), up("a", 1), up("a", 2))
+    assert asked_back(state, *all_well) == []
+    (entry,) = Counts().follow(STACK, state, seen(*all_well), 10.0)
+    assert (entry.count, entry.by) == (3, "everup"), "then nothing is owed any more"
+
+
+def test_copies_that_made_nothing_faster_go_however_well_they_are() -> None:
+    state = own_copies(f"answers of a {NO_FASTER}: 2 s before, 2 s after")
+    assert asked_back(state, up("a"), up("a", 1), up("a", 2)) == [1]
+    person = after(*NOT_PROVEN)
+    assert asked_back(person, up("a"), up("a", 1), up("a", 2)) == [1]
 
 
 def test_what_went_back_stays_once_its_probation_has_ended_so() -> None:

@@ -7,13 +7,15 @@ from dataclasses import replace
 
 import pytest
 
-from everup.model.decision import Allowed, Check, Expectation, Proposal, Refused, Step
+from everup.model.decision import Allowed, Check, Delayed, Expectation, Proposal, Refused, Step
+from everup.model.evidence import Sighting
 from everup.model.kinds import ActionKind, Cause, Mode, Origin
 from everup.model.observation import HostObservation, Observation
 from everup.model.scaling import BEFORE, INSTANCES, LEAVING, MEMORY, MEMORY_BEFORE
 from everup.model.stack import Limits
+from everup.model.state import InFlight, StackState
 from everup.safety import judge
-from tests.unit.builders import context, failing, seen, service, stack, up
+from tests.unit.builders import NOW_S, context, failing, seen, service, stack, up
 
 MIB = 1024.0 * 1024
 PERSON = Origin.PERSON
@@ -48,6 +50,28 @@ def test_a_larger_limit_needs_what_it_adds_for_each() -> None:
     two = replace(seen(up("a"), up("a", 1)), host=ROOMY)
     assert said(asked, two) is Check.HEADROOM
     assert said(asked, seen(up("a"))) is Check.HEADROOM, "the host's memory is unknown"
+
+
+@pytest.mark.parametrize("kind", [ActionKind.SCALE_OUT, ActionKind.START])
+def test_what_others_grow_by_is_promised(kind: ActionKind) -> None:
+    """Two that grow in one look are each within the host's room, and together beyond it."""
+    limits = Limits(1000 * MIB)
+    both = stack(service("a", limits=limits), service("b", limits=limits), mode=Mode.AUTO)
+    parameters = {INSTANCES: 2, BEFORE: 1}
+    flight = InFlight(
+        *("act-1", None, "k", Origin.SCALING, Cause.DEMAND, Step(kind, "b", parameters), NOW_S),
+        *(Sighting(NOW_S), Expectation("b", 60.0)),
+    )
+    state = StackState(in_flight={"b": flight})
+    asked = proposal(ActionKind.SCALE_OUT, parameters)
+    observation = replace(seen(up("a"), up("b")), host=ROOMY)
+    verdict = judge(asked, context(both, observation, state=state))
+    if kind is ActionKind.START:
+        assert verdict == Allowed(), "it takes nothing that it had not"
+        return
+    assert isinstance(verdict, Delayed)
+    assert verdict.check is Check.HEADROOM
+    assert "promised to what grows already" in verdict.reason
 
 
 def test_short_of_cpu_only_a_person_grows_anything() -> None:

@@ -17,8 +17,9 @@ from everup.model.kinds import InstanceState
 from everup.model.observation import Instance
 from everup.model.sizing import QueueSpec
 from everup.model.stack import ServiceSpec
+from everup.signals.probes.plain import Page
 from everup.signals.queues import create_queue_sense, number, redis
-from everup.signals.queues.sense import filled
+from everup.signals.queues.sense import LiveQueueSense, filled
 
 
 @pytest.mark.parametrize(("text", "value"), [("17", 17.0), (" 0\n", 0.0), ("2.5", 2.5)])
@@ -183,3 +184,18 @@ def test_marks_are_each_instances_own(key: str) -> None:
     assert filled(marked, instance(port=8000, address="10.0.0.3")) == plain
     with pytest.raises(TryAgain, match="is not known"):
         filled(marked, instance(port=8000))
+
+
+def test_what_an_address_asks_with_is_in_no_error() -> None:
+    """It may be a token, and errors end up in logs."""
+
+    class Refuses:
+        async def fetch(self, url: str) -> Page:
+            assert url.endswith("?token=s3cret")
+            return Page(403, "Forbidden", b"")
+
+    sense = LiveQueueSense(Refuses(), None, {})  # type: ignore[arg-type]
+    spec = QueueSpec(http="http://q:80/length?token=s3cret#n")
+    with pytest.raises(GiveUp) as refused:
+        asyncio.run(sense.length(spec, ServiceSpec("a"), (), 5.0))
+    assert str(refused.value) == "http://q:80/length: answered 403 Forbidden"

@@ -51,6 +51,7 @@ from everup.api.wishes import ask
 from everup.auto_scaler import ServiceScale
 from everup.auto_scaler.cost import Recommendation, recommended_override
 from everup.auto_scaler.override import is_changed, override
+from everup.auto_scaler.sizes import CPUS_LEAST
 from everup.auto_scaler.story import Story
 from everup.auto_scaler.told import told, why
 from everup.config.units import size_bytes
@@ -63,7 +64,7 @@ from everup.model.scaling import COUNTS, INSTANCES_MOST, SCALING_KINDS, SIZES, A
 router = APIRouter(prefix="/scaling", tags=["scaling"])
 
 NONE = "none"
-CPUS_LEAST, CPUS_MOST = 0.01, 1024.0
+CPUS_MOST = 1024.0
 MEMORY_LEAST_BYTES = 2.0**20
 DECISIONS_MOST = 20
 LOOKED_AT_MOST = 200

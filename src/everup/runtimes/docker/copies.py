@@ -71,7 +71,8 @@ class Copies:
         found = _NUMBERED.match(template.name)
         assert found is not None  # forbids_copies has said so
         labels = {NUMBER: str(number), MADE: "true"}
-        made = await self._replacer.make(f"{found[1]}{number}", plan.with_labels(labels))
+        name = f"{found[1]}{number}"
+        made = await self._replacer.make(name, plan.with_labels(labels), template)
         try:
             with self._calls.claims(made, EventKind.STARTED):
                 await self._engine.call("POST", f"containers/{made}/start")

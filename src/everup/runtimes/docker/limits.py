@@ -26,6 +26,7 @@ from everup.runtimes.docker.undeclared import ROOM
 from everup.runtimes.giving import Giving
 
 LEAST_BYTES = 6 * 1024 * 1024
+LEAST_CPUS = 0.01
 MARGIN = 1.15
 MIB = 1024 * 1024
 
@@ -78,8 +79,8 @@ class LimitKeeper:
         memory, cpus = limits.memory_bytes, limits.cpus
         if is_known(memory) and not memory >= LEAST_BYTES:
             raise GiveUp(f"memory_bytes: {memory:.0f} is under {LEAST_BYTES}, the engine's least")
-        if is_known(cpus) and not cpus > 0:
-            raise GiveUp(f"cpus: {cpus:g} is not above 0")
+        if is_known(cpus) and not cpus >= LEAST_CPUS:
+            raise GiveUp(f"cpus: {cpus:g} is under {LEAST_CPUS:g}, the engine's least")
         for container in containers:
             used = self._peak(container) if container.is_running else UNKNOWN
             if is_known(memory) and used > memory:

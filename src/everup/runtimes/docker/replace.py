@@ -24,7 +24,7 @@ from typing import Any
 from everup.model.errors import EverupError, GiveUp, NotKept
 from everup.model.kinds import InstanceState
 from everup.model.runtime import EventKind
-from everup.runtimes.docker import volumes
+from everup.runtimes.docker import undeclared, volumes
 from everup.runtimes.docker.asides import Aside, name_aside
 from everup.runtimes.docker.blueprint import Blueprint, blueprint_of
 from everup.runtimes.docker.containers import Container
@@ -135,7 +135,7 @@ class Replacer(Settler):
         )
         self._note(aside)
         try:
-            new = await self.make(aside.made_as, blueprint.in_place_of(old))
+            new = await self.make(aside.made_as, blueprint.in_place_of(old), old, named=old.name)
             aside = replace(aside, new=new)
             self._note(aside)
             made = await self._hands.look(new)
@@ -152,13 +152,17 @@ class Replacer(Settler):
             raise
         await self._leave_one_aside(started)
 
-    async def make(self, name: str, blueprint: Blueprint) -> str:
-        """A container that does not run yet, on all of its networks; its id."""
+    async def make(
+        self, name: str, blueprint: Blueprint, like: Container, *, named: str = ""
+    ) -> str:
+        """A container that does not run yet, on all of its networks; its id. `named`: as it will be
+        called."""
         made = await self._engine.call(
             "POST", "containers/create", params={"name": name}, body=blueprint.body()
         )
         container = str(made["Id"])
         try:
+            undeclared.hand_on(self._store, like, container, named or name)
             for network, end in blueprint.further_networks().items():
                 body = {"Container": container, "EndpointConfig": dict(end)}
                 await self._engine.call("POST", f"networks/{network}/connect", body=body)

@@ -56,6 +56,14 @@ def keep(store: Store, container: Container, known: Mapping[str, Any]) -> Sequen
     return (_sentence(note),)
 
 
+def hand_on(store: Store, old: Container, new: str, name: str) -> None:
+    """Who is made like one whose limits we changed has them by our hand as well: they are given
+    back with its own, and are no other version."""
+    for room in (ROOM, LEFT):
+        if held := store.get(room, old.id):
+            store.put(room, new, {**held, "name": name})
+
+
 def forget_all_but(store: Store, containers: Collection[str]) -> None:
     """Of what is gone nothing is left."""
     for name in store.all(LEFT):

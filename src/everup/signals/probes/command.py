@@ -64,6 +64,7 @@ class CommandAsker:
         self._environ = environ
         self._wait_most_s = wait_most_s
         self._slots = asyncio.Semaphore(AT_ONCE_MOST)
+        self._beside = asyncio.Lock()
         self._children = Children()
         self._prefixes = Prefixes(environ.get("PATH"))
         self._started_s: dict[tuple[str, str], float] = {}
@@ -123,7 +124,7 @@ class CommandAsker:
         self, command: tuple[str, ...], service: ServiceSpec, port: int | None, timeout_s: float
     ) -> Finished:
         """Run it within `timeout_s` in one of the slots, for who judges by more than its code and
-        asks at a pace of their own.
+        asks at a pace of their own. One at a time: what hangs there leaves a slot to probes.
 
         Raises:
             TryAgain: no slot came free, or it is our own trouble.
@@ -132,9 +133,14 @@ class CommandAsker:
         order = self._order(command, service, port)
         try:
             async with asyncio.timeout(self._wait_most_s):
-                await self._slots.acquire()
+                await self._beside.acquire()
+                try:
+                    await self._slots.acquire()
+                except asyncio.CancelledError:
+                    self._beside.release()
+                    raise
         except TimeoutError:
-            text = f"not asked: {AT_ONCE_MOST} other commands kept running"
+            text = "not asked: other commands kept running"
             raise TryAgain(f"{text} for {self._wait_most_s:g} s") from None
         try:
             return await within(timeout_s, self._children.run(order))
@@ -142,6 +148,7 @@ class CommandAsker:
             raise TryAgain(f"our own trouble: {error}") from error
         finally:
             self._slots.release()
+            self._beside.release()
 
     async def close(self) -> None:
         """Kill what still runs."""

@@ -75,7 +75,8 @@ class LiveQueueSense:
             return await _within(timeout_s, where, asking)
         if spec.http is not None:
             url, _, path = spec.http.partition("#")
-            return await _within(timeout_s, url, self._page(url, path))
+            where = url.partition("?")[0]  # a query may hold a token, and errors end up in logs
+            return await _within(timeout_s, where, self._page(url, path))
         port = None if instance is None else instance.port
         counting = self._command(spec.command, service, port, timeout_s)
         return await _told(spec.command[0], counting)
