@@ -80,11 +80,14 @@ class Usage:
         at_s = sight.at_s
         if at_s <= self.seen_at_s or at_s <= self.cpu_at_s:
             return
-        self._limits(sight)
         if sight.version != self.version:
             if sight.version and self.version:
                 self.cpu_most_cores = 0.0
+                self.memory_limit_bytes = (
+                    UNKNOWN  # of the other one: this one may have died of less
+                )
             self.version, self.version_seen_s = sight.version, 0.0
+        self._limits(sight)
         if sight.out_of_memory > 0:
             self._killed(sight)
         if sight.cpu_cores == sight.cpu_cores:

@@ -103,7 +103,7 @@ class StepSights:
             unit, demand = Unit.REQUESTS, requests
         elif is_known(cores) and not self._is_counted(spec, seen, control):
             unit, demand = Unit.CORES, cores * len(running)
-        limits = [one.instance.memory_limit_bytes for one in running]
+        limits = [one.instance.memory_limit_bytes for one in running or seen.instances]
         return StepSight(
             at_s=look.at_s,
             instances=len(seen.instances),

@@ -206,6 +206,15 @@ def test_another_version_is_held_to_it_until_its_own_peaks_are_known() -> None:
     assert math.isnan(usage.killed_bytes)
 
 
+def test_a_death_at_a_limit_that_nobody_saw_is_none_at_the_one_before() -> None:
+    usage = Usage(PACE)
+    usage.observe(Sight(0.0, 7 * MIB, memory_limit_bytes=64 * MIB, version="good"))
+    usage.observe(Sight(STEP_S, out_of_memory=1, version="bad"))
+    usage.observe(Sight(2 * STEP_S, 7 * MIB, memory_limit_bytes=64 * MIB, version="good"))
+    assert math.isnan(usage.killed_bytes)
+    assert usage.peak_bytes == 7 * MIB
+
+
 @pytest.mark.parametrize("declared", [64 * MIB, math.inf])
 def test_what_a_smaller_limit_killed_raises_nothing_above_the_one_that_is_declared(
     declared: float,
