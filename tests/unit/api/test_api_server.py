@@ -38,7 +38,7 @@ async def begun(port: int, text: bytes) -> Streams:
     return reader, writer
 
 
-async def ask(port: int, text: bytes, within_s: float = 5.0) -> bytes:
+async def ask(port: int, text: bytes, within_s: float = 20.0) -> bytes:
     reader, writer = await begun(port, text)
     try:
         return await asyncio.wait_for(reader.read(), within_s)

@@ -26,6 +26,8 @@ from tests.unit.loop.small_world import Prober, Runtime, World, until
 
 NAN, INF = float("nan"), float("inf")
 POISON = (NAN, INF, -INF, -5.0, 0.0, 1e30, 3e38, 1e9, 1e-300)
+LIMIT_BYTES = 4e9
+"""Well above what could be true among these, else a listing that comes late is memory running out."""
 LOOKS = 40
 QUICKER = Settings().scaled(0.005)
 
@@ -46,7 +48,7 @@ class PoisonedRuntime(Runtime):
         disk = Disk("/", size_bytes=bad, free_bytes=next(self._poison))
         return replace(
             one,
-            cpu_seconds=bad, io_bytes=bad, memory_bytes=bad, memory_limit_bytes=1e9,
+            cpu_seconds=bad, io_bytes=bad, memory_bytes=bad, memory_limit_bytes=LIMIT_BYTES,
             accept_queue=bad, waited_s=bad, disk=disk,
             resources=Resources(bad, bad, bad, bad, bad, bad, bad, bad, bad, bad, disk),
         )  # fmt: skip
