@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from everup.model.kinds import UNKNOWN, InstanceState, is_known
 from everup.model.observation import InstanceObservation, ServiceObservation
-from everup.model.scaling import INSTANCES_MOST
+from everup.model.scaling import BORNE_MOST
 from everup.model.stack import ServiceSpec
 from everup.model.state import ServiceState
 
@@ -31,7 +31,7 @@ class ServiceScale:
     memory_limit_bytes: float = UNKNOWN
     cpus: float = UNKNOWN
     memory_most_bytes: float = UNKNOWN  # of the copy that uses most of it now
-    borne: int = INSTANCES_MOST  # that the machine is taken to bear, where nobody declared a most
+    borne: int = BORNE_MOST  # that the machine is taken to bear, where nobody declared a most
 
 
 def scale_of(

@@ -26,9 +26,9 @@ from everup.config.reading import (
     whole,
 )
 from everup.model.kinds import UNKNOWN, ActionKind, Mode
+from everup.model.sizing_words import INSTANCES_MOST
 from everup.model.stack import FREEZE_LABEL, HookSpec, Limits, ReleaseSpec, StopSpec
 
-INSTANCES_MOST = 1000
 ENV_MOST = 1000
 LABELS_MOST = 100
 CONFIG_FILES_MOST = 64

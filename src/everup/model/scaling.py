@@ -126,7 +126,8 @@ INVERSE = {
     ActionKind.SHED: ActionKind.RESUME,
 }
 """What takes an action back."""
-INSTANCES_MOST = 100
+
+BORNE_MOST = 100
 COPIES_OF_A_PROCESSOR = 4
 """How many instances of one service a machine is taken to bear, where its owner said no most."""
 INSTANCES, BEFORE = "instances", "instances_before"
@@ -145,4 +146,4 @@ NO_FASTER = "are no faster for it"
 def borne_by(processors: float) -> int:
     """The most instances of one service where its owner declared none; unknown counts as one."""
     count = int(processors) if is_known(processors) else 1
-    return min(INSTANCES_MOST, COPIES_OF_A_PROCESSOR * max(1, count))
+    return min(BORNE_MOST, COPIES_OF_A_PROCESSOR * max(1, count))

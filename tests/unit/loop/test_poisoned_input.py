@@ -27,7 +27,7 @@ from tests.unit.loop.small_world import Prober, Runtime, World, until
 NAN, INF = float("nan"), float("inf")
 POISON = (NAN, INF, -INF, -5.0, 0.0, 1e30, 3e38, 1e9, 1e-300)
 LIMIT_BYTES = 4e9
-"""Well above what could be true among these, else a listing that comes late is memory running out."""
+"""Well above what could be true among these: a listing that comes late is no memory running out."""
 LOOKS = 40
 QUICKER = Settings().scaled(0.005)
 

@@ -59,7 +59,8 @@ from everup.loop import scaling as sizing
 from everup.model.errors import JournalUnavailable
 from everup.model.kinds import UNKNOWN, ActionKind, is_known
 from everup.model.request import Request, Verb
-from everup.model.scaling import COUNTS, INSTANCES_MOST, SCALING_KINDS, SIZES, Amount
+from everup.model.scaling import COUNTS, SCALING_KINDS, SIZES, Amount
+from everup.model.sizing_words import INSTANCES_MOST
 
 router = APIRouter(prefix="/scaling", tags=["scaling"])
 

@@ -9,7 +9,6 @@ from everup.config.parts import (
     ASKED_ONLY,
     CONFIG_FILES_MOST,
     ENV_MOST,
-    INSTANCES_MOST,
     LABELS_MOST,
     WhenStopped,
 )
@@ -41,6 +40,7 @@ from everup.config.service import (
 )
 from everup.model.kinds import ActionKind, DependencyKind, Mode
 from everup.model.scaling import Spread
+from everup.model.sizing_words import INSTANCES_MOST
 from everup.model.stack import FREEZE_LABEL, StopSpec
 
 MODES = "#/definitions/modes"
