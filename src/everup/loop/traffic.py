@@ -20,6 +20,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
+from everup.loop import traffic_places as places
 from everup.loop import traffic_plan as plan
 from everup.loop.calls import CallRows
 from everup.loop.desk import Desk
@@ -34,7 +35,7 @@ from everup.model.decision import Step
 from everup.model.entries import Intended
 from everup.model.errors import EverupError, GiveUp, StillHeld
 from everup.model.evidence import ROUTED
-from everup.model.kinds import InstanceState, is_known
+from everup.model.kinds import ActionKind, InstanceState, is_known
 from everup.model.mitigation import SHED_FOR
 from everup.model.observation import Instance, Observation
 from everup.model.routing import Held, Order, RoutedServer, RouterListing
@@ -101,7 +102,11 @@ class Traffic:
     async def around(self, spec: ServiceSpec, intent: Intended, act: Act) -> list[str]:
         """The action, with traffic kept away from it; what was done, in sentences. Raises what
         `act` raises, after giving back what nothing came of."""
-        if self._router is None or not plan.spares(spec, intent.step):
+        if self._router is None:
+            return await act(intent)
+        if intent.step.kind is ActionKind.SCALE_OUT:
+            return await self._with_places_kept(self._router, spec, intent, act)
+        if not plan.spares(spec, intent.step):
             return await act(intent)
         try:
             seen = await self._look(spec)
@@ -120,6 +125,27 @@ class Traffic:
             return [*said, *await act(replace(intent, at_s=intent.at_s + waited_s))]
         except plan.NOTHING_HAPPENED:
             await self._back_at_once(held)
+            raise
+
+    async def _with_places_kept(
+        self, router: Router, spec: ServiceSpec, intent: Intended, act: Act
+    ) -> list[str]:
+        """More of them, who get requests once they are well."""
+        said: list[str] = []
+        kept: list[Held] = []
+        try:
+            seen = await self._look(spec)
+            until_s = self._clock.now() + self._settings.router_hold_most_s
+            kept = places.to_keep(spec, seen.servers, seen.listing, until_s)
+            async with self._alone():
+                for one in kept:
+                    await self._call(router.hold(one))
+        except EverupError as error:
+            said = [f"{ROUTED}who comes may be asked before it is well: {error}"]
+        try:
+            return [*said, *await act(intent)]
+        except plan.NOTHING_HAPPENED:
+            await self._back_at_once(kept)
             raise
 
     async def _one_by_one(
@@ -182,7 +208,7 @@ class Traffic:
         try:
             async with self._alone():
                 noted = await self._call(self._router.held())
-                held, shed = _to_drain(spec, targets, seen, noted, until_s)
+                held, shed = plan.to_drain(spec, targets, seen.servers, noted, until_s)
                 for one in held:
                     await self._call(self._router.hold(one))
             left, waited_s = await self._drained(
@@ -449,26 +475,6 @@ def _routed(
         if servers := candidates.servers_of(spec, instances):
             found[name] = frozenset(servers)
     return found
-
-
-def _to_drain(
-    spec: ServiceSpec, targets: Sequence[str], seen: Seen, noted: Sequence[Held], until_s: float
-) -> tuple[list[Held], list[Held]]:
-    """(Whom we have drain now, whom a mitigation has drain already)."""
-    by_server = {one.server: one for one in noted}
-    held: list[Held] = []
-    shed: list[Held] = []
-    for name in targets:
-        for server in seen.servers.get(name, ()):
-            known = by_server.get(server.name)
-            if known is not None and known.because == SHED_FOR:
-                shed.append(known)  # it gets no new ones, and may have old ones
-                continue
-            is_ours = known is not None and known.order is not None and not known.because
-            if server.order is not Order.READY and not is_ours:
-                continue  # somebody else has it out, or a breaker, and it is theirs
-            held.append(Held(server.name, spec.name, name, until_s, Order.DRAIN))
-    return held, shed
 
 
 def _of(step: Step, instance: str) -> Step:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from everup.loop.ports import Clock, Router
 from everup.loop.routes import LOOPBACK, added_name, group_of, leads_to, servers_of
+from everup.loop.traffic_places import PlaceFate, fate_of
 from everup.loop.traffic_plan import Fate, comes_up_most_s, fate, is_well
 from everup.loop.weights import LEVELS, WEIGHT_LEAST, score_of, shares, slow_start
 from everup.model.errors import GiveUp
@@ -20,6 +21,7 @@ from everup.model.kinds import UNKNOWN, ActionKind, InstanceState, Mode, is_know
 from everup.model.mitigation import SHED_FOR
 from everup.model.observation import Instance, InstanceObservation
 from everup.model.routing import (
+    PLACE_FOR,
     Held,
     Order,
     RoutedServer,
@@ -71,6 +73,8 @@ class Bringer:
         ours: list[Held] = []
         for one in (one for one in held if one.because == SHED_FOR):
             said += await self._shed_over(router, one, by_name.get(one.server), listing)
+        for one in (one for one in held if one.because == PLACE_FOR):
+            said += await self._see_place(router, one, by_name.get(one.server), listing, control)
         for one in (one for one in held if not one.because):
             server = by_name.get(one.server)
             if await self._is_ours(router, one, server, listing, said):
@@ -144,6 +148,39 @@ class Bringer:
             return said
         text = await router.give_back(held.server)
         return [f"{text}: its time is over"] if text else []
+
+    async def _see_place(
+        self,
+        router: Router,
+        held: Held,
+        server: RoutedServer | None,
+        listing: RouterListing,
+        control: Control,
+    ) -> list[str]:
+        """Whoever came there takes requests once it is well, while others are still awaited."""
+        said: list[str] = []
+        spec = self._stack.services.get(held.service)
+        if server is None or spec is None:
+            await router.give_back(held.server)
+            return said
+        if not await self._keeps_order(router, held, server, listing, said):
+            return said
+        flight, seen = control.state.in_flight.get(spec.name), self._seen(spec, control)
+        is_awaited = flight is not None and flight.step.kind is ActionKind.SCALE_OUT
+        now_s = control.clock.now()
+        found, one = fate_of(
+            spec, held, server, seen.values(), now_s, self._settings, is_awaited=is_awaited
+        )
+        if found is PlaceFate.FILLED and one is not None:
+            note = replace(held, instance=one.instance.name, because="")
+            await router.hold(note)
+            said += await self.bring(router, spec, one.instance, [note], listing, is_slow=True)
+        elif found is PlaceFate.FREE:
+            await router.give_back(held.server, is_proven=True)
+        elif found is PlaceFate.OVER:
+            text = await router.give_back(held.server)
+            said.append(f"{text}, though it is not seen to be well: its time is over")
+        return said
 
     async def _end(
         self, router: Router, held: Held, listing: RouterListing, control: Control

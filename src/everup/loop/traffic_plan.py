@@ -16,8 +16,9 @@ from everup.model.entries import Intended
 from everup.model.errors import NotKept, NotSupported, NotWanted
 from everup.model.evidence import ROUTED
 from everup.model.kinds import FORETOLD, ActionKind, InstanceState, Origin, ProbeVerdict, is_known
+from everup.model.mitigation import SHED_FOR
 from everup.model.observation import Instance, InstanceObservation
-from everup.model.routing import Held, RoutedServer
+from everup.model.routing import Held, Order, RoutedServer
 from everup.model.scaling import LEAVING
 from everup.model.settings import Settings
 from everup.model.stack import ServiceSpec
@@ -75,6 +76,30 @@ def targets(
     if step.kind not in IN_TURN or not servers:
         return []
     return sorted({*(one.name for one in instances), *servers})
+
+
+def to_drain(
+    spec: ServiceSpec,
+    targets: Sequence[str],
+    servers: Mapping[str, Sequence[RoutedServer]],
+    noted: Sequence[Held],
+    until_s: float,
+) -> tuple[list[Held], list[Held]]:
+    """(Whom we have drain now, whom a mitigation has drain already)."""
+    by_server = {one.server: one for one in noted}
+    held: list[Held] = []
+    shed: list[Held] = []
+    for name in targets:
+        for server in servers.get(name, ()):
+            known = by_server.get(server.name)
+            if known is not None and known.because == SHED_FOR:
+                shed.append(known)  # it gets no new ones, and may have old ones
+                continue
+            is_ours = known is not None and known.order is not None and not known.because
+            if server.order is not Order.READY and not is_ours:
+                continue  # somebody else has it out, or a breaker, and it is theirs
+            held.append(Held(server.name, spec.name, name, until_s, Order.DRAIN))
+    return held, shed
 
 
 def is_one_by_one(step: Step, names: Sequence[str]) -> bool:

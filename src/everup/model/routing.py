@@ -98,6 +98,10 @@ class RouterListing:
     groups: Mapping[str, RoutedGroup] = field(default_factory=dict)  # those that it counts
 
 
+PLACE_FOR = "place"
+"""Why a server without an address is held, in its note: somebody comes who is not well yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """What we ordered of a server, and what to give back: its order and weight from before.
@@ -113,7 +117,8 @@ class Held:
     order: Order | None = None
     weight_before: float = UNKNOWN  # NaN: its weight is as it was
     life: str = ""
-    because: str = ""  # the edge whose breaker is open; "": something is done to its instance
+    because: str = ""  # the edge whose breaker is open; "": something is done to its instance;
+    # or `PLACE_FOR`, or what a mitigation says
 
     def weighed_over(self, known: Held | None) -> Held:
         """This note of a weight, where `known` is noted already: an order stands, with who gave it,
