@@ -27,10 +27,20 @@ from everup.loop.scaler_sight import StepSights
 from everup.loop.scaler_waits import why_size_waits, why_wait
 from everup.loop.why_not import SizeWish
 from everup.model.decision import Allowed as Go
-from everup.model.decision import Proposal, proposal_key
+from everup.model.decision import Expectation, Proposal, proposal_key
 from everup.model.entries import Entry, ScalingDecided
-from everup.model.evidence import Failed, Pending, Verification
-from everup.model.kinds import UNKNOWN, ActionKind, Cause, Origin, is_known
+from everup.model.evidence import Failed, Passed, Pending, Verification
+from everup.model.kinds import (
+    UNKNOWN,
+    ActionKind,
+    Cause,
+    InstanceState,
+    Origin,
+    ProbeVerdict,
+    is_known,
+)
+from everup.model.load import Load
+from everup.model.observation import ServiceObservation
 from everup.model.scaling import NO_FASTER, Amount, ScalingChoice, ScalingChosen
 from everup.model.settings import Settings
 from everup.model.stack import Stack
@@ -209,22 +219,31 @@ class Scaler:
         return SizeWish(kind, waits, opinion.choice.text) if waits else None
 
     def word(self, look: Look, flight: InFlight) -> Verification | None:
-        """What speaks against the proof of more instances that were to make slow answers faster:
-        two windows later they are as slow, and no more is asked. None: nothing does."""
-        before_s = float(flight.step.parameters.get(LATENCY_BEFORE, UNKNOWN))
-        if flight.origin is not Origin.SCALING or not is_known(before_s):
+        """What stands beside the proof of more instances. Where they were to make slow answers
+        faster: two windows later these are as slow, and no more is asked. Where all answer, and
+        even more are wanted for what is asked: their proof is that of the next ones. None: nothing.
+        """
+        if flight.origin is not Origin.SCALING or flight.step.kind is not ActionKind.SCALE_OUT:
             return None
         seen = look.observation.services.get(flight.step.target)
         load = None if seen is None else seen.load
+        before_s = float(flight.step.parameters.get(LATENCY_BEFORE, UNKNOWN))
+        if is_known(before_s) and not _is_more_asked(load, flight):
+            return self._no_faster(look, flight, load, before_s)
+        opinion, count = self.opinions.get(flight.step.target), flight.expectation.instances
+        if seen is not None and opinion is not None and opinion.choice.instances > count:
+            if _all_answer(seen, flight.expectation):
+                return Passed(f"{count} instances, all of them answer, and more are wanted by now")
+        return None
+
+    def _no_faster(
+        self, look: Look, flight: InFlight, load: Load | None, before_s: float
+    ) -> Verification | None:
         windows_s = self._settings.scale_undo_windows * self._settings.verify_window_s
-        due_s = flight.done_at_s + windows_s
-        if look.at_s < due_s:
+        if look.at_s < flight.done_at_s + windows_s:
             return Pending("answers to become faster")
         if load is None or not is_known(load.latency_s) or load.latency_s <= before_s * BETTER:
             return None
-        asked_before = float(flight.step.parameters.get(DEMAND_BEFORE, UNKNOWN))
-        if not load.requests_per_s <= asked_before * MORE_ASKED:
-            return None  # more is asked, or nobody knows how much is
         if look.at_s < flight.done_at_s + flight.expectation.deadline_s:
             return Pending("answers to become faster")
         return Failed(
@@ -322,6 +341,23 @@ def _thought(work: Iterable[_Work]) -> _Thought:
         except Exception as error:  # noqa: BLE001 - others do not wait for it
             found.errors[one.name] = error
     return found
+
+
+def _is_more_asked(load: Load | None, flight: InFlight) -> bool:
+    """By now, or nobody knows how much is."""
+    before = float(flight.step.parameters.get(DEMAND_BEFORE, UNKNOWN))
+    return load is not None and not load.requests_per_s <= before * MORE_ASKED
+
+
+def _all_answer(seen: ServiceObservation, expected: Expectation) -> bool:
+    """As many as there should be, each with good answers in a row; who cannot be asked has none."""
+    found = [one.probe for one in seen.instances if one.instance.state is InstanceState.RUNNING]
+    return len(found) == len(seen.instances) == expected.instances and all(
+        probe is not None
+        and probe.verdict is ProbeVerdict.PASS
+        and probe.successes_in_a_row >= expected.probes
+        for probe in found
+    )
 
 
 def _kind_of(choice: ScalingChoice, opinion: Opinion) -> tuple[ActionKind, Amount]:
