@@ -33,7 +33,7 @@ def test_limits_are_read_in_peoples_units(client: TestClient, engine: FakeEngine
     ("query", "field"),
     [
         ("instances=0", "instances"),
-        ("instances=101", "instances"),
+        ("instances=1001", "instances"),
         ("memory=much", "memory"),
         ("cpus=-1", "cpus"),
         ("cpus=0.0000000001", "cpus"),
