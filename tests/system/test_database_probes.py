@@ -125,9 +125,14 @@ def test_a_full_postgres_says_so(home: PreparedPostgres) -> None:
         sleeper = shlex.join(psql(home, "SELECT pg_sleep(60)"))
         # Its first tries may find the one place still taken by the question before.
         with running(["sh", "-c", f"until {sleeper}; do sleep 0.1; done"]):
-            wait_until(lambda: verdict(home) is FAIL, 10)
-            answer = ask(ProbeSpec(postgres=f"127.0.0.1:{home.port}"))
-            assert "no connection left: 53300" in answer.detail
+            wait_until(lambda: all(_is_full(home) for _ in range(3)), 10)
+            assert verdict(home) is FAIL
+
+
+def _is_full(home: PreparedPostgres) -> bool:
+    """A single no may be for want of the place that the question before had."""
+    answer = ask(ProbeSpec(postgres=f"127.0.0.1:{home.port}"))
+    return "no connection left: 53300" in answer.detail
 
 
 def redis(folder: Path, port: int, *more: str) -> list[str]:
