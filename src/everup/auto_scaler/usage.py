@@ -83,9 +83,8 @@ class Usage:
         if sight.version != self.version:
             if sight.version and self.version:
                 self.cpu_most_cores = 0.0
-                self.memory_limit_bytes = (
-                    UNKNOWN  # of the other one: this one may have died of less
-                )
+                # of the other one: this one may have died of less
+                self.memory_limit_bytes = UNKNOWN
             self.version, self.version_seen_s = sight.version, 0.0
         self._limits(sight)
         if sight.out_of_memory > 0:

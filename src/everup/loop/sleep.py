@@ -25,7 +25,7 @@ from everup.model.load import Load
 from everup.model.request import Request, Verb
 from everup.model.runtime import Capability
 from everup.model.scaling import ScalingChoice
-from everup.model.stack import HOST_MARK, NEAR_MARK, PORT_MARK, ServiceSpec
+from everup.model.stack import ServiceSpec, has_marks
 from everup.safety import mode_in_force
 from everup.safety.freezes import freeze_on
 
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from everup.loop.control import Control
 
 OURSELVES = "everup"
-_OWN_MARKS = (PORT_MARK, HOST_MARK, NEAR_MARK)
 _TO_NONE = ScalingChoice(1, 0, "idle", "nothing is asked of it")
 
 
@@ -146,9 +145,8 @@ def _has_queue(spec: ServiceSpec) -> bool:
 
 def _has_own_queues(spec: ServiceSpec) -> bool:
     """Does each instance have one, that is there only while it is?"""
-    if spec.scaling is None or spec.scaling.queue is None:
-        return False
-    return any(mark in text for text in spec.scaling.queue.targets for mark in _OWN_MARKS)
+    queue = None if spec.scaling is None else spec.scaling.queue
+    return queue is not None and has_marks(queue.targets)
 
 
 def _why_not(control: Control, look: Look, spec: ServiceSpec) -> str:

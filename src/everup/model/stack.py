@@ -5,7 +5,7 @@ Built by `everup.config` from `everup.yaml` (later also from containers), read b
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -20,6 +20,12 @@ PORT_MARK, HOST_MARK, NEAR_MARK = "{port}", "{host}", "{near}"
 FREEZE_LABEL = "everup.freeze"
 YES_WORDS = frozenset({"true", "yes", "on", "1"})
 NO_WORDS = frozenset({"", "false", "no", "off", "0"})
+
+
+def has_marks(texts: Iterable[str]) -> bool:
+    """Does one of them lead to each instance by itself?"""
+    marks = (PORT_MARK, HOST_MARK, NEAR_MARK)
+    return any(mark in text for text in texts for mark in marks)
 
 
 class ProbeOrigin(StrEnum):

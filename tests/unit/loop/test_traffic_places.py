@@ -11,12 +11,11 @@ import pytest
 from everup.loop.control import Control
 from everup.model.kinds import ActionKind, Mode, ProbeVerdict
 from everup.model.observation import ProbeResult
-from everup.model.request import AnswerState, Request, Verb
 from everup.model.routing import Order
 from everup.model.scaling import Amount
 from tests.unit.builders import stack
 from tests.unit.loop.small_world import QUICK, Prober, until
-from tests.unit.loop.test_traffic import SPEC, over, run
+from tests.unit.loop.test_traffic import SPEC, ask, over, run
 from tests.unit.loop.traffic_world import World
 
 AUTO = stack(SPEC, mode=Mode.AUTO)
@@ -59,9 +58,14 @@ class Named(World):
 
 
 async def more(control: Control) -> None:
-    wish = Request(Verb.SCALE, "ann", "web", kind=ActionKind.SCALE_OUT, amount=Amount(4))
-    answer = await control.request(wish)
-    assert answer.state is AnswerState.ACCEPTED, answer
+    await ask(control, ActionKind.SCALE_OUT, amount=Amount(4))
+
+
+async def one_comes(world: Named, control: Control) -> None:
+    """It is there, and has no address yet."""
+    await more(control)
+    await until(lambda: "web-4" in world.runtime.instances)
+    assert world.orders() == [Order.DRAIN, Order.DRAIN]
 
 
 def test_a_place_is_shut_until_who_came_there_is_well() -> None:
@@ -69,9 +73,7 @@ def test_a_place_is_shut_until_who_came_there_is_well() -> None:
 
     async def story() -> None:
         async with world.life() as control:
-            await more(control)
-            await until(lambda: "web-4" in world.runtime.instances)
-            assert world.orders() == [Order.DRAIN, Order.DRAIN]
+            await one_comes(world, control)
             world.resolve()
             await asyncio.sleep(0.2)
             assert world.server(4).order is Order.DRAIN, "it has an address, and is not well"
@@ -151,9 +153,7 @@ def test_who_crashes_meanwhile_gives_the_places_back() -> None:
 
     async def story() -> None:
         async with world.life() as control:
-            await more(control)
-            await until(lambda: "web-4" in world.runtime.instances)
-            assert world.orders() == [Order.DRAIN, Order.DRAIN]
+            await one_comes(world, control)
         assert world.orders() == [Order.READY, Order.READY], "nothing that we hold outlives us"
 
     run(story())

@@ -15,7 +15,7 @@ from typing import Any
 from everup.model.errors import EverupError, GiveUp, TryAgain
 from everup.model.observation import Instance
 from everup.model.sizing import QueueSpec
-from everup.model.stack import HOST_MARK, NEAR_MARK, PORT_MARK, ServiceSpec
+from everup.model.stack import HOST_MARK, NEAR_MARK, PORT_MARK, ServiceSpec, has_marks
 from everup.signals import trouble
 from everup.signals.deadline import DeadlinePassed, within
 from everup.signals.probes.answer import excerpt
@@ -23,7 +23,6 @@ from everup.signals.probes.command import NOT_EXECUTABLE, NOT_FOUND, CommandAske
 from everup.signals.probes.http import BODY_MOST_BYTES, HttpAsker
 from everup.signals.queues import number, redis
 
-MARKS = (PORT_MARK, HOST_MARK, NEAR_MARK)
 INSTANCES_MOST = 100
 GOOD = range(200, 300)
 PASSES = (408, 425, 429)
@@ -53,7 +52,7 @@ class LiveQueueSense:
         timeout_s: float,
     ) -> float:
         """Entries that wait; of each instance's own queue all together, or nothing is known."""
-        if not any(mark in target for target in spec.targets for mark in MARKS):
+        if not has_marks(spec.targets):
             return await self._one(spec, service, None, timeout_s)
         if not instances:
             raise TryAgain("nothing of it runs that could be asked")
